@@ -1,0 +1,18 @@
+{
+    "name": "CRM CQRS",
+    "summary": "Every CRM change on record; managers see what their people sell",
+    "version": "19.0.1.0.0",
+    "category": "Sales/CRM",
+    "author": "CRM CQRS contributors",
+    "website": "https://github.com/crm-cqrs/crm_cqrs",
+    "license": "LGPL-3",
+    "depends": ["crm", "hr"],
+    "data": [
+        "security/ir.model.access.csv",
+        "views/event_views.xml",
+    ],
+    "post_init_hook": "post_init_hook",
+    "uninstall_hook": "uninstall_hook",
+    "application": False,
+    "installable": True,
+}

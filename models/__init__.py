@@ -1,0 +1,1 @@
+from . import event_store, projections, sources, dashboard, ir_http

@@ -1,0 +1,156 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from .capture import correlation_id, sources
+from .difference import Scope, difference
+
+ORIGINS = [
+    ("orm", "Odoo"),
+    ("import", "Import"),
+    ("cron", "Scheduled Action"),
+    ("reconcile", "Reconciliation"),
+    ("migration", "First Build"),
+]
+
+
+class CqrsEvent(models.Model):
+    """The append-only log: one row per change of a captured record.
+
+    ``before`` and ``after`` hold the changed fields only, by field path; a
+    creation has no ``before`` and everything in ``after``, a deletion the
+    reverse. ``version`` counts the events of a stream from 1 without gaps.
+    Rows are written by the difference statement (``difference.py``) alone.
+    """
+
+    _name = "cqrs.event"
+    _description = "Domain Event"
+    _auto = False
+    _order = "id desc"
+    _rec_name = "type"
+
+    position = fields.Integer(readonly=True, aggregator=None)
+    event_id = fields.Char("Event", readonly=True)
+    stream_model = fields.Char("Model", readonly=True)
+    stream_id = fields.Integer("Record", readonly=True, aggregator=None)
+    version = fields.Integer(readonly=True, aggregator=None)
+    type = fields.Char(readonly=True)
+    schema_version = fields.Integer(readonly=True, aggregator=None)
+    before = fields.Json(readonly=True)
+    after = fields.Json(readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    user_id = fields.Many2one("res.users", readonly=True)
+    origin = fields.Selection(ORIGINS, readonly=True)
+    correlation_id = fields.Char("Request", readonly=True)
+    occurred_at = fields.Datetime(readonly=True)
+    txid = fields.Char("Transaction", readonly=True)
+    epoch = fields.Integer(readonly=True, aggregator=None)
+    hash = fields.Char(readonly=True)
+
+    # The ORM wants an ``id`` and its own types; PostgreSQL folds this query into
+    # the one around it, so that a read by id is a probe of the primary key.
+    _table_query = SQL(
+        """
+        SELECT position AS id, position, event_id, stream_model, stream_id,
+               version, type, schema_version, before, after, company_id,
+               user_id, origin, correlation_id,
+               occurred_at AT TIME ZONE 'UTC' AS occurred_at,
+               txid::text AS txid, epoch, encode(hash, 'hex') AS hash
+        FROM cqrs_event
+        """
+    )
+
+    # No foreign key: the log outlives what it speaks of, and a key would lock
+    # the referenced rows in every CRM write.
+    _TABLE = SQL(
+        """
+        CREATE TABLE IF NOT EXISTS cqrs_event (
+            position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            event_id uuid NOT NULL,
+            stream_model text NOT NULL,
+            stream_id integer NOT NULL,
+            version integer NOT NULL,
+            type text NOT NULL,
+            schema_version smallint NOT NULL,
+            before jsonb,
+            after jsonb,
+            company_id integer,
+            user_id integer,
+            origin text NOT NULL,
+            correlation_id text,
+            occurred_at timestamptz NOT NULL,
+            txid xid8 NOT NULL,
+            epoch integer NOT NULL,
+            hash bytea NOT NULL,
+            CONSTRAINT cqrs_event_stream_version
+                UNIQUE (stream_model, stream_id, version)
+        )
+        """
+    )
+
+    _APPEND_ONLY = SQL(
+        """
+        CREATE OR REPLACE FUNCTION cqrs_event_refuse_change() RETURNS trigger
+        LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION 'cqrs_event is append-only: %% refused', TG_OP
+                USING ERRCODE = 'restrict_violation',
+                      HINT = 'Record a new change; the log is never edited.';
+        END $$;
+        DROP TRIGGER IF EXISTS cqrs_event_append_only ON cqrs_event;
+        CREATE TRIGGER cqrs_event_append_only
+            BEFORE UPDATE OR DELETE OR TRUNCATE ON cqrs_event
+            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change();
+        """
+    )
+
+    # A new epoch begins where transaction ids start over (a dump restored into a
+    # younger cluster), so that readers can order by (epoch, txid, position).
+    _EPOCH = SQL(
+        """
+        CREATE TABLE IF NOT EXISTS cqrs_epoch (
+            epoch integer PRIMARY KEY,
+            started_at timestamptz NOT NULL DEFAULT now()
+        );
+        INSERT INTO cqrs_epoch (epoch) VALUES (1) ON CONFLICT DO NOTHING
+        """
+    )
+
+    def init(self):
+        self.env.cr.execute(self._EPOCH)
+        self.env.cr.execute(self._TABLE)
+        self.env.cr.execute(self._APPEND_ONLY)
+
+    @api.model
+    def _record(self, scopes: dict[str, Scope | None], *, origin: str):
+        """Record what differs from the last recorded state, and project it.
+
+        :param scopes: ``{model: which of its records}``, None for all of them
+        :param origin: one of ``ORIGINS``
+        """
+        declared = sources(self.env)
+        changed = {}
+        for model, scope in scopes.items():
+            statement = difference(
+                self.env,
+                declared[model],
+                scope,
+                origin=origin,
+                user_id=self.env.uid,
+                correlation_id=correlation_id(),
+            )
+            if positions := [row[0] for row in self.env.execute_query(statement)]:
+                changed[model] = SQL(
+                    "SELECT stream_id, before FROM cqrs_event WHERE position = ANY(%s)",
+                    positions,
+                )
+        if changed:
+            self.env["cqrs.projection"]._apply_all(changed)
+
+    @api.model
+    def _build(self):
+        """Record every record of every captured model; build every projection.
+
+        The first build of a database that has a past, and harmless on any other:
+        what is recorded already makes no event.
+        """
+        self._record(dict.fromkeys(sources(self.env)), origin="migration")

@@ -1,0 +1,1 @@
+from . import projection, user_access, user_profile, opportunity_view

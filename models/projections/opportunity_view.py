@@ -1,0 +1,140 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+
+class CqrsOpportunityView(models.Model):
+    """One row for each opportunity, under the id of its ``crm.lead``.
+
+    ``value`` is exact, in ``currency_id``; without a currency (a lead without a
+    company) it is in the company currency of whoever looks, as in Odoo itself.
+    ``version`` is that of the opportunity's stream. Leads have no row.
+    """
+
+    _name = "cqrs.opportunity.view"
+    _inherit = ["cqrs.projection"]
+    _description = "Opportunity (Read Model)"
+    _auto = False
+    _order = "value desc, id desc"
+    _cqrs_consumes = ("crm.lead",)
+
+    name = fields.Char(readonly=True)
+    value = fields.Monetary(readonly=True)
+    currency_id = fields.Many2one("res.currency", readonly=True)
+    probability = fields.Float(readonly=True, aggregator="avg")
+    stage_id = fields.Many2one("crm.stage", readonly=True)
+    status = fields.Selection(
+        [("pending", "Pending"), ("won", "Won"), ("lost", "Lost")], readonly=True
+    )
+    active = fields.Boolean(readonly=True)
+    user_id = fields.Many2one("res.users", "Salesperson", readonly=True)
+    team_id = fields.Many2one("crm.team", "Sales Team", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    partner_id = fields.Many2one("res.partner", "Customer", readonly=True)
+    partner_name = fields.Char("Customer Name", readonly=True)
+    closing_date = fields.Date("Expected Closing", readonly=True)
+    closed_at = fields.Datetime(readonly=True)
+    created_at = fields.Datetime(readonly=True)
+    changed_at = fields.Datetime(readonly=True)
+    version = fields.Integer(readonly=True, aggregator=None)
+
+    _TABLE = SQL(
+        """
+        CREATE TABLE IF NOT EXISTS cqrs_opportunity_view (
+            id integer PRIMARY KEY,
+            name text NOT NULL,
+            value numeric NOT NULL,
+            currency_id integer,
+            probability double precision,
+            stage_id integer,
+            status text NOT NULL,
+            active boolean NOT NULL,
+            user_id integer,
+            team_id integer,
+            company_id integer,
+            partner_id integer,
+            partner_name text,
+            closing_date date,
+            closed_at timestamp,
+            created_at timestamp,
+            changed_at timestamp NOT NULL,
+            version integer NOT NULL
+        ) WITH (fillfactor = 80);
+        CREATE INDEX IF NOT EXISTS cqrs_opportunity_view_owner
+            ON cqrs_opportunity_view (user_id, value DESC, id DESC)
+        """
+    )
+
+    def init(self):
+        self.env.cr.execute(self._TABLE)
+
+    @api.model
+    def _apply(self, streams):
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH changed AS (%(streams)s),
+                opportunity AS (
+                    SELECT stream.stream_id AS id, lead.name,
+                           COALESCE(lead.expected_revenue, 0) AS value,
+                           lead."company_id.currency_id" AS currency_id,
+                           lead.probability, lead.stage_id,
+                           COALESCE(lead.won_status, 'pending') AS status,
+                           COALESCE(lead.active, false) AS active,
+                           lead.user_id, lead.team_id, lead.company_id,
+                           lead.partner_id,
+                           lead."partner_id.complete_name" AS partner_name,
+                           lead.date_deadline AS closing_date,
+                           lead.date_closed AS closed_at,
+                           lead.create_date AS created_at,
+                           event.occurred_at AT TIME ZONE 'UTC' AS changed_at,
+                           stream.version
+                    FROM changed
+                    JOIN cqrs_stream stream USING (stream_id)
+                    JOIN cqrs_event event USING (stream_model, stream_id, version)
+                    CROSS JOIN jsonb_to_record(stream.state) AS lead (
+                        name text, type text, expected_revenue numeric,
+                        "company_id.currency_id" integer,
+                        probability double precision, stage_id integer,
+                        won_status text, active boolean, user_id integer,
+                        team_id integer, company_id integer, partner_id integer,
+                        "partner_id.complete_name" text, date_deadline date,
+                        date_closed timestamp, create_date timestamp)
+                    WHERE stream.stream_model = 'crm.lead'
+                      AND lead.type = 'opportunity'
+                ),
+                gone AS (
+                    DELETE FROM cqrs_opportunity_view
+                    WHERE id IN (SELECT stream_id FROM changed)
+                      AND id NOT IN (SELECT id FROM opportunity)
+                )
+                INSERT INTO cqrs_opportunity_view AS view (
+                    id, name, value, currency_id, probability, stage_id, status,
+                    active, user_id, team_id, company_id, partner_id, partner_name,
+                    closing_date, closed_at, created_at, changed_at, version)
+                SELECT id, name, value, currency_id, probability, stage_id, status,
+                       active, user_id, team_id, company_id, partner_id,
+                       partner_name, closing_date, closed_at, created_at,
+                       changed_at, version
+                FROM opportunity
+                ON CONFLICT (id) DO UPDATE SET
+                    name = EXCLUDED.name,
+                    value = EXCLUDED.value,
+                    currency_id = EXCLUDED.currency_id,
+                    probability = EXCLUDED.probability,
+                    stage_id = EXCLUDED.stage_id,
+                    status = EXCLUDED.status,
+                    active = EXCLUDED.active,
+                    user_id = EXCLUDED.user_id,
+                    team_id = EXCLUDED.team_id,
+                    company_id = EXCLUDED.company_id,
+                    partner_id = EXCLUDED.partner_id,
+                    partner_name = EXCLUDED.partner_name,
+                    closing_date = EXCLUDED.closing_date,
+                    closed_at = EXCLUDED.closed_at,
+                    created_at = EXCLUDED.created_at,
+                    changed_at = EXCLUDED.changed_at,
+                    version = EXCLUDED.version
+                """,
+                streams=streams["crm.lead"],
+            )
+        )

@@ -1,0 +1,43 @@
+from odoo import api, models
+from odoo.tools import SQL
+
+
+class CqrsProjection(models.AbstractModel):
+    """The contract of a read model: what inherits this is kept by the log.
+
+    A projection names the captured models that it reads in ``_cqrs_consumes`` and
+    fills its table from ``cqrs_event`` and ``cqrs_stream`` alone, never from a
+    source table. The event store calls every projection that there is, in the
+    order of ``_cqrs_rank``, and knows none by name.
+    """
+
+    _name = "cqrs.projection"
+    _description = "Projection"
+
+    #: Names of the captured models whose events this projection applies
+    _cqrs_consumes: tuple[str, ...] = ()
+    #: A projection that reads another one's table has the higher rank
+    _cqrs_rank = 0
+
+    @api.model
+    def _apply(self, streams: dict[str, SQL]):
+        """Bring the rows that depend on some streams up to their recorded state.
+
+        Runs in the writing transaction, after its events are in the log.
+
+        :param streams: ``{captured model: query}``, for at least one consumed model;
+            each query gives ``(stream_id, before)``, a row for each stream to look
+            at; ``before`` holds the former values of its changed fields, NULL where
+            there was no former state
+        """
+        raise NotImplementedError
+
+    @api.model
+    def _apply_all(self, streams: dict[str, SQL]):
+        """Let every projection apply the streams that it consumes."""
+        names = self.env.registry.descendants(["cqrs.projection"], "_inherit")
+        projections = [self.env[name] for name in names if name != "cqrs.projection"]
+        for projection in sorted(projections, key=lambda p: (p._cqrs_rank, p._name)):
+            consumed = projection._cqrs_consumes
+            if not streams.keys().isdisjoint(consumed):
+                projection._apply({m: streams[m] for m in consumed if m in streams})

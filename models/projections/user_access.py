@@ -1,0 +1,246 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+
+class CqrsUserAccess(models.Model):
+    """Who sees whose opportunities: the closure viewer → owner of the hierarchy.
+
+    Access is stored per owner: who sees an opportunity is who sees its owner.
+    A row says that ``viewer_id`` stands above ``owner_id`` among the employees of
+    ``company_id``: ``depth`` users higher (1 is the direct manager), by ``paths``
+    chains. A user's own row has depth 0 and holds in every company.
+
+    * An employee without a user is a link in the chain.
+    * An archived employee is still a link and still an owner, never a viewer.
+    * A management cycle is cut where a chain comes back to an employee.
+    """
+
+    _name = "cqrs.user.access"
+    _inherit = ["cqrs.projection"]
+    _description = "User Access"
+    _auto = False
+    _order = "viewer_id, depth, owner_id, id"
+    _cqrs_consumes = ("hr.employee", "res.users")
+
+    viewer_id = fields.Many2one("res.users", readonly=True)
+    owner_id = fields.Many2one("res.users", readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    depth = fields.Integer(readonly=True, aggregator=None)
+    paths = fields.Integer(readonly=True, aggregator=None)
+
+    # cqrs_employee is the hierarchy that the closure is computed on: the events of
+    # hr.employee folded to the four fields that decide it.
+    _TABLES = SQL(
+        """
+        CREATE TABLE IF NOT EXISTS cqrs_employee (
+            id integer PRIMARY KEY,
+            user_id integer,
+            parent_id integer,
+            company_id integer NOT NULL,
+            active boolean NOT NULL
+        );
+        CREATE INDEX IF NOT EXISTS cqrs_employee_parent ON cqrs_employee (parent_id);
+        CREATE INDEX IF NOT EXISTS cqrs_employee_user ON cqrs_employee (user_id);
+        CREATE TABLE IF NOT EXISTS cqrs_user_access (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            viewer_id integer NOT NULL,
+            owner_id integer NOT NULL,
+            company_id integer,
+            depth integer NOT NULL,
+            paths integer NOT NULL
+        );
+        CREATE UNIQUE INDEX IF NOT EXISTS cqrs_user_access_key
+            ON cqrs_user_access (viewer_id, owner_id, COALESCE(company_id, 0));
+        CREATE INDEX IF NOT EXISTS cqrs_user_access_owner
+            ON cqrs_user_access (owner_id);
+        CREATE TABLE IF NOT EXISTS cqrs_hierarchy (version bigint NOT NULL);
+        INSERT INTO cqrs_hierarchy
+        SELECT 0 WHERE NOT EXISTS (SELECT FROM cqrs_hierarchy)
+        """
+    )
+
+    def init(self):
+        self.env.cr.execute(self._TABLES)
+
+    @api.model
+    def _sees(self, owner: SQL, company: SQL) -> SQL:
+        """Return ``FROM … WHERE …`` of who sees an owner's record in a company.
+
+        The one definition of access that every reader goes through: ``access``
+        (this table) and ``viewer`` (the profile) are its aliases.
+
+        :param owner: the record's owner, a ``res.users`` id
+        :param company: the record's company, may be NULL
+        """
+        return SQL(
+            """
+            FROM cqrs_user_access access
+            JOIN cqrs_user_profile viewer ON viewer.id = access.viewer_id
+            WHERE access.owner_id = %(owner)s
+              AND viewer.active
+              AND (%(company)s IS NULL OR (
+                    %(company)s = ANY(viewer.company_ids)
+                AND (access.company_id IS NULL OR access.company_id = %(company)s)))
+            """,
+            owner=owner,
+            company=company,
+        )
+
+    @api.model
+    def _visible_opportunities(self, viewer) -> SQL:
+        """Return the query of the opportunities that ``viewer`` may see.
+
+        :param viewer: a ``res.users`` record
+        """
+        return SQL(
+            """
+            SELECT view.* FROM cqrs_opportunity_view view
+            WHERE EXISTS (SELECT %(sees)s AND access.viewer_id = %(viewer)s)
+            """,
+            sees=self._sees(SQL("view.user_id"), SQL("view.company_id")),
+            viewer=viewer.id,
+        )
+
+    @api.model
+    def _apply(self, streams):
+        employee_ids, user_ids = self._fold_employees(streams.get("hr.employee"))
+        user_ids |= self._changed_users(streams.get("res.users"))
+        if employee_ids or user_ids:
+            self._refresh_closure(employee_ids, user_ids)
+
+    def _fold_employees(self, streams: SQL | None) -> tuple[set[int], set[int]]:
+        """Fold employees into the hierarchy.
+
+        :return: the ids of the employees whose place has changed, and of the users
+            whose employee they were before
+        """
+        if streams is None:
+            return set(), set()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                WITH changed AS (%s),
+                employee AS (
+                    SELECT stream_id AS id, employee.*
+                    FROM changed JOIN cqrs_stream stream USING (stream_id)
+                    CROSS JOIN jsonb_to_record(stream.state) AS employee (
+                        user_id integer, parent_id integer, company_id integer,
+                        active boolean)
+                    WHERE stream_model = 'hr.employee' AND state IS NOT NULL
+                ),
+                former AS (
+                    SELECT * FROM cqrs_employee
+                    WHERE id IN (SELECT stream_id FROM changed)
+                ),
+                gone AS (
+                    DELETE FROM cqrs_employee
+                    WHERE id IN (SELECT stream_id FROM changed)
+                      AND id NOT IN (SELECT id FROM employee)
+                    RETURNING id
+                ),
+                placed AS (
+                    INSERT INTO cqrs_employee AS e
+                        (id, user_id, parent_id, company_id, active)
+                    SELECT id, user_id, parent_id, company_id, COALESCE(active, false)
+                    FROM employee
+                    ON CONFLICT (id) DO UPDATE SET
+                        user_id = EXCLUDED.user_id,
+                        parent_id = EXCLUDED.parent_id,
+                        company_id = EXCLUDED.company_id,
+                        active = EXCLUDED.active
+                    WHERE (e.user_id, e.parent_id, e.company_id, e.active)
+                        IS DISTINCT FROM (EXCLUDED.user_id, EXCLUDED.parent_id,
+                                          EXCLUDED.company_id, EXCLUDED.active)
+                    RETURNING id
+                )
+                SELECT id, former.user_id
+                FROM (SELECT id FROM gone UNION ALL SELECT id FROM placed) touched
+                LEFT JOIN former USING (id)
+                """,
+                streams,
+            )
+        )
+        if rows:
+            # Two moves, each legal alone, can make a cycle or miss each other's
+            # rows: our snapshot does not show what another transaction is about to
+            # commit. Touching one row makes the later of the two fail with 40001,
+            # and Odoo runs it again on what the first has left.
+            self.env.cr.execute("UPDATE cqrs_hierarchy SET version = version + 1")
+        return {row[0] for row in rows}, {row[1] for row in rows if row[1]}
+
+    def _changed_users(self, streams: SQL | None) -> set[int]:
+        """Return the users who are new, gone, or no longer of the same kind."""
+        if streams is None:
+            return set()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT stream_id FROM (%s) changed
+                WHERE before IS NULL OR jsonb_exists(before, 'share')
+                """,
+                streams,
+            )
+        )
+        return {row[0] for row in rows}
+
+    def _refresh_closure(self, employee_ids: set[int], user_ids: set[int]):
+        """Recompute who sees the owners concerned, and write what differs.
+
+        Concerned are the users of the given employees and of everyone below them,
+        and the given users. Rows written: at most ``owners × depth``.
+        """
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH RECURSIVE subtree AS (
+                    SELECT id, user_id FROM cqrs_employee WHERE id = ANY(%(employees)s)
+                    UNION
+                    SELECT below.id, below.user_id
+                    FROM cqrs_employee below JOIN subtree ON below.parent_id = subtree.id
+                ),
+                owner AS (
+                    SELECT user_id FROM subtree WHERE user_id IS NOT NULL
+                    UNION SELECT unnest(%(users)s::integer[])
+                ),
+                chain AS (
+                    SELECT user_id AS owner_id, company_id, parent_id,
+                           NULL::integer AS viewer_id, false AS active,
+                           0 AS depth, ARRAY[id] AS path
+                    FROM cqrs_employee JOIN owner USING (user_id)
+                    UNION ALL
+                    SELECT chain.owner_id, chain.company_id, above.parent_id,
+                           above.user_id, above.active,
+                           chain.depth + (above.user_id IS NOT NULL)::integer,
+                           chain.path || above.id
+                    FROM chain JOIN cqrs_employee above ON above.id = chain.parent_id
+                    WHERE above.id <> ALL(chain.path)
+                ),
+                wanted AS (
+                    SELECT viewer_id, owner_id, company_id,
+                           min(depth) AS depth, count(*)::integer AS paths
+                    FROM chain
+                    WHERE active AND viewer_id IS NOT NULL AND viewer_id <> owner_id
+                    GROUP BY viewer_id, owner_id, company_id
+                    UNION ALL
+                    SELECT stream_id, stream_id, NULL, 0, 1
+                    FROM owner JOIN cqrs_stream ON stream_id = user_id
+                    WHERE stream_model = 'res.users' AND state -> 'share' = 'false'
+                ),
+                gone AS (
+                    DELETE FROM cqrs_user_access a USING owner
+                    WHERE a.owner_id = owner.user_id AND NOT EXISTS (
+                        SELECT FROM wanted w
+                        WHERE w.viewer_id = a.viewer_id AND w.owner_id = a.owner_id
+                          AND w.company_id IS NOT DISTINCT FROM a.company_id)
+                )
+                INSERT INTO cqrs_user_access AS a
+                    (viewer_id, owner_id, company_id, depth, paths)
+                SELECT viewer_id, owner_id, company_id, depth, paths FROM wanted
+                ON CONFLICT (viewer_id, owner_id, COALESCE(company_id, 0))
+                DO UPDATE SET depth = EXCLUDED.depth, paths = EXCLUDED.paths
+                WHERE (a.depth, a.paths) <> (EXCLUDED.depth, EXCLUDED.paths)
+                """,
+                employees=sorted(employee_ids),
+                users=sorted(user_ids),
+            )
+        )

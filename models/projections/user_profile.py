@@ -1,0 +1,125 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+
+class CqrsUserProfile(models.Model):
+    """One row for each internal user, under the id of its ``res.users``.
+
+    ``uuid`` is what outside systems know the user by: the ``event_id`` of the first
+    event of the user's stream, so that a rebuild or a restored dump gives the same.
+    ``employee_id`` is the employee in the user's main company, else the one with
+    the lowest id. Manager and subordinates are rows of ``cqrs.user.access``.
+    """
+
+    _name = "cqrs.user.profile"
+    _inherit = ["cqrs.projection"]
+    _description = "User Profile"
+    _auto = False
+    _order = "name, id"
+    _cqrs_consumes = ("res.users", "hr.employee")
+    _cqrs_rank = 1
+
+    uuid = fields.Char("UUID", readonly=True)
+    name = fields.Char(readonly=True)
+    email = fields.Char(readonly=True)
+    login = fields.Char(readonly=True)
+    active = fields.Boolean(readonly=True)
+    company_id = fields.Many2one("res.company", readonly=True)
+    employee_id = fields.Many2one("hr.employee", readonly=True)
+    manager_employee_id = fields.Many2one("hr.employee", readonly=True)
+
+    _TABLE = SQL(
+        """
+        CREATE TABLE IF NOT EXISTS cqrs_user_profile (
+            id integer PRIMARY KEY,
+            uuid uuid NOT NULL CONSTRAINT cqrs_user_profile_uuid UNIQUE,
+            name text NOT NULL,
+            email text,
+            login text NOT NULL,
+            active boolean NOT NULL,
+            company_id integer NOT NULL,
+            company_ids integer[] NOT NULL,
+            employee_id integer,
+            manager_employee_id integer
+        )
+        """
+    )
+
+    def init(self):
+        self.env.cr.execute(self._TABLE)
+
+    @api.model
+    def _apply(self, streams):
+        affected = []
+        if users := streams.get("res.users"):
+            affected.append(SQL("SELECT stream_id FROM (%s) changed", users))
+        if employees := streams.get("hr.employee"):
+            affected.append(
+                SQL(
+                    """
+                    SELECT employee.user_id
+                    FROM (%(changed)s) changed
+                    JOIN cqrs_employee employee ON employee.id = changed.stream_id
+                    UNION
+                    SELECT (before ->> 'user_id')::integer FROM (%(changed)s) changed
+                    """,
+                    changed=employees,
+                )
+            )
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH affected (id) AS (%(affected)s),
+                profile AS (
+                    SELECT stream.stream_id AS id, creation.event_id AS uuid,
+                           COALESCE("user"."partner_id.name", "user".login) AS name,
+                           COALESCE("user"."partner_id.email", "user".login) AS email,
+                           "user".login, "user".active, "user".company_id,
+                           ARRAY(SELECT jsonb_array_elements_text("user".company_ids)
+                                 ::integer) AS company_ids,
+                           employee.id AS employee_id,
+                           employee.parent_id AS manager_employee_id
+                    FROM affected
+                    JOIN cqrs_stream stream
+                      ON stream.stream_model = 'res.users'
+                     AND stream.stream_id = affected.id
+                    JOIN cqrs_event creation
+                      ON creation.stream_model = 'res.users'
+                     AND creation.stream_id = affected.id AND creation.version = 1
+                    CROSS JOIN jsonb_to_record(stream.state) AS "user" (
+                        "partner_id.name" text, "partner_id.email" text, login text,
+                        active boolean, share boolean, company_id integer,
+                        company_ids jsonb)
+                    LEFT JOIN LATERAL (
+                        SELECT e.id, e.parent_id FROM cqrs_employee e
+                        WHERE e.user_id = affected.id
+                        ORDER BY e.active DESC,
+                                 (e.company_id = "user".company_id) DESC, e.id
+                        LIMIT 1
+                    ) employee ON true
+                    WHERE NOT "user".share
+                ),
+                gone AS (
+                    DELETE FROM cqrs_user_profile
+                    WHERE id IN (SELECT id FROM affected)
+                      AND id NOT IN (SELECT id FROM profile)
+                )
+                INSERT INTO cqrs_user_profile (
+                    id, uuid, name, email, login, active, company_id, company_ids,
+                    employee_id, manager_employee_id)
+                SELECT id, uuid, name, email, login, active, company_id, company_ids,
+                       employee_id, manager_employee_id
+                FROM profile
+                ON CONFLICT (id) DO UPDATE SET
+                    name = EXCLUDED.name,
+                    email = EXCLUDED.email,
+                    login = EXCLUDED.login,
+                    active = EXCLUDED.active,
+                    company_id = EXCLUDED.company_id,
+                    company_ids = EXCLUDED.company_ids,
+                    employee_id = EXCLUDED.employee_id,
+                    manager_employee_id = EXCLUDED.manager_employee_id
+                """,
+                affected=SQL(" UNION ").join(affected),
+            )
+        )

@@ -1,0 +1,1 @@
+from . import crm_lead, crm_stage, hr_employee, res_users

@@ -1,0 +1,73 @@
+from odoo import models
+
+from ..event_store.source import Rule, Source
+
+
+class CrmLead(models.Model):
+    _inherit = "crm.lead"
+
+    # Left out: what Odoo derives from these fields (normalised e-mail and phone,
+    # prorated amounts, days to assign and close, the automated probability) and
+    # the bookkeeping of writes, which would make an event of every no-op.
+    _cqrs_source = Source(
+        model="crm.lead",
+        noun="Opportunity",
+        noun_field="type",
+        nouns=(("lead", "Lead"),),
+        fields=(
+            "name",
+            "type",
+            "active",
+            "user_id",
+            "team_id",
+            "company_id",
+            "company_id.currency_id",
+            "stage_id",
+            "won_status",
+            "lost_reason_id",
+            "probability",
+            "priority",
+            "expected_revenue",
+            "recurring_revenue",
+            "recurring_plan",
+            "date_deadline",
+            "date_open",
+            "date_closed",
+            "date_conversion",
+            "date_last_stage_update",
+            "partner_id",
+            "partner_id.complete_name",
+            "partner_name",
+            "contact_name",
+            "function",
+            "email_from",
+            "email_cc",
+            "phone",
+            "website",
+            "street",
+            "street2",
+            "zip",
+            "city",
+            "state_id",
+            "country_id",
+            "lang_id",
+            "description",
+            "referred",
+            "tag_ids",
+            "campaign_id",
+            "medium_id",
+            "source_id",
+            "create_date",
+            "create_uid",
+        ),
+        rules=(
+            Rule("Won", "won_status", "won"),
+            Rule("Lost", "won_status", "lost"),
+            Rule("Reopened", "won_status", "pending"),
+            Rule("Converted", "type"),
+            Rule("Archived", "active", "false"),
+            Rule("Restored", "active", "true"),
+            Rule("Reassigned", "user_id"),
+            Rule("StageChanged", "stage_id"),
+        ),
+    )

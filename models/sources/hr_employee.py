@@ -1,0 +1,31 @@
+from odoo import models
+
+from ..event_store.source import Rule, Source
+
+
+class HrEmployee(models.Model):
+    _inherit = "hr.employee"
+
+    _cqrs_source = Source(
+        model="hr.employee",
+        noun="Employee",
+        fields=(
+            "name",
+            "active",
+            "user_id",
+            "parent_id",
+            "company_id",
+            "work_email",
+            "current_version_id.department_id",
+            "current_version_id.job_id",
+        ),
+        rules=(
+            Rule("Archived", "active", "false"),
+            Rule("Restored", "active", "true"),
+            Rule("ManagerChanged", "parent_id"),
+            Rule("UserChanged", "user_id"),
+            Rule("CompanyChanged", "company_id"),
+            Rule("DepartmentChanged", "current_version_id.department_id"),
+            Rule("JobChanged", "current_version_id.job_id"),
+        ),
+    )

@@ -1,0 +1,29 @@
+from odoo import models
+
+from ..event_store.source import Rule, Source
+
+
+class ResUsers(models.Model):
+    _inherit = "res.users"
+
+    _cqrs_source = Source(
+        model="res.users",
+        noun="User",
+        fields=(
+            "login",
+            "active",
+            "share",
+            "partner_id",
+            "partner_id.name",
+            "partner_id.email",
+            "company_id",
+            "company_ids",
+        ),
+        rules=(
+            Rule("Archived", "active", "false"),
+            Rule("Restored", "active", "true"),
+            Rule("Renamed", "partner_id.name"),
+            Rule("LoginChanged", "login"),
+            Rule("CompaniesChanged", "company_ids"),
+        ),
+    )
