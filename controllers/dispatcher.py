@@ -7,6 +7,7 @@ from odoo.http import HttpDispatcher, Response, SessionExpiredException
 
 from .json_encoding import dumps
 
+
 class JsonApiDispatcher(HttpDispatcher):
     """Serves ``type="cqrs_api"`` routes: as ``http``, with errors in JSON.
 

@@ -126,15 +126,22 @@ class CqrsDashboard(models.AbstractModel):
         for row in rows:
             own_currency = self._currency(row["currency_id"])
             rate = Decimal(
-                repr(float(own_currency._get_conversion_rate(
-                    own_currency, currency, company)))
+                repr(
+                    float(
+                        own_currency._get_conversion_rate(
+                            own_currency, currency, company
+                        )
+                    )
+                )
             )
-            amounts.append({
-                "currency": own_currency.name,
-                "rate": rate,
-                "pipeline_value": _round(row["pipeline_value"], own_currency),
-                "won_revenue": _round(row["won_revenue"], own_currency),
-            })
+            amounts.append(
+                {
+                    "currency": own_currency.name,
+                    "rate": rate,
+                    "pipeline_value": _round(row["pipeline_value"], own_currency),
+                    "won_revenue": _round(row["won_revenue"], own_currency),
+                }
+            )
         metrics = {
             "user_id": self.env.uid,
             "currency": currency.name,
@@ -158,7 +165,8 @@ class CqrsDashboard(models.AbstractModel):
         rows = self._rows(
             SQL(
                 """
-                SELECT page.*, page.value::text AS value, stage.state -> 'name' AS stage_name,
+                SELECT page.*, page.value::text AS value,
+                       stage.state -> 'name' AS stage_name,
                        owner.name AS owner_name, owner.email AS owner_email,
                        manager.name AS manager_name, manager.email AS manager_email,
                        ARRAY(SELECT DISTINCT access.viewer_id %(sees)s
@@ -231,7 +239,8 @@ class CqrsDashboard(models.AbstractModel):
 
 def _round(amount: Decimal | str, currency) -> Decimal:
     # Amounts leave PostgreSQL as text: Odoo's cursor turns numeric into float.
-    return Decimal(amount).quantize(Decimal(1).scaleb(-currency.decimal_places), ROUND_HALF_UP)
+    unit = Decimal(1).scaleb(-currency.decimal_places)
+    return Decimal(amount).quantize(unit, ROUND_HALF_UP)
 
 
 def _utc_now():

@@ -65,8 +65,8 @@ class TestDemoOrganisation(OrganisationCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.mails_before = cls.env["mail.mail"].search_count([])
-        cls.organisation = cls.build()
+        with patch.object(cls.registry["mail.mail"], "create") as cls.create_mail:
+            cls.organisation = cls.build()
         cls.users = cls.env["res.users"].browse(cls.organisation.user_ids)
         cls.main, cls.second = cls.env["res.company"].browse(
             cls.organisation.company_ids
@@ -238,10 +238,16 @@ class TestDemoOrganisation(OrganisationCase):
                 )
 
     def test_nobody_is_written_to(self):
-        self.assertEqual(self.env["mail.mail"].search_count([]), self.mails_before)
+        self.create_mail.assert_not_called()
         leads = self.leads(self.organisation)
         self.assertFalse(leads.message_ids)
         self.assertFalse(leads.message_follower_ids)
+
+    def test_no_service_is_asked_about_the_customers(self):
+        leads = self.leads(self.organisation)
+        if "iap_enrich_done" in leads._fields:
+            self.assertEqual(set(leads.mapped("iap_enrich_done")), {True})
+        self.assertFalse(self.second.email or self.second.website)
 
     def test_second_call_is_refused_whatever_its_seed(self):
         with self.assertRaisesRegex(UserError, "ingrid.solberg@polaris.example"):
@@ -306,6 +312,13 @@ class TestDemoOrganisationRepeated(OrganisationCase):
         self.assertEqual(calls[-1], (0, 0, "opportunities"))
         with self.assertRaisesRegex(ValueError, "1 levels of managers need 5 users"):
             self.plan(levels=1, users=4)
+
+    def test_no_rank_is_smaller_than_the_one_above(self):
+        for users in range(13, 60):
+            people = self.plan(levels=5, users=users, opportunities=0).people
+            sizes = Counter(person.rank for person in people)
+            self.assertEqual(sum(sizes.values()), users)
+            self.assertEqual(list(sizes.values()), sorted(sizes.values()))
 
     def test_a_plan_is_the_same_everywhere(self):
         plan = self.plan()

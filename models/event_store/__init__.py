@@ -1,1 +1,1 @@
-from . import capture, stream, event
+from . import stream, event, capture

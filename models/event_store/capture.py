@@ -11,66 +11,95 @@ from dataclasses import dataclass, field
 
 from odoo import api, models
 from odoo.http import request
-from odoo.tools import SQL
+from odoo.tools import SQL, ormcache
 
-from .difference import Scope, difference
+from .difference import Difference
 from .source import Source
 
 MARKS = "crm_cqrs.marks"
 
 
 @dataclass
+class Marks:
+    """What a transaction has touched of one source.
+
+    :ivar ids: records of the source model itself
+    :ivar shown: ``{many2one of the source: ids}``, of which the source shows a column
+    """
+
+    ids: set[int] = field(default_factory=set)
+    shown: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+
+@dataclass
 class Watch:
     """What the hooks must know of one Odoo model.
 
-    :ivar source: its own declaration, if it is captured
-    :ivar many2many: its captured fields without a column, seen by ``write`` only
-    :ivar shown: ``{own column: [(source, many2one that leads here)]}``, the columns
-        that other sources show by path
-    :ivar referrers: ``[(source, field)]``, the captured relations that the deletion
-        of a record of this model empties in SQL, unseen by any hook
+    :ivar difference: the statement of the model, if it is captured
+    :ivar shown: ``{own column: [(source model, many2one that leads here)]}``, the
+        columns that sources show by path
+    :ivar referrers: the captured relations that the deletion of a record of this
+        model empties in SQL, unseen by any hook
     """
 
-    source: Source | None = None
-    many2many: set[str] = field(default_factory=set)
-    shown: dict[str, list[tuple[Source, str]]] = field(
+    difference: Difference | None = None
+    shown: dict[str, list[tuple[str, str]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    referrers: list[tuple[Source, object]] = field(default_factory=list)
+    referrers: list = field(default_factory=list)
 
 
-def sources(env) -> dict[str, Source]:
-    """Return the declarations of the captured models, by model name."""
-    return {
-        name: source
-        for name, cls in env.registry.items()
-        if (source := cls._cqrs_source) and source.model == name
-    }
+class CqrsEvent(models.Model):
+    _inherit = "cqrs.event"
 
+    # The stable cache lives until the registry is set up anew, as fields do.
+    @ormcache(cache="stable")
+    def _watches(self) -> dict[str, Watch]:
+        """Return what the hooks watch, by model name."""
+        watches = defaultdict(Watch)
+        for name, cls in self.env.registry.items():
+            source = cls._cqrs_source
+            if not source or source.model != name:
+                continue
+            watches[name].difference = Difference(self.env, source)
+            for path in source.fields:
+                fname, __, target = path.partition(".")
+                own = self.env[name]._fields[fname]
+                if target:
+                    watches[own.comodel_name].shown[target].append((name, fname))
+                elif own.relational:
+                    watches[own.comodel_name].referrers.append(own)
+        return dict(watches)
 
-def watches(env) -> dict[str, Watch]:
-    """Return what the hooks watch, by model name; kept on a ready registry."""
-    registry = env.registry
-    found = getattr(registry, "_cqrs_watches", None)
-    if found is not None:
-        return found
-    found = defaultdict(Watch)
-    for source in sources(env).values():
-        model_fields = env[source.model]._fields
-        found[source.model].source = source
-        for path in source.fields:
-            fname, __, target = path.partition(".")
-            own = model_fields[fname]
-            if own.type == "many2many":
-                found[source.model].many2many.add(fname)
-            if target:
-                found[own.comodel_name].shown[target].append((source, fname))
-            elif own.relational:
-                found[own.comodel_name].referrers.append((source, own))
-    found = dict(found)
-    if registry.ready:
-        registry._cqrs_watches = found
-    return found
+    @api.model
+    def _record(self, ids: dict[str, list[int] | None], *, origin: str):
+        """Record what differs from the last recorded state, and project it.
+
+        :param ids: ``{captured model: records to look at}``, None for all of them
+        :param origin: one of ``ORIGINS``
+        """
+        positions = {}
+        for model, model_ids in ids.items():
+            statement = self._watches()[model].difference.statement(
+                model_ids,
+                origin=origin,
+                user_id=self.env.uid,
+                correlation_id=_correlation_id(),
+            )
+            if rows := self.env.execute_query(statement):
+                positions[model] = [position for (position,) in rows]
+        if positions:
+            self.env["cqrs.projection"]._apply_events(positions)
+
+    @api.model
+    def _build(self):
+        """Record every record of every captured model; project what is new.
+
+        The first build of a database that has a past, and harmless on any other:
+        what is recorded already makes no event.
+        """
+        captured = [name for name, w in self._watches().items() if w.difference]
+        self._record(dict.fromkeys(captured), origin="migration")
 
 
 class Base(models.AbstractModel):
@@ -82,72 +111,75 @@ class Base(models.AbstractModel):
     @api.model_create_multi
     def create(self, vals_list):
         records = super().create(vals_list)
-        watch = watches(self.env).get(self._name)
-        if watch and watch.source:
-            records._cqrs_mark(watch.source)
+        if watch := self.env["cqrs.event"]._watches().get(self._name):
+            records._cqrs_mark(watch)
         return records
 
     def write(self, vals):
-        watch = watches(self.env).get(self._name)
-        if watch and not watch.many2many.isdisjoint(vals):
-            self._cqrs_mark(watch.source)
+        # Sees what has no column (many2many), and the context of the caller, which
+        # the flush below does not have.
+        if watch := self.env["cqrs.event"]._watches().get(self._name):
+            self._cqrs_mark(watch)
         return super().write(vals)
 
     def _write_multi(self, vals_list):
-        watch = watches(self.env).get(self._name)
-        if watch:
-            if watch.source:
-                self._cqrs_mark(watch.source)
+        # Sees what is recomputed; it never passes write().
+        if watch := self.env["cqrs.event"]._watches().get(self._name):
+            self._cqrs_mark(watch)
             for column in watch.shown.keys() & set().union(*vals_list):
-                for source, fname in watch.shown[column]:
-                    related = self._cqrs_scope(source).related
-                    related.setdefault(fname, set()).update(self._ids)
+                for model, fname in watch.shown[column]:
+                    self._cqrs_marks(model).shown[fname].update(self._ids)
         return super()._write_multi(vals_list)
 
     def unlink(self):
-        watch = watches(self.env).get(self._name)
-        if watch and self:
-            if watch.source:
-                self._cqrs_mark(watch.source)
-            for source, own in watch.referrers:
-                self._cqrs_scope(source).ids.update(_pointing_at(own, self))
+        if self and (watch := self.env["cqrs.event"]._watches().get(self._name)):
+            self._cqrs_mark(watch)
+            for own in watch.referrers:
+                referrers = _pointing_at(self.env[own.model_name], own, self._ids)
+                self._cqrs_marks(own.model_name).ids.update(referrers)
         return super().unlink()
 
-    def _cqrs_mark(self, source: Source):
-        # A record in the making (NewId, falsy) has no row to compare.
-        self._cqrs_scope(source).ids.update(filter(None, self._ids))
+    def _cqrs_mark(self, watch: Watch):
+        if watch.difference:
+            # A record in the making (NewId, falsy) has no row to compare.
+            self._cqrs_marks(self._name).ids.update(filter(None, self._ids))
 
-    def _cqrs_scope(self, source: Source) -> Scope:
+    def _cqrs_marks(self, model: str) -> Marks:
         """Return this transaction's marks of a source, armed for precommit."""
         precommit = self.env.cr.precommit
         if MARKS not in precommit.data:
-            precommit.data[MARKS] = {}
+            precommit.data[MARKS] = defaultdict(Marks)
             precommit.add(self._cqrs_capture)
-        return precommit.data[MARKS].setdefault(source.model, Scope())
+        return precommit.data[MARKS][model]
 
     def _cqrs_capture(self):
         """Turn the marks into events and let the projections apply them."""
-        marks = self.env.cr.precommit.data.pop(MARKS)
-        self.env["cqrs.event"]._record(marks, origin=_origin(self.env))
+        ids = {}
+        for model, marks in self.env.cr.precommit.data.pop(MARKS).items():
+            source = self.env[model]
+            for fname, targets in marks.shown.items():
+                marks.ids.update(_pointing_at(source, source._fields[fname], targets))
+            ids[model] = sorted(marks.ids)
+        self.env["cqrs.event"]._record(ids, origin=_origin(self.env))
 
 
-def _pointing_at(own, targets) -> list[int]:
-    """Return the ids of the records whose relation ``own`` holds a target."""
-    env = targets.env
-    model = env[own.model_name]
-    model.flush_model([own.name])
-    if own.type == "many2many":
-        table, column, record = own.relation, own.column2, own.column1
+def _pointing_at(model, relation, targets) -> list[int]:
+    """Return the ids of the records of ``model`` whose relation holds a target."""
+    if not targets:
+        return []
+    if relation.type == "many2many":
+        table, column, record = relation.relation, relation.column2, relation.column1
     else:
-        table, column, record = model._table, own.name, "id"
+        table, column, record = model._table, relation.name, "id"
     query = SQL(
         "SELECT %s FROM %s WHERE %s = ANY(%s)",
         SQL.identifier(record),
         SQL.identifier(table),
         SQL.identifier(column),
-        list(targets._ids),
+        list(targets),
     )
-    return [id_ for (id_,) in env.execute_query(query)]
+    model.flush_model([relation.name])
+    return [id_ for (id_,) in model.env.execute_query(query)]
 
 
 def _origin(env) -> str:
@@ -158,7 +190,7 @@ def _origin(env) -> str:
     return "orm"
 
 
-def correlation_id() -> str | None:
+def _correlation_id() -> str | None:
     """Return the id of the HTTP request being served, None outside of one."""
     if not request:
         return None

@@ -1,8 +1,5 @@
-from odoo import api, fields, models
+from odoo import fields, models
 from odoo.tools import SQL
-
-from .capture import correlation_id, sources
-from .difference import Scope, difference
 
 ORIGINS = [
     ("orm", "Odoo"),
@@ -119,38 +116,3 @@ class CqrsEvent(models.Model):
         self.env.cr.execute(self._EPOCH)
         self.env.cr.execute(self._TABLE)
         self.env.cr.execute(self._APPEND_ONLY)
-
-    @api.model
-    def _record(self, scopes: dict[str, Scope | None], *, origin: str):
-        """Record what differs from the last recorded state, and project it.
-
-        :param scopes: ``{model: which of its records}``, None for all of them
-        :param origin: one of ``ORIGINS``
-        """
-        declared = sources(self.env)
-        changed = {}
-        for model, scope in scopes.items():
-            statement = difference(
-                self.env,
-                declared[model],
-                scope,
-                origin=origin,
-                user_id=self.env.uid,
-                correlation_id=correlation_id(),
-            )
-            if positions := [row[0] for row in self.env.execute_query(statement)]:
-                changed[model] = SQL(
-                    "SELECT stream_id, before FROM cqrs_event WHERE position = ANY(%s)",
-                    positions,
-                )
-        if changed:
-            self.env["cqrs.projection"]._apply_all(changed)
-
-    @api.model
-    def _build(self):
-        """Record every record of every captured model; build every projection.
-
-        The first build of a database that has a past, and harmless on any other:
-        what is recorded already makes no event.
-        """
-        self._record(dict.fromkeys(sources(self.env)), origin="migration")

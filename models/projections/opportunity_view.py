@@ -11,7 +11,7 @@ class CqrsOpportunityView(models.Model):
     """
 
     _name = "cqrs.opportunity.view"
-    _inherit = ["cqrs.projection"]
+    _inherit = "cqrs.projection"
     _description = "Opportunity (Read Model)"
     _auto = False
     _order = "value desc, id desc"
@@ -72,50 +72,30 @@ class CqrsOpportunityView(models.Model):
         self.env.cr.execute(
             SQL(
                 """
-                WITH changed AS (%(streams)s),
-                opportunity AS (
-                    SELECT stream.stream_id AS id, lead.name,
-                           COALESCE(lead.expected_revenue, 0) AS value,
-                           lead."company_id.currency_id" AS currency_id,
-                           lead.probability, lead.stage_id,
-                           COALESCE(lead.won_status, 'pending') AS status,
-                           COALESCE(lead.active, false) AS active,
-                           lead.user_id, lead.team_id, lead.company_id,
-                           lead.partner_id,
-                           lead."partner_id.complete_name" AS partner_name,
-                           lead.date_deadline AS closing_date,
-                           lead.date_closed AS closed_at,
-                           lead.create_date AS created_at,
-                           event.occurred_at AT TIME ZONE 'UTC' AS changed_at,
-                           stream.version
-                    FROM changed
-                    JOIN cqrs_stream stream USING (stream_id)
-                    JOIN cqrs_event event USING (stream_model, stream_id, version)
-                    CROSS JOIN jsonb_to_record(stream.state) AS lead (
-                        name text, type text, expected_revenue numeric,
-                        "company_id.currency_id" integer,
-                        probability double precision, stage_id integer,
-                        won_status text, active boolean, user_id integer,
-                        team_id integer, company_id integer, partner_id integer,
-                        "partner_id.complete_name" text, date_deadline date,
-                        date_closed timestamp, create_date timestamp)
-                    WHERE stream.stream_model = 'crm.lead'
-                      AND lead.type = 'opportunity'
-                ),
+                WITH stream AS MATERIALIZED (%(streams)s),
                 gone AS (
-                    DELETE FROM cqrs_opportunity_view
-                    WHERE id IN (SELECT stream_id FROM changed)
-                      AND id NOT IN (SELECT id FROM opportunity)
+                    DELETE FROM cqrs_opportunity_view view USING stream
+                    WHERE view.id = stream.stream_id
+                      AND (state IS NULL OR state ->> 'type' <> 'opportunity')
                 )
-                INSERT INTO cqrs_opportunity_view AS view (
+                INSERT INTO cqrs_opportunity_view (
                     id, name, value, currency_id, probability, stage_id, status,
                     active, user_id, team_id, company_id, partner_id, partner_name,
                     closing_date, closed_at, created_at, changed_at, version)
-                SELECT id, name, value, currency_id, probability, stage_id, status,
-                       active, user_id, team_id, company_id, partner_id,
-                       partner_name, closing_date, closed_at, created_at,
-                       changed_at, version
-                FROM opportunity
+                SELECT stream_id, name, COALESCE(expected_revenue, 0),
+                       "company_id.currency_id", probability, stage_id,
+                       COALESCE(won_status, 'pending'), COALESCE(active, false),
+                       user_id, team_id, company_id, partner_id,
+                       "partner_id.complete_name", date_deadline, date_closed,
+                       create_date, occurred_at AT TIME ZONE 'UTC', version
+                FROM stream CROSS JOIN jsonb_to_record(state) AS lead (
+                    name text, type text, expected_revenue numeric,
+                    "company_id.currency_id" integer, probability double precision,
+                    stage_id integer, won_status text, active boolean,
+                    user_id integer, team_id integer, company_id integer,
+                    partner_id integer, "partner_id.complete_name" text,
+                    date_deadline date, date_closed timestamp, create_date timestamp)
+                WHERE type = 'opportunity'
                 ON CONFLICT (id) DO UPDATE SET
                     name = EXCLUDED.name,
                     value = EXCLUDED.value,

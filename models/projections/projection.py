@@ -26,15 +26,52 @@ class CqrsProjection(models.AbstractModel):
         Runs in the writing transaction, after its events are in the log.
 
         :param streams: ``{captured model: query}``, for at least one consumed model;
-            each query gives ``(stream_id, before)``, a row for each stream to look
-            at; ``before`` holds the former values of its changed fields, NULL where
-            there was no former state
+            each query gives a row for each stream to look at: ``stream_id``, its
+            ``state`` (NULL once deleted) and ``version``, and of its last event
+            ``before`` (former values of the changed fields) and ``occurred_at``
         """
         raise NotImplementedError
 
     @api.model
+    def _apply_events(self, positions: dict[str, list[int]]):
+        """Let every projection apply the events at ``{captured model: positions}``."""
+        self._apply_all(
+            {
+                model: SQL(
+                    """
+                    SELECT stream_id, stream.state, stream.version, event.before,
+                           event.occurred_at
+                    FROM cqrs_event event
+                    JOIN cqrs_stream stream USING (stream_model, stream_id)
+                    WHERE event.position = ANY(%s)
+                    """,
+                    model_positions,
+                )
+                for model, model_positions in positions.items()
+            }
+        )
+
+    @api.model
+    def _build_all(self):
+        """Bring every projection up to the recorded state of every stream."""
+        self.env.cr.execute("SELECT DISTINCT stream_model FROM cqrs_stream")
+        self._apply_all(
+            {
+                model: SQL(
+                    """
+                    SELECT stream_id, stream.state, version, NULL::jsonb AS before,
+                           event.occurred_at
+                    FROM cqrs_stream stream
+                    JOIN cqrs_event event USING (stream_model, stream_id, version)
+                    WHERE stream_model = %s
+                    """,
+                    model,
+                )
+                for (model,) in self.env.cr.fetchall()
+            }
+        )
+
     def _apply_all(self, streams: dict[str, SQL]):
-        """Let every projection apply the streams that it consumes."""
         names = self.env.registry.descendants(["cqrs.projection"], "_inherit")
         projections = [self.env[name] for name in names if name != "cqrs.projection"]
         for projection in sorted(projections, key=lambda p: (p._cqrs_rank, p._name)):

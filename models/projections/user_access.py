@@ -16,7 +16,7 @@ class CqrsUserAccess(models.Model):
     """
 
     _name = "cqrs.user.access"
-    _inherit = ["cqrs.projection"]
+    _inherit = "cqrs.projection"
     _description = "User Access"
     _auto = False
     _order = "viewer_id, depth, owner_id, id"
@@ -119,30 +119,25 @@ class CqrsUserAccess(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                WITH changed AS (%s),
-                employee AS (
-                    SELECT stream_id AS id, employee.*
-                    FROM changed JOIN cqrs_stream stream USING (stream_id)
-                    CROSS JOIN jsonb_to_record(stream.state) AS employee (
-                        user_id integer, parent_id integer, company_id integer,
-                        active boolean)
-                    WHERE stream_model = 'hr.employee' AND state IS NOT NULL
-                ),
+                WITH stream AS MATERIALIZED (%s),
                 former AS (
                     SELECT * FROM cqrs_employee
-                    WHERE id IN (SELECT stream_id FROM changed)
+                    WHERE id IN (SELECT stream_id FROM stream)
                 ),
                 gone AS (
-                    DELETE FROM cqrs_employee
-                    WHERE id IN (SELECT stream_id FROM changed)
-                      AND id NOT IN (SELECT id FROM employee)
+                    DELETE FROM cqrs_employee e USING stream
+                    WHERE e.id = stream.stream_id AND state IS NULL
                     RETURNING id
                 ),
                 placed AS (
                     INSERT INTO cqrs_employee AS e
                         (id, user_id, parent_id, company_id, active)
-                    SELECT id, user_id, parent_id, company_id, COALESCE(active, false)
-                    FROM employee
+                    SELECT stream_id, user_id, parent_id, company_id,
+                           COALESCE(active, false)
+                    FROM stream CROSS JOIN jsonb_to_record(state) AS employee (
+                        user_id integer, parent_id integer, company_id integer,
+                        active boolean)
+                    WHERE state IS NOT NULL
                     ON CONFLICT (id) DO UPDATE SET
                         user_id = EXCLUDED.user_id,
                         parent_id = EXCLUDED.parent_id,
@@ -175,7 +170,7 @@ class CqrsUserAccess(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT stream_id FROM (%s) changed
+                SELECT stream_id FROM (%s) stream
                 WHERE before IS NULL OR jsonb_exists(before, 'share')
                 """,
                 streams,
@@ -196,7 +191,8 @@ class CqrsUserAccess(models.Model):
                     SELECT id, user_id FROM cqrs_employee WHERE id = ANY(%(employees)s)
                     UNION
                     SELECT below.id, below.user_id
-                    FROM cqrs_employee below JOIN subtree ON below.parent_id = subtree.id
+                    FROM cqrs_employee below
+                    JOIN subtree ON below.parent_id = subtree.id
                 ),
                 owner AS (
                     SELECT user_id FROM subtree WHERE user_id IS NOT NULL

@@ -12,7 +12,7 @@ class CqrsUserProfile(models.Model):
     """
 
     _name = "cqrs.user.profile"
-    _inherit = ["cqrs.projection"]
+    _inherit = "cqrs.projection"
     _description = "User Profile"
     _auto = False
     _order = "name, id"
@@ -52,18 +52,15 @@ class CqrsUserProfile(models.Model):
     def _apply(self, streams):
         affected = []
         if users := streams.get("res.users"):
-            affected.append(SQL("SELECT stream_id FROM (%s) changed", users))
+            affected.append(SQL("SELECT stream_id FROM (%s) stream", users))
         if employees := streams.get("hr.employee"):
             affected.append(
                 SQL(
                     """
-                    SELECT employee.user_id
-                    FROM (%(changed)s) changed
-                    JOIN cqrs_employee employee ON employee.id = changed.stream_id
-                    UNION
-                    SELECT (before ->> 'user_id')::integer FROM (%(changed)s) changed
+                    SELECT DISTINCT (values ->> 'user_id')::integer
+                    FROM (%s) stream CROSS JOIN unnest(ARRAY[state, before]) AS values
                     """,
-                    changed=employees,
+                    employees,
                 )
             )
         self.env.cr.execute(
@@ -71,7 +68,7 @@ class CqrsUserProfile(models.Model):
                 """
                 WITH affected (id) AS (%(affected)s),
                 profile AS (
-                    SELECT stream.stream_id AS id, creation.event_id AS uuid,
+                    SELECT affected.id, creation.event_id AS uuid,
                            COALESCE("user"."partner_id.name", "user".login) AS name,
                            COALESCE("user"."partner_id.email", "user".login) AS email,
                            "user".login, "user".active, "user".company_id,

@@ -1,0 +1,124 @@
+from odoo import Command
+from odoo.tests import tagged
+
+from .common import SalesOrganisation
+
+
+@tagged("post_install", "-at_install")
+class TestAccessFollowsTheHierarchy(SalesOrganisation):
+    def setUp(self):
+        super().setUp()
+        self.deal = self.opportunity(self.seller)
+
+    def assertSeenBy(self, deal, *users):
+        everyone = self.env["res.users"].union(
+            self.head, self.manager, self.seller, self.other_manager, self.peer, *users
+        )
+        self.assertEqual(
+            everyone.filtered(lambda user: deal.id in self.visible(user)),
+            self.env["res.users"].union(*users),
+        )
+
+    def rows(self, owner):
+        """Return ``{viewer: (depth, paths)}`` of an owner, self included."""
+        self.env.cr.flush()
+        access = self.env["cqrs.user.access"].search([("owner_id", "=", owner.id)])
+        return {row.viewer_id: (row.depth, row.paths) for row in access}
+
+    def test_everyone_above_and_nobody_else(self):
+        self.assertSeenBy(self.deal, self.seller, self.manager, self.head)
+        self.assertEqual(
+            self.rows(self.seller),
+            {self.seller: (0, 1), self.manager: (1, 1), self.head: (2, 1)},
+        )
+
+    def test_a_move_takes_the_subtree_along(self):
+        self.manager_employee.parent_id = self.other_manager_employee
+        self.assertSeenBy(self.deal, self.seller, self.manager, self.other_manager)
+
+    def test_a_reassignment_writes_no_access_row(self):
+        query = "SELECT array_agg((xmin, a) ORDER BY a)::text FROM cqrs_user_access a"
+        self.env.cr.execute(query)
+        before = self.env.cr.fetchone()
+        self.deal.user_id = self.peer
+        self.assertSeenBy(self.deal, self.peer, self.other_manager)
+        self.env.cr.execute(query)
+        self.assertEqual(self.env.cr.fetchone(), before)
+
+    def test_a_move_writes_no_opportunity_row(self):
+        query = (
+            "SELECT array_agg((ctid, v) ORDER BY v)::text FROM cqrs_opportunity_view v"
+        )
+        self.env.cr.execute(query)
+        before = self.env.cr.fetchone()
+        self.seller_employee.parent_id = self.other_manager_employee
+        self.assertSeenBy(self.deal, self.seller, self.other_manager)
+        self.env.cr.execute(query)
+        self.assertEqual(self.env.cr.fetchone(), before)
+
+    def test_an_employee_without_a_user_is_a_link(self):
+        link = self.employee("link", self.other_manager_employee)
+        self.seller_employee.parent_id = link
+        self.assertSeenBy(self.deal, self.seller, self.other_manager)
+        self.assertEqual(
+            self.rows(self.seller), {self.seller: (0, 1), self.other_manager: (1, 1)}
+        )
+
+    def test_a_cycle_is_cut(self):
+        self.head_employee.parent_id = self.seller_employee
+        self.assertSeenBy(self.deal, self.seller, self.manager, self.head)
+        deal = self.opportunity(self.head)
+        self.assertSeenBy(deal, self.seller, self.manager, self.head)
+        self.head_employee.parent_id = False
+        self.assertSeenBy(deal, self.head)
+
+    def test_a_deleted_manager_takes_nobody_along(self):
+        self.manager_employee.user_id = False
+        self.manager_employee.unlink()
+        self.assertSeenBy(self.deal, self.seller)
+
+    def test_an_archived_manager_is_a_link_and_sees_nothing_more(self):
+        self.manager_employee.active = False
+        self.assertSeenBy(self.deal, self.seller, self.head)
+
+    def test_a_leavers_deals_stay_with_the_managers(self):
+        self.seller_employee.active = False
+        self.seller.active = False
+        self.assertSeenBy(self.deal, self.manager, self.head)
+
+    def test_an_employee_changes_the_user(self):
+        self.seller_employee.user_id = False
+        self.assertSeenBy(self.deal, self.seller)
+        self.seller_employee.user_id = self.seller
+        self.assertSeenBy(self.deal, self.seller, self.manager, self.head)
+
+    def test_a_company_keeps_to_itself(self):
+        other = self.env["res.company"].create({"name": "cqrs other company"})
+        both = [Command.set((self.env.company | other).ids)]
+        (self.seller | self.manager | self.head).company_ids = both
+        deal = self.opportunity(self.seller, company_id=other.id)
+        self.assertEqual(deal.company_id, other)
+        # Nobody stands above the seller among the employees of that company …
+        self.assertSeenBy(deal, self.seller)
+        boss = self.employee("boss", user=self.manager, company=other)
+        self.employee("sub", boss, self.seller, company=other)
+        # … now the manager does, in that company.
+        self.assertSeenBy(deal, self.seller, self.manager)
+        self.manager.company_ids = [Command.unlink(other.id)]
+        self.assertSeenBy(deal, self.seller)
+
+    def test_an_unassigned_opportunity_is_in_nobodys_view(self):
+        deal = self.opportunity(None)
+        self.assertFalse(deal.user_id)
+        self.assertSeenBy(deal)
+
+    def test_a_portal_user_sees_nothing(self):
+        portal = self.env["res.users"].create(
+            {
+                "name": "Portal",
+                "login": "cqrs_portal",
+                "group_ids": [Command.set(self.env.ref("base.group_portal").ids)],
+            }
+        )
+        self.assertEqual(self.rows(portal), {})
+        self.assertEqual(self.visible(portal), set())
