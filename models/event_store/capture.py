@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from odoo import api, models
 from odoo.http import request
+from odoo.modules import Manifest
 from odoo.tools import SQL, ormcache
 
-from .difference import Difference
+from .difference import Difference, Metadata
 from .source import Source
 
 MARKS = "crm_cqrs.marks"
@@ -78,16 +79,20 @@ class CqrsEvent(models.Model):
         :param ids: ``{captured model: records to look at}``, None for all of them
         :param origin: one of ``ORIGINS``
         """
+        metadata = Metadata(
+            origin=origin,
+            user_id=self.env.uid,
+            acting_user_id=_acting_user_id(self.env),
+            correlation_id=_correlation_id(),
+            module_version=Manifest.for_addon("crm_cqrs")["version"],
+        )
         positions = {}
         for model, model_ids in ids.items():
-            statement = self._watches()[model].difference.statement(
-                model_ids,
-                origin=origin,
-                user_id=self.env.uid,
-                correlation_id=_correlation_id(),
-            )
-            if rows := self.env.execute_query(statement):
-                positions[model] = [position for (position,) in rows]
+            if model_ids is None or model_ids:
+                difference = self._watches()[model].difference
+                statement = difference.statement(model_ids, metadata)
+                if rows := self.env.execute_query(statement):
+                    positions[model] = [position for (position,) in rows]
         if positions:
             self.env["cqrs.projection"]._apply_events(positions)
 
@@ -188,6 +193,11 @@ def _origin(env) -> str:
     if env.context.get("cron_id"):
         return "cron"
     return "orm"
+
+
+def _acting_user_id(env) -> int | None:
+    """Return who is logged in: the person of the request, else of the environment."""
+    return (request.session.uid or request.env.uid) if request else env.uid
 
 
 def _correlation_id() -> str | None:

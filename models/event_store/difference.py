@@ -12,10 +12,29 @@ an id, many2many a sorted array of ids, translated text ``{lang: text}``.
 """
 
 import re
+from typing import NamedTuple
 
 from odoo.tools import SQL
 
 from .source import Rule, Source
+
+
+class Metadata(NamedTuple):
+    """What the events of one transaction have in common.
+
+    :ivar origin: one of ``event.ORIGINS``
+    :ivar user_id: whom the change was made as, where the record itself does not say
+    :ivar acting_user_id: who was logged in
+    :ivar correlation_id: the HTTP request, None outside of one
+    :ivar module_version: of this addon
+    """
+
+    origin: str
+    user_id: int | None
+    acting_user_id: int | None
+    correlation_id: str | None
+    module_version: str
+
 
 # What the hash of an event covers, and in which form. Raised with any change of
 # that form, so that a verifier knows how to recompute an old event's hash.
@@ -39,14 +58,10 @@ class Difference:
         )
         self._type = _event_type(source)
 
-    def statement(
-        self, ids: list[int] | None, *, origin: str, user_id, correlation_id
-    ) -> SQL:
+    def statement(self, ids: list[int] | None, metadata: Metadata) -> SQL:
         """Return the statement; it gives ``(position,)`` of each event it writes.
 
         :param ids: the records to look at; None for all
-        :param origin: one of ``event.ORIGINS``
-        :param user_id: who acted, where the record itself does not say (deletion)
         """
         return SQL(
             """
@@ -88,7 +103,8 @@ class Difference:
                            jsonb_build_array(
                                %(hash_format)s, event_id, %(model)s, stream_id,
                                version, type, %(schema_version)s, before, after,
-                               company_id, user_id, %(origin)s, %(correlation_id)s,
+                               company_id, user_id, %(acting_user_id)s, %(origin)s,
+                               %(correlation_id)s, %(module_version)s,
                                to_char(now() AT TIME ZONE 'UTC',
                                        'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
                            )::text, 'UTF8')) AS hash
@@ -107,12 +123,12 @@ class Difference:
             )
             INSERT INTO cqrs_event (
                 event_id, stream_model, stream_id, version, type, schema_version,
-                before, after, company_id, user_id, origin, correlation_id,
-                occurred_at, txid, epoch, hash)
+                before, after, company_id, user_id, acting_user_id, origin,
+                correlation_id, occurred_at, txid, epoch, module_version, hash)
             SELECT event_id, %(model)s, stream_id, version, type, %(schema_version)s,
-                   before, after, company_id, user_id, %(origin)s, %(correlation_id)s,
-                   now(), pg_current_xact_id(), (SELECT max(epoch) FROM cqrs_epoch),
-                   hash
+                   before, after, company_id, user_id, %(acting_user_id)s, %(origin)s,
+                   %(correlation_id)s, now(), pg_current_xact_id(),
+                   (SELECT max(epoch) FROM cqrs_epoch), %(module_version)s, hash
             FROM sealed ORDER BY stream_id
             RETURNING position
             """,
@@ -124,9 +140,11 @@ class Difference:
             type=self._type,
             hash_format=HASH_FORMAT,
             schema_version=self._source.schema_version,
-            origin=SQL("%s::text", origin),
-            user_id=SQL("%s::integer", user_id),
-            correlation_id=SQL("%s::text", correlation_id),
+            origin=SQL("%s::text", metadata.origin),
+            user_id=SQL("%s::integer", metadata.user_id),
+            acting_user_id=SQL("%s::integer", metadata.acting_user_id),
+            correlation_id=SQL("%s::text", metadata.correlation_id),
+            module_version=SQL("%s::text", metadata.module_version),
         )
 
 

@@ -16,6 +16,8 @@ class CqrsEvent(models.Model):
     ``before`` and ``after`` hold the changed fields only, by field path; a
     creation has no ``before`` and everything in ``after``, a deletion the
     reverse. ``version`` counts the events of a stream from 1 without gaps.
+    ``user_id`` is whom Odoo wrote the record as, ``acting_user_id`` who was logged
+    in; they differ where code works as someone else.
     Rows are written by the difference statement (``difference.py``) alone.
     """
 
@@ -35,12 +37,14 @@ class CqrsEvent(models.Model):
     before = fields.Json(readonly=True)
     after = fields.Json(readonly=True)
     company_id = fields.Many2one("res.company", readonly=True)
-    user_id = fields.Many2one("res.users", readonly=True)
+    user_id = fields.Many2one("res.users", "Effective User", readonly=True)
+    acting_user_id = fields.Many2one("res.users", readonly=True)
     origin = fields.Selection(ORIGINS, readonly=True)
     correlation_id = fields.Char("Request", readonly=True)
     occurred_at = fields.Datetime(readonly=True)
     txid = fields.Char("Transaction", readonly=True)
     epoch = fields.Integer(readonly=True, aggregator=None)
+    module_version = fields.Char(readonly=True)
     hash = fields.Char(readonly=True)
 
     # The ORM wants an ``id`` and its own types; PostgreSQL folds this query into
@@ -49,9 +53,9 @@ class CqrsEvent(models.Model):
         """
         SELECT position AS id, position, event_id, stream_model, stream_id,
                version, type, schema_version, before, after, company_id,
-               user_id, origin, correlation_id,
+               user_id, acting_user_id, origin, correlation_id,
                occurred_at AT TIME ZONE 'UTC' AS occurred_at,
-               txid::text AS txid, epoch, encode(hash, 'hex') AS hash
+               txid::text AS txid, epoch, module_version, encode(hash, 'hex') AS hash
         FROM cqrs_event
         """
     )
@@ -72,11 +76,13 @@ class CqrsEvent(models.Model):
             after jsonb,
             company_id integer,
             user_id integer,
+            acting_user_id integer,
             origin text NOT NULL,
             correlation_id text,
             occurred_at timestamptz NOT NULL,
             txid xid8 NOT NULL,
             epoch integer NOT NULL,
+            module_version text NOT NULL,
             hash bytea NOT NULL,
             CONSTRAINT cqrs_event_stream_version
                 UNIQUE (stream_model, stream_id, version)
