@@ -1,0 +1,96 @@
+"""The command line of ./dev."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from . import check, clean, cluster, database, demo, lint, odoo, tests
+from .console import Failure, say
+from .environment import environment
+from .process import run_in_front
+
+DEFAULT_PORT = 8069
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a sub-command; returns the exit status."""
+    # Explicit, since a shell starts background jobs with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, end)
+    try:
+        # What follows these is not ours to understand, not even --help.
+        if arguments and arguments[0] in PASSING_ON:
+            return PASSING_ON[arguments[0]](arguments[1:])
+        return run(parser().parse_args(arguments))
+    except Failure as failure:
+        say(str(failure))
+        return 1
+    except KeyboardInterrupt:
+        say("Interrupted; run it again to go on.")
+        return 128 + signal.SIGINT
+
+
+def end(signum: int, frame: object) -> None:
+    """End by way of every ``finally``, which stops what runs."""
+    sys.exit(128 + signum)
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(
+        prog="./dev",
+        description="Provisions Odoo 19 in .dev of this checkout and runs the addon.",
+    )
+    commands = result.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo_parser = commands.add_parser(
+        "demo", help="serve a database with a generated sales organisation"
+    )
+    demo_parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    demo_parser.add_argument(
+        "--check",
+        action="store_true",
+        help="play the acceptance scenario over HTTP instead, print the manager's "
+        "dashboard as JSON, and fail where a value is wrong",
+    )
+    clean_parser = commands.add_parser("clean", help="remove all that was provisioned")
+    clean_parser.add_argument("--yes", action="store_true", help="do not ask")
+    commands.add_parser("test", help="run the tests: ./dev test [PYTEST ARGUMENTS]")
+    commands.add_parser("lint", help="run ruff and pylint-odoo")
+    commands.add_parser("odoo", help="run Odoo: ./dev odoo shell -d demo --no-http")
+    commands.add_parser("psql", help="run psql: ./dev psql [-d NAME] ...")
+    return result
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.command == "clean":
+        return clean.run(confirmed=options.yes)
+    if options.command == "lint":
+        return lint.run()
+    return check.run() if options.check else demo.serve(options.port)
+
+
+def run_odoo(arguments: Sequence[str]) -> int:
+    """Run Odoo's own command line."""
+    with environment() as env:
+        return run_in_front([odoo.COMMAND, *arguments], environ=env.environ)
+
+
+def run_psql(arguments: Sequence[str]) -> int:
+    """Run psql, on the demo database unless another is named."""
+    with environment() as env:
+        exists = database.exists(env.environ, demo.NAME)
+        return run_in_front(
+            [cluster.programs() / "psql", *arguments],
+            environ={
+                **env.environ,
+                "PGDATABASE": demo.NAME if exists else database.MAINTENANCE,
+            },
+        )
+
+
+PASSING_ON: dict[str, Callable[[Sequence[str]], int]] = {
+    "test": tests.run,
+    "odoo": run_odoo,
+    "psql": run_psql,
+}

@@ -1,0 +1,226 @@
+"""./dev demo: a database with a generated sales organisation, served.
+
+The organisation is built once, in a database that is never served; ``demo`` is a
+copy of it, and so is each database of ``--check``, however ``demo`` was used since.
+"""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TypedDict
+
+from . import database, odoo, serving, template
+from .console import Failure, say
+from .environment import PROVISIONING, Environment, environment, provisioning_lock
+from .locks import exclusive
+from .paths import ADDON, ROOT, STATE, digest, identity, write_atomically
+from .process import run_logged
+
+NAME = "demo"
+UNRELATED = {"devtools", "docs", "tests", "benchmarks", "__pycache__"}
+"""Folders that an installed addon does not depend on."""
+BUILD = """
+import json
+import os
+
+from odoo.addons.crm_cqrs.demo.organisation import PASSWORD, build_organisation
+
+organisation = build_organisation(env)
+env.cr.commit()
+logins = {
+    "head": organisation.head_login,
+    "manager": organisation.manager_login,
+    "salesperson": organisation.salesperson_login,
+}
+with open(os.environ["CRM_CQRS_RESULT"], "w") as file:
+    json.dump({"password": PASSWORD, "logins": logins}, file)
+"""
+MAKE_KEY = """
+import os
+
+user = env["res.users"].search([("login", "=", os.environ["CRM_CQRS_LOGIN"])])
+keys = env["res.users.apikeys"].with_user(user).sudo()
+key = keys._generate("crm_cqrs", "./dev demo", False)
+env.cr.commit()
+with open(os.environ["CRM_CQRS_RESULT"], "w") as file:
+    file.write(key)
+"""
+
+
+class Description(TypedDict):
+    """What a demo database's comment says of it.
+
+    checkout: identity of the checkout that made it
+    sources: fingerprint of the addon that is installed in it
+    password, logins: of the generated users; logins by rank
+    key_file: where the head's API key is kept
+    """
+
+    checkout: str
+    sources: str
+    password: str
+    logins: dict[str, str]
+    key_file: str
+
+
+def serve(port: int) -> int:
+    """Serve the demo database until Ctrl-C."""
+    serving.require_free(port)
+    with environment() as env:
+        describe(env, NAME)  # refuses what is not ours, before the long work
+        source = ensure_source(env)
+        description = ensure_demo(env, source)
+        key = ensure_key(env, description)
+        with serving.served(env, NAME, port) as server:
+            say(welcome(port, description, key))
+            try:
+                code = server.wait()
+            except KeyboardInterrupt:
+                say("Stopping.")
+                return 0
+            raise Failure(f"Odoo ended by itself ({code}); see {serving.LOG}.")
+
+
+def welcome(port: int, description: Description, key: str) -> str:
+    address = f"http://localhost:{port}"
+    logins = "".join(
+        f"    {login:32} {rank}\n" for rank, login in description["logins"].items()
+    )
+    return (
+        f"\nOdoo is at {address}\n\n"
+        f"Logins, all with the password {description['password']}:\n{logins}"
+        f"    {'admin':32} administrator, password admin\n\n"
+        f'curl -H "Authorization: Bearer {key}" {address}/api/v2/dashboard/\n\n'
+        f"Odoo's log is {serving.LOG}. Ctrl-C stops it all."
+    )
+
+
+def sources_digest() -> str:
+    """Fingerprint of the files that an installed addon is made of."""
+    parts: list[str | bytes] = []
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = sorted(
+            name for name in folders if name not in UNRELATED and name[0] != "."
+        )
+        if Path(folder) != ROOT:
+            paths = [Path(folder, name) for name in sorted(files)]
+        else:
+            paths = sorted(ROOT.glob("*.py"))
+        for path in paths:
+            parts += [os.fspath(path.relative_to(ROOT)), path.read_bytes()]
+    return digest(*parts)
+
+
+def description_of(environ: database.Environ, name: str) -> Description | None:
+    """What a database's comment says; None where this checkout did not make it."""
+    try:
+        description: Description = json.loads(database.comment(environ, name))
+    except ValueError:
+        return None
+    return description if description["checkout"] == identity() else None
+
+
+def describe(env: Environment, name: str) -> Description | None:
+    """What is known of a database of ours; None where there is none of the name."""
+    if not database.exists(env.environ, name):
+        return None
+    description = description_of(env.environ, name)
+    if description is None:
+        raise Failure(
+            f"The database {name} exists and was not made by ./dev demo of this "
+            "checkout. Rename or drop it first: "
+            f"./dev psql -d {database.MAINTENANCE} -c 'DROP DATABASE {name}'"
+        )
+    return description
+
+
+def note(env: Environment, name: str, description: Description) -> None:
+    database.set_comment(env.environ, name, json.dumps(description))
+
+
+def ensure_source(env: Environment) -> str:
+    """Return the database with the organisation, built or brought up to date."""
+    base = template.ensure(env)
+    name = template.prefix("demo") + "source"
+    with exclusive(provisioning_lock(), PROVISIONING):
+        if description := describe(env, name):
+            bring_up_to_date(env, name, description)
+            return name
+        partial = f"{name}_new"
+        database.create_from(env.environ, base, partial)
+        sources = sources_digest()
+        template.run_odoo(env, f"Installing {ADDON}", "-d", partial, "-i", ADDON)
+        built = run_shell(env, "Building the sales organisation", partial, BUILD)
+        description = {
+            "checkout": identity(),
+            "sources": sources,
+            **json.loads(built),
+            "key_file": "",
+        }
+        note(env, partial, description)
+        database.rename(env.environ, partial, name)
+    return name
+
+
+def ensure_demo(env: Environment, source: str) -> Description:
+    """Return the description of the served database, made or brought up to date."""
+    with exclusive(provisioning_lock(), PROVISIONING):
+        if description := describe(env, NAME):
+            bring_up_to_date(env, NAME, description)
+            return description
+        partial = template.prefix("demo") + "copy"
+        database.create_from(env.environ, source, partial)
+        key_file = STATE / f"demo-{secrets.token_hex(4)}.key"
+        description = {**describe(env, source), "key_file": os.fspath(key_file)}
+        note(env, partial, description)
+        database.rename(env.environ, partial, NAME)
+    return description
+
+
+def bring_up_to_date(env: Environment, name: str, description: Description) -> None:
+    """Update the addon in the database, if its files have changed since."""
+    sources = sources_digest()
+    if description["sources"] != sources:
+        template.run_odoo(env, f"Updating {ADDON} in {name}", "-d", name, "-u", ADDON)
+        description["sources"] = sources
+        note(env, name, description)
+
+
+def ensure_key(env: Environment, description: Description) -> str:
+    """Return the head's API key; only its hash is in the database."""
+    path = Path(description["key_file"])
+    if not path.exists():
+        key = make_key(env, NAME, description["logins"]["head"])
+        write_atomically(path, key, mode=0o600)
+    return path.read_text()
+
+
+def make_key(env: Environment, name: str, login: str) -> str:
+    return run_shell(
+        env, f"Making an API key for {login}", name, MAKE_KEY, CRM_CQRS_LOGIN=login
+    )
+
+
+def run_shell(
+    env: Environment, title: str, name: str, script: str, **variables: str
+) -> str:
+    """Run a script in Odoo's shell; returns what it writes to CRM_CQRS_RESULT."""
+    result = STATE / f"result-{os.getpid()}"
+    write_atomically(result, "", mode=0o600)
+    try:
+        run_logged(
+            title,
+            [odoo.COMMAND, "shell", "-d", name, "--no-http"],
+            log="odoo-shell",
+            advice="The last lines say where in the addon it went wrong.",
+            stdin=script,
+            environ={
+                **env.environ,
+                **variables,
+                "CRM_CQRS_RESULT": os.fspath(result),
+            },
+        )
+        return result.read_text()
+    finally:
+        result.unlink()

@@ -1,0 +1,111 @@
+"""The virtual environment: the interpreter that runs ./dev plus requirements.lock."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from . import apt
+from .console import Failure
+from .paths import (
+    LOCK_FILE,
+    STATE,
+    digest,
+    link_atomically,
+    remove_tree,
+    write_atomically,
+)
+from .process import run_logged
+
+VENV = STATE / "venv"
+"""A link to the folder in use: scripts in a virtual environment hold its absolute
+path, so a finished one cannot be renamed into place."""
+STAMP = "complete"
+
+
+def python() -> Path:
+    return VENV / "bin" / "python"
+
+
+def wanted() -> Path:
+    """Folder of the environment for this interpreter, lock file and checkout."""
+    inputs = (LOCK_FILE.read_text(), sys.version, sys.base_prefix, os.fspath(STATE))
+    return STATE / f"venv-{digest(*inputs)}"
+
+
+def ensure() -> None:
+    """Make the virtual environment, unless a complete one of these inputs exists."""
+    folder = wanted()
+    if not (folder / STAMP).exists():
+        remove_tree(folder)
+        build(folder)
+        write_atomically(folder / STAMP, "")
+    link_atomically(VENV, folder)
+
+
+def prune() -> None:
+    """Remove environments of former lock files; only while nobody runs in one."""
+    for folder in STATE.glob("venv-*"):
+        if folder != wanted():
+            remove_tree(folder)
+
+
+def build(folder: Path) -> None:
+    base = Path(sys.base_prefix, "bin", Path(sys.executable).name)
+    interpreter = base if base.exists() else Path(sys.executable)
+    has_pip = importlib.util.find_spec("ensurepip") is not None
+    run_logged(
+        "Creating the virtual environment",
+        [interpreter, "-m", "venv", *([] if has_pip else ["--without-pip"]), folder],
+        log="venv",
+        advice="Is this Python's standard library complete? Try another interpreter: "
+        "python3.11 ./dev ...",
+    )
+    environ = dict(os.environ) if has_pip else environ_with_debian_pip()
+    total = sum("==" in line for line in LOCK_FILE.read_text().splitlines())
+    collected = 0
+
+    def progress(line: str) -> str | None:
+        nonlocal collected
+        if line.startswith("Installing collected packages"):
+            return "installing"
+        if line.startswith(("Collecting ", "Ignoring ")):
+            collected += 1
+            return f"{100 * collected // total} %"
+        return None
+
+    run_logged(
+        "Installing the Python packages of requirements.lock",
+        [folder / "bin" / "python", "-m", "pip", "install", "--no-input"]
+        # Hashes are checked; nothing is resolved and nothing is built here.
+        + ["--require-hashes", "--no-deps", "--only-binary=:all:"]
+        + ["--requirement", LOCK_FILE],
+        log="pip",
+        advice="Check that pip reaches its package index, then run the command again.",
+        progress=progress,
+        environ=environ,
+    )
+
+
+def environ_with_debian_pip() -> dict[str, str]:
+    """Environment in which ``python -m pip`` runs off the wheel that Debian ships.
+
+    Debian's python3 comes without ensurepip, and asking a person to install a
+    system package is what ./dev is there to avoid.
+    """
+    folder = STATE / "debian-pip"
+    if not folder.exists():
+        partial = STATE / "debian-pip.new"
+        remove_tree(partial)
+        apt.unpack(
+            {"python3-pip-whl": apt.STABLE},
+            partial,
+            advice="Install your system's python3-venv package instead.",
+        )
+        partial.replace(folder)
+    wheels = sorted(folder.glob("usr/share/python-wheels/pip-*.whl"))
+    if not wheels:
+        raise Failure(
+            "Debian's python3-pip-whl held no pip wheel; install python3-venv instead."
+        )
+    return {**os.environ, "PYTHONPATH": os.fspath(wheels[-1])}
