@@ -9,6 +9,7 @@
     "depends": ["crm", "hr"],
     "data": [
         "security/ir.model.access.csv",
+        "data/ir_cron.xml",
         "views/event_views.xml",
     ],
     "post_init_hook": "post_init_hook",

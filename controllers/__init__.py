@@ -1,1 +1,1 @@
-from . import dispatcher, dashboard
+from . import dispatcher, dashboard, events

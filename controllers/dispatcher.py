@@ -1,11 +1,20 @@
 from http import HTTPStatus
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from odoo.exceptions import AccessDenied, UserError
 from odoo.http import HttpDispatcher, Response, SessionExpiredException
 
+from ..models.event_store import correlation
 from .json_encoding import dumps
+
+
+class BadParameter(BadRequest):
+    """A parameter of the query that cannot be answered; the problem names it."""
+
+    def __init__(self, parameter: str, description: str):
+        super().__init__(description)
+        self.parameter = parameter
 
 
 class JsonApiDispatcher(HttpDispatcher):
@@ -16,6 +25,10 @@ class JsonApiDispatcher(HttpDispatcher):
     """
 
     routing_type = "cqrs_api"
+
+    def post_dispatch(self, response):
+        super().post_dispatch(response)
+        response.headers[correlation.HEADER] = correlation.correlation_id()
 
     def handle_error(self, exc):
         """Return the error as ``application/problem+json`` (RFC 9457)."""
@@ -38,6 +51,10 @@ class JsonApiDispatcher(HttpDispatcher):
         }
         if detail:
             problem["detail"] = detail
+        if isinstance(exc, BadParameter):
+            problem["parameter"] = exc.parameter
+        # An error does not pass post_dispatch.
+        headers.append((correlation.HEADER, correlation.correlation_id()))
         return Response(
             dumps(problem),
             status=status,

@@ -1,1 +1,1 @@
-from . import stream, event, capture
+from . import stream, event, epoch, capture, reconcile, build

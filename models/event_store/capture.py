@@ -14,6 +14,7 @@ from odoo.http import request
 from odoo.modules import Manifest
 from odoo.tools import SQL, ormcache
 
+from .correlation import correlation_id
 from .difference import Difference, Metadata
 from .source import Source
 
@@ -39,8 +40,9 @@ class Watch:
     :ivar difference: the statement of the model, if it is captured
     :ivar shown: ``{own column: [(source model, many2one that leads here)]}``, the
         columns that sources show by path
-    :ivar referrers: the captured relations that the deletion of a record of this
-        model empties in SQL, unseen by any hook
+    :ivar referrers: the captured relations that lead here; the deletion of a record
+        empties them in SQL, unseen by any hook
+    :ivar inverses: ``{own many2many: the captured one over the same table}``
     """
 
     difference: Difference | None = None
@@ -48,6 +50,7 @@ class Watch:
         default_factory=lambda: defaultdict(list)
     )
     referrers: list = field(default_factory=list)
+    inverses: dict = field(default_factory=dict)
 
 
 class CqrsEvent(models.Model):
@@ -70,22 +73,37 @@ class CqrsEvent(models.Model):
                     watches[own.comodel_name].shown[target].append((name, fname))
                 elif own.relational:
                     watches[own.comodel_name].referrers.append(own)
+                if own.type == "many2many":
+                    key = own.relation, own.column2, own.column1
+                    inverses = self.env.registry.many2many_relations.get(key, ())
+                    for model, inverse in inverses:
+                        watches[model].inverses[inverse] = own
         return dict(watches)
 
     @api.model
-    def _record(self, ids: dict[str, list[int] | None], *, origin: str):
+    def _record(
+        self,
+        ids: dict[str, list[int] | None],
+        *,
+        origin: str,
+        project: bool = True,
+    ) -> int:
         """Record what differs from the last recorded state, and project it.
 
         :param ids: ``{captured model: records to look at}``, None for all of them
         :param origin: one of ``ORIGINS``
+        :param project: whether to apply the events to the projections
+        :return: the number of events
         """
         metadata = Metadata(
             origin=origin,
             user_id=self.env.uid,
             acting_user_id=_acting_user_id(self.env),
-            correlation_id=_correlation_id(),
+            correlation_id=correlation_id(),
             module_version=Manifest.for_addon("crm_cqrs")["version"],
         )
+        if not self.env.registry.ready:
+            self._begin_epoch_if_restored()
         positions = {}
         for model, model_ids in ids.items():
             if model_ids is None or model_ids:
@@ -93,18 +111,13 @@ class CqrsEvent(models.Model):
                 statement = difference.statement(model_ids, metadata)
                 if rows := self.env.execute_query(statement):
                     positions[model] = [position for (position,) in rows]
-        if positions:
+        if positions and project:
             self.env["cqrs.projection"]._apply_events(positions)
+        return sum(map(len, positions.values()))
 
-    @api.model
-    def _build(self):
-        """Record every record of every captured model; project what is new.
-
-        The first build of a database that has a past, and harmless on any other:
-        what is recorded already makes no event.
-        """
-        captured = [name for name, w in self._watches().items() if w.difference]
-        self._record(dict.fromkeys(captured), origin="migration")
+    def _captured(self) -> list[str]:
+        """Return the names of the captured models."""
+        return [name for name, watch in self._watches().items() if watch.difference]
 
 
 class Base(models.AbstractModel):
@@ -118,14 +131,21 @@ class Base(models.AbstractModel):
         records = super().create(vals_list)
         if watch := self.env["cqrs.event"]._watches().get(self._name):
             records._cqrs_mark(watch)
+            records._cqrs_mark_inverses(watch, set().union(*vals_list))
         return records
 
     def write(self, vals):
         # Sees what has no column (many2many), and the context of the caller, which
         # the flush below does not have.
-        if watch := self.env["cqrs.event"]._watches().get(self._name):
-            self._cqrs_mark(watch)
-        return super().write(vals)
+        watch = self.env["cqrs.event"]._watches().get(self._name)
+        if not watch:
+            return super().write(vals)
+        self._cqrs_mark(watch)
+        names = set(vals)
+        self._cqrs_mark_inverses(watch, names)
+        result = super().write(vals)
+        self._cqrs_mark_inverses(watch, names)
+        return result
 
     def _write_multi(self, vals_list):
         # Sees what is recomputed; it never passes write().
@@ -139,15 +159,32 @@ class Base(models.AbstractModel):
     def unlink(self):
         if self and (watch := self.env["cqrs.event"]._watches().get(self._name)):
             self._cqrs_mark(watch)
-            for own in watch.referrers:
-                referrers = _pointing_at(self.env[own.model_name], own, self._ids)
-                self._cqrs_marks(own.model_name).ids.update(referrers)
+            self._cqrs_mark_referrers()
         return super().unlink()
 
     def _cqrs_mark(self, watch: Watch):
         if watch.difference:
             # A record in the making (NewId, falsy) has no row to compare.
             self._cqrs_marks(self._name).ids.update(filter(None, self._ids))
+
+    def _cqrs_mark_referrers(self):
+        """Mark the records whose captured relations lead to these."""
+        if watch := self.env["cqrs.event"]._watches().get(self._name):
+            self._cqrs_mark_through(watch.referrers)
+
+    def _cqrs_mark_inverses(self, watch: Watch, names: set[str]):
+        """Mark who is at the other end of the many2many fields among ``names``.
+
+        Before and after a write: who is removed is seen before, who is added after.
+        """
+        self._cqrs_mark_through(
+            [watch.inverses[n] for n in watch.inverses.keys() & names]
+        )
+
+    def _cqrs_mark_through(self, relations):
+        for own in relations:
+            referrers = _pointing_at(self.env[own.model_name], own, self._ids)
+            self._cqrs_marks(own.model_name).ids.update(referrers)
 
     def _cqrs_marks(self, model: str) -> Marks:
         """Return this transaction's marks of a source, armed for precommit."""
@@ -170,6 +207,7 @@ class Base(models.AbstractModel):
 
 def _pointing_at(model, relation, targets) -> list[int]:
     """Return the ids of the records of ``model`` whose relation holds a target."""
+    targets = [target for target in targets if target]
     if not targets:
         return []
     if relation.type == "many2many":
@@ -181,7 +219,7 @@ def _pointing_at(model, relation, targets) -> list[int]:
         SQL.identifier(record),
         SQL.identifier(table),
         SQL.identifier(column),
-        list(targets),
+        targets,
     )
     model.flush_model([relation.name])
     return [id_ for (id_,) in model.env.execute_query(query)]
@@ -198,10 +236,3 @@ def _origin(env) -> str:
 def _acting_user_id(env) -> int | None:
     """Return who is logged in: the person of the request, else of the environment."""
     return (request.session.uid or request.env.uid) if request else env.uid
-
-
-def _correlation_id() -> str | None:
-    """Return the id of the HTTP request being served, None outside of one."""
-    if not request:
-        return None
-    return request.httprequest.headers.get("X-Correlation-ID")

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from odoo.tools import SQL
 
+from .chain import COVERED, event_hash
 from .source import Rule, Source
 
 
@@ -34,11 +35,6 @@ class Metadata(NamedTuple):
     acting_user_id: int | None
     correlation_id: str | None
     module_version: str
-
-
-# What the hash of an event covers, and in which form. Raised with any change of
-# that form, so that a verifier knows how to recompute an old event's hash.
-HASH_FORMAT = 1
 
 
 class Difference:
@@ -74,12 +70,7 @@ class Difference:
                             THEN COALESCE(t.write_uid, %(user_id)s) END AS user_id,
                        recorded.hash AS previous_hash,
                        gen_random_uuid() AS event_id
-                FROM %(scope)s AS scope (id)
-                LEFT JOIN %(source)s
-                LEFT JOIN cqrs_stream recorded
-                  ON recorded.stream_model = %(model)s
-                 AND recorded.stream_id = scope.id
-                WHERE source.state IS DISTINCT FROM recorded.state
+                %(differing)s
             ),
             described AS (
                 SELECT change.*,
@@ -96,18 +87,7 @@ class Difference:
                 ) changed
             ),
             sealed AS MATERIALIZED (
-                -- Neither position nor txid is covered by the hash: both start over
-                -- when a dump is restored.
-                SELECT described.*,
-                       sha256(COALESCE(previous_hash, '') || convert_to(
-                           jsonb_build_array(
-                               %(hash_format)s, event_id, %(model)s, stream_id,
-                               version, type, %(schema_version)s, before, after,
-                               company_id, user_id, %(acting_user_id)s, %(origin)s,
-                               %(correlation_id)s, %(module_version)s,
-                               to_char(now() AT TIME ZONE 'UTC',
-                                       'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-                           )::text, 'UTF8')) AS hash
+                SELECT described.*, %(hash)s AS hash
                 FROM described
             ),
             recording AS (
@@ -132,13 +112,10 @@ class Difference:
             FROM sealed ORDER BY stream_id
             RETURNING position
             """,
-            scope=(
-                self._everything if ids is None else SQL("unnest(%s::integer[])", ids)
-            ),
-            source=self._rows,
+            differing=self._differing(ids),
             model=SQL("%s::text", self._source.model),
             type=self._type,
-            hash_format=HASH_FORMAT,
+            hash=self._hash(metadata),
             schema_version=self._source.schema_version,
             origin=SQL("%s::text", metadata.origin),
             user_id=SQL("%s::integer", metadata.user_id),
@@ -146,6 +123,46 @@ class Difference:
             correlation_id=SQL("%s::text", metadata.correlation_id),
             module_version=SQL("%s::text", metadata.module_version),
         )
+
+    def differing(self) -> SQL:
+        """Return the query of the records whose row is not what is recorded of it.
+
+        It gives ``stream_id`` and the recorded ``version``, NULL for a record that
+        has no stream.
+        """
+        return SQL(
+            "SELECT scope.id AS stream_id, recorded.version %s", self._differing(None)
+        )
+
+    def _differing(self, ids: list[int] | None) -> SQL:
+        """Return ``FROM … WHERE …``: ``scope`` of the ids, ``source``, ``recorded``."""
+        return SQL(
+            """
+            FROM %(scope)s AS scope (id)
+            LEFT JOIN %(source)s
+            LEFT JOIN cqrs_stream recorded
+              ON recorded.stream_model = %(model)s
+             AND recorded.stream_id = scope.id
+            WHERE source.state IS DISTINCT FROM recorded.state
+            """,
+            scope=(
+                self._everything if ids is None else SQL("unnest(%s::integer[])", ids)
+            ),
+            source=self._rows,
+            model=self._source.model,
+        )
+
+    def _hash(self, metadata: Metadata) -> SQL:
+        columns = {name: SQL.identifier(name) for name in COVERED}
+        columns |= {
+            "stream_model": SQL("%s::text", self._source.model),
+            "schema_version": SQL("%s::integer", self._source.schema_version),
+            "acting_user_id": SQL("%s::integer", metadata.acting_user_id),
+            "origin": SQL("%s::text", metadata.origin),
+            "correlation_id": SQL("%s::text", metadata.correlation_id),
+            "module_version": SQL("%s::text", metadata.module_version),
+        }
+        return event_hash(SQL("previous_hash"), SQL("now()"), columns)
 
 
 def _source_rows(env, source: Source) -> SQL:

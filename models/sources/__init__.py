@@ -1,1 +1,10 @@
-from . import crm_lead, crm_stage, hr_employee, res_users
+from . import (
+    crm_lead,
+    crm_lost_reason,
+    crm_stage,
+    crm_team,
+    hr_employee,
+    res_company,
+    res_users,
+    bypasses,
+)

@@ -18,6 +18,7 @@ class ResUsers(models.Model):
             "partner_id.email",
             "company_id",
             "company_ids",
+            "group_ids",
         ),
         rules=(
             Rule("Archived", "active", "false"),
@@ -25,5 +26,6 @@ class ResUsers(models.Model):
             Rule("Renamed", "partner_id.name"),
             Rule("LoginChanged", "login"),
             Rule("CompaniesChanged", "company_ids"),
+            Rule("GroupsChanged", "group_ids"),
         ),
     )

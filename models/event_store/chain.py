@@ -1,0 +1,53 @@
+"""The hash chain of a stream: what the hash of an event covers, in which form.
+
+Written by the difference statement and recomputed by ``verify``, from one builder,
+so that the two cannot drift apart.
+"""
+
+from odoo.tools import SQL
+
+# Raised with any change of the form below; the events written before it then need
+# the old form to be verified.
+HASH_FORMAT = 1
+
+#: Columns of ``cqrs_event`` that the hash covers. Neither ``position`` nor ``txid``
+#: nor ``epoch`` is: they start over when a dump is restored.
+COVERED = (
+    "event_id",
+    "stream_model",
+    "stream_id",
+    "version",
+    "type",
+    "schema_version",
+    "before",
+    "after",
+    "company_id",
+    "user_id",
+    "acting_user_id",
+    "origin",
+    "correlation_id",
+    "module_version",
+)
+
+
+def event_hash(previous: SQL, occurred_at: SQL, columns: dict[str, SQL]) -> SQL:
+    """Return the expression of an event's SHA-256, a ``bytea``.
+
+    :param previous: hash of the stream's event before, NULL for its first
+    :param occurred_at: a ``timestamptz``
+    :param columns: the typed expression of each of ``COVERED``
+    """
+    return SQL(
+        """
+        sha256(COALESCE(%(previous)s, '') || convert_to(
+            jsonb_build_array(
+                %(hash_format)s, %(columns)s,
+                to_char(%(occurred_at)s AT TIME ZONE 'UTC',
+                        'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+            )::text, 'UTF8'))
+        """,
+        previous=previous,
+        hash_format=HASH_FORMAT,
+        columns=SQL(", ").join(columns[name] for name in COVERED),
+        occurred_at=occurred_at,
+    )

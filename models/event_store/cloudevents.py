@@ -1,0 +1,41 @@
+"""An event of the log in the form of CloudEvents 1.0 (JSON event format)."""
+
+from .reader import Event
+
+
+def cloud_event(event: Event, source: str) -> dict:
+    """Return the event as a CloudEvent; ``id`` is unique within ``source``.
+
+    ``data`` is ``{version, before, after}``. What else the log says stands in
+    extension attributes, left out where unknown. ``position`` is a string, since an
+    integer of CloudEvents has 32 bits; ``cursor`` is where reading on begins.
+
+    :param source: a URI that stands for the database
+    """
+    attributes = {
+        "specversion": "1.0",
+        "id": event.event_id,
+        "source": source,
+        "type": f"crm_cqrs.{event.type}",
+        "subject": f"{event.stream_model}/{event.stream_id}",
+        "time": event.occurred_at,
+        "datacontenttype": "application/json",
+        "schemaversion": event.schema_version,
+        "streamversion": event.version,
+        "position": str(event.position),
+        "epoch": event.epoch,
+        "cursor": str(event.cursor),
+        "origin": event.origin,
+        "userid": event.user_id,
+        "actinguserid": event.acting_user_id,
+        "companyid": event.company_id,
+        "correlationid": event.correlation_id,
+        "moduleversion": event.module_version,
+        "hash": event.hash,
+        "data": {
+            "version": event.version,
+            "before": event.before,
+            "after": event.after,
+        },
+    }
+    return {name: value for name, value in attributes.items() if value is not None}

@@ -1,0 +1,19 @@
+from odoo import models
+
+from ..event_store.source import Rule, Source
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    _cqrs_source = Source(
+        model="res.company",
+        noun="Company",
+        fields=("name", "active", "parent_id", "currency_id"),
+        rules=(
+            Rule("Archived", "active", "false"),
+            Rule("Restored", "active", "true"),
+            Rule("CurrencyChanged", "currency_id"),
+            Rule("Renamed", "name"),
+        ),
+    )

@@ -1,0 +1,42 @@
+from odoo.tests import tagged
+
+from .common import SalesOrganisation
+
+
+@tagged("post_install", "-at_install")
+class TestEpochAfterARestore(SalesOrganisation):
+    def epoch(self):
+        self.env.cr.execute("SELECT max(epoch) FROM cqrs_epoch")
+        return self.env.cr.fetchone()[0]
+
+    def test_events_of_the_future_begin_a_new_epoch(self):
+        """A dump restored into a younger cluster carries ids not yet given out."""
+        event, before = self.env["cqrs.event"], self.epoch()
+        lead = self.opportunity(self.seller)
+        event._begin_epoch_if_restored()
+        self.assertEqual(self.epoch(), before)
+
+        self.env.cr.execute(
+            """
+            INSERT INTO cqrs_event OVERRIDING SYSTEM VALUE
+            SELECT (e).* FROM (
+                SELECT jsonb_populate_record(e, jsonb_build_object(
+                    'position', -1, 'stream_id', -1,
+                    'txid', '4000000000000')) AS e
+                FROM cqrs_event e
+                WHERE stream_model = 'crm.lead' AND stream_id = %s) restored
+            """,
+            [lead.id],
+        )
+        event._begin_epoch_if_restored()
+        self.assertEqual(self.epoch(), before + 1)
+        event._begin_epoch_if_restored()
+        self.assertEqual(self.epoch(), before + 1)
+        lead.name = "After the restore"
+        self.env.cr.flush()
+        self.env.cr.execute(
+            "SELECT epoch FROM cqrs_event WHERE stream_model = 'crm.lead'"
+            " AND stream_id = %s ORDER BY version",
+            [lead.id],
+        )
+        self.assertEqual(self.env.cr.fetchall(), [(before,), (before + 1,)])
