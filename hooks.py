@@ -14,7 +14,8 @@ def uninstall_hook(env):
         SQL(
             """
             DROP TABLE IF EXISTS cqrs_epoch, cqrs_employee, cqrs_hierarchy;
-            DROP FUNCTION IF EXISTS cqrs_event_refuse_change() CASCADE
+            DROP FUNCTION IF EXISTS cqrs_event_refuse_change() CASCADE;
+            DROP AGGREGATE IF EXISTS cqrs_jsonb_merge(jsonb)
             """
         )
     )

@@ -74,6 +74,16 @@ class SalesOrganisation(TransactionCase):
         )
         return self.env.cr.fetchall()
 
+    def end_epoch(self):
+        """Let readers of the log see what this transaction has recorded.
+
+        Of the current epoch they see what has been committed, of former ones all.
+        """
+        self.env.cr.flush()
+        self.env.cr.execute(
+            "INSERT INTO cqrs_epoch (epoch) SELECT max(epoch) + 1 FROM cqrs_epoch"
+        )
+
     def dashboard(self, user):
         self.env.cr.flush()
         return self.env["cqrs.dashboard"].with_user(user)._read_dashboard()

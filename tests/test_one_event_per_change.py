@@ -141,6 +141,28 @@ class TestOneEventPerChange(SalesOrganisation):
         )
         self.assertFalse(self.env["cqrs.opportunity.view"].browse(lead_id).exists())
 
+    def test_a_merge_is_one_event_that_names_survivor_and_sources(self):
+        leads = self.opportunity(self.seller) | self.opportunity(self.seller, 5)
+        self.env.cr.flush()
+        head = leads.merge_opportunity()
+        [tail_id] = (leads - head).ids
+        self.env.cr.flush()
+        merged = self.env["cqrs.event"].search([("type", "=", "OpportunityMerged")])
+        self.assertEqual(len(merged), 1)
+        self.assertEqual(merged.stream_id, head.id)
+        self.assertEqual(merged.details, {"merged_from": [tail_id]})
+        tail = self.env["crm.lead"].browse(tail_id)
+        self.assertEqual(self.events(tail)[-1][1], "OpportunityDeleted")
+
+    def test_a_merge_that_is_undone_leaves_no_event(self):
+        leads = self.opportunity(self.seller) | self.opportunity(self.seller, 5)
+        with self.assertRaises(ZeroDivisionError), self.env.cr.savepoint(flush=False):
+            leads.merge_opportunity()
+            self.env.flush_all()
+            raise ZeroDivisionError
+        self.env.invalidate_all(flush=False)
+        self.assertEqual([len(self.events(lead)) for lead in leads], [1, 1])
+
     def test_the_event_says_who_when_where_and_how(self):
         lead = self.opportunity(self.seller)
         lead.with_user(self.seller).with_context(import_file=True).name = "By seller"

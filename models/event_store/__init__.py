@@ -1,1 +1,1 @@
-from . import stream, event, epoch, capture, reconcile, build
+from . import stream, event, epoch, capture, reconcile, build, fold

@@ -15,7 +15,7 @@ from odoo.modules import Manifest
 from odoo.tools import SQL, ormcache
 
 from .correlation import correlation_id
-from .difference import Difference, Metadata
+from .difference import Details, Difference, Metadata
 from .source import Source
 
 MARKS = "crm_cqrs.marks"
@@ -26,10 +26,12 @@ class Marks:
     """What a transaction has touched of one source.
 
     :ivar ids: records of the source model itself
+    :ivar merged: ``{survivor: the records that were merged into it}``
     :ivar shown: ``{many2one of the source: ids}``, of which the source shows a column
     """
 
     ids: set[int] = field(default_factory=set)
+    merged: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     shown: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
 
@@ -86,12 +88,14 @@ class CqrsEvent(models.Model):
         ids: dict[str, list[int] | None],
         *,
         origin: str,
+        details: dict[str, Details] | None = None,
         project: bool = True,
     ) -> int:
         """Record what differs from the last recorded state, and project it.
 
         :param ids: ``{captured model: records to look at}``, None for all of them
         :param origin: one of ``ORIGINS``
+        :param details: ``{captured model: facts that its rows cannot tell}``
         :param project: whether to apply the events to the projections
         :return: the number of events
         """
@@ -108,7 +112,8 @@ class CqrsEvent(models.Model):
         for model, model_ids in ids.items():
             if model_ids is None or model_ids:
                 difference = self._watches()[model].difference
-                statement = difference.statement(model_ids, metadata)
+                facts = (details or {}).get(model, {})
+                statement = difference.statement(model_ids, metadata, facts)
                 if rows := self.env.execute_query(statement):
                     positions[model] = [position for (position,) in rows]
         if positions and project:
@@ -196,13 +201,28 @@ class Base(models.AbstractModel):
 
     def _cqrs_capture(self):
         """Turn the marks into events and let the projections apply them."""
-        ids = {}
+        ids, details = {}, {}
         for model, marks in self.env.cr.precommit.data.pop(MARKS).items():
             source = self.env[model]
             for fname, targets in marks.shown.items():
                 marks.ids.update(_pointing_at(source, source._fields[fname], targets))
             ids[model] = sorted(marks.ids)
-        self.env["cqrs.event"]._record(ids, origin=_origin(self.env))
+            details[model] = _merges(source, marks.merged)
+        self.env["cqrs.event"]._record(ids, origin=_origin(self.env), details=details)
+
+
+def _merges(model, merged: dict[int, set[int]]) -> dict[int, dict]:
+    """Return the details of the merges that hold: those whose sources are gone.
+
+    A mark is a hint: a savepoint may have undone the merge, and the sources with it.
+    """
+    ids = set(merged).union(*merged.values())
+    alive = set(model.browse(ids).exists()._ids)
+    return {
+        survivor: {"merged_from": sorted(sources)}
+        for survivor, sources in merged.items()
+        if survivor in alive and alive.isdisjoint(sources)
+    }
 
 
 def _pointing_at(model, relation, targets) -> list[int]:

@@ -21,6 +21,7 @@ COVERED = (
     "schema_version",
     "before",
     "after",
+    "details",
     "company_id",
     "user_id",
     "acting_user_id",

@@ -11,6 +11,7 @@ exact as stored, dates ``YYYY-MM-DD``, times ISO 8601 in UTC with ``Z``, many2on
 an id, many2many a sorted array of ids, translated text ``{lang: text}``.
 """
 
+import json
 import re
 from typing import NamedTuple
 
@@ -37,6 +38,10 @@ class Metadata(NamedTuple):
     module_version: str
 
 
+#: Facts that the rows cannot tell of a record, by its id, e.g. ``{"merged_from": [7]}``
+Details = dict[int, dict]
+
+
 class Difference:
     """The difference statement of one source; its constant parts are built once.
 
@@ -54,10 +59,13 @@ class Difference:
         )
         self._type = _event_type(source)
 
-    def statement(self, ids: list[int] | None, metadata: Metadata) -> SQL:
+    def statement(
+        self, ids: list[int] | None, metadata: Metadata, details: Details
+    ) -> SQL:
         """Return the statement; it gives ``(position,)`` of each event it writes.
 
         :param ids: the records to look at; None for all
+        :param details: a record that has some gets an event in any case
         """
         return SQL(
             """
@@ -69,14 +77,17 @@ class Difference:
                        CASE WHEN %(origin)s NOT IN ('reconcile', 'migration')
                             THEN COALESCE(t.write_uid, %(user_id)s) END AS user_id,
                        recorded.hash AS previous_hash,
+                       %(details)s -> scope.id::text AS details,
                        gen_random_uuid() AS event_id
-                %(differing)s
+                %(differing)s OR jsonb_exists(%(details)s, scope.id::text)
             ),
             described AS (
                 SELECT change.*,
                        %(type)s AS type,
-                       CASE WHEN new IS NULL THEN old ELSE changed.before END AS before,
-                       CASE WHEN old IS NULL THEN new ELSE changed.after END AS after,
+                       CASE WHEN new IS NULL THEN old WHEN old IS NOT NULL
+                            THEN COALESCE(changed.before, '{}') END AS before,
+                       CASE WHEN old IS NULL THEN new WHEN new IS NOT NULL
+                            THEN COALESCE(changed.after, '{}') END AS after,
                        (COALESCE(new, old) ->> 'company_id')::integer AS company_id
                 FROM change CROSS JOIN LATERAL (
                     SELECT
@@ -103,16 +114,17 @@ class Difference:
             )
             INSERT INTO cqrs_event (
                 event_id, stream_model, stream_id, version, type, schema_version,
-                before, after, company_id, user_id, acting_user_id, origin,
+                before, after, details, company_id, user_id, acting_user_id, origin,
                 correlation_id, occurred_at, txid, epoch, module_version, hash)
             SELECT event_id, %(model)s, stream_id, version, type, %(schema_version)s,
-                   before, after, company_id, user_id, %(acting_user_id)s, %(origin)s,
-                   %(correlation_id)s, now(), pg_current_xact_id(),
+                   before, after, details, company_id, user_id, %(acting_user_id)s,
+                   %(origin)s, %(correlation_id)s, now(), pg_current_xact_id(),
                    (SELECT max(epoch) FROM cqrs_epoch), %(module_version)s, hash
             FROM sealed ORDER BY stream_id
             RETURNING position
             """,
             differing=self._differing(ids),
+            details=SQL("%s::jsonb", json.dumps(details)),
             model=SQL("%s::text", self._source.model),
             type=self._type,
             hash=self._hash(metadata),
@@ -238,7 +250,8 @@ def _event_type(source: Source) -> SQL:
         )
     return SQL(
         """
-        %s || CASE WHEN new IS NULL THEN 'Deleted' WHEN old IS NULL THEN 'Created'
+        %s || CASE WHEN jsonb_exists(details, 'merged_from') THEN 'Merged'
+                   WHEN new IS NULL THEN 'Deleted' WHEN old IS NULL THEN 'Created'
                    %s ELSE 'Updated' END
         """,
         noun,

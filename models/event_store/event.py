@@ -16,6 +16,7 @@ class CqrsEvent(models.Model):
     ``before`` and ``after`` hold the changed fields only, by field path; a
     creation has no ``before`` and everything in ``after``, a deletion the
     reverse. ``version`` counts the events of a stream from 1 without gaps.
+    ``details`` is what the fields cannot say: of a merge, the ids ``merged_from``.
     ``user_id`` is whom Odoo wrote the record as, ``acting_user_id`` who was logged
     in; they differ where code works as someone else.
     Rows are written by the difference statement (``difference.py``) alone.
@@ -36,6 +37,7 @@ class CqrsEvent(models.Model):
     schema_version = fields.Integer(readonly=True, aggregator=None)
     before = fields.Json(readonly=True)
     after = fields.Json(readonly=True)
+    details = fields.Json(readonly=True)
     company_id = fields.Many2one("res.company", readonly=True)
     user_id = fields.Many2one("res.users", "Effective User", readonly=True)
     acting_user_id = fields.Many2one("res.users", readonly=True)
@@ -52,7 +54,7 @@ class CqrsEvent(models.Model):
     _table_query = SQL(
         """
         SELECT position AS id, position, event_id, stream_model, stream_id,
-               version, type, schema_version, before, after, company_id,
+               version, type, schema_version, before, after, details, company_id,
                user_id, acting_user_id, origin, correlation_id,
                occurred_at AT TIME ZONE 'UTC' AS occurred_at,
                txid::text AS txid, epoch, module_version, encode(hash, 'hex') AS hash
@@ -74,6 +76,7 @@ class CqrsEvent(models.Model):
             schema_version smallint NOT NULL,
             before jsonb,
             after jsonb,
+            details jsonb,
             company_id integer,
             user_id integer,
             acting_user_id integer,

@@ -86,7 +86,7 @@ class Filters:
 class Event:
     """One row of the log, see ``cqrs.event``.
 
-    ``before`` and ``after`` have exact numbers (``int``, ``Decimal``);
+    ``before``, ``after`` and ``details`` have exact numbers (``int``, ``Decimal``);
     ``occurred_at`` is aware, in UTC; ``hash`` is hexadecimal.
     """
 
@@ -99,6 +99,7 @@ class Event:
     schema_version: int
     before: dict | None
     after: dict | None
+    details: dict | None
     company_id: int | None
     user_id: int | None
     acting_user_id: int | None
@@ -156,7 +157,7 @@ _read_exactly = json.JSONDecoder(parse_float=Decimal).decode
 
 
 def _event(row: dict) -> Event:
-    for name in ("before", "after"):
+    for name in ("before", "after", "details"):
         if row[name] is not None:
             row[name] = _read_exactly(row[name])
     row["occurred_at"] = row["occurred_at"].replace(tzinfo=timezone.utc)
@@ -201,7 +202,8 @@ def _statement(after: Cursor | None, limit: int, filters: Filters) -> SQL:
     return SQL(
         """
         SELECT position, event_id::text, stream_model, stream_id, version, type,
-               schema_version, before::text, after::text, company_id, user_id,
+               schema_version, before::text, after::text, details::text,
+               company_id, user_id,
                acting_user_id, origin, correlation_id,
                occurred_at AT TIME ZONE 'UTC' AS occurred_at,
                txid::text, epoch, module_version, encode(hash, 'hex') AS hash

@@ -16,6 +16,7 @@ class CqrsOpportunityView(models.Model):
     _auto = False
     _order = "value desc, id desc"
     _cqrs_consumes = ("crm.lead",)
+    _cqrs_tables = {"cqrs_opportunity_view": ("id",)}
 
     name = fields.Char(readonly=True)
     value = fields.Monetary(readonly=True)

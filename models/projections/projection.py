@@ -18,6 +18,12 @@ class CqrsProjection(models.AbstractModel):
     _cqrs_consumes: tuple[str, ...] = ()
     #: A projection that reads another one's table has the higher rank
     _cqrs_rank = 0
+    #: The tables that this projection fills, each with columns by which a row is
+    #: found again, never NULL: ``{table: columns}``
+    _cqrs_tables: dict[str, tuple[str, ...]] = {}
+    #: Tables of one row whose ``version`` every writer of the tables counts up, so
+    #: that of two concurrent ones the later fails and is run again
+    _cqrs_counters: tuple[str, ...] = ()
 
     @api.model
     def _apply(self, streams: dict[str, SQL]):
@@ -54,27 +60,37 @@ class CqrsProjection(models.AbstractModel):
     @api.model
     def _build_all(self):
         """Bring every projection up to the recorded state of every stream."""
-        self.env.cr.execute("SELECT DISTINCT stream_model FROM cqrs_stream")
-        self._apply_all(
-            {
-                model: SQL(
-                    """
-                    SELECT stream_id, stream.state, version, NULL::jsonb AS before,
-                           event.occurred_at
-                    FROM cqrs_stream stream
-                    JOIN cqrs_event event USING (stream_model, stream_id, version)
-                    WHERE stream_model = %s
-                    """,
-                    model,
-                )
-                for (model,) in self.env.cr.fetchall()
-            }
-        )
+        self._apply_all(self._recorded_streams())
 
-    def _apply_all(self, streams: dict[str, SQL]):
+    def _recorded_streams(self) -> dict[str, SQL]:
+        """Return what ``_apply`` takes, for every stream that is recorded."""
+        self.env.cr.execute("SELECT DISTINCT stream_model FROM cqrs_stream")
+        return {
+            model: SQL(
+                """
+                SELECT stream_id, stream.state, version, NULL::jsonb AS before,
+                       event.occurred_at
+                FROM cqrs_stream stream
+                JOIN cqrs_event event USING (stream_model, stream_id, version)
+                WHERE stream_model = %s
+                """,
+                model,
+            )
+            for (model,) in self.env.cr.fetchall()
+        }
+
+    def _projections(self) -> list:
+        """Return every projection there is, in the order in which they apply."""
         names = self.env.registry.descendants(["cqrs.projection"], "_inherit")
         projections = [self.env[name] for name in names if name != "cqrs.projection"]
-        for projection in sorted(projections, key=lambda p: (p._cqrs_rank, p._name)):
-            consumed = projection._cqrs_consumes
-            if not streams.keys().isdisjoint(consumed):
-                projection._apply({m: streams[m] for m in consumed if m in streams})
+        return sorted(projections, key=lambda p: (p._cqrs_rank, p._name))
+
+    def _apply_all(self, streams: dict[str, SQL]):
+        for projection in self._projections():
+            projection._apply_consumed(streams)
+
+    def _apply_consumed(self, streams: dict[str, SQL]):
+        """Apply the streams that this projection consumes, if there are any."""
+        consumed = {m: streams[m] for m in self._cqrs_consumes if m in streams}
+        if consumed:
+            self._apply(consumed)

@@ -21,6 +21,11 @@ class CqrsUserAccess(models.Model):
     _auto = False
     _order = "viewer_id, depth, owner_id, id"
     _cqrs_consumes = ("hr.employee", "res.users")
+    _cqrs_tables = {
+        "cqrs_employee": ("id",),
+        "cqrs_user_access": ("viewer_id", "owner_id"),
+    }
+    _cqrs_counters = ("cqrs_hierarchy",)
 
     viewer_id = fields.Many2one("res.users", readonly=True)
     owner_id = fields.Many2one("res.users", readonly=True)

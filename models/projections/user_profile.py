@@ -18,6 +18,7 @@ class CqrsUserProfile(models.Model):
     _order = "name, id"
     _cqrs_consumes = ("res.users", "hr.employee")
     _cqrs_rank = 1
+    _cqrs_tables = {"cqrs_user_profile": ("id",)}
 
     uuid = fields.Char("UUID", readonly=True)
     name = fields.Char(readonly=True)

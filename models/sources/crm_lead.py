@@ -71,3 +71,8 @@ class CrmLead(models.Model):
             Rule("StageChanged", "stage_id"),
         ),
     )
+
+    def _merge_opportunity(self, *args, **kwargs):
+        head = super()._merge_opportunity(*args, **kwargs)
+        head._cqrs_marks(head._name).merged[head.id].update((self - head)._ids)
+        return head
