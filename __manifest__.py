@@ -11,7 +11,17 @@
         "security/ir.model.access.csv",
         "data/ir_cron.xml",
         "views/event_views.xml",
+        "views/run_views.xml",
+        "views/lead_history_views.xml",
     ],
+    "assets": {
+        "web.assets_backend": [
+            "crm_cqrs/static/src/**/*",
+        ],
+        "web.assets_tests": [
+            "crm_cqrs/static/tests/tours/**/*",
+        ],
+    },
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
     "application": False,

@@ -77,16 +77,15 @@ def _read_parameters(arguments) -> dict:
     """Return the query's parameters, as ``Filters`` fields, ``cursor`` and ``limit``.
 
     :param arguments: a MultiDict of texts
-    :raise BadParameter: an unknown one, one given twice, or a value without a meaning
+    :raise BadParameter: an unknown one, or a value without a meaning
     """
     values = {}
     for name, texts in arguments.lists():
         if name not in _PARAMETERS:
             known = ", ".join(_PARAMETERS)
             raise BadParameter(name, f"There is no such parameter; there are: {known}.")
-        if name != "type" and len(texts) > 1:
-            raise BadParameter(name, "Give it once.")
         try:
+            # Types may be repeated; of anything else, two are not a value.
             values.update(_PARAMETERS[name](",".join(texts)))
         except ValueError as exc:
             raise BadParameter(name, str(exc)) from exc

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .console import Failure, step
-from .paths import STATE
+from .paths import WORK
 from .process import output_of, run_logged
 
 STABLE = "trixie"
@@ -99,13 +99,17 @@ def read_lists(folder: Path, suites: Sequence[str], advice: str) -> None:
 
 
 def unpack(packages: Mapping[str, str], target: Path, advice: str) -> None:
-    """Fetch ``packages`` (name to suite) and unpack them into the new ``target``."""
+    """Fetch ``packages`` (name to suite) and unpack them into the new ``target``.
+
+    The target is there only when it is complete.
+    """
     if not available():
         raise Failure(
             "This machine has no apt-get, dpkg-deb or Debian archive keyring to fetch "
             f"{', '.join(packages)} with.\n{advice}"
         )
-    with tempfile.TemporaryDirectory(prefix="apt-", dir=STATE) as name:
+    WORK.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=WORK) as name:
         folder = Path(name)
         read_lists(folder, sorted(set(packages.values())), advice)
         run_logged(
@@ -121,4 +125,5 @@ def unpack(packages: Mapping[str, str], target: Path, advice: str) -> None:
         with step("Unpacking") as set_note:
             for archive in archives:
                 set_note(archive.name)
-                output_of(["dpkg-deb", "-x", archive, target])
+                output_of(["dpkg-deb", "-x", archive, folder / "root"])
+        (folder / "root").replace(target)

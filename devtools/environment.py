@@ -74,3 +74,4 @@ def tidy_up() -> None:
     """Stop the server and remove what former inputs made: nobody uses either."""
     cluster.stop()
     venv.prune()
+    paths.remove_tree(paths.WORK)

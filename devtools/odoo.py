@@ -16,7 +16,6 @@ from .paths import (
     STATE,
     digest,
     link_atomically,
-    remove_tree,
     write_atomically,
 )
 
@@ -27,7 +26,6 @@ IMPORTS = STATE / "imports"
 that the package lies in may hold a whole system's packages, in other versions than
 those of the lock file."""
 COMMAND = STATE / "bin" / "odoo"
-DEBIAN = STATE / "debian"
 DEBIAN_PACKAGES = {
     "odoo-19": apt.UNSTABLE,
     # What odoo-19 links to instead of shipping it.
@@ -95,11 +93,8 @@ def ensure_debian_package() -> Path:
     root = STATE / f"debian-{digest(repr(sorted(DEBIAN_PACKAGES.items())))}"
     package = root / "usr/lib/python3/dist-packages/odoo"
     if not root.exists():
-        partial = STATE / "debian.new"
-        remove_tree(partial)
-        apt.unpack(DEBIAN_PACKAGES, partial, ADVICE)
-        add_missing_file(partial / package.relative_to(root))
-        partial.replace(root)
+        apt.unpack(DEBIAN_PACKAGES, root, ADVICE)
+    add_missing_file(package)
     return package
 
 

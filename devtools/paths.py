@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".dev"
 """Everything that is provisioned; git-ignored, and removed by ./dev clean."""
 LOGS = STATE / "logs"
+WORK = STATE / "work"
+"""What is being made; a kill leaves it there, for the last user of .dev to remove."""
 ADDONS = STATE / "addons"
 LINK = ADDONS / ADDON
 """The checkout under the addon's name: Odoo and pytest-odoo both go by the

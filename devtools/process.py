@@ -15,10 +15,16 @@ Command = Sequence[str | os.PathLike[str]]
 TAIL_LINES = 15
 
 
-def guarded(command: Command) -> list[str]:
+def guarded(
+    command: Command, death_signal: signal.Signals = signal.SIGTERM
+) -> list[str]:
     """The command, told to end when ./dev is killed, so that nothing is left behind."""
     setpriv = shutil.which("setpriv")
-    guard = [setpriv, "--pdeathsig", "INT"] if setpriv else []
+    guard = (
+        [setpriv, "--pdeathsig", death_signal.name.removeprefix("SIG")]
+        if setpriv
+        else []
+    )
     return [*guard, *map(os.fspath, command)]
 
 
@@ -101,7 +107,7 @@ def run_in_front(
     *,
     environ: Mapping[str, str],
     cwd: Path | None = None,
-    terminate_with: int = signal.SIGTERM,
+    terminate_with: signal.Signals = signal.SIGTERM,
 ) -> int:
     """Run a program with our own standard streams; returns its exit status.
 
@@ -109,7 +115,7 @@ def run_in_front(
     the terminal's Ctrl-C reaches it directly; a signal sent to ./dev alone is
     passed on.
     """
-    process = subprocess.Popen(guarded(command), env=environ, cwd=cwd)
+    process = subprocess.Popen(guarded(command, terminate_with), env=environ, cwd=cwd)
     reached_by_terminal = os.isatty(0)
 
     def pass_on(signum: int, frame: object) -> None:

@@ -95,14 +95,11 @@ def environ_with_debian_pip() -> dict[str, str]:
     """
     folder = STATE / "debian-pip"
     if not folder.exists():
-        partial = STATE / "debian-pip.new"
-        remove_tree(partial)
         apt.unpack(
             {"python3-pip-whl": apt.STABLE},
-            partial,
+            folder,
             advice="Install your system's python3-venv package instead.",
         )
-        partial.replace(folder)
     wheels = sorted(folder.glob("usr/share/python-wheels/pip-*.whl"))
     if not wheels:
         raise Failure(

@@ -1,9 +1,24 @@
 """A small sales organisation, and what its events and readers say of it."""
 
+import os
+import subprocess
+import unittest
+import uuid
+from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
+from unittest.mock import patch
+
+import psycopg2
 
 from odoo import Command
-from odoo.tests import TransactionCase, new_test_user
+from odoo.sql_db import connection_info_for
+from odoo.tests import BaseCase, TransactionCase, new_test_user
+
+from ..models.event_store.upcast import UPCASTERS
+
+ODOO = os.environ.get("CRM_CQRS_ODOO")
+TEMPLATE = os.environ.get("CRM_CQRS_TEMPLATE_DB")
 
 
 class SalesOrganisation(TransactionCase):
@@ -98,3 +113,68 @@ class SalesOrganisation(TransactionCase):
 
 def money(text):
     return Decimal(text)
+
+
+@unittest.skipUnless(ODOO and TEMPLATE, "needs ./dev test, which provides a template")
+class OwnDatabase(BaseCase):
+    """On a database of its own, full of Odoo's demo data, in processes of its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.db = f"{TEMPLATE}_{uuid.uuid4().hex[:8]}"
+        self.server("CREATE DATABASE {} TEMPLATE {}", self.db, TEMPLATE)
+        self.addCleanup(self.server, "DROP DATABASE {} WITH (FORCE)", self.db)
+
+    def server(self, statement, *names):
+        connection = psycopg2.connect(**connection_info_for("postgres")[1])
+        connection.autocommit = True
+        with connection.cursor() as cr:
+            cr.execute(statement.format(*(f'"{name}"' for name in names)))
+        connection.close()
+
+    def query(self, statement):
+        connection = psycopg2.connect(**connection_info_for(self.db)[1])
+        with connection, connection.cursor() as cr:
+            cr.execute(statement)
+            rows = cr.fetchall()
+        connection.close()
+        return rows
+
+    def odoo(self, *arguments, script=None, status=0):
+        """Run Odoo on the database; return the process, which ended with ``status``."""
+        done = subprocess.run(
+            [ODOO, *arguments, "-d", self.db, "--no-http", "--log-level=warn"],
+            input=script,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+        return done
+
+
+@contextmanager
+def schema_raised(env, model, *upcasters):
+    """Within the block, a captured model is one schema version on for each upcaster.
+
+    For tests of what an old event comes to, ours and those of other addons::
+
+        with schema_raised(self.env, "crm.lead", from_1_to_2, from_2_to_3):
+            state_at(self.env, "crm.lead", lead.id, version=1)
+    """
+    source = env[model]._cqrs_source
+    start = source.schema_version
+    registered = {
+        (model, start + number): function for number, function in enumerate(upcasters)
+    }
+    raised = replace(source, schema_version=start + len(upcasters))
+    with (
+        patch.dict(UPCASTERS, registered),
+        patch.object(env.registry[model], "_cqrs_source", raised),
+    ):
+        env.registry.clear_cache("stable")
+        try:
+            yield
+        finally:
+            env.registry.clear_cache("stable")

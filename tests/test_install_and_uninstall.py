@@ -1,15 +1,6 @@
-import os
-import subprocess
-import unittest
-import uuid
+from odoo.tests import tagged
 
-import psycopg2
-
-from odoo.sql_db import connection_info_for
-from odoo.tests import BaseCase, tagged
-
-ODOO = os.environ.get("CRM_CQRS_ODOO")
-TEMPLATE = os.environ.get("CRM_CQRS_TEMPLATE_DB")
+from .common import OwnDatabase
 
 UNINSTALL = """
 env["ir.module.module"].search([("name", "=", "crm_cqrs")]).button_immediate_uninstall()
@@ -23,43 +14,8 @@ env.cr.commit()
 """
 
 
-@unittest.skipUnless(ODOO and TEMPLATE, "needs ./dev test, which provides a template")
 @tagged("post_install", "-at_install")
-class TestInstallAndUninstall(BaseCase):
-    """On a database of its own, full of Odoo's demo data, in processes of its own."""
-
-    def setUp(self):
-        super().setUp()
-        self.db = f"{TEMPLATE}_{uuid.uuid4().hex[:8]}"
-        self.server("CREATE DATABASE {} TEMPLATE {}", self.db, TEMPLATE)
-        self.addCleanup(self.server, "DROP DATABASE {} WITH (FORCE)", self.db)
-
-    def server(self, statement, *names):
-        connection = psycopg2.connect(**connection_info_for("postgres")[1])
-        connection.autocommit = True
-        with connection.cursor() as cr:
-            cr.execute(statement.format(*(f'"{name}"' for name in names)))
-        connection.close()
-
-    def query(self, statement):
-        connection = psycopg2.connect(**connection_info_for(self.db)[1])
-        with connection.cursor() as cr:
-            cr.execute(statement)
-            rows = cr.fetchall()
-        connection.close()
-        return rows
-
-    def odoo(self, *arguments, script=None):
-        done = subprocess.run(
-            [ODOO, *arguments, "-d", self.db, "--no-http", "--log-level=warn"],
-            input=script,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertNotIn("Traceback", done.stderr)
-
+class TestInstallAndUninstall(OwnDatabase):
     def left_behind(self):
         return self.query(
             """

@@ -1,1 +1,1 @@
-from . import stream, event, epoch, capture, reconcile, build, fold
+from . import read_only, stream, event, epoch, capture, reconcile, build, fold, run

@@ -17,7 +17,7 @@ class CqrsEvent(models.Model):
 
     @api.model
     def _build(self, *, after_batch: Callable[[], None] = lambda: None) -> int:
-        """Record all records of all captured models, then build the projections.
+        """Record all records of all captured models, and project them.
 
         What is recorded already makes no event, so it can be run at any time, and
         goes on where a former run was stopped.
@@ -25,15 +25,11 @@ class CqrsEvent(models.Model):
         :param after_batch: called after each batch; ``cr.commit`` makes it resumable
         :return: the number of events
         """
+        # A batch is kept in memory, and no statement is worth compiling.
+        self.env.cr.execute("SET LOCAL work_mem = '256MB'; SET LOCAL jit = off")
         events = 0
         for model in self._captured():
             events += self._build_model(model, after_batch)
-        for table in ("cqrs_event", "cqrs_stream"):
-            # A million new rows that the planner has not heard of.
-            self.env.cr.execute(SQL("ANALYZE %s", SQL.identifier(table)))
-        _logger.info("Building the projections")
-        self.env["cqrs.projection"]._build_all()
-        after_batch()
         return events
 
     def _build_model(self, model: str, after_batch: Callable[[], None]) -> int:
@@ -44,8 +40,18 @@ class CqrsEvent(models.Model):
         rows = self.env.execute_query(SQL("SELECT id FROM %s ORDER BY id", table))
         events = done = 0
         for ids in split_every(BATCH_SIZE, [id_ for (id_,) in rows], list):
-            events += self._record({model: ids}, origin="migration", project=False)
+            events += self._record({model: ids}, origin="migration")
+            if not done or done + len(ids) == len(rows):
+                self._analyze()
             done += len(ids)
             _logger.info("Recorded %s: %s of %s", model, done, len(rows))
             after_batch()
         return events
+
+    def _analyze(self):
+        """Tell the planner of the rows, before it takes full tables for empty ones."""
+        tables = ["cqrs_event", "cqrs_stream"]
+        for projection in self.env["cqrs.projection"]._projections():
+            tables += [table.name for table in projection._cqrs_tables]
+        for table in tables:
+            self.env.cr.execute(SQL("ANALYZE %s", SQL.identifier(table)))

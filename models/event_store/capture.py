@@ -89,14 +89,12 @@ class CqrsEvent(models.Model):
         *,
         origin: str,
         details: dict[str, Details] | None = None,
-        project: bool = True,
     ) -> int:
         """Record what differs from the last recorded state, and project it.
 
         :param ids: ``{captured model: records to look at}``, None for all of them
         :param origin: one of ``ORIGINS``
         :param details: ``{captured model: facts that its rows cannot tell}``
-        :param project: whether to apply the events to the projections
         :return: the number of events
         """
         metadata = Metadata(
@@ -116,7 +114,7 @@ class CqrsEvent(models.Model):
                 statement = difference.statement(model_ids, metadata, facts)
                 if rows := self.env.execute_query(statement):
                     positions[model] = [position for (position,) in rows]
-        if positions and project:
+        if positions:
             self.env["cqrs.projection"]._apply_events(positions)
         return sum(map(len, positions.values()))
 

@@ -6,7 +6,7 @@ from .reader import Event
 def cloud_event(event: Event, source: str) -> dict:
     """Return the event as a CloudEvent; ``id`` is unique within ``source``.
 
-    ``data`` is ``{version, before, after}``. What else the log says stands in
+    ``data`` is ``{version, before, after, details}``. What else the log says stands in
     extension attributes, left out where unknown. ``position`` is a string, since an
     integer of CloudEvents has 32 bits; ``cursor`` is where reading on begins.
 
@@ -36,6 +36,7 @@ def cloud_event(event: Event, source: str) -> dict:
             "version": event.version,
             "before": event.before,
             "after": event.after,
+            "details": event.details,
         },
     }
     return {name: value for name, value in attributes.items() if value is not None}

@@ -1,5 +1,8 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import SQL
+
+from ..history.changes import describe_changes
 
 ORIGINS = [
     ("orm", "Odoo"),
@@ -23,6 +26,7 @@ class CqrsEvent(models.Model):
     """
 
     _name = "cqrs.event"
+    _inherit = "cqrs.read.only"
     _description = "Domain Event"
     _auto = False
     _order = "id desc"
@@ -48,6 +52,8 @@ class CqrsEvent(models.Model):
     epoch = fields.Integer(readonly=True, aggregator=None)
     module_version = fields.Char(readonly=True)
     hash = fields.Char(readonly=True)
+    stream = fields.Char(compute="_compute_stream", search="_search_stream")
+    changes = fields.Json(compute="_compute_changes")
 
     # The ORM wants an ``id`` and its own types; PostgreSQL folds this query into
     # the one around it, so that a read by id is a probe of the primary key.
@@ -138,6 +144,35 @@ class CqrsEvent(models.Model):
         INSERT INTO cqrs_epoch (epoch) VALUES (1) ON CONFLICT DO NOTHING
         """
     )
+
+    @api.depends("stream_model", "stream_id")
+    def _compute_stream(self):
+        for event in self:
+            event.stream = f"{event.stream_model}/{event.stream_id}"
+
+    def _search_stream(self, operator, value):
+        """Find a record's or a model's events: ``crm.lead/42`` or ``crm.lead``."""
+        if operator not in ("=", "ilike", "like", "in"):
+            return NotImplemented
+        domains = []
+        for text in [value] if isinstance(value, str) else value:
+            model, __, record = str(text).strip().partition("/")
+            domain = Domain("stream_model", "=", model)
+            if record:
+                record = int(record) if record.isdecimal() else 0
+                domain &= Domain("stream_id", "=", record)
+            domains.append(domain)
+        return Domain.OR(domains)
+
+    @api.depends("before", "after")
+    @api.depends_context("lang")
+    def _compute_changes(self):
+        # With sudo: who reads the log reads all of it, beside this as it is stored.
+        env = self.sudo().env
+        for event in self:
+            event.changes = describe_changes(
+                env, event.stream_model, event.stream_id, event.before, event.after
+            )
 
     def init(self):
         self.env.cr.execute(self._EPOCH)

@@ -11,6 +11,7 @@ class CqrsStream(models.Model):
     """
 
     _name = "cqrs.stream"
+    _inherit = "cqrs.read.only"
     _description = "Recorded State"
     _auto = False
     _order = "id"

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .projection import Table
+
 
 class CqrsOpportunityView(models.Model):
     """One row for each opportunity, under the id of its ``crm.lead``.
@@ -16,7 +18,7 @@ class CqrsOpportunityView(models.Model):
     _auto = False
     _order = "value desc, id desc"
     _cqrs_consumes = ("crm.lead",)
-    _cqrs_tables = {"cqrs_opportunity_view": ("id",)}
+    _cqrs_tables = (Table("cqrs_opportunity_view"),)
 
     name = fields.Char(readonly=True)
     value = fields.Monetary(readonly=True)

@@ -1,5 +1,19 @@
+from typing import NamedTuple
+
 from odoo import api, models
 from odoo.tools import SQL
+
+
+class Table(NamedTuple):
+    """A table that a projection fills, and a replay compares.
+
+    :ivar name: in the database
+    :ivar key: columns by which a row is found again: never NULL, selective, not
+        necessarily unique
+    """
+
+    name: str
+    key: tuple[str, ...] = ("id",)
 
 
 class CqrsProjection(models.AbstractModel):
@@ -18,9 +32,8 @@ class CqrsProjection(models.AbstractModel):
     _cqrs_consumes: tuple[str, ...] = ()
     #: A projection that reads another one's table has the higher rank
     _cqrs_rank = 0
-    #: The tables that this projection fills, each with columns by which a row is
-    #: found again, never NULL: ``{table: columns}``
-    _cqrs_tables: dict[str, tuple[str, ...]] = {}
+    #: The tables that this projection fills
+    _cqrs_tables: tuple[Table, ...] = ()
     #: Tables of one row whose ``version`` every writer of the tables counts up, so
     #: that of two concurrent ones the later fails and is run again
     _cqrs_counters: tuple[str, ...] = ()

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .projection import Table
+
 
 class CqrsUserAccess(models.Model):
     """Who sees whose opportunities: the closure viewer → owner of the hierarchy.
@@ -21,10 +23,10 @@ class CqrsUserAccess(models.Model):
     _auto = False
     _order = "viewer_id, depth, owner_id, id"
     _cqrs_consumes = ("hr.employee", "res.users")
-    _cqrs_tables = {
-        "cqrs_employee": ("id",),
-        "cqrs_user_access": ("viewer_id", "owner_id"),
-    }
+    _cqrs_tables = (
+        Table("cqrs_employee"),
+        Table("cqrs_user_access", key=("viewer_id", "owner_id")),
+    )
     _cqrs_counters = ("cqrs_hierarchy",)
 
     viewer_id = fields.Many2one("res.users", readonly=True)

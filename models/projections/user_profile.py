@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .projection import Table
+
 
 class CqrsUserProfile(models.Model):
     """One row for each internal user, under the id of its ``res.users``.
@@ -18,7 +20,7 @@ class CqrsUserProfile(models.Model):
     _order = "name, id"
     _cqrs_consumes = ("res.users", "hr.employee")
     _cqrs_rank = 1
-    _cqrs_tables = {"cqrs_user_profile": ("id",)}
+    _cqrs_tables = (Table("cqrs_user_profile"),)
 
     uuid = fields.Char("UUID", readonly=True)
     name = fields.Char(readonly=True)

@@ -1,0 +1,192 @@
+"""``odoo-bin cqrs``, found through the addons path.
+
+Odoo loads this file alone, before there is a database: the addon itself can be
+imported only once the registry has loaded it.
+"""
+
+import argparse
+import sys
+import time
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from threading import Timer
+
+import psycopg2
+
+from odoo import SUPERUSER_ID, api
+from odoo.cli import Command
+from odoo.modules.registry import Registry
+from odoo.tools import config
+
+#: Seconds after which a command says what it is doing
+PATIENCE = 2
+
+
+class Cqrs(Command):
+    """Verify, reconcile and replay the event log of CRM CQRS, or show its status.
+
+    verify     check the log, the recorded states and the projections
+    reconcile  record the changes that no hook has seen
+    replay     rebuild the recorded states and the projections from the log
+    status     how the log is doing
+
+    Exit status: 1 if verify found something, if replay found rows that differed, or
+    if status misses a trigger; 2 on wrong usage; else 0.
+    """
+
+    def run(self, args):
+        parser = self._parser_of_actions()
+        options, odoo_options = parser.parse_known_args(args)
+        if options.action != "replay" and (
+            options.projection or options.upto is not None
+        ):
+            parser.error("--upto and --projection are for replay")
+        config.parse_config(
+            ["-d", options.database, "--no-http", *odoo_options], setup_logging=True
+        )
+        try:
+            registry = Registry(options.database)
+        except psycopg2.OperationalError as exc:
+            parser.error(f"cannot open {options.database}: {exc}")
+        if "cqrs.event" not in registry:
+            parser.error(f"crm_cqrs is not installed in {options.database}")
+        with registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            try:
+                found, document = _ACTIONS[options.action](env, options)
+            except ValueError as exc:
+                parser.error(str(exc))
+        _show(document, options.json)
+        sys.exit(1 if found else 0)
+
+    def _parser_of_actions(self) -> argparse.ArgumentParser:
+        parser = self.parser
+        parser.add_argument("action", choices=_ACTIONS)
+        parser.add_argument("-d", "--database", required=True)
+        parser.add_argument(
+            "--json", action="store_true", help="print one JSON document on stdout"
+        )
+        parser.add_argument(
+            "--projection",
+            action="append",
+            metavar="MODEL",
+            help="replay this one alone; may be given several times",
+        )
+        parser.add_argument(
+            "--upto",
+            type=_point,
+            metavar="POSITION|TIME",
+            help="count what differs from the present at that point (a position in the"
+            " log, or ISO 8601, in UTC unless it says otherwise); writes nothing",
+        )
+        return parser
+
+
+def _verify(env, options) -> tuple[bool, dict]:
+    return _perform(env, options)
+
+
+def _replay(env, options) -> tuple[bool, dict]:
+    from odoo.addons.crm_cqrs.models.event_store.replay import replay, selected
+
+    if options.upto is None:
+        selected(env, options.projection)  # refuses unknown names before there is a run
+        return _perform(env, options)
+    with _progress("replay") as report:
+        replayed = replay(env, options.projection, options.upto, report=report)
+    return False, {"projections": [vars(each) for each in replayed]}
+
+
+def _reconcile(env, options) -> tuple[bool, dict]:
+    __, document = _perform(env, options)
+    return False, document
+
+
+def _status(env, options) -> tuple[bool, dict]:
+    from odoo.addons.crm_cqrs.models.event_store.status import status
+
+    document = status(env)
+    return bool(document["missing_triggers"]), document
+
+
+_ACTIONS = {
+    "verify": _verify,
+    "reconcile": _reconcile,
+    "replay": _replay,
+    "status": _status,
+}
+
+
+def _perform(env, options) -> tuple[bool, dict]:
+    """Do it as a run, on record beside those of the buttons."""
+    run = env["cqrs.run"].create(
+        {
+            "kind": options.action,
+            "projections": options.projection,
+            "user_id": env.uid,
+        }
+    )
+    with _progress(options.action) as report:
+        run._perform(report)
+    return bool(run.findings), run.result
+
+
+@contextmanager
+def _progress(action: str):
+    """Yield a report that tells stderr what is being done, once it takes long."""
+    start = time.monotonic()
+    current = ""
+
+    def tell():
+        print(f"{action}: {current}", file=sys.stderr, flush=True)
+
+    def report(done: float, step: str):
+        nonlocal current
+        current = f"{done:4.0%} {step}"
+        if time.monotonic() - start > PATIENCE:
+            tell()
+
+    timer = Timer(PATIENCE, tell)
+    timer.start()
+    try:
+        yield report
+    finally:
+        timer.cancel()
+
+
+def _point(text: str) -> int | datetime:
+    if text.isdecimal():
+        return int(text)
+    try:
+        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is no position or time") from exc
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+
+
+def _show(document: dict, as_json: bool):
+    from odoo.addons.crm_cqrs.controllers.json_encoding import dumps
+
+    if as_json:
+        print(dumps(document))
+    else:
+        for line in _lines(document):
+            print(line)
+
+
+def _lines(value, indent: str = ""):
+    """Yield the lines of a document for people: a row of a table each on one."""
+    if isinstance(value, dict):
+        for key, child in value.items():
+            if isinstance(child, dict | list) and child:
+                yield f"{indent}{key}:"
+                yield from _lines(child, indent + "  ")
+            else:
+                yield f"{indent}{key}: {'-' if child in (None, [], {}) else child}"
+    else:
+        for child in value:
+            if isinstance(child, dict):
+                child = "  ".join(
+                    f"{key}={part}" for key, part in child.items() if part is not None
+                )
+            yield f"{indent}{child}"

@@ -1,0 +1,91 @@
+"""A live table against its shadow: which rows differ, and writing them."""
+
+from odoo.tools import SQL
+
+
+class Comparison:
+    """Of two tables with the same columns, surrogate ids (identity columns) aside.
+
+    :param key: columns by which a row is found again, never NULL, not necessarily
+        unique
+    """
+
+    def __init__(self, cr, live: SQL, shadow: SQL, key: tuple[str, ...]):
+        self._cr = cr
+        self._live = live
+        self._shadow = shadow
+        self._key = key
+        self._columns = self._compared_columns()
+
+    def count(self) -> tuple[int, int, int]:
+        """Return how many rows the shadow has, how many of them are not live, and how
+        many live rows are not in the shadow."""
+        self._cr.execute(
+            SQL(
+                """
+                SELECT (SELECT count(*) FROM %(shadow)s),
+                       (SELECT count(*) FROM %(shadow)s a WHERE %(not_live)s),
+                       (SELECT count(*) FROM %(live)s a WHERE %(not_shadow)s)
+                """,
+                live=self._live,
+                shadow=self._shadow,
+                not_live=self._has_no_equal(self._live),
+                not_shadow=self._has_no_equal(self._shadow),
+            )
+        )
+        return self._cr.fetchone()
+
+    def repair(self):
+        """Make the live rows those of the shadow, writing only those that differ."""
+        self._cr.execute(
+            SQL(
+                "DELETE FROM %s a WHERE %s",
+                self._live,
+                self._has_no_equal(self._shadow),
+            )
+        )
+        self._cr.execute(
+            SQL(
+                # Another transaction's row, unseen by our snapshot, makes this fail
+                # with 40001 (to be run again) rather than 23505.
+                """
+                INSERT INTO %(live)s (%(columns)s)
+                SELECT %(columns)s FROM %(shadow)s a WHERE %(not_live)s
+                ON CONFLICT DO NOTHING
+                """,
+                live=self._live,
+                shadow=self._shadow,
+                columns=SQL(", ").join(map(SQL.identifier, self._columns)),
+                not_live=self._has_no_equal(self._live),
+            )
+        )
+
+    def _has_no_equal(self, other: SQL) -> SQL:
+        """Return the condition on ``a`` that ``other`` has no row like it.
+
+        The key makes it a hash or merge join; the rest takes NULLs as equal.
+        """
+        return SQL(
+            "NOT EXISTS (SELECT FROM %s b WHERE %s AND (%s) IS NOT DISTINCT FROM (%s))",
+            other,
+            SQL(" AND ").join(
+                SQL("a.%s = b.%s", name, name)
+                for name in map(SQL.identifier, self._key)
+            ),
+            SQL(", ").join(SQL.identifier("a", name) for name in self._columns),
+            SQL(", ").join(SQL.identifier("b", name) for name in self._columns),
+        )
+
+    def _compared_columns(self) -> list[str]:
+        self._cr.execute(
+            SQL(
+                """
+                SELECT attname FROM pg_attribute
+                WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+                  AND attidentity = ''
+                ORDER BY attnum
+                """,
+                self._shadow.code,
+            )
+        )
+        return [name for (name,) in self._cr.fetchall()]

@@ -1,0 +1,68 @@
+"""The fold: the state of each stream, out of its events alone.
+
+A creation (``before`` is NULL) starts a state, each event after it lays its changed
+fields over it, a deletion (only ``after`` is NULL) leaves none. A stream that was
+deleted and created again starts over at its last creation. An event that changed
+nothing (a merge may) has neither.
+"""
+
+from odoo import models
+from odoo.tools import SQL
+
+
+class CqrsEvent(models.Model):
+    _inherit = "cqrs.event"
+
+    # jsonb_object_agg() over jsonb_each() does the same four times slower.
+    # jsonb_concat is strict: NULLs are passed over.
+    _MERGE = SQL(
+        """
+        CREATE OR REPLACE AGGREGATE cqrs_jsonb_merge (jsonb)
+            (SFUNC = jsonb_concat, STYPE = jsonb)
+        """
+    )
+
+    def init(self):
+        super().init()
+        self.env.cr.execute(self._MERGE)
+
+
+def fold(events: SQL) -> SQL:
+    """Return the query of what the events come to, a row for each of their streams.
+
+    It gives ``stream_model``, ``stream_id``, ``version``, ``state`` (NULL once
+    deleted) and ``hash``, as in ``cqrs_stream``.
+
+    :param events: a relation with the columns of ``cqrs_event``
+    """
+    return SQL(
+        # The changes are merged with each other before they are laid over the
+        # creation: they are small, and the state is not. The anti-join costs nothing
+        # where nothing was deleted and leaves the plan on the index of (stream_model,
+        # stream_id, version); a window function over the stream doubles the time.
+        """
+        WITH event AS NOT MATERIALIZED (SELECT * FROM %(events)s event),
+        deletion AS MATERIALIZED (
+            SELECT stream_model, stream_id, max(version) AS version
+            FROM event WHERE after IS NULL AND before IS NOT NULL
+            GROUP BY stream_model, stream_id
+        )
+        SELECT stream_model, stream_id, max(version) AS version,
+               jsonb_strip_nulls(
+                   cqrs_jsonb_merge(after) FILTER (WHERE before IS NULL)
+                   || COALESCE(
+                       cqrs_jsonb_merge(after ORDER BY version)
+                           FILTER (WHERE before IS NOT NULL),
+                       '{}')
+               ) AS state,
+               (array_agg(hash ORDER BY version DESC))[1] AS hash
+        FROM event
+        WHERE NOT EXISTS (
+            SELECT FROM deletion
+            WHERE deletion.stream_model = event.stream_model
+              AND deletion.stream_id = event.stream_id
+              AND deletion.version > event.version)
+        GROUP BY stream_model, stream_id
+        """,
+        events=events,
+    )

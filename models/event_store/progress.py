@@ -1,0 +1,27 @@
+"""How far a long run has come, told before each of its statements."""
+
+from collections.abc import Callable
+
+#: Called with the part that is done (0 to 1) and the name of what comes next. It may
+#: raise to end the run.
+Report = Callable[[float, str], None]
+
+
+def silent(done: float, step: str):
+    """Report to nobody."""
+
+
+class Progress:
+    """Counts the steps of a run; called with the name of each before it is taken.
+
+    :param steps: how many there will be
+    """
+
+    def __init__(self, report: Report, steps: int):
+        self._report = report
+        self._steps = steps
+        self._taken = 0
+
+    def __call__(self, step: str):
+        self._report(self._taken / self._steps, step)
+        self._taken += 1

@@ -1,0 +1,123 @@
+"""Replay: rebuild the recorded states and the projections from the log alone.
+
+The log is folded into shadow tables, and only the rows in which the live tables
+differ are written. Readers see the old rows or the new ones; a writer of the same
+row makes one of the two fail with 40001, to be run again (see ``retrying``).
+"""
+
+import time
+from dataclasses import dataclass
+
+from odoo.tools import SQL
+
+from ..projections.projection import Table
+from .comparison import Comparison
+from .progress import Progress, Report, silent
+from .shadow import STREAM, Point, Shadow, fill_steps, shadowed
+
+#: Name under which the recorded states stand among the projections
+STREAMS = "cqrs.stream"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What the replay of a projection has found, in rows of its tables.
+
+    :ivar projection: model name; ``cqrs.stream`` for the recorded states
+    :ivar rows: made by the replay
+    :ivar missing: of those, not among the live rows
+    :ivar stale: live rows that the replay has not made
+    :ivar repaired: live rows deleted or inserted
+    :ivar seconds: spent on comparing and repairing
+    """
+
+    projection: str
+    rows: int
+    missing: int
+    stale: int
+    repaired: int
+    seconds: float
+
+    @property
+    def drift(self) -> int:
+        return self.missing + self.stale
+
+
+def replay(
+    env,
+    projections: list[str] | None = None,
+    upto: Point | None = None,
+    *,
+    repair: bool = True,
+    report: Report = silent,
+) -> list[Replayed]:
+    """Fold the log again and bring the live tables in line with it.
+
+    In the transaction of ``env``, which the caller commits. A changed row counts once
+    as missing and once as stale.
+
+    :param projections: model names; the recorded states and all projections by default
+    :param upto: replay no further than this; then the differences are those to the
+        present, and nothing live is touched
+    :param repair: False only counts
+    :raise ValueError: there is no projection of that name
+    """
+    wanted = selected(env, projections)
+    repair = repair and upto is None
+    needed = _needed(env, wanted)
+    progress = Progress(report, fill_steps(needed) + len(wanted))
+    with shadowed(env, needed, upto, progress) as shadow:
+        replayed = [compare(shadow, name, repair, progress) for name in wanted]
+    if repair:
+        env.invalidate_all(flush=False)
+    return replayed
+
+
+def selected(env, names: list[str] | None) -> list[str]:
+    """Return the names in the order of replay; all there are for None.
+
+    :raise ValueError: there is no projection of that name
+    """
+    known = [STREAMS, *(p._name for p in env["cqrs.projection"]._projections())]
+    if unknown := sorted(set(names or ()).difference(known)):
+        raise ValueError(
+            f"no such projection: {', '.join(unknown)} (there are {', '.join(known)})"
+        )
+    return [name for name in known if names is None or name in names]
+
+
+def _needed(env, names: list[str]) -> list:
+    """Return the projections to shadow: those named, and what they may read."""
+    rank = max((env[n]._cqrs_rank for n in names if n != STREAMS), default=0)
+    return [
+        projection
+        for projection in env["cqrs.projection"]._projections()
+        if projection._name in names or projection._cqrs_rank < rank
+    ]
+
+
+def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Replayed:
+    progress(name)
+    start = time.monotonic()
+    tables, counters = (Table(STREAM, key=("stream_model", "stream_id")),), ()
+    if name != STREAMS:
+        projection = shadow.env[name]
+        tables, counters = projection._cqrs_tables, projection._cqrs_counters
+    rows = missing = stale = 0
+    for table, key in tables:
+        comparison = Comparison(
+            shadow.cr, shadow.live(table), shadow.temporary(table), key
+        )
+        table_rows, table_missing, table_stale = comparison.count()
+        if repair and (table_missing or table_stale):
+            comparison.repair()
+        rows += table_rows
+        missing += table_missing
+        stale += table_stale
+    repaired = missing + stale if repair else 0
+    if repaired:
+        for counter in counters:
+            shadow.cr.execute(
+                SQL("UPDATE %s SET version = version + 1", shadow.live(counter))
+            )
+    return Replayed(name, rows, missing, stale, repaired, time.monotonic() - start)

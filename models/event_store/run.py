@@ -1,0 +1,210 @@
+"""Long work on the log, in the background and on record."""
+
+import logging
+import zlib
+from dataclasses import asdict
+from functools import partial
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+from odoo.service.model import retrying
+from odoo.tools import SQL
+
+from .progress import Report, silent
+from .replay import replay
+from .verify import verify
+
+_logger = logging.getLogger(__name__)
+
+VERIFY = "verify"
+REPLAY = "replay"
+RECONCILE = "reconcile"
+
+PENDING = "pending"
+RUNNING = "running"
+DONE = "done"
+FAILED = "failed"
+CANCELLED = "cancelled"
+
+
+# First key of the advisory lock on a run; the second is its id.
+LOCK = zlib.crc32(b"cqrs.run") >> 1
+
+
+class Cancelled(Exception):
+    """Somebody has asked for the end of the run."""
+
+
+class CqrsRun(models.Model):
+    """One verification, replay or reconciliation, asked for or under way or done.
+
+    ``projections`` restricts a replay to the models of that name (JSON, a list).
+    ``result`` is JSON: of a verification ``{"findings": [a Finding each]}``, of a
+    replay ``{"projections": [a Replayed each]}``, of a reconciliation ``{"events":
+    number}``. ``findings`` counts what was not as it should be: findings, rows that
+    differed, events recorded.
+
+    A run is performed by a cron in a transaction of its own, which may be long and be
+    run again. Its progress, and the wish to cancel it, are therefore written and read
+    by transactions of their own, between its steps.
+    """
+
+    _name = "cqrs.run"
+    _description = "Run over the Event Log"
+    _order = "id desc"
+    _rec_name = "kind"
+
+    kind = fields.Selection(
+        [(VERIFY, "Verify"), (REPLAY, "Replay"), (RECONCILE, "Reconcile")],
+        required=True,
+        readonly=True,
+    )
+    state = fields.Selection(
+        [
+            (PENDING, "Pending"),
+            (RUNNING, "Running"),
+            (DONE, "Done"),
+            (FAILED, "Failed"),
+            (CANCELLED, "Cancelled"),
+        ],
+        required=True,
+        readonly=True,
+        default=PENDING,
+    )
+    projections = fields.Json(readonly=True)
+    user_id = fields.Many2one("res.users", "Requested By", readonly=True)
+    progress = fields.Float("Progress (%)", readonly=True, aggregator=None)
+    step = fields.Char(readonly=True)
+    started_at = fields.Datetime(readonly=True)
+    finished_at = fields.Datetime(readonly=True)
+    cancel_requested = fields.Boolean(readonly=True)
+    findings = fields.Integer(readonly=True)
+    result = fields.Json(readonly=True)
+    error = fields.Text(readonly=True)
+
+    @api.model
+    def action_verify(self):
+        return self._request(VERIFY)
+
+    @api.model
+    def action_replay(self):
+        return self._request(REPLAY)
+
+    @api.model
+    def action_reconcile(self):
+        return self._request(RECONCILE)
+
+    def action_cancel(self):
+        """End the runs: those under way at their next step."""
+        self._check_administrator()
+        runs = self.sudo()
+        runs.filtered(lambda run: run.state == PENDING).state = CANCELLED
+        runs.filtered(lambda run: run.state == RUNNING).cancel_requested = True
+
+    @api.model
+    def _request(self, kind: str) -> dict:
+        """Have the cron perform a run; return the action that shows it."""
+        self._check_administrator()
+        run = self.sudo().create({"kind": kind, "user_id": self.env.uid})
+        self.env.ref("crm_cqrs.ir_cron_run").sudo()._trigger()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self._name,
+            "res_id": run.id,
+            "views": [(False, "form")],
+        }
+
+    def _check_administrator(self):
+        if not self.env.is_system():
+            raise AccessError(self.env._("Only administrators may do this."))
+
+    @api.model
+    def _perform_pending(self):
+        """Perform the runs asked for, oldest first; commits."""
+        self._abandoned()._end(FAILED, error=self.env._("The server was stopped."))
+        while run := self.search([("state", "=", PENDING)], order="id", limit=1):
+            try:
+                run._perform()
+            except Exception:
+                _logger.exception("Run %s (%s) failed", run.id, run.kind)
+
+    def _perform(self, report: Report = silent):
+        """Do the work and note what came of it; commits.
+
+        :param report: told of the progress as well
+        """
+        # Of the session: it outlives the transactions, and goes where we are killed.
+        self.env.cr.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK, self.id])
+        try:
+            self._perform_locked(report)
+        finally:
+            self.env.cr.rollback()
+            self.env.cr.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, self.id])
+
+    def _abandoned(self):
+        """Return the runs said to be under way that nobody performs."""
+        self.env.cr.execute(
+            "SELECT id FROM cqrs_run WHERE state = %s"
+            " AND pg_try_advisory_xact_lock(%s, id)",
+            [RUNNING, LOCK],
+        )
+        return self.browse([id_ for (id_,) in self.env.cr.fetchall()])
+
+    def _perform_locked(self, report: Report):
+        self.write({"state": RUNNING, "started_at": fields.Datetime.now()})
+        self.env.cr.commit()
+
+        def note(done: float, step: str):
+            self._note_progress(done, step)
+            report(done, step)
+
+        work = {VERIFY: _verify, REPLAY: _replay, RECONCILE: _reconcile}[self.kind]
+        try:
+            findings, result = work(self, note)
+        except Cancelled:
+            self._end(CANCELLED)
+        except Exception as exc:
+            self._end(FAILED, error=str(exc))
+            raise
+        else:
+            self._end(DONE, progress=100, findings=findings, result=result)
+
+    def _note_progress(self, done: float, step: str):
+        with self.env.registry.cursor() as cr:
+            cr.execute(
+                SQL(
+                    "UPDATE cqrs_run SET progress = %s, step = %s WHERE id = %s"
+                    " RETURNING cancel_requested",
+                    100 * done,
+                    step,
+                    self.id,
+                )
+            )
+            (cancel_requested,) = cr.fetchone()
+        if cancel_requested:
+            raise Cancelled
+
+    def _end(self, state: str, **values):
+        # A new transaction: the one before does not see the progress that was noted.
+        self.env.cr.rollback()
+        self.env.invalidate_all(flush=False)
+        self.write({"state": state, "finished_at": fields.Datetime.now(), **values})
+        self.env.cr.commit()
+
+
+def _verify(run, report: Report) -> tuple[int, dict]:
+    findings = retrying(partial(verify, run.env, report), run.env)
+    return len(findings), {"findings": [asdict(finding) for finding in findings]}
+
+
+def _replay(run, report: Report) -> tuple[int, dict]:
+    work = partial(replay, run.env, run.projections or None, report=report)
+    replayed = retrying(work, run.env)
+    drift = sum(each.drift for each in replayed)
+    return drift, {"projections": [asdict(each) for each in replayed]}
+
+
+def _reconcile(run, report: Report) -> tuple[int, dict]:
+    report(0, "cqrs.event")
+    events = run.env["cqrs.event"]._reconcile()
+    return events, {"events": events}

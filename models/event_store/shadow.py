@@ -1,0 +1,158 @@
+"""Shadow tables: the log folded again, beside the live tables and unseen by others.
+
+For the rest of a block, temporary tables stand before the recorded states and the
+projections, under the same names: PostgreSQL looks into ``pg_temp`` first, so the
+projections' own statements fill them, and their readers read them, unchanged. The
+transaction's one snapshot makes shadow and live comparable to the row, without a
+lock and beside live writes.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+
+from odoo.tools import SQL
+
+from .fold import fold
+from .progress import Progress, silent
+from .upcast import current_events, upcast_events
+
+STREAM = "cqrs_stream"
+
+#: Where in the log: the position of its last event, or a time (aware, inclusive)
+Point = int | datetime
+
+
+class Shadow:
+    """Shadow tables of some projections; ``live`` names the tables behind them."""
+
+    def __init__(self, env, projections: list, upto: Point | None):
+        self.cr = env.cr
+        self.env = env
+        self.projections = projections
+        self._upto = upto
+        self.cr.execute("SELECT current_schema()")
+        (self._schema,) = self.cr.fetchone()
+        self._tables = [STREAM]
+        for projection in projections:
+            self._tables += [table.name for table in projection._cqrs_tables]
+            self._tables += projection._cqrs_counters
+
+    def live(self, table: str) -> SQL:
+        return SQL.identifier(self._schema, table)
+
+    def temporary(self, table: str) -> SQL:
+        return SQL.identifier("pg_temp", table)
+
+    def fill(self, progress: Progress):
+        """Create the tables; fold the log into them, then let the projections apply."""
+        # For the sorts and hashes below; the default is meant for many connections.
+        self.cr.execute("SET LOCAL work_mem = '128MB'")
+        progress(STREAM)
+        self._shadow_events()
+        for table in self._tables:
+            self._create(table)
+        self.cr.execute(
+            SQL(
+                "INSERT INTO %s (stream_model, stream_id, version, state, hash) %s",
+                self.temporary(STREAM),
+                fold(SQL("cqrs_event")),
+            )
+        )
+        self.cr.execute(SQL("ANALYZE %s", self.temporary(STREAM)))
+        streams = self.env["cqrs.projection"]._recorded_streams()
+        for projection in self.projections:
+            progress(projection._name)
+            projection._apply_consumed(streams)
+
+    def drop(self):
+        self.cr.execute("DROP VIEW IF EXISTS pg_temp.cqrs_event")
+        self.cr.execute("DROP TABLE IF EXISTS pg_temp.cqrs_upcast")
+        for table in self._tables:
+            self.cr.execute(SQL("DROP TABLE %s", self.temporary(table)))
+
+    def _create(self, table: str):
+        self.cr.execute(
+            SQL(
+                "CREATE TEMPORARY TABLE %s (LIKE %s INCLUDING ALL) ON COMMIT DROP",
+                SQL.identifier(table),
+                self.live(table),
+            )
+        )
+
+    def _shadow_events(self):
+        """Put a view of the log before it, where it is not to be read as it stands."""
+        past = self._past()
+        pages = upcast_events(self.env, past)
+        first = next(pages, None)
+        if first is None and self._upto is None:
+            return
+        if first:
+            self.cr.execute(
+                "CREATE TEMPORARY TABLE cqrs_upcast (position bigint PRIMARY KEY,"
+                " before jsonb, after jsonb) ON COMMIT DROP"
+            )
+            for page in (first, *pages):
+                self.cr.execute_values("INSERT INTO cqrs_upcast VALUES %s", page)
+        self.cr.execute(
+            SQL(
+                "CREATE TEMPORARY VIEW cqrs_event AS %s",
+                current_events(
+                    self.env,
+                    self.live("cqrs_event"),
+                    past,
+                    SQL("cqrs_upcast upcast") if first else None,
+                ),
+            )
+        )
+
+    def _past(self) -> SQL:
+        if self._upto is None:
+            return SQL("true")
+        if isinstance(self._upto, datetime):
+            return SQL("event.occurred_at <= %s", self._upto)
+        return SQL("event.position <= %s", self._upto)
+
+
+def fill_steps(projections: list) -> int:
+    """Return how many steps of a ``Progress`` it takes to fill their shadows."""
+    return 1 + len(projections)
+
+
+@contextmanager
+def shadowed(
+    env, projections: list, upto: Point | None, progress: Progress
+) -> Iterator[Shadow]:
+    """Within the block, the names of the tables mean their shadows.
+
+    What the block writes into live tables stays.
+    """
+    env.cr.flush()
+    with env.cr.savepoint(flush=False):
+        shadow = Shadow(env, projections, upto)
+        shadow.fill(progress)
+        yield shadow
+        shadow.drop()
+
+
+@contextmanager
+def as_of(env, upto: Point) -> Iterator[None]:
+    """Within the block, the recorded states and the projections are those of then.
+
+    Events included: the log ends at ``upto``. Whatever reads a projection, by SQL or
+    by the ORM, reads the past; whatever writes is refused by the database::
+
+        with as_of(env, datetime(2026, 6, 30, tzinfo=timezone.utc)):
+            then = env["cqrs.dashboard"].with_user(user)._read_dashboard()
+    """
+    env.cr.flush()
+    with closing(env.cr.savepoint(flush=False)):
+        shadow = Shadow(env, env["cqrs.projection"]._projections(), upto)
+        shadow.fill(Progress(silent, fill_steps(shadow.projections)))
+        # Until the savepoint is rolled back, and the tables with it.
+        env.cr.execute("SET LOCAL transaction_read_only = on")
+        env.invalidate_all(flush=False)
+        try:
+            yield
+        finally:
+            env.invalidate_all(flush=False)

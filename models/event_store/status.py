@@ -1,0 +1,71 @@
+"""How the log is doing."""
+
+from odoo.tools import SQL
+
+from .verify import missing_triggers
+
+
+def status(env) -> dict:
+    """Return ``{events, streams, last_position, epoch, …}``; times are aware, UTC.
+
+    ``streams`` is ``{model: {streams, deleted}}``; ``bytes`` counts indexes too;
+    ``missing_triggers`` keep the log from being edited; ``holding_readers_back`` is
+    the oldest open transaction that has written, in any database of the cluster,
+    None if there is none (or the database role may not see it); ``last_verified`` is
+    None before the first time.
+    """
+    log = _row(env, _LOG)
+    return {
+        **log,
+        "streams": {
+            row.pop("stream_model"): row for row in env.execute_query_dict(_STREAMS)
+        },
+        "missing_triggers": missing_triggers(env),
+        "holding_readers_back": _row(env, _OLDEST_WRITER),
+        "last_verified": _row(env, _LAST_VERIFIED),
+    }
+
+
+_LOG = SQL(
+    """
+    SELECT count(*) AS events,
+           max(position) AS last_position,
+           (SELECT max(epoch) FROM cqrs_epoch) AS epoch,
+           count(*) FILTER (WHERE occurred_at > now() - interval '1 hour')
+               AS events_last_hour,
+           pg_total_relation_size('cqrs_event') AS event_bytes,
+           pg_total_relation_size('cqrs_stream') AS stream_bytes
+    FROM cqrs_event
+    """
+)
+
+_STREAMS = SQL(
+    """
+    SELECT stream_model, count(*) AS streams, count(*) - count(state) AS deleted
+    FROM cqrs_stream GROUP BY stream_model ORDER BY stream_model
+    """
+)
+
+_OLDEST_WRITER = SQL(
+    """
+    SELECT datname AS database, pid, application_name AS application,
+           xact_start AS since,
+           extract(epoch FROM now() - xact_start)::integer AS seconds
+    FROM pg_stat_activity
+    WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+    ORDER BY age(backend_xid) DESC LIMIT 1
+    """
+)
+
+_LAST_VERIFIED = SQL(
+    """
+    SELECT finished_at AT TIME ZONE 'UTC' AS finished_at, findings
+    FROM cqrs_run WHERE kind = 'verify' AND state = 'done'
+    ORDER BY id DESC LIMIT 1
+    """
+)
+
+
+def _row(env, query: SQL) -> dict | None:
+    rows = env.execute_query_dict(query)
+    return rows[0] if rows else None

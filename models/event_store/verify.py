@@ -1,0 +1,247 @@
+"""Verify: is the log whole, and does everything else say what it says?
+
+Each check is one statement for each stream model, in the one snapshot of the
+caller's transaction, so that live writes are not in the way.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from odoo.tools import SQL
+
+from .chain import COVERED, event_hash
+from .progress import Progress, Report, silent
+from .replay import compare
+from .shadow import STREAM, Shadow, fill_steps, shadowed
+
+BROKEN_CHAIN = "broken_chain"
+VERSION_GAP = "version_gap"
+WRONG_STATE = "wrong_state"
+UNRECORDED_CHANGE = "unrecorded_change"
+MISSING_TRIGGER = "missing_trigger"
+PROJECTION_DRIFT = "projection_drift"
+
+#: What the database must have to refuse a change of the log
+TRIGGERS = ("cqrs_event_append_only",)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as the log, or the table, would have it.
+
+    :ivar kind: ``broken_chain``: an event was altered, or put in; ``version_gap``: one
+        was removed; ``wrong_state``: ``cqrs_stream`` is not the fold of the events;
+        ``unrecorded_change``: the record's row is not what is recorded of it;
+        ``missing_trigger``: nothing keeps the log from being edited;
+        ``projection_drift``: a read model is not what a replay gives
+    :ivar stream_model: the captured model, None where it is not about a stream
+    :ivar stream_id: the record
+    :ivar version: of the event, or of the recorded state
+    :ivar detail: a sentence for people
+    """
+
+    kind: str
+    stream_model: str | None
+    stream_id: int | None
+    version: int | None
+    detail: str
+
+
+#: Findings given of each check and model: the first ones are what a person looks into
+LIMIT = 1000
+
+
+def verify(env, report: Report = silent) -> list[Finding]:
+    """Return what is wrong; nothing is written."""
+    env.cr.flush()
+    return list(_findings(env, report))
+
+
+def _findings(env, report: Report) -> Iterator[Finding]:
+    recorded, captured = _stream_models(env), env["cqrs.event"]._captured()
+    projections = env["cqrs.projection"]._projections()
+    progress = Progress(
+        report,
+        len(recorded) + len(captured) + fill_steps(projections) + len(projections),
+    )
+    yield from _missing_triggers(env)
+    for model in recorded:
+        progress(model)
+        yield from _broken_chains(env, model)
+        yield from _version_gaps(env, model)
+    for model in captured:
+        progress(model)
+        yield from _unrecorded_changes(env, model)
+    with shadowed(env, projections, None, progress) as shadow:
+        yield from _wrong_states(env, shadow)
+        yield from _drifts(env, shadow, progress)
+
+
+def missing_triggers(env) -> list[str]:
+    """Return the names of the append-only triggers that do not hold."""
+    rows = env.execute_query(
+        SQL(
+            # Enabled for ordinary sessions ('O') or for all ('A'), and for all of
+            # UPDATE, DELETE and TRUNCATE (the bits of tgtype).
+            """
+            SELECT name FROM unnest(%s) name
+            WHERE NOT EXISTS (
+                SELECT FROM pg_trigger
+                WHERE tgrelid = 'cqrs_event'::regclass AND tgname = name
+                  AND tgenabled IN ('O', 'A') AND tgtype & 56 = 56)
+            """,
+            list(TRIGGERS),
+        )
+    )
+    return [name for (name,) in rows]
+
+
+def _missing_triggers(env) -> Iterator[Finding]:
+    for name in missing_triggers(env):
+        yield Finding(
+            MISSING_TRIGGER,
+            None,
+            None,
+            None,
+            env._("The trigger %s is missing or disabled.", name),
+        )
+
+
+def _stream_models(env) -> list[str]:
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT stream_model FROM cqrs_event
+            UNION SELECT stream_model FROM cqrs_stream ORDER BY stream_model
+            """
+        )
+    )
+    return [model for (model,) in rows]
+
+
+def _broken_chains(env, model: str) -> Iterator[Finding]:
+    """Find the first event of each stream whose hash is not that of its content."""
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT DISTINCT ON (stream_id) stream_id, version
+            FROM (
+                SELECT stream_id, version, hash, %s AS expected
+                FROM cqrs_event event WHERE stream_model = %s
+                WINDOW stream AS (PARTITION BY stream_id ORDER BY version)
+            ) link
+            WHERE hash IS DISTINCT FROM expected
+            ORDER BY stream_id, version
+            LIMIT %s
+            """,
+            event_hash(
+                SQL("lag(hash) OVER stream"),
+                SQL("occurred_at"),
+                {name: SQL.identifier(name) for name in COVERED},
+            ),
+            model,
+            LIMIT,
+        )
+    )
+    for stream_id, version in rows:
+        yield Finding(
+            BROKEN_CHAIN,
+            model,
+            stream_id,
+            version,
+            env._("The hash of this event is not that of what it says."),
+        )
+
+
+def _version_gaps(env, model: str) -> Iterator[Finding]:
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT stream_id, version, former
+            FROM (
+                SELECT stream_id, version,
+                       lag(version, 1, 0) OVER (
+                           PARTITION BY stream_id ORDER BY version) AS former
+                FROM cqrs_event WHERE stream_model = %s
+            ) step
+            WHERE version <> former + 1
+            ORDER BY stream_id, version
+            LIMIT %s
+            """,
+            model,
+            LIMIT,
+        )
+    )
+    for stream_id, version, former in rows:
+        yield Finding(
+            VERSION_GAP,
+            model,
+            stream_id,
+            version,
+            env._("The event before this one has version %s.", former),
+        )
+
+
+def _unrecorded_changes(env, model: str) -> Iterator[Finding]:
+    difference = env["cqrs.event"]._watches()[model].difference
+    rows = env.execute_query(SQL("%s LIMIT %s", difference.differing(), LIMIT))
+    for stream_id, version in rows:
+        yield Finding(
+            UNRECORDED_CHANGE,
+            model,
+            stream_id,
+            version,
+            env._("The record is not as it was recorded last; reconcile."),
+        )
+
+
+def _wrong_states(env, shadow: Shadow) -> Iterator[Finding]:
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT stream_model, stream_id,
+                   COALESCE(live.version, folded.version),
+                   live.id IS NULL, folded.id IS NULL,
+                   live.version IS DISTINCT FROM folded.version,
+                   live.state IS DISTINCT FROM folded.state
+            FROM %s live FULL JOIN %s folded USING (stream_model, stream_id)
+            WHERE (live.version, live.state, live.hash)
+                IS DISTINCT FROM (folded.version, folded.state, folded.hash)
+            ORDER BY stream_model, stream_id
+            LIMIT %s
+            """,
+            shadow.live(STREAM),
+            shadow.temporary(STREAM),
+            LIMIT,
+        )
+    )
+    for model, stream_id, version, no_state, no_event, versions, states in rows:
+        if no_state:
+            detail = env._("Nothing is recorded of a stream that has events.")
+        elif no_event:
+            detail = env._("A state is recorded of a stream that has no event.")
+        elif versions:
+            detail = env._("The recorded version is not that of the last event.")
+        elif states:
+            detail = env._("The recorded state is not the fold of the events.")
+        else:
+            detail = env._("The recorded hash is not that of the last event.")
+        yield Finding(WRONG_STATE, model, stream_id, version, detail)
+
+
+def _drifts(env, shadow: Shadow, progress: Progress) -> Iterator[Finding]:
+    for projection in shadow.projections:
+        replayed = compare(shadow, projection._name, False, progress)
+        if replayed.drift:
+            yield Finding(
+                PROJECTION_DRIFT,
+                None,
+                None,
+                None,
+                env._(
+                    "%(projection)s: %(missing)s rows missing, %(stale)s stale.",
+                    projection=replayed.projection,
+                    missing=replayed.missing,
+                    stale=replayed.stale,
+                ),
+            )

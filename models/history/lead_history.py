@@ -1,0 +1,72 @@
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+
+from .changes import describe_changes
+from .lead_sentences import reasons, sentences
+
+PAGE_SIZE = 20
+
+
+class CqrsLeadHistory(models.AbstractModel):
+    """The timeline of a lead, for whoever may read that lead.
+
+    The one place where the log is shown to others than administrators.
+    """
+
+    _name = "cqrs.lead.history"
+    _description = "Lead History"
+
+    @api.model
+    def read_page(self, lead_id: int, before: int | None = None) -> dict:
+        """Return ``{entries, more}``, the newest of a lead's events first.
+
+        An entry is ``{version, type, occurred_at, user, sentences, reasons,
+        changes}``: ``occurred_at`` in UTC as Odoo writes it, ``user`` as ``{id,
+        name}`` or False, ``changes`` as of ``describe_changes``. Fields of the lead
+        that the user may not read are left out.
+
+        :param before: only what came before this version
+        :raise AccessError: the user may not read the lead; or it is deleted, and the
+            user is no administrator
+        """
+        self._check_reader(lead_id)
+        events = self._events(lead_id, before)
+        return {
+            "entries": [self._entry(event) for event in events[:PAGE_SIZE]],
+            "more": len(events) > PAGE_SIZE,
+        }
+
+    def _check_reader(self, lead_id: int):
+        lead = self.env["crm.lead"].browse(int(lead_id))
+        if lead.exists():
+            lead.check_access("read")
+        elif not self.env.user.has_group("base.group_system"):
+            raise AccessError(
+                self.env._("The history of a deleted lead is for administrators.")
+            )
+
+    def _events(self, lead_id: int, before: int | None):
+        domain = [("stream_model", "=", "crm.lead"), ("stream_id", "=", lead_id)]
+        if before:
+            domain.append(("version", "<", before))
+        log = self.env["cqrs.event"].sudo()
+        return log.search(domain, order="version desc", limit=PAGE_SIZE + 1)
+
+    def _entry(self, event) -> dict:
+        changes = describe_changes(
+            self.env, event.stream_model, event.stream_id, event.before, event.after
+        )
+        changed = {change["path"]: change for change in changes}
+        return {
+            "version": event.version,
+            "type": event.type,
+            "occurred_at": fields.Datetime.to_string(event.occurred_at),
+            "user": self._user(event),
+            "sentences": sentences(self.env, event, changed),
+            "reasons": reasons(self.env, event, changed),
+            "changes": changes,
+        }
+
+    def _user(self, event) -> dict | bool:
+        user = (event.acting_user_id or event.user_id).exists()
+        return bool(user) and {"id": user.id, "name": user.display_name}

@@ -1,0 +1,88 @@
+"""What happened to a lead, in the words of those who sell."""
+
+
+def sentences(env, event, changed: dict[str, dict]) -> list[str]:
+    """Return what an event says, the most telling first; never empty.
+
+    An event holds the net change of a transaction, so it may say several things.
+
+    :param event: a ``cqrs.event`` of a lead
+    :param changed: ``describe_changes`` by path: what the reader may know of
+    """
+    merged = (event.details or {}).get("merged_from")
+    if merged:
+        return [env._("Merged %(count)s others into this one", count=len(merged))]
+    if not event.before:
+        return [_created(env, event)]
+    if not event.after:
+        return [env._("Deleted")]
+    # Losing archives and reopening restores: said by the outcome.
+    told = changed.keys() - {"active"} if "won_status" in changed else changed.keys()
+    said = [
+        say(env, event, changed[path]) for path, say in _SAY.items() if path in told
+    ]
+    return said or [env._("Edited")]
+
+
+def reasons(env, event, changed: dict[str, dict]) -> list[str]:
+    """Return why: the lost reason, and what made the change if not a person."""
+    why = []
+    lost = changed.get("lost_reason_id")
+    if lost and lost["after"]:
+        why.append(env._("Lost reason: %(reason)s", reason=lost["after"]))
+    if event.origin != "orm":
+        origins = dict(event._fields["origin"]._description_selection(env))
+        why.append(origins[event.origin])
+    return why
+
+
+def _created(env, event) -> str:
+    if (event.after or {}).get("type") == "lead":
+        return env._("Created as a lead")
+    return env._("Created as an opportunity")
+
+
+def _outcome(env, event, change) -> str:
+    return {
+        "won": env._("Won"),
+        "lost": env._("Lost"),
+        "pending": env._("Reopened"),
+    }.get(event.after["won_status"], env._("Edited"))
+
+
+def _converted(env, event, change) -> str:
+    if event.after["type"] == "opportunity":
+        return env._("Converted to an opportunity")
+    return env._("Turned back into a lead")
+
+
+def _archived(env, event, change) -> str:
+    return env._("Restored") if event.after["active"] else env._("Archived")
+
+
+def _reassigned(env, event, change) -> str:
+    if not change["before"]:
+        return env._("Assigned to %(new)s", new=change["after"])
+    if not change["after"]:
+        return env._("Taken from %(old)s", old=change["before"])
+    return env._(
+        "Reassigned from %(old)s to %(new)s", old=change["before"], new=change["after"]
+    )
+
+
+def _moved(env, event, change) -> str:
+    return env._(
+        "Moved from %(old)s to %(new)s",
+        old=change["before"] or env._("no stage"),
+        new=change["after"] or env._("no stage"),
+    )
+
+
+# In the order in which the event types of a lead are decided.
+_SAY = {
+    "won_status": _outcome,
+    "type": _converted,
+    "active": _archived,
+    "user_id": _reassigned,
+    "stage_id": _moved,
+}

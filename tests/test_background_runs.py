@@ -1,0 +1,190 @@
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import SUPERUSER_ID, api, fields
+from odoo.exceptions import AccessError
+from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tools import mute_logger
+
+from ..models.event_store import run as run_module
+from ..models.event_store.run import LOCK
+
+
+@tagged("post_install", "-at_install")
+class TestBackgroundRuns(TransactionCase):
+    """Real cursors: a run, and those who watch it."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.remove)
+
+    def remove(self):
+        with self.registry.cursor() as cr:
+            cr.execute("DELETE FROM cqrs_run")
+
+    def committed(self, **values):
+        """Return the id of a run that every transaction sees."""
+        with self.registry.cursor() as cr:
+            return self.runs(cr).create({"kind": "verify", **values}).id
+
+    def runs(self, cr):
+        return api.Environment(cr, SUPERUSER_ID, {})["cqrs.run"]
+
+    def perform(self, run_id, report):
+        with self.registry.cursor() as cr:
+            self.runs(cr).browse(run_id)._perform(report)
+
+    def perform_pending(self):
+        with self.registry.cursor() as cr:
+            self.runs(cr)._perform_pending()
+
+    def seen(self, run_id, *names):
+        """Return what a transaction of somebody else sees of a run."""
+        with self.registry.cursor() as cr:
+            return tuple(self.runs(cr).browse(run_id).read(names)[0][n] for n in names)
+
+    def drift(self):
+        """Take a row from a projection."""
+        with self.registry.cursor() as cr:
+            cr.execute(
+                "DELETE FROM cqrs_user_profile"
+                " WHERE id = (SELECT min(id) FROM cqrs_user_profile)"
+            )
+
+    def profiles(self):
+        with self.registry.cursor() as cr:
+            cr.execute("SELECT count(*) FROM cqrs_user_profile")
+            return cr.fetchone()[0]
+
+    def test_a_button_has_the_cron_perform_it(self):
+        cron = self.env.ref("crm_cqrs.ir_cron_run")
+        triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
+        admin = self.env.ref("base.user_admin")
+        for kind in ("verify", "replay", "reconcile"):
+            runs = self.env["cqrs.run"].with_user(admin)
+            action = getattr(runs, f"action_{kind}")()
+            run = self.env["cqrs.run"].browse(action["res_id"])
+            self.assertEqual(
+                (run.kind, run.state, run.user_id), (kind, "pending", admin)
+            )
+        self.assertEqual(
+            len(self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])),
+            len(triggers) + 3,
+        )
+
+    def test_only_administrators(self):
+        user = new_test_user(self.env, "cqrs_runs", "sales_team.group_sale_manager")
+        run = self.env["cqrs.run"].create({"kind": "verify"})
+        for call in (
+            lambda: run.with_user(user).action_cancel(),
+            lambda: run.with_user(user).action_replay(),
+            lambda: run.with_user(user).read(["state"]),
+            lambda: run.with_user(self.env.ref("base.user_admin")).write({"step": "x"}),
+        ):
+            with self.assertRaises(AccessError):
+                call()
+
+    def test_the_progress_is_seen_while_it_works(self):
+        run_id = self.committed()
+        seen = []
+        self.perform(
+            run_id,
+            lambda done, step: seen.append(
+                (*self.seen(run_id, "state", "progress", "step"), 100 * done, step)
+            ),
+        )
+        self.assertEqual(seen[0][:2], ("running", 0))
+        for state, progress, step, told, told_step in seen:
+            self.assertEqual((state, step), ("running", told_step))
+            self.assertAlmostEqual(progress, told)
+        progress = [each[1] for each in seen]
+        self.assertEqual(progress, sorted(set(progress)))
+        self.assertEqual(
+            self.seen(run_id, "state", "progress", "findings", "result"),
+            ("done", 100, 0, {"findings": []}),
+        )
+
+    def test_a_replay_repairs_and_says_what(self):
+        profiles = self.profiles()
+        self.drift()
+        run_id = self.committed(kind="replay", projections=["cqrs.user.profile"])
+        self.perform_pending()
+        state, findings, result = self.seen(run_id, "state", "findings", "result")
+        [replayed] = result["projections"]
+        del replayed["seconds"]
+        self.assertEqual(
+            (state, findings, replayed),
+            (
+                "done",
+                1,
+                {
+                    "projection": "cqrs.user.profile",
+                    "rows": profiles,
+                    "missing": 1,
+                    "stale": 0,
+                    "repaired": 1,
+                },
+            ),
+        )
+        self.assertEqual(self.profiles(), profiles)
+
+    def test_a_reconciliation_says_how_much_was_recorded(self):
+        self.perform_pending()
+        with self.registry.cursor() as cr:
+            cr.execute(
+                "UPDATE crm_stage SET sequence = sequence + 1"
+                " WHERE id = (SELECT min(id) FROM crm_stage)"
+            )
+        run_id = self.committed(kind="reconcile")
+        self.perform_pending()
+        self.assertEqual(
+            self.seen(run_id, "state", "findings", "result"), ("done", 1, {"events": 1})
+        )
+
+    def test_a_cancelled_run_ends_at_its_next_step_and_leaves_nothing(self):
+        profiles = self.profiles()
+        self.drift()
+        run_id = self.committed(kind="replay")
+
+        def cancel(done, step):
+            with self.registry.cursor() as cr:
+                self.runs(cr).browse(run_id).action_cancel()
+
+        self.perform(run_id, cancel)
+        state, progress, finished = self.seen(
+            run_id, "state", "progress", "finished_at"
+        )
+        self.assertEqual(state, "cancelled")
+        self.assertLess(0, progress)
+        self.assertLess(progress, 50)
+        self.assertLess(fields.Datetime.now() - finished, timedelta(minutes=1))
+        self.assertEqual(self.profiles(), profiles - 1)
+        self.perform(self.committed(kind="replay"), lambda done, step: None)
+        self.assertEqual(self.profiles(), profiles)
+
+    def test_a_run_cancelled_before_it_began_is_not_performed(self):
+        run_id = self.committed()
+        with self.registry.cursor() as cr:
+            self.runs(cr).browse(run_id).action_cancel()
+        self.perform_pending()
+        self.assertEqual(self.seen(run_id, "state", "started_at"), ("cancelled", False))
+
+    @mute_logger("odoo.addons.crm_cqrs.models.event_store.run")
+    def test_a_failure_is_noted_and_the_next_run_performed(self):
+        failing, next_ = self.committed(), self.committed(kind="replay")
+        with patch.object(run_module, "verify", side_effect=ZeroDivisionError("why")):
+            self.perform_pending()
+        self.assertEqual(self.seen(failing, "state", "error"), ("failed", "why"))
+        self.assertEqual(self.seen(next_, "state", "error"), ("done", False))
+
+    def test_a_run_that_nobody_performs_any_more_has_failed(self):
+        abandoned = self.committed(state="running")
+        elsewhere = self.committed(state="running")
+        with self.registry.cursor() as cr:
+            cr.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, elsewhere])
+            self.perform_pending()
+        self.assertEqual(
+            self.seen(abandoned, "state", "error"),
+            ("failed", "The server was stopped."),
+        )
+        self.assertEqual(self.seen(elsewhere, "state"), ("running",))

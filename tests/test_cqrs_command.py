@@ -1,0 +1,111 @@
+import json
+
+from odoo.tests import tagged
+
+from .common import OwnDatabase
+
+LEAD = "(SELECT min(id) FROM crm_lead WHERE type = 'opportunity')"
+TAMPER = f"""
+SET session_replication_role = replica;
+UPDATE cqrs_event SET after = after || '{{"name": "Forged"}}'
+WHERE stream_model = 'crm.lead' AND stream_id = {LEAD};
+"""
+
+
+@tagged("post_install", "-at_install")
+class TestCqrsCommand(OwnDatabase):
+    def cqrs(self, *arguments, status=0):
+        done = self.odoo("cqrs", *arguments, status=status)
+        return json.loads(done.stdout) if "--json" in arguments else done
+
+    def execute(self, statement):
+        self.query(f"{statement}; SELECT 1")
+
+    def test_verify_reconcile_replay_and_status(self):
+        done = self.cqrs("verify", status=2)
+        self.assertIn("crm_cqrs is not installed in", done.stderr)
+        self.assertEqual(done.stdout, "")
+        self.odoo("-i", "crm_cqrs", "--stop-after-init")
+
+        with self.subTest("nothing to find"):
+            self.assertEqual(self.cqrs("verify", "--json"), {"findings": []})
+            self.assertEqual(self.cqrs("reconcile", "--json"), {"events": 0})
+            replayed = self.cqrs("replay", "--json")["projections"]
+            self.assertEqual(
+                {
+                    (each["missing"], each["stale"], each["repaired"])
+                    for each in replayed
+                },
+                {(0, 0, 0)},
+            )
+
+        with self.subTest("status"):
+            status = self.cqrs("status", "--json")
+            [(events, position, leads)] = self.query(
+                "SELECT count(*), max(position), count(*) FILTER ("
+                "WHERE stream_model = 'crm.lead') FROM cqrs_event"
+            )
+            self.assertEqual(
+                (status["events"], status["last_position"]), (events, position)
+            )
+            self.assertEqual(
+                status["streams"]["crm.lead"], {"streams": leads, "deleted": 0}
+            )
+            self.assertEqual((status["epoch"], status["missing_triggers"]), (1, []))
+            self.assertEqual(status["last_verified"]["findings"], 0)
+            self.assertGreater(status["event_bytes"], 0)
+
+        with self.subTest("a change that no hook saw"):
+            self.execute(f"UPDATE crm_lead SET name = 'Unseen' WHERE id = {LEAD}")
+            [finding] = self.cqrs("verify", "--json", status=1)["findings"]
+            self.assertEqual(
+                (finding["kind"], finding["stream_model"], finding["version"]),
+                ("unrecorded_change", "crm.lead", 1),
+            )
+            self.assertEqual(self.cqrs("reconcile", "--json"), {"events": 1})
+            self.assertEqual(self.cqrs("verify").stdout, "findings: -\n")
+
+        with self.subTest("a projection that drifted"):
+            self.execute("DELETE FROM cqrs_opportunity_view")
+            self.execute("DELETE FROM cqrs_user_profile")
+            [(profiles,)] = self.query("SELECT count(*) FROM res_users WHERE NOT share")
+            [replayed] = self.cqrs(
+                "replay", "--projection", "cqrs.user.profile", "--json", status=1
+            )["projections"]
+            self.assertEqual(
+                (replayed["projection"], replayed["missing"], replayed["repaired"]),
+                ("cqrs.user.profile", profiles, profiles),
+            )
+            done = self.cqrs("replay", status=1)
+            self.assertRegex(done.stdout, r"projection=cqrs\.opportunity\.view")
+            self.cqrs("verify")
+
+        with self.subTest("the past"):
+            for upto in ("1", "2001-01-01", "2001-01-01T00:00:00Z"):
+                past = self.cqrs("replay", "--upto", upto, "--json")["projections"]
+                rows = {each["projection"]: each["rows"] for each in past}
+                self.assertEqual(rows["cqrs.opportunity.view"], 0)
+            self.cqrs("verify")
+
+        with self.subTest("tampering"):
+            self.execute(TAMPER)
+            findings = self.cqrs("verify", "--json", status=1)["findings"]
+            self.assertIn("broken_chain", {each["kind"] for each in findings})
+            self.execute(
+                "ALTER TABLE cqrs_event DISABLE TRIGGER cqrs_event_append_only"
+            )
+            self.assertEqual(
+                self.cqrs("status", "--json", status=1)["missing_triggers"],
+                ["cqrs_event_append_only"],
+            )
+
+        with self.subTest("wrong usage"):
+            for arguments in (
+                ("replay", "--upto", "yesterday"),
+                ("replay", "--projection", "cqrs.nothing"),
+                ("verify", "--upto", "3"),
+                ("refold",),
+                ("verify", "--no-such-option"),
+            ):
+                done = self.cqrs(*arguments, status=2)
+                self.assertEqual(done.stdout, "")

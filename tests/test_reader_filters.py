@@ -1,0 +1,123 @@
+from datetime import timedelta, timezone
+from decimal import Decimal
+
+from odoo.tests import tagged
+
+from ..models.event_store.reader import Cursor, Filters, read_events
+from .common import SalesOrganisation
+
+
+@tagged("post_install", "-at_install")
+class TestReaderFilters(SalesOrganisation):
+    def setUp(self):
+        super().setUp()
+        self.env.cr.flush()
+        self.lead = self.opportunity(self.seller, revenue=1234567.89)
+        self.other = self.opportunity(self.peer)
+        self.lead.with_user(self.seller).stage_id = self.stage_won
+        self.env.cr.flush()
+
+    def read(self, after=None, limit=1000, **filters):
+        return read_events(self.env, after, limit, Filters(**filters))
+
+    def types(self, **filters):
+        return [event.type for event in self.read(**filters)]
+
+    def stream(self, record):
+        return {"stream_model": record._name, "stream_id": record.id}
+
+    def test_a_transaction_is_not_given_its_own_events(self):
+        self.assertEqual(self.read(**self.stream(self.lead)), [])
+        self.end_epoch()
+        self.assertEqual(
+            self.types(**self.stream(self.lead)),
+            ["OpportunityCreated", "OpportunityWon"],
+        )
+
+    def test_an_event_has_exact_numbers_and_aware_times(self):
+        self.end_epoch()
+        created, won = self.read(**self.stream(self.lead))
+        self.assertEqual(created.after["expected_revenue"], Decimal("1234567.89"))
+        self.assertEqual(str(created.after["expected_revenue"]), "1234567.89")
+        self.assertIsNone(created.before)
+        self.assertEqual(won.before["stage_id"], self.stage_new.id)
+        self.assertEqual(won.after["stage_id"], self.stage_won.id)
+        self.assertEqual((created.version, won.version), (1, 2))
+        self.assertEqual(won.user_id, self.seller.id)
+        self.assertEqual(won.occurred_at.tzinfo, timezone.utc)
+        self.env.cr.execute(
+            "SELECT now() = %s, txid::text, hash = decode(%s, 'hex')"
+            " FROM cqrs_event WHERE position = %s",
+            [won.occurred_at, won.hash, won.position],
+        )
+        self.assertEqual(self.env.cr.fetchone(), (True, str(won.txid), True))
+
+    def test_events_of_a_former_epoch_come_first_whatever_their_ids(self):
+        """A dump restored into a younger cluster brings ids of the future."""
+        self.env.cr.execute(
+            """
+            INSERT INTO cqrs_event OVERRIDING SYSTEM VALUE
+            SELECT (jsonb_populate_record(event, '{
+                "position": 4000000000, "version": 3, "txid": "4000000000000"}')).*
+            FROM cqrs_event event
+            WHERE stream_model = 'crm.lead' AND stream_id = %s AND version = 2
+            """,
+            [self.lead.id],
+        )
+        self.end_epoch()
+        self.other.name = "After the restore"
+        self.end_epoch()
+        events = self.read(types=("OpportunityWon", "OpportunityUpdated"))[-3:]
+        self.assertEqual([e.txid for e in events[1:2]], [4000000000000])
+        self.assertEqual(events[2].after, {"name": "After the restore"})
+        self.assertGreater(events[2].epoch, events[1].epoch)
+
+    def test_filters(self):
+        self.end_epoch()
+        stream = self.stream(self.lead)
+        self.assertEqual(
+            self.types(**stream, types=("OpportunityWon",)), ["OpportunityWon"]
+        )
+        self.assertEqual(
+            {e.stream_id for e in self.read(types=("OpportunityWon", "NoSuch"))}
+            & {self.lead.id, self.other.id},
+            {self.lead.id},
+        )
+        self.assertEqual(
+            {e.stream_model for e in self.read(stream_model="crm.stage")},
+            {"crm.stage"},
+        )
+        self.assertEqual(
+            [e.type for e in self.read(user_id=self.seller.id)], ["OpportunityWon"]
+        )
+        now = self.read(**stream)[0].occurred_at
+        second = timedelta(microseconds=1)
+        self.assertEqual(len(self.read(**stream, since=now)), 2)
+        self.assertEqual(self.read(**stream, since=now + second), [])
+        self.assertEqual(self.read(**stream, until=now), [])
+        self.assertEqual(len(self.read(**stream, until=now + second)), 2)
+
+    def test_pages_follow_each_other(self):
+        self.end_epoch()
+        types = ("OpportunityCreated", "StageCreated", "UserCreated")
+        for filters in ({}, {"types": types}):
+            everything = self.read(limit=100_000, **filters)
+            after, pages = None, []
+            while page := self.read(after, limit=7, **filters):
+                pages += page
+                after = page[-1].cursor
+            self.assertEqual(pages, everything)
+
+    def test_a_cursor_survives_its_text_and_nothing_else_is_one(self):
+        cursor = Cursor(2, 4000000000000, 17)
+        self.assertEqual(Cursor.parse(str(cursor)), cursor)
+        for text in (
+            "",
+            "17",
+            "*",
+            "é",
+            "MS4yLjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc",
+            "MS4y",
+        ):
+            with self.subTest(text), self.assertRaises(ValueError):
+                Cursor.parse(text)
