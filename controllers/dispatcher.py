@@ -27,8 +27,8 @@ class JsonApiDispatcher(HttpDispatcher):
     routing_type = "cqrs_api"
 
     def post_dispatch(self, response):
-        super().post_dispatch(response)
         response.headers[correlation.HEADER] = correlation.correlation_id()
+        return super().post_dispatch(response)
 
     def handle_error(self, exc):
         """Return the error as ``application/problem+json`` (RFC 9457)."""

@@ -10,6 +10,7 @@ from decimal import Decimal
 from unittest.mock import patch
 
 import psycopg2
+from psycopg2 import sql
 
 from odoo import Command
 from odoo.sql_db import connection_info_for
@@ -129,7 +130,7 @@ class OwnDatabase(BaseCase):
         connection = psycopg2.connect(**connection_info_for("postgres")[1])
         connection.autocommit = True
         with connection.cursor() as cr:
-            cr.execute(statement.format(*(f'"{name}"' for name in names)))
+            cr.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
         connection.close()
 
     def query(self, statement):

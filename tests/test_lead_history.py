@@ -171,7 +171,7 @@ class TestLeadHistoryTour(LeadHistoryCase, HttpCase):
         reason = self.env["crm.lost.reason"].create({"name": "Budget gone"})
         lead = lead.with_user(self.seller)
         self.authenticate(self.seller.login, self.seller.login)
-        self.write(lead, {"stage_id": stage.id})
+        self.write_lead(lead, {"stage_id": stage.id})
         self.call(lead, "action_set_lost", {"lost_reason_id": reason.id})
         self.start_tour(
             f"/odoo/crm.lead/{lead.id}",
@@ -179,7 +179,7 @@ class TestLeadHistoryTour(LeadHistoryCase, HttpCase):
             login=self.seller.login,
         )
 
-    def write(self, lead, values):
+    def write_lead(self, lead, values):
         self.call(lead, "write", {"vals": values})
 
     def call(self, lead, method, kwargs):

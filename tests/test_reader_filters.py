@@ -17,17 +17,17 @@ class TestReaderFilters(SalesOrganisation):
         self.lead.with_user(self.seller).stage_id = self.stage_won
         self.env.cr.flush()
 
-    def read(self, after=None, limit=1000, **filters):
+    def matching(self, after=None, limit=1000, **filters):
         return read_events(self.env, after, limit, Filters(**filters))
 
     def types(self, **filters):
-        return [event.type for event in self.read(**filters)]
+        return [event.type for event in self.matching(**filters)]
 
     def stream(self, record):
         return {"stream_model": record._name, "stream_id": record.id}
 
     def test_a_transaction_is_not_given_its_own_events(self):
-        self.assertEqual(self.read(**self.stream(self.lead)), [])
+        self.assertEqual(self.matching(**self.stream(self.lead)), [])
         self.end_epoch()
         self.assertEqual(
             self.types(**self.stream(self.lead)),
@@ -36,7 +36,7 @@ class TestReaderFilters(SalesOrganisation):
 
     def test_an_event_has_exact_numbers_and_aware_times(self):
         self.end_epoch()
-        created, won = self.read(**self.stream(self.lead))
+        created, won = self.matching(**self.stream(self.lead))
         self.assertEqual(created.after["expected_revenue"], Decimal("1234567.89"))
         self.assertEqual(str(created.after["expected_revenue"]), "1234567.89")
         self.assertIsNone(created.before)
@@ -67,7 +67,7 @@ class TestReaderFilters(SalesOrganisation):
         self.end_epoch()
         self.other.name = "After the restore"
         self.end_epoch()
-        events = self.read(types=("OpportunityWon", "OpportunityUpdated"))[-3:]
+        events = self.matching(types=("OpportunityWon", "OpportunityUpdated"))[-3:]
         self.assertEqual([e.txid for e in events[1:2]], [4000000000000])
         self.assertEqual(events[2].after, {"name": "After the restore"})
         self.assertGreater(events[2].epoch, events[1].epoch)
@@ -79,31 +79,31 @@ class TestReaderFilters(SalesOrganisation):
             self.types(**stream, types=("OpportunityWon",)), ["OpportunityWon"]
         )
         self.assertEqual(
-            {e.stream_id for e in self.read(types=("OpportunityWon", "NoSuch"))}
+            {e.stream_id for e in self.matching(types=("OpportunityWon", "NoSuch"))}
             & {self.lead.id, self.other.id},
             {self.lead.id},
         )
         self.assertEqual(
-            {e.stream_model for e in self.read(stream_model="crm.stage")},
+            {e.stream_model for e in self.matching(stream_model="crm.stage")},
             {"crm.stage"},
         )
         self.assertEqual(
-            [e.type for e in self.read(user_id=self.seller.id)], ["OpportunityWon"]
+            [e.type for e in self.matching(user_id=self.seller.id)], ["OpportunityWon"]
         )
-        now = self.read(**stream)[0].occurred_at
+        now = self.matching(**stream)[0].occurred_at
         second = timedelta(microseconds=1)
-        self.assertEqual(len(self.read(**stream, since=now)), 2)
-        self.assertEqual(self.read(**stream, since=now + second), [])
-        self.assertEqual(self.read(**stream, until=now), [])
-        self.assertEqual(len(self.read(**stream, until=now + second)), 2)
+        self.assertEqual(len(self.matching(**stream, since=now)), 2)
+        self.assertEqual(self.matching(**stream, since=now + second), [])
+        self.assertEqual(self.matching(**stream, until=now), [])
+        self.assertEqual(len(self.matching(**stream, until=now + second)), 2)
 
     def test_pages_follow_each_other(self):
         self.end_epoch()
         types = ("OpportunityCreated", "StageCreated", "UserCreated")
         for filters in ({}, {"types": types}):
-            everything = self.read(limit=100_000, **filters)
+            everything = self.matching(limit=100_000, **filters)
             after, pages = None, []
-            while page := self.read(after, limit=7, **filters):
+            while page := self.matching(after, limit=7, **filters):
                 pages += page
                 after = page[-1].cursor
             self.assertEqual(pages, everything)

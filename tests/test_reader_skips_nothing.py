@@ -20,7 +20,7 @@ class TestReaderSkipsNothing(TransactionCase):
         self.addCleanup(self.remove_leads)
         self.after = None
         marker = self.commit("marker")
-        self.wait_for(lambda: marker in self.read(page_size=1000))
+        self.wait_for(lambda: marker in self.read_on(page_size=1000))
 
     def remove_leads(self):
         with self.transaction() as env:
@@ -29,7 +29,7 @@ class TestReaderSkipsNothing(TransactionCase):
     def transaction(self):
         return _Transaction(self.registry)
 
-    def write(self, env, name):
+    def write_lead(self, env, name):
         """Record a creation, events included, and leave the transaction open."""
         lead = env["crm.lead"].create({"name": f"cqrs reader {name}"})
         env.cr.flush()
@@ -37,11 +37,11 @@ class TestReaderSkipsNothing(TransactionCase):
 
     def commit(self, name):
         with self.transaction() as env:
-            lead_id = self.write(env, name)
+            lead_id = self.write_lead(env, name)
         self.created.append(lead_id)
         return lead_id
 
-    def read(self, page_size=2):
+    def read_on(self, page_size=2):
         """Read on to the end of the log; return the records whose creation is new."""
         ids = []
         for events in follow(self.registry, self.after, page_size, LEADS):
@@ -60,7 +60,7 @@ class TestReaderSkipsNothing(TransactionCase):
         ids = list(seen)
 
         def complete():
-            ids.extend(self.read())
+            ids.extend(self.read_on())
             return len(ids) >= len(expected)
 
         self.wait_for(complete)
@@ -77,23 +77,23 @@ class TestReaderSkipsNothing(TransactionCase):
 
     def test_what_began_earlier_and_commits_later_is_given_in_its_place(self):
         with self.transaction() as slow:
-            slow_id = self.write(slow, "slow")
+            slow_id = self.write_lead(slow, "slow")
             quick_id = self.commit("quick")
-            self.assertEqual(self.read(), [])
+            self.assertEqual(self.read_on(), [])
         self.created.append(slow_id)
         self.assertReads([slow_id, quick_id])
-        self.assertEqual(self.read(), [])
+        self.assertEqual(self.read_on(), [])
 
     def test_of_several_slow_transactions_one_is_rolled_back(self):
         with self.transaction() as first:
-            first_id = self.write(first, "first")
+            first_id = self.write_lead(first, "first")
             with self.transaction() as second:
-                second_id = self.write(second, "second")
+                second_id = self.write_lead(second, "second")
                 with self.transaction() as third:
-                    self.write(third, "third")
+                    self.write_lead(third, "third")
                     fourth_id = self.commit("fourth")
                     third.cr.rollback()
-            self.assertEqual(self.read(), [])
+            self.assertEqual(self.read_on(), [])
             fifth_id = self.commit("fifth")
         self.created += [first_id, second_id]
         self.assertReads([first_id, second_id, fourth_id, fifth_id])
@@ -101,10 +101,10 @@ class TestReaderSkipsNothing(TransactionCase):
     def test_a_reader_waits_only_for_what_began_before(self):
         early_id = self.commit("early")
         with self.transaction() as slow:
-            slow_id = self.write(slow, "slow")
+            slow_id = self.write_lead(slow, "slow")
             late_id = self.commit("late")
             self.assertReads([early_id])
-            self.assertEqual(self.read(), [])
+            self.assertEqual(self.read_on(), [])
         self.created.append(slow_id)
         self.assertReads([slow_id, late_id])
 
@@ -124,7 +124,7 @@ class TestReaderSkipsNothing(TransactionCase):
             chance = random.Random(number)
             for turn in range(4):
                 with self.transaction() as env:
-                    lead_id = self.write(env, f"{number}.{turn}")
+                    lead_id = self.write_lead(env, f"{number}.{turn}")
                     time.sleep(chance.uniform(0, 0.1))
                     if chance.random() < 0.25:
                         env.cr.rollback()
@@ -137,7 +137,7 @@ class TestReaderSkipsNothing(TransactionCase):
             thread.start()
         seen = []
         while any(thread.is_alive() for thread in threads):
-            seen += self.read()
+            seen += self.read_on()
         committed = self.created[before:]
         self.assertGreater(len(committed), 10)
         self.assertCountEqual(self.read_until(committed, seen), committed)

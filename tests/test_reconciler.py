@@ -137,8 +137,9 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
         with self.registry.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
             self.lead_ids = env["crm.lead"].create([{"name": "a"}, {"name": "b"}]).ids
-            cr.commit()
-            env["cqrs.event"]._reconcile(["crm.lead"])
+        with self.registry.cursor() as cr:
+            event = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+            event._reconcile(["crm.lead"])
         self.addCleanup(self.remove)
 
     def remove(self):

@@ -23,8 +23,9 @@ class CqrsEvent(models.Model):
     )
 
     def init(self):
-        super().init()
+        result = super().init()
         self.env.cr.execute(self._MERGE)
+        return result
 
 
 def fold(events: SQL) -> SQL:
