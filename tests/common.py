@@ -123,14 +123,18 @@ class OwnDatabase(BaseCase):
     def setUp(self):
         super().setUp()
         self.db = f"{TEMPLATE}_{uuid.uuid4().hex[:8]}"
-        self.server("CREATE DATABASE {} TEMPLATE {}", self.db, TEMPLATE)
-        self.addCleanup(self.server, "DROP DATABASE {} WITH (FORCE)", self.db)
+        name = sql.Identifier(self.db)
+        template = sql.Identifier(TEMPLATE)
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, template)
+        self.server(create)
+        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name)
+        self.addCleanup(self.server, drop)
 
-    def server(self, statement, *names):
+    def server(self, statement):
         connection = psycopg2.connect(**connection_info_for("postgres")[1])
         connection.autocommit = True
         with connection.cursor() as cr:
-            cr.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+            cr.execute(statement)
         connection.close()
 
     def query(self, statement):

@@ -116,7 +116,7 @@ class CqrsEvent(models.Model):
         for tries_left in reversed(range(MAX_TRIES_ON_CONCURRENCY_FAILURE)):
             try:
                 events = self._look(model)
-                cr.commit()  # pylint: disable=invalid-commit  (see _reconcile)
+                cr.commit()  # pylint: disable=invalid-commit
                 return events
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 cr.rollback()
