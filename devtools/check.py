@@ -5,6 +5,9 @@ import sys
 from . import demo, scenario, serving, throwaway
 from .console import say
 from .environment import environment
+from .paths import LOGS
+
+LOG = LOGS / "check-server.log"
 
 
 def run() -> int:
@@ -17,7 +20,7 @@ def run() -> int:
         port = serving.free_port()
         with (
             throwaway.database_from(env, source) as name,
-            serving.served(env, name, port, "--max-cron-threads=0"),
+            serving.served(env, name, port, LOG, "--max-cron-threads=0"),
         ):
             dashboard, wrong = scenario.play(
                 f"http://{serving.HOST}:{port}",

@@ -14,10 +14,11 @@ from . import database, odoo, serving, template
 from .console import Failure, say
 from .environment import PROVISIONING, Environment, environment, provisioning_lock
 from .locks import exclusive
-from .paths import ADDON, ROOT, STATE, digest, identity, write_atomically
+from .paths import ADDON, LOGS, ROOT, STATE, digest, identity, write_atomically
 from .process import run_logged
 
 NAME = "demo"
+LOG = LOGS / "demo-server.log"
 UNRELATED = {"devtools", "docs", "tests", "benchmarks", "__pycache__"}
 """Folders that an installed addon does not depend on."""
 BUILD = """
@@ -72,14 +73,14 @@ def serve(port: int) -> int:
         source = ensure_source(env)
         description = ensure_demo(env, source)
         key = ensure_key(env, description)
-        with serving.served(env, NAME, port) as server:
+        with serving.served(env, NAME, port, LOG) as server:
             say(welcome(port, description, key))
             try:
                 code = server.wait()
             except KeyboardInterrupt:
                 say("Stopping.")
                 return 0
-            raise Failure(f"Odoo ended by itself ({code}); see {serving.LOG}.")
+            raise Failure(f"Odoo ended by itself ({code}); see {LOG}.")
 
 
 def welcome(port: int, description: Description, key: str) -> str:
@@ -92,7 +93,7 @@ def welcome(port: int, description: Description, key: str) -> str:
         f"Logins, all with the password {description['password']}:\n{logins}"
         f"    {'admin':32} administrator, password admin\n\n"
         f'curl -H "Authorization: Bearer {key}" {address}/api/v2/dashboard/\n\n'
-        f"Odoo's log is {serving.LOG}. Ctrl-C stops it all."
+        f"Odoo's log is {LOG}. Ctrl-C stops it all."
     )
 
 

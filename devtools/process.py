@@ -41,10 +41,12 @@ def run_logged(
 ) -> None:
     """Run a long command whose output only matters when it fails.
 
+    The log of the last success is kept as ``log``; that of a failure under a name of
+    its own, since another ./dev may be running the same command.
     ``progress`` turns a line of its output into a note for the person, or None.
     """
     LOGS.mkdir(parents=True, exist_ok=True)
-    path = LOGS / f"{log}.log"
+    path = LOGS / f"{log}-{os.getpid()}.log"
     tail: list[str] = []
     with (
         path.open("w") as file,
@@ -80,6 +82,7 @@ def run_logged(
                 + "".join(f"    {line.rstrip()}\n" for line in tail)
                 + f"The whole output is in {path}.\n{advice}"
             )
+    path.replace(LOGS / f"{log}.log")
 
 
 def output_of(command: Command, **options: Any) -> str:

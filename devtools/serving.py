@@ -7,15 +7,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from . import odoo
 from .console import Failure, step
 from .environment import Environment
-from .paths import LOGS
 from .process import start
 
 HOST = "127.0.0.1"
-LOG = LOGS / "server.log"
 START_SECONDS = 180
 STOP_SECONDS = 20
 
@@ -41,36 +40,38 @@ def free_port() -> int:
 
 @contextmanager
 def served(
-    env: Environment, name: str, port: int, *options: str
+    env: Environment, name: str, port: int, log: Path, *options: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Serve the database ``name`` on ``port`` for the block, once it answers."""
-    LOGS.mkdir(exist_ok=True)
-    with LOG.open("wb") as log:
+    log.parent.mkdir(exist_ok=True)
+    with log.open("wb") as file:
         server = start(
             [odoo.COMMAND, "-d", name, f"--http-port={port}", "--no-database-list"]
             + [f"--db-filter=^{name}$", *options],
             environ=env.environ,
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=file,
             stderr=subprocess.STDOUT,
         )
     try:
         with step("Starting Odoo"):
-            wait_until_it_answers(server, port)
+            wait_until_it_answers(server, port, log)
         yield server
     finally:
         stop(server)
 
 
-def wait_until_it_answers(server: "subprocess.Popen[bytes]", port: int) -> None:
+def wait_until_it_answers(
+    server: "subprocess.Popen[bytes]", port: int, log: Path
+) -> None:
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         if answers(port):
             return
         time.sleep(0.2)
-    tail = "".join(f"    {line}\n" for line in LOG.read_text().splitlines()[-15:])
+    tail = "".join(f"    {line}\n" for line in log.read_text().splitlines()[-15:])
     raise Failure(
-        f"Odoo did not come up on port {port}.\n{tail}The whole log is in {LOG}."
+        f"Odoo did not come up on port {port}.\n{tail}The whole log is in {log}."
     )
 
 
