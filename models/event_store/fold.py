@@ -1,9 +1,8 @@
 """The fold: the state of each stream, out of its events alone.
 
 A creation (``before`` is NULL) starts a state, each event after it lays its changed
-fields over it, a deletion (only ``after`` is NULL) leaves none. A stream that was
-deleted and created again starts over at its last creation. An event that changed
-nothing (a merge may) has neither.
+fields over it, a deletion (``after`` is NULL) leaves none. A stream that was deleted
+and created again starts over at its last creation.
 """
 
 from odoo import models
@@ -45,7 +44,7 @@ def fold(events: SQL) -> SQL:
         WITH event AS NOT MATERIALIZED (SELECT * FROM %(events)s event),
         deletion AS MATERIALIZED (
             SELECT stream_model, stream_id, max(version) AS version
-            FROM event WHERE after IS NULL AND before IS NOT NULL
+            FROM event WHERE after IS NULL
             GROUP BY stream_model, stream_id
         )
         SELECT stream_model, stream_id, max(version) AS version,
