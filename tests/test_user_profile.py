@@ -1,6 +1,7 @@
 from odoo import Command
 from odoo.tests import tagged
 
+from ..models.event_store.replay import replay
 from .common import SalesOrganisation
 
 
@@ -56,7 +57,7 @@ class TestUserProfile(SalesOrganisation):
     def test_the_uuid_is_the_same_after_a_rebuild_from_the_log(self):
         before = self.profile(self.seller)
         self.env.cr.execute("DELETE FROM cqrs_user_profile")
-        self.env["cqrs.projection"]._build_all()
+        replay(self.env, ["cqrs.user.profile"])
         self.assertEqual(self.profile(self.seller), before)
 
     def test_a_user_who_becomes_a_portal_user_has_no_profile(self):

@@ -54,26 +54,21 @@ class CqrsProjection(models.AbstractModel):
     @api.model
     def _apply_events(self, positions: dict[str, list[int]]):
         """Let every projection apply the events at ``{captured model: positions}``."""
-        self._apply_all(
-            {
-                model: SQL(
-                    """
-                    SELECT stream_id, stream.state, stream.version, event.before,
-                           event.occurred_at
-                    FROM cqrs_event event
-                    JOIN cqrs_stream stream USING (stream_model, stream_id)
-                    WHERE event.position = ANY(%s)
-                    """,
-                    model_positions,
-                )
-                for model, model_positions in positions.items()
-            }
-        )
-
-    @api.model
-    def _build_all(self):
-        """Bring every projection up to the recorded state of every stream."""
-        self._apply_all(self._recorded_streams())
+        streams = {
+            model: SQL(
+                """
+                SELECT stream_id, stream.state, stream.version, event.before,
+                       event.occurred_at
+                FROM cqrs_event event
+                JOIN cqrs_stream stream USING (stream_model, stream_id)
+                WHERE event.position = ANY(%s)
+                """,
+                model_positions,
+            )
+            for model, model_positions in positions.items()
+        }
+        for projection in self._projections():
+            projection._apply_consumed(streams)
 
     def _recorded_streams(self) -> dict[str, SQL]:
         """Return what ``_apply`` takes, for every stream that is recorded."""
@@ -97,10 +92,6 @@ class CqrsProjection(models.AbstractModel):
         names = self.env.registry.descendants(["cqrs.projection"], "_inherit")
         projections = [self.env[name] for name in names if name != "cqrs.projection"]
         return sorted(projections, key=lambda p: (p._cqrs_rank, p._name))
-
-    def _apply_all(self, streams: dict[str, SQL]):
-        for projection in self._projections():
-            projection._apply_consumed(streams)
 
     def _apply_consumed(self, streams: dict[str, SQL]):
         """Apply the streams that this projection consumes, if there are any."""
