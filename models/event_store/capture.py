@@ -67,7 +67,8 @@ class CqrsEvent(models.Model):
             source = cls._cqrs_source
             if not source or source.model != name:
                 continue
-            watches[name].difference = Difference(self.env, source)
+            applying = self.env["cqrs.projection"]._applying_statements(name)
+            watches[name].difference = Difference(self.env, source, applying)
             for path in source.fields:
                 fname, __, target = path.partition(".")
                 own = self.env[name]._fields[fname]
@@ -106,17 +107,17 @@ class CqrsEvent(models.Model):
         )
         if not self.env.registry.ready:
             self._begin_epoch_if_restored()
-        positions = {}
+        changed = {}
         for model, model_ids in ids.items():
             if model_ids is None or model_ids:
                 difference = self._watches()[model].difference
                 facts = (details or {}).get(model, {})
                 statement = difference.statement(model_ids, metadata, facts)
                 if rows := self.env.execute_query(statement):
-                    positions[model] = [position for (position,) in rows]
-        if positions:
-            self.env["cqrs.projection"]._apply_events(positions)
-        return sum(map(len, positions.values()))
+                    changed[model] = [stream_id for (stream_id,) in rows]
+        if changed:
+            self.env["cqrs.projection"]._apply_changes(changed)
+        return sum(map(len, changed.values()))
 
     def _captured(self) -> list[str]:
         """Return the names of the captured models."""

@@ -12,10 +12,9 @@ an id, many2many a sorted array of ids, translated text ``{lang: text}``.
 """
 
 import json
-import re
 from typing import NamedTuple
 
-from odoo.tools import SQL
+from odoo.tools import SQL, split_every
 
 from .chain import COVERED, event_hash
 from .source import Rule, Source
@@ -46,61 +45,84 @@ class Difference:
     """The difference statement of one source; its constant parts are built once.
 
     :param env: any environment, for the definitions of the fields
+    :param applying: statements that write what follows from a ``STREAM`` in the same
+        breath; it costs less than a statement of their own
     """
 
-    def __init__(self, env, source: Source):
+    def __init__(self, env, source: Source, applying: list[SQL]):
         self._source = source
+        self._applying = SQL().join(
+            SQL(", %s AS (%s)", SQL.identifier(f"applying_{number}"), statement)
+            for number, statement in enumerate(applying)
+        )
         self._table = SQL.identifier(env[source.model]._table)
-        self._rows = _source_rows(env, source)
+        self._state = _inlined(env, _state(env, source))
         self._everything = SQL(
             "(SELECT id FROM %s UNION"
             " SELECT stream_id FROM cqrs_stream WHERE stream_model = %s)",
             self._table,
             source.model,
         )
-        self._type = _event_type(source)
+        self._noun = _inlined(env, _noun(source))
+        self._rules = _inlined(
+            env,
+            SQL(" ").join(
+                SQL("WHEN %s THEN %s", _holds(rule), rule.suffix)
+                for rule in source.rules
+            ),
+        )
 
     def statement(
         self, ids: list[int] | None, metadata: Metadata, details: Details
     ) -> SQL:
-        """Return the statement; it gives ``(position,)`` of each event it writes.
+        """Return the statement; it gives ``(stream_id,)`` of each event it writes.
 
         :param ids: the records to look at; None for all
         :param details: a record that has some gets an event in any case
         """
+        details_of_record, or_detailed, or_merged = SQL("NULL::jsonb"), SQL(), SQL()
+        if details:
+            details_of_record = SQL("%s::jsonb -> scope.id::text", json.dumps(details))
+            or_detailed = SQL("OR %s IS NOT NULL", details_of_record)
+            or_merged = SQL(
+                "WHEN jsonb_exists(%s, 'merged_from') THEN 'Merged'", details_of_record
+            )
         return SQL(
             """
-            WITH change AS (
-                SELECT scope.id AS stream_id,
-                       COALESCE(recorded.version, 0) + 1 AS version,
-                       recorded.state AS old,
-                       source.state AS new,
-                       CASE WHEN %(origin)s NOT IN ('reconcile', 'migration')
-                            THEN COALESCE(t.write_uid, %(user_id)s) END AS user_id,
-                       recorded.hash AS previous_hash,
-                       %(details)s -> scope.id::text AS details,
-                       gen_random_uuid() AS event_id
-                %(differing)s OR jsonb_exists(%(details)s, scope.id::text)
-            ),
-            described AS (
-                SELECT change.*,
-                       %(type)s AS type,
-                       CASE WHEN new IS NULL THEN old WHEN old IS NOT NULL
-                            THEN COALESCE(changed.before, '{}') END AS before,
-                       CASE WHEN old IS NULL THEN new WHEN new IS NOT NULL
-                            THEN COALESCE(changed.after, '{}') END AS after,
-                       (COALESCE(new, old) ->> 'company_id')::integer AS company_id
-                FROM change CROSS JOIN LATERAL (
-                    SELECT
-                        jsonb_object_agg(key, COALESCE(old -> key, 'null')) AS before,
-                        jsonb_object_agg(key, COALESCE(new -> key, 'null')) AS after
-                    FROM jsonb_object_keys(old || new) key
-                    WHERE old -> key IS DISTINCT FROM new -> key
-                ) changed
-            ),
-            sealed AS MATERIALIZED (
+            WITH sealed AS MATERIALIZED (
                 SELECT described.*, %(hash)s AS hash
-                FROM described
+                FROM (
+                    SELECT scope.id AS stream_id,
+                           COALESCE(recorded.version, 0) + 1 AS version,
+                           old, new,
+                           CASE WHEN %(origin)s NOT IN ('reconcile', 'migration')
+                                THEN COALESCE(write_uid, %(user_id)s) END AS user_id,
+                           recorded.hash AS previous_hash,
+                           %(details)s AS details,
+                           gen_random_uuid() AS event_id,
+                           %(noun)s || CASE %(or_merged)s
+                               WHEN new IS NULL THEN 'Deleted'
+                               WHEN old IS NULL THEN 'Created'
+                               %(rules)s ELSE 'Updated' END AS type,
+                           CASE WHEN new IS NULL THEN old WHEN old IS NOT NULL
+                                THEN COALESCE(changed.before, '{}') END AS before,
+                           CASE WHEN old IS NULL THEN new WHEN new IS NOT NULL
+                                THEN COALESCE(changed.after, '{}') END AS after,
+                           (COALESCE(new, old) ->> 'company_id')::integer AS company_id
+                    %(scope)s
+                    CROSS JOIN LATERAL (
+                        SELECT
+                            jsonb_object_agg(key, COALESCE(old -> key, 'null'))
+                                AS before,
+                            jsonb_object_agg(key, COALESCE(new -> key, 'null'))
+                                AS after
+                        FROM jsonb_object_keys(old || new) key
+                        WHERE old -> key IS DISTINCT FROM new -> key
+                    ) changed
+                    WHERE new IS DISTINCT FROM old %(or_detailed)s
+                    -- Computed once, though the hash mentions most of it again.
+                    OFFSET 0
+                ) described
             ),
             recording AS (
                 -- Another transaction's row, unseen by our snapshot, makes this fail
@@ -112,7 +134,13 @@ class Difference:
                 SET version = EXCLUDED.version,
                     state = EXCLUDED.state,
                     hash = EXCLUDED.hash
+            ),
+            stream AS (
+                SELECT stream_id, new AS state, old AS former, version,
+                       now() AS occurred_at
+                FROM sealed
             )
+            %(applying)s
             INSERT INTO cqrs_event (
                 event_id, stream_model, stream_id, version, type, schema_version,
                 before, after, details, company_id, user_id, acting_user_id, origin,
@@ -120,14 +148,18 @@ class Difference:
             SELECT event_id, %(model)s, stream_id, version, type, %(schema_version)s,
                    before, after, details, company_id, user_id, %(acting_user_id)s,
                    %(origin)s, %(correlation_id)s, now(), pg_current_xact_id(),
-                   (SELECT max(epoch) FROM cqrs_epoch), %(module_version)s, hash
+                   (SELECT epoch FROM cqrs_epoch ORDER BY epoch DESC LIMIT 1), %(module_version)s, hash
             FROM sealed ORDER BY stream_id
-            RETURNING position
+            RETURNING stream_id
             """,
-            differing=self._differing(ids),
-            details=SQL("%s::jsonb", json.dumps(details)),
+            scope=self._scope(ids),
+            details=details_of_record,
+            or_detailed=or_detailed,
             model=SQL("%s::text", self._source.model),
-            type=self._type,
+            or_merged=or_merged,
+            applying=self._applying,
+            noun=self._noun,
+            rules=self._rules,
             hash=self._hash(metadata),
             schema_version=self._source.schema_version,
             origin=SQL("%s::text", metadata.origin),
@@ -144,29 +176,32 @@ class Difference:
         has no stream.
         """
         return SQL(
-            "SELECT scope.id AS stream_id, recorded.version %s", self._differing(None)
+            "SELECT scope.id AS stream_id, version %s WHERE new IS DISTINCT FROM old",
+            self._scope(None),
         )
 
-    def _differing(self, ids: list[int] | None) -> SQL:
-        """Return ``FROM … WHERE …``: ``scope`` of the ids, ``source``, ``recorded``."""
+    def _scope(self, ids: list[int] | None) -> SQL:
+        """Return ``FROM …``: ``scope``, with the ``old`` and the ``new`` state."""
+        # The columns of the row stay inside of the lateral query: joined outside,
+        # the planner hands every one of them through each join, which takes it
+        # longer than anything else here.
         return SQL(
             """
-            FROM %(scope)s AS scope (id)
-            LEFT JOIN %(table)s t ON t.id = scope.id %(source_range)s
-            %(source)s
-            LEFT JOIN cqrs_stream recorded
-              ON recorded.stream_model = %(model)s
-             AND recorded.stream_id = scope.id %(recorded_range)s
-            WHERE source.state IS DISTINCT FROM recorded.state
+            FROM %(ids)s AS scope (id)
+            LEFT JOIN LATERAL (
+                SELECT t.write_uid, %(state)s AS new
+                FROM %(table)s t WHERE t.id = scope.id OFFSET 0
+            ) source ON true
+            LEFT JOIN (
+                SELECT stream_id, version, state AS old, hash
+                FROM cqrs_stream WHERE stream_model = %(model)s %(range)s
+            ) recorded ON recorded.stream_id = scope.id
             """,
-            scope=(
-                self._everything if ids is None else SQL("unnest(%s::integer[])", ids)
-            ),
+            ids=self._everything if ids is None else SQL("unnest(%s::integer[])", ids),
+            state=self._state,
             table=self._table,
-            source=self._rows,
             model=self._source.model,
-            source_range=_range(SQL("t.id"), ids),
-            recorded_range=_range(SQL("recorded.stream_id"), ids),
+            range=_range(SQL("stream_id"), ids),
         )
 
     def _hash(self, metadata: Metadata) -> SQL:
@@ -182,38 +217,36 @@ class Difference:
         return event_hash(SQL("previous_hash"), SQL("now()"), columns)
 
 
-def _source_rows(env, source: Source) -> SQL:
-    """Return the joins that make ``source.state`` of the model's own row ``t``."""
+def _state(env, source: Source) -> SQL:
+    """Return the expression of the state of the model's own row ``t``."""
     model = env[source.model]
-    joins = {}
-    columns = []
+    pairs = []
     for path in source.fields:
         fname, __, target = path.partition(".")
-        alias, fields = SQL.identifier("t"), model._fields
+        field = model._fields[fname]
         if target:
-            comodel = env[model._fields[fname].comodel_name]
-            alias, fields = SQL.identifier(fname), comodel._fields
-            joins[fname] = SQL(
-                "LEFT JOIN %s %s ON %s = %s",
+            comodel = env[field.comodel_name]
+            value = SQL(
+                "(SELECT %s FROM %s c WHERE c.id = %s)",
+                _value(SQL.identifier("c"), comodel._fields[target]),
                 SQL.identifier(comodel._table),
-                alias,
-                SQL.identifier(fname, "id"),
                 SQL.identifier("t", fname),
             )
-        value = _value(alias, fields[target or fname])
-        columns.append(SQL("%s AS %s", value, _column(path)))
-    return SQL(
-        # OFFSET 0 keeps the state from being made once for each use of it.
-        """
-        %(joins)s
-        LEFT JOIN LATERAL (
-            SELECT jsonb_strip_nulls(to_jsonb(s)) AS state
-            FROM (SELECT %(columns)s) s OFFSET 0
-        ) source ON t.id IS NOT NULL
-        """,
-        joins=SQL(" ").join(joins.values()),
-        columns=SQL(", ").join(columns),
-    )
+        else:
+            value = _value(SQL.identifier("t"), field)
+        pairs.append(SQL("%s, %s", path, value))
+    # A function takes no more than 100 arguments.
+    objects = [
+        SQL("jsonb_build_object(%s)", SQL(", ").join(some))
+        for some in split_every(50, pairs, list)
+    ]
+    return SQL("jsonb_strip_nulls(%s)", SQL(" || ").join(objects))
+
+
+def _inlined(env, constant: SQL) -> SQL:
+    """Return a fragment with its parameters in it, quoted once and not at each use."""
+    text = env.cr.mogrify(constant.code, constant.params).decode()
+    return SQL(text.replace("%", "%%"))
 
 
 def _range(column: SQL, ids: list[int] | None) -> SQL:
@@ -222,13 +255,6 @@ def _range(column: SQL, ids: list[int] | None) -> SQL:
     if ids is None or len(ids) < 1000:
         return SQL()
     return SQL("AND %s BETWEEN %s AND %s", column, min(ids), max(ids))
-
-
-def _column(path: str) -> SQL:
-    """Return a field path as the name of a column; SQL.identifier knows no dots."""
-    if not re.fullmatch(r"[a-z_]\w*(\.[a-z_]\w*)?", path):
-        raise ValueError(f"{path!r} is not a field path")
-    return SQL(f'"{path}"')
 
 
 def _value(alias: SQL, field) -> SQL:
@@ -248,35 +274,22 @@ def _value(alias: SQL, field) -> SQL:
     return column
 
 
-def _event_type(source: Source) -> SQL:
-    noun = SQL("%s", source.noun)
-    if source.noun_field:
-        # The old value counts: a lead that becomes an opportunity is a Lead event.
-        noun = SQL(
-            "CASE COALESCE(old, new) ->> %s %s ELSE %s END",
-            source.noun_field,
-            SQL(" ").join(
-                SQL("WHEN %s THEN %s", value, other) for value, other in source.nouns
-            ),
-            noun,
-        )
+def _noun(source: Source) -> SQL:
+    if not source.noun_field:
+        return SQL("%s", source.noun)
     return SQL(
-        """
-        %s || CASE WHEN jsonb_exists(details, 'merged_from') THEN 'Merged'
-                   WHEN new IS NULL THEN 'Deleted' WHEN old IS NULL THEN 'Created'
-                   %s ELSE 'Updated' END
-        """,
-        noun,
+        # The old value counts: a lead that becomes an opportunity is a Lead event.
+        "CASE COALESCE(old, new) ->> %s %s ELSE %s END",
+        source.noun_field,
         SQL(" ").join(
-            SQL("WHEN %s THEN %s", _holds(rule), rule.suffix) for rule in source.rules
+            SQL("WHEN %s THEN %s", value, noun) for value, noun in source.nouns
         ),
+        source.noun,
     )
 
 
 def _holds(rule: Rule) -> SQL:
-    changed = SQL(
-        "old -> %(field)s IS DISTINCT FROM new -> %(field)s", field=rule.field
-    )
+    """Return the condition on ``changed.after``, the changed fields' new values."""
     if rule.value is None:
-        return changed
-    return SQL("%s AND new ->> %s = %s", changed, rule.field, rule.value)
+        return SQL("jsonb_exists(changed.after, %s)", rule.field)
+    return SQL("changed.after ->> %s = %s", rule.field, rule.value)

@@ -70,54 +70,54 @@ class CqrsOpportunityView(models.Model):
     def init(self):
         self.env.cr.execute(self._TABLE)
 
-    @api.model
-    def _apply(self, streams):
-        self.env.cr.execute(
-            SQL(
-                """
-                WITH stream AS MATERIALIZED (%(streams)s),
-                gone AS (
-                    DELETE FROM cqrs_opportunity_view view USING stream
-                    WHERE view.id = stream.stream_id
-                      AND (state IS NULL OR state ->> 'type' <> 'opportunity')
-                )
-                INSERT INTO cqrs_opportunity_view (
-                    id, name, value, currency_id, probability, stage_id, status,
-                    active, user_id, team_id, company_id, partner_id, partner_name,
-                    closing_date, closed_at, created_at, changed_at, version)
-                SELECT stream_id, name, COALESCE(expected_revenue, 0),
-                       "company_id.currency_id", probability, stage_id,
-                       COALESCE(won_status, 'pending'), COALESCE(active, false),
-                       user_id, team_id, company_id, partner_id,
-                       "partner_id.complete_name", date_deadline, date_closed,
-                       create_date, occurred_at AT TIME ZONE 'UTC', version
-                FROM stream CROSS JOIN jsonb_to_record(state) AS lead (
-                    name text, type text, expected_revenue numeric,
-                    "company_id.currency_id" integer, probability double precision,
-                    stage_id integer, won_status text, active boolean,
-                    user_id integer, team_id integer, company_id integer,
-                    partner_id integer, "partner_id.complete_name" text,
-                    date_deadline date, date_closed timestamp, create_date timestamp)
-                WHERE type = 'opportunity'
-                ON CONFLICT (id) DO UPDATE SET
-                    name = EXCLUDED.name,
-                    value = EXCLUDED.value,
-                    currency_id = EXCLUDED.currency_id,
-                    probability = EXCLUDED.probability,
-                    stage_id = EXCLUDED.stage_id,
-                    status = EXCLUDED.status,
-                    active = EXCLUDED.active,
-                    user_id = EXCLUDED.user_id,
-                    team_id = EXCLUDED.team_id,
-                    company_id = EXCLUDED.company_id,
-                    partner_id = EXCLUDED.partner_id,
-                    partner_name = EXCLUDED.partner_name,
-                    closing_date = EXCLUDED.closing_date,
-                    closed_at = EXCLUDED.closed_at,
-                    created_at = EXCLUDED.created_at,
-                    changed_at = EXCLUDED.changed_at,
-                    version = EXCLUDED.version
-                """,
-                streams=streams["crm.lead"],
-            )
-        )
+    def _statements(self, model):
+        return [self._GONE, self._PUT]
+
+    _GONE = SQL(
+        """
+        DELETE FROM cqrs_opportunity_view view USING stream
+        WHERE view.id = stream.stream_id
+          AND (state IS NULL OR state ->> 'type' <> 'opportunity')
+        """
+    )
+
+    _PUT = SQL(
+        """
+        INSERT INTO cqrs_opportunity_view (
+            id, name, value, currency_id, probability, stage_id, status,
+            active, user_id, team_id, company_id, partner_id, partner_name,
+            closing_date, closed_at, created_at, changed_at, version)
+        SELECT stream_id, name, COALESCE(expected_revenue, 0),
+               "company_id.currency_id", probability, stage_id,
+               COALESCE(won_status, 'pending'), COALESCE(active, false),
+               user_id, team_id, company_id, partner_id,
+               "partner_id.complete_name", date_deadline, date_closed,
+               create_date, occurred_at AT TIME ZONE 'UTC', version
+        FROM stream CROSS JOIN jsonb_to_record(state) AS lead (
+            name text, type text, expected_revenue numeric,
+            "company_id.currency_id" integer, probability double precision,
+            stage_id integer, won_status text, active boolean,
+            user_id integer, team_id integer, company_id integer,
+            partner_id integer, "partner_id.complete_name" text,
+            date_deadline date, date_closed timestamp, create_date timestamp)
+        WHERE type = 'opportunity'
+        ON CONFLICT (id) DO UPDATE SET
+            name = EXCLUDED.name,
+            value = EXCLUDED.value,
+            currency_id = EXCLUDED.currency_id,
+            probability = EXCLUDED.probability,
+            stage_id = EXCLUDED.stage_id,
+            status = EXCLUDED.status,
+            active = EXCLUDED.active,
+            user_id = EXCLUDED.user_id,
+            team_id = EXCLUDED.team_id,
+            company_id = EXCLUDED.company_id,
+            partner_id = EXCLUDED.partner_id,
+            partner_name = EXCLUDED.partner_name,
+            closing_date = EXCLUDED.closing_date,
+            closed_at = EXCLUDED.closed_at,
+            created_at = EXCLUDED.created_at,
+            changed_at = EXCLUDED.changed_at,
+            version = EXCLUDED.version
+        """
+    )

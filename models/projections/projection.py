@@ -38,45 +38,86 @@ class CqrsProjection(models.AbstractModel):
     #: that of two concurrent ones the later fails and is run again
     _cqrs_counters: tuple[str, ...] = ()
 
+    def _statements(self, model: str) -> list[SQL]:
+        """Return the data-modifying statements that apply the streams of a model.
+
+        For a projection whose rows each follow from one stream. They read the
+        relation ``stream`` and become part of the statement that records the change
+        (see ``difference.py``): half the cost of one of their own. They see the
+        tables as they were before it, neither its rows nor each other's.
+
+        ``stream`` has a row for each stream to look at: ``stream_id``, its ``state``
+        (NULL once deleted), its ``former`` state (NULL if it is new), its ``version``,
+        and ``occurred_at`` of its last event.
+        """
+        return []
+
     @api.model
     def _apply(self, streams: dict[str, SQL]):
         """Bring the rows that depend on some streams up to their recorded state.
 
-        Runs in the writing transaction, after its events are in the log.
+        For a projection that needs more than ``_statements``. Runs in the writing
+        transaction, after its events are in the log.
 
         :param streams: ``{captured model: query}``, for at least one consumed model;
-            each query gives a row for each stream to look at: ``stream_id``, its
-            ``state`` (NULL once deleted) and ``version``, and of its last event
-            ``before`` (former values of the changed fields) and ``occurred_at``
+            the query gives the rows of ``stream`` (see ``_statements``)
         """
-        raise NotImplementedError
+        for model, query in streams.items():
+            statements = SQL().join(
+                SQL(", %s AS (%s)", SQL.identifier(f"applying_{number}"), statement)
+                for number, statement in enumerate(self._statements(model))
+            )
+            self.env.cr.execute(
+                SQL("WITH stream AS MATERIALIZED (%s)%s SELECT", query, statements)
+            )
 
     @api.model
-    def _apply_events(self, positions: dict[str, list[int]]):
-        """Let every projection apply the events at ``{captured model: positions}``."""
+    def _applying_statements(self, model: str) -> list[SQL]:
+        """Return the ``_statements`` of every projection that consumes a model."""
+        return [
+            statement
+            for projection in self._projections()
+            if model in projection._cqrs_consumes
+            for statement in projection._statements(model)
+        ]
+
+    @api.model
+    def _apply_changes(self, changed: dict[str, list[int]]):
+        """Let the projections without ``_statements`` apply this transaction's events.
+
+        :param changed: ``{captured model: ids of the streams}``
+        """
         streams = {
             model: SQL(
                 """
-                SELECT stream_id, stream.state, stream.version, event.before,
-                       event.occurred_at
-                FROM cqrs_event event
-                JOIN cqrs_stream stream USING (stream_model, stream_id)
-                WHERE event.position = ANY(%s)
+                SELECT stream_id, state,
+                       jsonb_strip_nulls(COALESCE(state || before, before)) AS former,
+                       version, now() AS occurred_at
+                FROM cqrs_stream
+                JOIN cqrs_event USING (stream_model, stream_id, version)
+                WHERE stream_model = %s AND stream_id = ANY(%s)
                 """,
-                model_positions,
+                model,
+                stream_ids,
             )
-            for model, model_positions in positions.items()
+            for model, stream_ids in changed.items()
         }
         for projection in self._projections():
-            projection._apply_consumed(streams)
+            projection._apply_consumed(
+                {
+                    model: query
+                    for model, query in streams.items()
+                    if not projection._statements(model)
+                }
+            )
 
     def _recorded_streams(self) -> dict[str, SQL]:
-        """Return what ``_apply`` takes, for every stream that is recorded."""
+        """Return what ``_apply`` takes, for every stream that is recorded, as new."""
         self.env.cr.execute("SELECT DISTINCT stream_model FROM cqrs_stream")
         return {
             model: SQL(
                 """
-                SELECT stream_id, stream.state, version, NULL::jsonb AS before,
+                SELECT stream_id, stream.state, NULL::jsonb AS former, version,
                        event.occurred_at
                 FROM cqrs_stream stream
                 JOIN cqrs_event event USING (stream_model, stream_id, version)

@@ -178,7 +178,7 @@ class CqrsUserAccess(models.Model):
             SQL(
                 """
                 SELECT stream_id FROM (%s) stream
-                WHERE before IS NULL OR jsonb_exists(before, 'share')
+                WHERE (state -> 'share') IS DISTINCT FROM (former -> 'share')
                 """,
                 streams,
             )

@@ -61,7 +61,7 @@ class CqrsUserProfile(models.Model):
                 SQL(
                     """
                     SELECT DISTINCT (values ->> 'user_id')::integer
-                    FROM (%s) stream CROSS JOIN unnest(ARRAY[state, before]) AS values
+                    FROM (%s) stream CROSS JOIN unnest(ARRAY[state, former]) AS values
                     """,
                     employees,
                 )
