@@ -1,1 +1,1 @@
-from . import event_store, projections, sources, history, dashboard, ir_http
+from . import event_store, projections, sources, access, history, dashboard, ir_http

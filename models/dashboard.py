@@ -56,7 +56,7 @@ class CqrsDashboard(models.AbstractModel):
                 SELECT DISTINCT ON (owner_id) profile.uuid AS id, name, email
                 FROM cqrs_user_access access
                 JOIN cqrs_user_profile profile ON profile.id = viewer_id
-                WHERE owner_id = %s AND depth = 1
+                WHERE owner_id = %s AND depth = 1 AND via = 'hierarchy'
                 ORDER BY owner_id, (access.company_id = %s) DESC, viewer_id
                 """,
                 self.env.uid,
@@ -68,7 +68,8 @@ class CqrsDashboard(models.AbstractModel):
                 """
                 SELECT profile.uuid AS id, name, email
                 FROM (SELECT DISTINCT owner_id FROM cqrs_user_access
-                      WHERE viewer_id = %s AND depth = 1) report
+                      WHERE viewer_id = %s AND depth = 1 AND via = 'hierarchy')
+                     report
                 JOIN cqrs_user_profile profile ON profile.id = owner_id
                 WHERE profile.active
                 ORDER BY name, profile.id
@@ -169,8 +170,7 @@ class CqrsDashboard(models.AbstractModel):
                        stage.state -> 'name' AS stage_name,
                        owner.name AS owner_name, owner.email AS owner_email,
                        manager.name AS manager_name, manager.email AS manager_email,
-                       ARRAY(SELECT DISTINCT access.viewer_id %(sees)s
-                             ORDER BY access.viewer_id) AS visible_to_user_ids
+                       %(seen_by)s AS visible_to_user_ids
                 FROM (
                     SELECT * FROM (%(visible)s) visible WHERE active
                     ORDER BY value DESC, id DESC LIMIT %(limit)s
@@ -181,15 +181,13 @@ class CqrsDashboard(models.AbstractModel):
                 LEFT JOIN LATERAL (
                     SELECT name, email FROM cqrs_user_access access
                     JOIN cqrs_user_profile profile ON profile.id = viewer_id
-                    WHERE owner_id = user_id AND depth = 1
+                    WHERE owner_id = user_id AND depth = 1 AND via = 'hierarchy'
                     ORDER BY (access.company_id = page.company_id) DESC, viewer_id
                     LIMIT 1
                 ) manager ON true
                 ORDER BY page.value DESC, page.id DESC
                 """,
-                sees=self.env["cqrs.user.access"]._sees(
-                    SQL("page.user_id"), SQL("page.company_id")
-                ),
+                seen_by=self.env["cqrs.access"]._seen_by(SQL("page")),
                 visible=self._visible(),
                 limit=limit,
             )
@@ -223,7 +221,7 @@ class CqrsDashboard(models.AbstractModel):
         }
 
     def _visible(self) -> SQL:
-        return self.env["cqrs.user.access"]._visible_opportunities(self.env.user)
+        return self.env["cqrs.access"]._visible_opportunities(self.env.user)
 
     def _currency(self, currency_id: int | None):
         """Return the currency, that of the user's company where there is none."""

@@ -107,7 +107,7 @@ class SalesOrganisation(TransactionCase):
     def visible(self, user):
         """Return the ids of the opportunities of this test that a user sees."""
         self.env.cr.flush()
-        query = self.env["cqrs.user.access"]._visible_opportunities(user)
+        query = self.env["cqrs.access"]._visible_opportunities(user)
         self.env.cr.execute(query)
         return {row["id"] for row in self.env.cr.dictfetchall()}
 

@@ -5,16 +5,19 @@ from .projection import Table
 
 
 class CqrsUserAccess(models.Model):
-    """Who sees whose opportunities: the closure viewer → owner of the hierarchy.
+    """Who stands above whom: the closure viewer → owner, by company.
 
-    Access is stored per owner: who sees an opportunity is who sees its owner.
-    A row says that ``viewer_id`` stands above ``owner_id`` among the employees of
-    ``company_id``: ``depth`` users higher (1 is the direct manager), by ``paths``
-    chains. A user's own row has depth 0 and holds in every company.
+    Access is stored per owner: who sees an opportunity is who sees its owner
+    (``access.py`` says when). A row with ``via`` *hierarchy* says that ``viewer_id``
+    stands above ``owner_id`` among the employees of ``company_id``: ``depth`` users
+    higher (1 is the direct manager), by ``paths`` chains. A user's own row has depth 0
+    and holds in every company. A row with ``via`` *department* says that the viewer
+    manages the department of the owner's employee, or one that it is part of,
+    ``depth`` departments higher (1 is the owner's own).
 
     * An employee without a user is a link in the chain.
     * An archived employee is still a link and still an owner, never a viewer.
-    * A management cycle is cut where a chain comes back to an employee.
+    * A cycle is cut where a chain comes back to where it was.
     """
 
     _name = "cqrs.user.access"
@@ -22,7 +25,7 @@ class CqrsUserAccess(models.Model):
     _description = "User Access"
     _auto = False
     _order = "viewer_id, depth, owner_id, id"
-    _cqrs_consumes = ("hr.employee", "res.users")
+    _cqrs_consumes = ("hr.employee", "hr.department", "res.users")
     _cqrs_tables = (
         Table("cqrs_employee"),
         Table("cqrs_user_access", key=("viewer_id", "owner_id")),
@@ -32,11 +35,14 @@ class CqrsUserAccess(models.Model):
     viewer_id = fields.Many2one("res.users", readonly=True)
     owner_id = fields.Many2one("res.users", readonly=True)
     company_id = fields.Many2one("res.company", readonly=True)
+    via = fields.Selection(
+        [("hierarchy", "Hierarchy"), ("department", "Department")], readonly=True
+    )
     depth = fields.Integer(readonly=True, aggregator=None)
     paths = fields.Integer(readonly=True, aggregator=None)
 
     # cqrs_employee is the hierarchy that the closure is computed on: the events of
-    # hr.employee folded to the four fields that decide it.
+    # hr.employee folded to the fields that decide it.
     _TABLES = SQL(
         """
         CREATE TABLE IF NOT EXISTS cqrs_employee (
@@ -44,20 +50,24 @@ class CqrsUserAccess(models.Model):
             user_id integer,
             parent_id integer,
             company_id integer NOT NULL,
+            department_id integer,
             active boolean NOT NULL
         );
         CREATE INDEX IF NOT EXISTS cqrs_employee_parent ON cqrs_employee (parent_id);
         CREATE INDEX IF NOT EXISTS cqrs_employee_user ON cqrs_employee (user_id);
+        CREATE INDEX IF NOT EXISTS cqrs_employee_department
+            ON cqrs_employee (department_id);
         CREATE TABLE IF NOT EXISTS cqrs_user_access (
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
             viewer_id integer NOT NULL,
             owner_id integer NOT NULL,
             company_id integer,
+            via text COLLATE "C" NOT NULL,
             depth integer NOT NULL,
             paths integer NOT NULL
         );
         CREATE UNIQUE INDEX IF NOT EXISTS cqrs_user_access_key
-            ON cqrs_user_access (viewer_id, owner_id, COALESCE(company_id, 0));
+            ON cqrs_user_access (viewer_id, owner_id, COALESCE(company_id, 0), via);
         CREATE INDEX IF NOT EXISTS cqrs_user_access_owner
             ON cqrs_user_access (owner_id);
         CREATE TABLE IF NOT EXISTS cqrs_hierarchy (version bigint NOT NULL);
@@ -70,48 +80,16 @@ class CqrsUserAccess(models.Model):
         self.env.cr.execute(self._TABLES)
 
     @api.model
-    def _sees(self, owner: SQL, company: SQL) -> SQL:
-        """Return ``FROM … WHERE …`` of who sees an owner's record in a company.
-
-        The one definition of access that every reader goes through: ``access``
-        (this table) and ``viewer`` (the profile) are its aliases.
-
-        :param owner: the record's owner, a ``res.users`` id
-        :param company: the record's company, may be NULL
-        """
-        return SQL(
-            """
-            FROM cqrs_user_access access
-            JOIN cqrs_user_profile viewer ON viewer.id = access.viewer_id
-            WHERE access.owner_id = %(owner)s
-              AND viewer.active
-              AND (%(company)s IS NULL OR (
-                    %(company)s = ANY(viewer.company_ids)
-                AND (access.company_id IS NULL OR access.company_id = %(company)s)))
-            """,
-            owner=owner,
-            company=company,
-        )
-
-    @api.model
-    def _visible_opportunities(self, viewer) -> SQL:
-        """Return the query of the opportunities that ``viewer`` may see.
-
-        :param viewer: a ``res.users`` record
-        """
-        return SQL(
-            """
-            SELECT view.* FROM cqrs_opportunity_view view
-            WHERE EXISTS (SELECT %(sees)s AND access.viewer_id = %(viewer)s)
-            """,
-            sees=self._sees(SQL("view.user_id"), SQL("view.company_id")),
-            viewer=viewer.id,
-        )
-
-    @api.model
     def _apply(self, streams):
         employee_ids, user_ids = self._fold_employees(streams.get("hr.employee"))
-        user_ids |= self._changed_users(streams.get("res.users"))
+        members = self._users_of_departments(streams.get("hr.department"), employee_ids)
+        if employee_ids or members:
+            # Two moves, each legal alone, can make a cycle or miss each other's
+            # rows: our snapshot does not show what another transaction is about to
+            # commit. Touching one row makes the later of the two fail with 40001,
+            # and Odoo runs it again on what the first has left.
+            self.env.cr.execute("UPDATE cqrs_hierarchy SET version = version + 1")
+        user_ids |= members | self._changed_users(streams.get("res.users"))
         if employee_ids or user_ids:
             self._refresh_closure(employee_ids, user_ids)
 
@@ -138,21 +116,25 @@ class CqrsUserAccess(models.Model):
                 ),
                 placed AS (
                     INSERT INTO cqrs_employee AS e
-                        (id, user_id, parent_id, company_id, active)
+                        (id, user_id, parent_id, company_id, department_id, active)
                     SELECT stream_id, user_id, parent_id, company_id,
+                           "current_version_id.department_id",
                            COALESCE(active, false)
                     FROM stream CROSS JOIN jsonb_to_record(state) AS employee (
                         user_id integer, parent_id integer, company_id integer,
-                        active boolean)
+                        "current_version_id.department_id" integer, active boolean)
                     WHERE state IS NOT NULL
                     ON CONFLICT (id) DO UPDATE SET
                         user_id = EXCLUDED.user_id,
                         parent_id = EXCLUDED.parent_id,
                         company_id = EXCLUDED.company_id,
+                        department_id = EXCLUDED.department_id,
                         active = EXCLUDED.active
-                    WHERE (e.user_id, e.parent_id, e.company_id, e.active)
+                    WHERE (e.user_id, e.parent_id, e.company_id, e.department_id,
+                           e.active)
                         IS DISTINCT FROM (EXCLUDED.user_id, EXCLUDED.parent_id,
-                                          EXCLUDED.company_id, EXCLUDED.active)
+                                          EXCLUDED.company_id, EXCLUDED.department_id,
+                                          EXCLUDED.active)
                     RETURNING id
                 )
                 SELECT id, former.user_id
@@ -162,12 +144,6 @@ class CqrsUserAccess(models.Model):
                 streams,
             )
         )
-        if rows:
-            # Two moves, each legal alone, can make a cycle or miss each other's
-            # rows: our snapshot does not show what another transaction is about to
-            # commit. Touching one row makes the later of the two fail with 40001,
-            # and Odoo runs it again on what the first has left.
-            self.env.cr.execute("UPDATE cqrs_hierarchy SET version = version + 1")
         return {row[0] for row in rows}, {row[1] for row in rows if row[1]}
 
     def _changed_users(self, streams: SQL | None) -> set[int]:
@@ -181,6 +157,40 @@ class CqrsUserAccess(models.Model):
                 WHERE (state -> 'share') IS DISTINCT FROM (former -> 'share')
                 """,
                 streams,
+            )
+        )
+        return {row[0] for row in rows}
+
+    def _users_of_departments(
+        self, streams: SQL | None, employee_ids: set[int]
+    ) -> set[int]:
+        """Return who is in a department that changed, or in one below.
+
+        A department changes with the employee who manages it.
+        """
+        if streams is None and not employee_ids:
+            return set()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                WITH RECURSIVE below AS (
+                    SELECT stream_id AS id FROM cqrs_stream
+                    WHERE stream_model = 'hr.department'
+                      AND (state ->> 'manager_id')::integer = ANY(%(employees)s)
+                    %(changed)s
+                    UNION
+                    SELECT stream_id FROM cqrs_stream
+                    JOIN below ON (state ->> 'parent_id')::integer = below.id
+                    WHERE stream_model = 'hr.department'
+                )
+                SELECT DISTINCT user_id
+                FROM cqrs_employee JOIN below ON department_id = below.id
+                WHERE user_id IS NOT NULL
+                """,
+                employees=sorted(employee_ids),
+                changed=streams
+                and SQL("UNION SELECT stream_id FROM (%s) stream", streams)
+                or SQL(),
             )
         )
         return {row[0] for row in rows}
@@ -218,14 +228,39 @@ class CqrsUserAccess(models.Model):
                     FROM chain JOIN cqrs_employee above ON above.id = chain.parent_id
                     WHERE above.id <> ALL(chain.path)
                 ),
+                department AS (
+                    SELECT stream_id AS id, (state ->> 'parent_id')::integer AS parent_id,
+                           (state ->> 'manager_id')::integer AS manager_id
+                    FROM cqrs_stream
+                    WHERE stream_model = 'hr.department' AND state IS NOT NULL
+                ),
+                part_of AS (
+                    SELECT user_id AS owner_id, company_id, department_id,
+                           1 AS depth, ARRAY[department_id] AS path
+                    FROM cqrs_employee JOIN owner USING (user_id)
+                    WHERE department_id IS NOT NULL
+                    UNION ALL
+                    SELECT part_of.owner_id, part_of.company_id, department.parent_id,
+                           part_of.depth + 1, part_of.path || department.parent_id
+                    FROM part_of JOIN department ON department.id = department_id
+                    WHERE department.parent_id <> ALL(part_of.path)
+                ),
                 wanted AS (
-                    SELECT viewer_id, owner_id, company_id,
+                    SELECT viewer_id, owner_id, company_id, 'hierarchy' AS via,
                            min(depth) AS depth, count(*)::integer AS paths
                     FROM chain
                     WHERE active AND viewer_id IS NOT NULL AND viewer_id <> owner_id
                     GROUP BY viewer_id, owner_id, company_id
                     UNION ALL
-                    SELECT stream_id, stream_id, NULL, 0, 1
+                    SELECT manager.user_id, owner_id, part_of.company_id, 'department',
+                           min(depth), count(*)::integer
+                    FROM part_of
+                    JOIN department ON department.id = part_of.department_id
+                    JOIN cqrs_employee manager ON manager.id = department.manager_id
+                    WHERE manager.active AND manager.user_id <> owner_id
+                    GROUP BY manager.user_id, owner_id, part_of.company_id
+                    UNION ALL
+                    SELECT stream_id, stream_id, NULL, 'hierarchy', 0, 1
                     FROM owner JOIN cqrs_stream ON stream_id = user_id
                     WHERE stream_model = 'res.users' AND state -> 'share' = 'false'
                 ),
@@ -234,12 +269,13 @@ class CqrsUserAccess(models.Model):
                     WHERE a.owner_id = owner.user_id AND NOT EXISTS (
                         SELECT FROM wanted w
                         WHERE w.viewer_id = a.viewer_id AND w.owner_id = a.owner_id
-                          AND w.company_id IS NOT DISTINCT FROM a.company_id)
+                          AND w.company_id IS NOT DISTINCT FROM a.company_id
+                          AND w.via = a.via)
                 )
                 INSERT INTO cqrs_user_access AS a
-                    (viewer_id, owner_id, company_id, depth, paths)
-                SELECT viewer_id, owner_id, company_id, depth, paths FROM wanted
-                ON CONFLICT (viewer_id, owner_id, COALESCE(company_id, 0))
+                    (viewer_id, owner_id, company_id, via, depth, paths)
+                SELECT viewer_id, owner_id, company_id, via, depth, paths FROM wanted
+                ON CONFLICT (viewer_id, owner_id, COALESCE(company_id, 0), via)
                 DO UPDATE SET depth = EXCLUDED.depth, paths = EXCLUDED.paths
                 WHERE (a.depth, a.paths) <> (EXCLUDED.depth, EXCLUDED.paths)
                 """,

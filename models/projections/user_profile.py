@@ -11,6 +11,8 @@ class CqrsUserProfile(models.Model):
     event of the user's stream, so that a rebuild or a restored dump gives the same.
     ``employee_id`` is the employee in the user's main company, else the one with
     the lowest id. Manager and subordinates are rows of ``cqrs.user.access``.
+    ``sees_all`` is of users with *All Documents* and of administrators,
+    ``is_salesperson`` of all who have a sales group, whichever group implies it.
     """
 
     _name = "cqrs.user.profile"
@@ -18,7 +20,7 @@ class CqrsUserProfile(models.Model):
     _description = "User Profile"
     _auto = False
     _order = "name, id"
-    _cqrs_consumes = ("res.users", "hr.employee")
+    _cqrs_consumes = ("res.users", "res.groups", "hr.employee")
     _cqrs_rank = 1
     _cqrs_tables = (Table("cqrs_user_profile"),)
 
@@ -30,6 +32,8 @@ class CqrsUserProfile(models.Model):
     company_id = fields.Many2one("res.company", readonly=True)
     employee_id = fields.Many2one("hr.employee", readonly=True)
     manager_employee_id = fields.Many2one("hr.employee", readonly=True)
+    is_salesperson = fields.Boolean(readonly=True)
+    sees_all = fields.Boolean("Sees All Documents", readonly=True)
 
     _TABLE = SQL(
         """
@@ -43,7 +47,9 @@ class CqrsUserProfile(models.Model):
             company_id integer NOT NULL,
             company_ids integer[] NOT NULL,
             employee_id integer,
-            manager_employee_id integer
+            manager_employee_id integer,
+            is_salesperson boolean NOT NULL,
+            sees_all boolean NOT NULL
         )
         """
     )
@@ -54,6 +60,10 @@ class CqrsUserProfile(models.Model):
     @api.model
     def _apply(self, streams):
         affected = []
+        if "res.groups" in streams:
+            affected.append(
+                SQL("SELECT stream_id FROM cqrs_stream WHERE stream_model = 'res.users'")
+            )
         if users := streams.get("res.users"):
             affected.append(SQL("SELECT stream_id FROM (%s) stream", users))
         if employees := streams.get("hr.employee"):
@@ -69,7 +79,17 @@ class CqrsUserProfile(models.Model):
         self.env.cr.execute(
             SQL(
                 """
-                WITH affected (id) AS (%(affected)s),
+                WITH RECURSIVE affected (id) AS (%(affected)s),
+                granting (right_, id) AS (
+                    VALUES ('is_salesperson', %(salesperson)s),
+                           ('sees_all', %(all_documents)s),
+                           ('sees_all', %(administrator)s)
+                    UNION
+                    SELECT right_, stream_id
+                    FROM cqrs_stream JOIN granting
+                      ON state -> 'implied_ids' @> to_jsonb(granting.id)
+                    WHERE stream_model = 'res.groups'
+                ),
                 profile AS (
                     SELECT affected.id, creation.event_id AS uuid,
                            COALESCE("user"."partner_id.name", "user".login) AS name,
@@ -78,7 +98,15 @@ class CqrsUserProfile(models.Model):
                            ARRAY(SELECT jsonb_array_elements_text("user".company_ids)
                                  ::integer) AS company_ids,
                            employee.id AS employee_id,
-                           employee.parent_id AS manager_employee_id
+                           employee.parent_id AS manager_employee_id,
+                           EXISTS (SELECT FROM granting
+                                   WHERE right_ = 'is_salesperson'
+                                     AND group_ids @> to_jsonb(granting.id))
+                               AS is_salesperson,
+                           EXISTS (SELECT FROM granting
+                                   WHERE right_ = 'sees_all'
+                                     AND group_ids @> to_jsonb(granting.id))
+                               AS sees_all
                     FROM affected
                     JOIN cqrs_stream stream
                       ON stream.stream_model = 'res.users'
@@ -89,7 +117,7 @@ class CqrsUserProfile(models.Model):
                     CROSS JOIN jsonb_to_record(stream.state) AS "user" (
                         "partner_id.name" text, "partner_id.email" text, login text,
                         active boolean, share boolean, company_id integer,
-                        company_ids jsonb)
+                        company_ids jsonb, group_ids jsonb)
                     LEFT JOIN LATERAL (
                         SELECT e.id, e.parent_id FROM cqrs_employee e
                         WHERE e.user_id = affected.id
@@ -106,9 +134,9 @@ class CqrsUserProfile(models.Model):
                 )
                 INSERT INTO cqrs_user_profile (
                     id, uuid, name, email, login, active, company_id, company_ids,
-                    employee_id, manager_employee_id)
+                    employee_id, manager_employee_id, is_salesperson, sees_all)
                 SELECT id, uuid, name, email, login, active, company_id, company_ids,
-                       employee_id, manager_employee_id
+                       employee_id, manager_employee_id, is_salesperson, sees_all
                 FROM profile
                 ON CONFLICT (id) DO UPDATE SET
                     name = EXCLUDED.name,
@@ -118,8 +146,15 @@ class CqrsUserProfile(models.Model):
                     company_id = EXCLUDED.company_id,
                     company_ids = EXCLUDED.company_ids,
                     employee_id = EXCLUDED.employee_id,
-                    manager_employee_id = EXCLUDED.manager_employee_id
+                    manager_employee_id = EXCLUDED.manager_employee_id,
+                    is_salesperson = EXCLUDED.is_salesperson,
+                    sees_all = EXCLUDED.sees_all
                 """,
                 affected=SQL(" UNION ").join(affected),
+                salesperson=self.env.ref("sales_team.group_sale_salesman").id,
+                all_documents=self.env.ref(
+                    "sales_team.group_sale_salesman_all_leads"
+                ).id,
+                administrator=self.env.ref("base.group_system").id,
             )
         )

@@ -3,8 +3,10 @@ from . import (
     crm_lost_reason,
     crm_stage,
     crm_team,
+    hr_department,
     hr_employee,
     res_company,
+    res_groups,
     res_users,
     bypasses,
 )

@@ -1,0 +1,214 @@
+"""Who may see which opportunity: the one definition, which every reader goes through."""
+
+from dataclasses import dataclass
+
+from odoo import api, models
+from odoo.tools import SQL, str2bool
+
+#: Options of the settings, all off by default: ``{option: system parameter}``
+OPTIONS = {
+    "team_leaders": "crm_cqrs.team_leaders_see_their_team",
+    "unassigned": "crm_cqrs.salespeople_see_unassigned",
+    "department_managers": "crm_cqrs.department_managers_see_their_department",
+}
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Somebody whose view of the opportunities is asked for, as ``cqrs_user_profile``
+    has them.
+
+    :ivar company_ids: where they may work; of a lender, those of the delegate alone
+    """
+
+    id: int
+    company_ids: tuple[int, ...]
+    is_salesperson: bool
+    sees_all: bool
+
+
+class CqrsAccess(models.AbstractModel):
+    """Says what a user sees, as conditions on rows with an owner, a team, a company.
+
+    Opportunities have these columns, and so have the sums over them. A user sees a
+    row whose company, if it has one, is among those that the user may work in, and
+
+    * all such rows, with *All Documents* or as an administrator;
+    * those that the user owns;
+    * those whose owner is below the user in the hierarchy of the row's company, or of
+      any company for a row without one;
+    * as options of the settings: those of a team that the user leads; those without an
+      owner, if the user is a salesperson; those whose owner is in a department that
+      the user manages;
+    * what somebody sees who has lent the user their view, for as long as that lasts,
+      in the companies that the user may work in.
+
+    Who has no active profile (an archived user, a portal user) sees nothing.
+    """
+
+    _name = "cqrs.access"
+    _description = "Access to Opportunities"
+
+    @api.model
+    def _viewers(self, user) -> list[Viewer]:
+        """Return the user, and who has lent the user their view; none for no profile.
+
+        :param user: a ``res.users`` record
+        """
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT lender.id, lender.company_ids, viewer.company_ids,
+                       lender.is_salesperson, lender.sees_all
+                FROM cqrs_user_profile viewer
+                JOIN cqrs_user_profile lender
+                  ON lender.id = viewer.id OR lender.id = ANY(%s)
+                WHERE viewer.id = %s AND viewer.active AND lender.active
+                ORDER BY lender.id <> viewer.id, lender.id
+                """,
+                self._lenders(user),
+                user.id,
+            )
+        )
+        return [
+            Viewer(
+                id=id_,
+                company_ids=tuple(c for c in company_ids if c in own_company_ids),
+                is_salesperson=is_salesperson,
+                sees_all=sees_all,
+            )
+            for id_, company_ids, own_company_ids, is_salesperson, sees_all in rows
+        ]
+
+    @api.model
+    def _lenders(self, user) -> list[int]:
+        """Return the ids of the users who at present lend the user their view."""
+        return []
+
+    @api.model
+    def _visible(self, viewers: list[Viewer], row: SQL) -> SQL:
+        """Return the condition under which one of the viewers sees a row.
+
+        :param row: the alias of a relation with ``user_id`` (the owner), ``team_id``
+            and ``company_id``
+        """
+        options = self._options()
+        return SQL(
+            "(%s)",
+            SQL(" OR ").join(self._sees(viewer, row, options) for viewer in viewers)
+            if viewers
+            else SQL("FALSE"),
+        )
+
+    def _sees(self, viewer: Viewer, row: SQL, options: dict[str, bool]) -> SQL:
+        in_company = SQL(
+            "(%(row)s.company_id IS NULL OR %(row)s.company_id = ANY(%(companies)s))",
+            row=row,
+            companies=list(viewer.company_ids),
+        )
+        if viewer.sees_all:
+            return in_company
+        return SQL(
+            "(%s AND (%s))",
+            in_company,
+            SQL(" OR ").join(self._reasons(viewer, row, options).values()),
+        )
+
+    def _reasons(
+        self, viewer: Viewer, row: SQL, options: dict[str, bool]
+    ) -> dict[str, SQL]:
+        """Return the conditions of which one must hold, by name."""
+        reasons = {
+            "owner": SQL("%s.user_id = %s", row, viewer.id),
+            "hierarchy": _above(viewer, row, "hierarchy"),
+        }
+        if options["department_managers"]:
+            reasons["department_managers"] = _above(viewer, row, "department")
+        if options["team_leaders"]:
+            reasons["team_leaders"] = SQL(
+                """
+                EXISTS (SELECT FROM cqrs_stream team
+                        WHERE team.stream_model = 'crm.team'
+                          AND team.stream_id = %s.team_id
+                          AND team.state -> 'user_id' = to_jsonb(%s))
+                """,
+                row,
+                viewer.id,
+            )
+        if options["unassigned"] and viewer.is_salesperson:
+            reasons["unassigned"] = SQL("%s.user_id IS NULL", row)
+        return reasons
+
+    @api.model
+    def _may_see(self, user, opportunity_id: int) -> bool:
+        """Return whether a user sees an opportunity; False if there is none.
+
+        Two index probes, however many opportunities there are.
+        """
+        query = SQL(
+            "SELECT FROM cqrs_opportunity_view view WHERE view.id = %s AND %s",
+            opportunity_id,
+            self._visible(self._viewers(user), SQL("view")),
+        )
+        self.env.cr.execute(query)
+        return bool(self.env.cr.rowcount)
+
+    @api.model
+    def _visible_opportunities(self, user) -> SQL:
+        """Return the query of the opportunities that a user sees."""
+        return SQL(
+            "SELECT view.* FROM cqrs_opportunity_view view WHERE %s",
+            self._visible(self._viewers(user), SQL("view")),
+        )
+
+    @api.model
+    def _seen_by(self, row: SQL) -> SQL:
+        """Return the array of the users who see a row as its owner or from above.
+
+        What ``visible_to_user_ids`` gives: neither those who see everything, nor
+        those who see it as a member of something or by delegation.
+        """
+        return SQL(
+            """
+            ARRAY(SELECT DISTINCT access.viewer_id
+                  FROM cqrs_user_access access
+                  JOIN cqrs_user_profile viewer ON viewer.id = access.viewer_id
+                  WHERE access.owner_id = %(row)s.user_id AND access.via = 'hierarchy'
+                    AND viewer.active
+                    AND (%(row)s.company_id IS NULL OR (
+                          %(row)s.company_id = ANY(viewer.company_ids)
+                      AND (access.company_id IS NULL
+                           OR access.company_id = %(row)s.company_id)))
+                  ORDER BY access.viewer_id)
+            """,
+            row=row,
+        )
+
+    @api.model
+    def _options(self) -> dict[str, bool]:
+        """Return which options of the settings are on."""
+        parameters = self.env["ir.config_parameter"].sudo()
+        return {
+            option: str2bool(parameters.get_param(name) or "", default=False)
+            for option, name in OPTIONS.items()
+        }
+
+
+def _above(viewer: Viewer, row: SQL, via: str) -> SQL:
+    # Each EXISTS compares columns for equality alone: the planner can probe the index
+    # for a few rows, or hash the viewer's owners once for many.
+    return SQL(
+        """
+        EXISTS (SELECT FROM cqrs_user_access access
+                WHERE access.viewer_id = %(viewer)s AND access.via = %(via)s
+                  AND access.owner_id = %(row)s.user_id
+                  AND access.company_id = %(row)s.company_id)
+        OR (%(row)s.company_id IS NULL AND EXISTS (
+                SELECT FROM cqrs_user_access access
+                WHERE access.viewer_id = %(viewer)s AND access.via = %(via)s
+                  AND access.owner_id = %(row)s.user_id))
+        """,
+        viewer=viewer.id,
+        via=via,
+        row=row,
+    )
