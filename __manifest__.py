@@ -8,11 +8,15 @@
     "license": "LGPL-3",
     "depends": ["crm", "hr"],
     "data": [
+        "security/groups.xml",
         "security/ir.model.access.csv",
+        "security/rules.xml",
         "data/ir_cron.xml",
         "views/event_views.xml",
         "views/run_views.xml",
         "views/lead_history_views.xml",
+        "views/settings_views.xml",
+        "views/delegation_views.xml",
     ],
     "assets": {
         "web.assets_backend": [

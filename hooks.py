@@ -1,11 +1,25 @@
 """Install and clean removal."""
 
+import logging
+
 from odoo.tools import SQL
+
+_logger = logging.getLogger(__name__)
 
 
 def post_init_hook(env):
-    """Record the first event of everything that exists."""
-    env["cqrs.event"]._build()
+    """Record the first event of everything that exists.
+
+    In transactions of its own: an installation that is killed and asked for again
+    goes on where it was.
+    """
+    # What is pending now would be lost where a batch is rolled back and run again.
+    env.cr.commit()  # pylint: disable=invalid-commit
+    env["cqrs.event"]._build(_log)
+
+
+def _log(done: float, step: str):
+    _logger.info("First build, %.0f%%: %s", 100 * done, step)
 
 
 def uninstall_hook(env):
@@ -13,7 +27,9 @@ def uninstall_hook(env):
     env.cr.execute(
         SQL(
             """
-            DROP TABLE IF EXISTS cqrs_epoch, cqrs_employee, cqrs_hierarchy;
+            DROP TABLE IF EXISTS cqrs_epoch, cqrs_employee, cqrs_hierarchy,
+                cqrs_replaced, cqrs_metrics, cqrs_metrics_tail;
+            DROP TYPE IF EXISTS cqrs_metrics_lead;
             DROP FUNCTION IF EXISTS cqrs_event_refuse_change() CASCADE;
             DROP AGGREGATE IF EXISTS cqrs_jsonb_merge(jsonb)
             """

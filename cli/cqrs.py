@@ -23,15 +23,16 @@ PATIENCE = 2
 
 
 class Cqrs(Command):
-    """Verify, reconcile and replay the event log of CRM CQRS, or show its status.
+    """Build, verify, reconcile and replay the event log, or show its status.
 
     verify     check the log, the recorded states and the projections
     reconcile  record the changes that no hook has seen
+    build      record the first event of what has none
     replay     rebuild the recorded states and the projections from the log
     status     how the log is doing
 
-    Exit status: 1 if verify found something, if replay found rows that differed, or
-    if status misses a trigger; 2 on wrong usage; else 0.
+    Exit status: 1 if verify found something, if replay found rows that differed, if
+    status misses a trigger, or if the run was cancelled; 2 on wrong usage; else 0.
     """
 
     def run(self, args):
@@ -97,7 +98,7 @@ def _replay(env, options) -> tuple[bool, dict]:
     return False, {"projections": [vars(each) for each in replayed]}
 
 
-def _reconcile(env, options) -> tuple[bool, dict]:
+def _record(env, options) -> tuple[bool, dict]:
     __, document = _perform(env, options)
     return False, document
 
@@ -111,7 +112,8 @@ def _status(env, options) -> tuple[bool, dict]:
 
 _ACTIONS = {
     "verify": _verify,
-    "reconcile": _reconcile,
+    "reconcile": _record,
+    "build": _record,
     "replay": _replay,
     "status": _status,
 }
@@ -128,6 +130,8 @@ def _perform(env, options) -> tuple[bool, dict]:
     )
     with _progress(options.action) as report:
         run._perform(report)
+    if run.state == "cancelled":
+        sys.exit(f"{options.action}: cancelled")
     return bool(run.findings), run.result
 
 
@@ -165,7 +169,7 @@ def _point(text: str) -> int | datetime:
 
 
 def _show(document: dict, as_json: bool):
-    from odoo.addons.crm_cqrs.controllers.json_encoding import dumps
+    from odoo.addons.crm_cqrs.models.json_encoding import dumps
 
     if as_json:
         print(dumps(document))

@@ -1,6 +1,6 @@
 from odoo.http import Controller, Response, request, route
 
-from .json_encoding import dumps
+from ..models.json_encoding import dumps
 
 
 class DashboardApi(Controller):

@@ -6,7 +6,7 @@ from odoo.exceptions import AccessDenied, UserError
 from odoo.http import HttpDispatcher, Response, SessionExpiredException
 
 from ..models.event_store import correlation
-from .json_encoding import dumps
+from ..models.json_encoding import dumps
 
 
 class BadParameter(BadRequest):

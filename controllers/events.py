@@ -7,9 +7,9 @@ from odoo.http import Controller, Response, request, route
 
 from ..models.event_store.cloudevents import cloud_event
 from ..models.event_store.reader import Cursor, Filters, follow, read_events
+from ..models.json_encoding import dumps
 from .dashboard import json_response
 from .dispatcher import BadParameter
-from .json_encoding import dumps
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from . import check, clean, cluster, database, demo, lint, odoo, tests
+from . import bench, check, clean, cluster, database, demo, lint, odoo, tests
 from .console import Failure, say
 from .environment import environment
 from .process import run_in_front
@@ -53,6 +53,12 @@ def parser() -> argparse.ArgumentParser:
         help="play the acceptance scenario over HTTP instead, print the manager's "
         "dashboard as JSON, and fail where a value is wrong",
     )
+    bench_parser = commands.add_parser(
+        "bench", help="make a large organisation, and time the addon's first build"
+    )
+    bench_parser.add_argument(
+        "--data", choices=bench.SIZES, required=True, help="how many opportunities"
+    )
     clean_parser = commands.add_parser("clean", help="remove all that was provisioned")
     clean_parser.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("test", help="run the tests: ./dev test [PYTEST ARGUMENTS]")
@@ -63,6 +69,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.command == "bench":
+        return bench.run(options.data)
     if options.command == "clean":
         return clean.run(confirmed=options.yes)
     if options.command == "lint":

@@ -1,1 +1,11 @@
-from . import event_store, projections, sources, access, history, dashboard, ir_http
+from . import (
+    event_store,
+    projections,
+    sources,
+    access,
+    metrics,
+    history,
+    opportunities,
+    dashboard,
+    ir_http,
+)

@@ -6,6 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .opportunities import Opportunity
+
 #: Opportunities on the dashboard's first page
 PAGE_SIZE = 80
 
@@ -96,132 +98,41 @@ class CqrsDashboard(models.AbstractModel):
 
     @api.model
     def _read_metrics(self) -> tuple[dict, dict]:
-        """Return the metrics over all that the user sees, and how much that is.
-
-        Sums are exact in each currency; the total of several is in the currency of
-        the user's company, at today's rate, and ``amounts`` says from what.
-        """
-        rows = self._rows(
-            SQL(
-                """
-                SELECT currency_id,
-                       COALESCE(sum(value) FILTER (
-                           WHERE active AND status = 'pending'), 0)::text
-                           AS pipeline_value,
-                       COALESCE(sum(value) FILTER (
-                           WHERE status = 'won'), 0)::text AS won_revenue,
-                       count(*) FILTER (
-                           WHERE active AND status = 'pending') AS active_opportunities,
-                       count(*) FILTER (WHERE active) AS total,
-                       count(*) FILTER (WHERE active AND user_id = %(uid)s) AS own
-                FROM (%(visible)s) visible
-                GROUP BY currency_id ORDER BY currency_id
-                """,
-                uid=self.env.uid,
-                visible=self._visible(),
-            )
-        )
-        company = self.env.user.sudo().company_id
-        currency = company.currency_id
-        amounts = []
-        for row in rows:
-            own_currency = self._currency(row["currency_id"])
-            rate = Decimal(
-                repr(
-                    float(
-                        own_currency._get_conversion_rate(
-                            own_currency, currency, company
-                        )
-                    )
-                )
-            )
-            amounts.append(
-                {
-                    "currency": own_currency.name,
-                    "rate": rate,
-                    "pipeline_value": _round(row["pipeline_value"], own_currency),
-                    "won_revenue": _round(row["won_revenue"], own_currency),
-                }
-            )
-        metrics = {
-            "user_id": self.env.uid,
-            "currency": currency.name,
-            **{
-                name: sum(
-                    (_round(a[name] * a["rate"], currency) for a in amounts),
-                    _round("0", currency),
-                )
-                for name in ("pipeline_value", "won_revenue")
-            },
-            "active_opportunities": sum(row["active_opportunities"] for row in rows),
-            "amounts": amounts,
-            "computed_at": _utc_now(),
-        }
-        total, own = (sum(row[name] for row in rows) for name in ("total", "own"))
-        return metrics, {"total": total, "own": own, "subordinates": total - own}
+        """Return the metrics over all that the user sees, and how much that is."""
+        metrics = self.env["cqrs.metrics"]._read(self.env.user)
+        return metrics, metrics.pop("opportunities")
 
     @api.model
     def _read_opportunities(self, limit: int) -> list[dict]:
         """Return the most valuable opportunities that the user sees, not archived."""
-        rows = self._rows(
-            SQL(
-                """
-                SELECT page.*, page.value::text AS value,
-                       stage.state -> 'name' AS stage_name,
-                       owner.name AS owner_name, owner.email AS owner_email,
-                       manager.name AS manager_name, manager.email AS manager_email,
-                       %(seen_by)s AS visible_to_user_ids
-                FROM (
-                    SELECT * FROM (%(visible)s) visible WHERE active
-                    ORDER BY value DESC, id DESC LIMIT %(limit)s
-                ) page
-                LEFT JOIN cqrs_stream stage
-                  ON stage.stream_model = 'crm.stage' AND stage.stream_id = stage_id
-                LEFT JOIN cqrs_user_profile owner ON owner.id = user_id
-                LEFT JOIN LATERAL (
-                    SELECT name, email FROM cqrs_user_access access
-                    JOIN cqrs_user_profile profile ON profile.id = viewer_id
-                    WHERE owner_id = user_id AND depth = 1 AND via = 'hierarchy'
-                    ORDER BY (access.company_id = page.company_id) DESC, viewer_id
-                    LIMIT 1
-                ) manager ON true
-                ORDER BY page.value DESC, page.id DESC
-                """,
-                seen_by=self.env["cqrs.access"]._seen_by(SQL("page")),
-                visible=self._visible(),
-                limit=limit,
-            )
-        )
-        return [self._opportunity(row) for row in rows]
+        page = self.env["cqrs.opportunities"]._read_page(self.env.user, limit=limit)
+        return [self._opportunity(row) for row in page.rows]
 
-    def _opportunity(self, row: dict) -> dict:
-        currency = self._currency(row["currency_id"])
-        names = row["stage_name"] or {}
+    def _opportunity(self, row: Opportunity) -> dict:
+        currency = self._currency(row.currency_id)
+        names = row.stage_name or {}
         return {
-            "odoo_id": row["id"],
-            "name": row["name"],
-            "value": _round(row["value"], currency),
+            "odoo_id": row.id,
+            "name": row.name,
+            "value": _round(row.value, currency),
             "currency": currency.name,
             "stage": {
-                "id": row["stage_id"],
+                "id": row.stage_id,
                 "name": names.get(self.env.lang) or names.get("en_US"),
             },
-            "status": row["status"],
+            "status": row.status,
             "salesperson": {
-                "user_id": row["user_id"],
-                "name": row["owner_name"],
-                "email": row["owner_email"],
-                "manager": row["manager_name"]
-                and {"name": row["manager_name"], "email": row["manager_email"]},
+                "user_id": row.user_id,
+                "name": row.owner_name,
+                "email": row.owner_email,
+                "manager": row.manager_name
+                and {"name": row.manager_name, "email": row.manager_email},
             },
-            "partner": row["partner_id"]
-            and {"id": row["partner_id"], "name": row["partner_name"]},
-            "visible_to_user_ids": row["visible_to_user_ids"],
-            "version": row["version"],
+            "partner": row.partner_id
+            and {"id": row.partner_id, "name": row.partner_name},
+            "visible_to_user_ids": row.visible_to_user_ids,
+            "version": row.version,
         }
-
-    def _visible(self) -> SQL:
-        return self.env["cqrs.access"]._visible_opportunities(self.env.user)
 
     def _currency(self, currency_id: int | None):
         """Return the currency, that of the user's company where there is none."""

@@ -60,7 +60,7 @@ class TestBackgroundRuns(TransactionCase):
         cron = self.env.ref("crm_cqrs.ir_cron_run")
         triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
         admin = self.env.ref("base.user_admin")
-        for kind in ("verify", "replay", "reconcile"):
+        for kind in ("verify", "replay", "reconcile", "build"):
             runs = self.env["cqrs.run"].with_user(admin)
             action = getattr(runs, f"action_{kind}")()
             run = self.env["cqrs.run"].browse(action["res_id"])
@@ -69,7 +69,7 @@ class TestBackgroundRuns(TransactionCase):
             )
         self.assertEqual(
             len(self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])),
-            len(triggers) + 3,
+            len(triggers) + 4,
         )
 
     def test_only_administrators(self):

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from odoo.tests import BaseCase, tagged
 
-from ..controllers.json_encoding import dumps
+from ..models.json_encoding import dumps
 
 
 @tagged("post_install", "-at_install")

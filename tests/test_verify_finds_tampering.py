@@ -1,5 +1,8 @@
+from unittest.mock import patch
+
 from odoo.tests import tagged
 
+from ..models.event_store import verify as verify_module
 from ..models.event_store.verify import verify
 from .common import SalesOrganisation
 
@@ -133,17 +136,90 @@ class TestVerifyFindsTampering(SalesOrganisation):
             ],
         )
 
+    def test_more_than_is_given(self):
+        others = [self.opportunity(self.seller) for __ in range(3)]
+        for lead in (self.lead, *others):
+            self.tamper(
+                """
+                UPDATE cqrs_event SET version = version + 1, hash = ''
+                WHERE stream_model = 'crm.lead' AND stream_id = %s
+                  AND version = (SELECT max(version) FROM cqrs_event e
+                                 WHERE e.stream_model = cqrs_event.stream_model
+                                   AND e.stream_id = cqrs_event.stream_id)
+                """,
+                lead.id,
+            )
+            self.env.cr.execute(
+                "UPDATE crm_lead SET referred = 'Unseen' WHERE id = %s", [lead.id]
+            )
+        kinds = ("broken_chain", "version_gap", "unrecorded_change", "wrong_state")
+        # Versions 5, 2, 2 and 2: a gap, a forged hash and a wrong state in each.
+        for limit, given in ((3, 3), (4, 4)):
+            with self.subTest(limit), patch.object(verify_module, "LIMIT", limit):
+                findings = verify(self.env)
+            for kind in kinds:
+                of_kind = [each for each in findings if each.kind == kind]
+                records = [each for each in of_kind if each.stream_id]
+                self.assertEqual(len(records), given)
+                self.assertEqual(
+                    [
+                        (each.stream_model, each.detail)
+                        for each in of_kind
+                        if not each.stream_id
+                    ],
+                    [("crm.lead", "There are more of these; the first 3 are given.")]
+                    if limit == 3
+                    else [],
+                )
+
+    #: What makes the database accept a change of the log
+    OPENED = (
+        "ALTER TABLE cqrs_event DISABLE TRIGGER cqrs_event_append_only",
+        "ALTER TABLE cqrs_event ENABLE REPLICA TRIGGER cqrs_event_append_only",
+        "DROP TRIGGER cqrs_event_append_only ON cqrs_event",
+        """
+        CREATE OR REPLACE TRIGGER cqrs_event_append_only
+            BEFORE UPDATE OR TRUNCATE ON cqrs_event
+            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change()
+        """,
+        """
+        CREATE OR REPLACE TRIGGER cqrs_event_append_only
+            BEFORE UPDATE OF type OR DELETE OR TRUNCATE ON cqrs_event
+            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change()
+        """,
+        """
+        CREATE OR REPLACE TRIGGER cqrs_event_append_only
+            BEFORE UPDATE OR DELETE OR TRUNCATE ON cqrs_event
+            FOR EACH STATEMENT WHEN (current_user <> 'forger')
+            EXECUTE FUNCTION cqrs_event_refuse_change()
+        """,
+        """
+        CREATE OR REPLACE FUNCTION cqrs_event_refuse_change() RETURNS trigger
+        LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$
+        """,
+    )
+
     def test_the_trigger_disabled_or_gone_or_for_less(self):
-        for statement in (
-            "ALTER TABLE cqrs_event DISABLE TRIGGER cqrs_event_append_only",
-            "DROP TRIGGER cqrs_event_append_only ON cqrs_event",
-            """
-            CREATE OR REPLACE TRIGGER cqrs_event_append_only
-                BEFORE UPDATE OR TRUNCATE ON cqrs_event
-                FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change()
-            """,
-        ):
+        for statement in self.OPENED:
             with self.subTest(statement), self.env.cr.savepoint() as savepoint:
                 self.env.cr.execute(statement)
                 self.assertEqual(self.found(), [("missing_trigger", None, None, None)])
+                savepoint.rollback()
+
+    def test_a_server_that_starts_says_that_the_log_can_be_edited(self):
+        logger = "odoo.addons.crm_cqrs.models.event_store.append_only"
+        event = self.env["cqrs.event"]
+        with self.assertNoLogs(logger, "WARNING"):
+            event._register_hook()
+        for statement in (self.OPENED[0], self.OPENED[-1]):
+            with self.subTest(statement), self.env.cr.savepoint() as savepoint:
+                self.env.cr.execute(statement)
+                with self.assertLogs(logger, "WARNING") as logs:
+                    event._register_hook()
+                [said] = logs.output
+                self.assertIn("The event log can be edited", said)
+                self.assertIn(f"'odoo-bin -d {self.env.cr.dbname} -u crm_cqrs", said)
+                event.init()
+                with self.assertNoLogs(logger, "WARNING"):
+                    event._register_hook()
                 savepoint.rollback()

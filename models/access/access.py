@@ -1,4 +1,4 @@
-"""Who may see which opportunity: the one definition, which every reader goes through."""
+"""Who may see which opportunity: the one definition, that every reader follows."""
 
 from dataclasses import dataclass
 
@@ -19,12 +19,16 @@ class Viewer:
     has them.
 
     :ivar company_ids: where they may work; of a lender, those of the delegate alone
+    :ivar owner_only: sees nothing but their own, whatever else holds
+    :ivar has_few: stands above so few that an index on the owner finds their rows
     """
 
     id: int
     company_ids: tuple[int, ...]
     is_salesperson: bool
     sees_all: bool
+    owner_only: bool = False
+    has_few: bool = False
 
 
 class CqrsAccess(models.AbstractModel):
@@ -55,18 +59,20 @@ class CqrsAccess(models.AbstractModel):
 
         :param user: a ``res.users`` record
         """
+        return self._viewers_through(user, self._lenders(user))
+
+    def _viewers_through(self, user, lender_ids: list[int]) -> list[Viewer]:
         rows = self.env.execute_query(
             SQL(
                 """
                 SELECT lender.id, lender.company_ids, viewer.company_ids,
                        lender.is_salesperson, lender.sees_all
                 FROM cqrs_user_profile viewer
-                JOIN cqrs_user_profile lender
-                  ON lender.id = viewer.id OR lender.id = ANY(%s)
+                JOIN cqrs_user_profile lender ON lender.id = ANY(%s)
                 WHERE viewer.id = %s AND viewer.active AND lender.active
                 ORDER BY lender.id <> viewer.id, lender.id
                 """,
-                self._lenders(user),
+                [user.id, *lender_ids],
                 user.id,
             )
         )
@@ -101,12 +107,8 @@ class CqrsAccess(models.AbstractModel):
         )
 
     def _sees(self, viewer: Viewer, row: SQL, options: dict[str, bool]) -> SQL:
-        in_company = SQL(
-            "(%(row)s.company_id IS NULL OR %(row)s.company_id = ANY(%(companies)s))",
-            row=row,
-            companies=list(viewer.company_ids),
-        )
-        if viewer.sees_all:
+        in_company = self._in_company(viewer, row)
+        if viewer.sees_all and not viewer.owner_only:
             return in_company
         return SQL(
             "(%s AND (%s))",
@@ -114,14 +116,21 @@ class CqrsAccess(models.AbstractModel):
             SQL(" OR ").join(self._reasons(viewer, row, options).values()),
         )
 
+    def _in_company(self, viewer: Viewer, row: SQL) -> SQL:
+        return SQL(
+            "(%(row)s.company_id IS NULL OR %(row)s.company_id = ANY(%(companies)s))",
+            row=row,
+            companies=list(viewer.company_ids),
+        )
+
     def _reasons(
         self, viewer: Viewer, row: SQL, options: dict[str, bool]
     ) -> dict[str, SQL]:
         """Return the conditions of which one must hold, by name."""
-        reasons = {
-            "owner": SQL("%s.user_id = %s", row, viewer.id),
-            "hierarchy": _above(viewer, row, "hierarchy"),
-        }
+        reasons = {"owner": SQL("%s.user_id = %s", row, viewer.id)}
+        if viewer.owner_only:
+            return reasons
+        reasons["hierarchy"] = _above(viewer, row, "hierarchy")
         if options["department_managers"]:
             reasons["department_managers"] = _above(viewer, row, "department")
         if options["team_leaders"]:
@@ -138,6 +147,54 @@ class CqrsAccess(models.AbstractModel):
         if options["unassigned"] and viewer.is_salesperson:
             reasons["unassigned"] = SQL("%s.user_id IS NULL", row)
         return reasons
+
+    @api.model
+    def _visible_owners(self, viewers: list[Viewer]) -> SQL | None:
+        """Return the query of the users whose opportunities one of the viewers may see.
+
+        It gives no owner less than ``_visible`` lets through, some more or some twice,
+        and NULL for opportunities without an owner. None: there is no telling, as for
+        who sees everything.
+        """
+        options = self._options()
+        if any(viewer.sees_all and not viewer.owner_only for viewer in viewers):
+            return None
+        vias = ["hierarchy"]
+        if options["department_managers"]:
+            vias.append("department")
+        owners = [
+            SQL("SELECT unnest(%s::integer[])", [viewer.id for viewer in viewers])
+        ]
+        if above := [viewer for viewer in viewers if not viewer.owner_only]:
+            ids = [viewer.id for viewer in above]
+            if options["team_leaders"] and self._lead_a_team(ids):
+                return None
+            owners.append(
+                SQL(
+                    """
+                    SELECT owner_id FROM cqrs_user_access
+                    WHERE viewer_id = ANY(%s) AND via = ANY(%s) AND depth > 0
+                    """,
+                    ids,
+                    vias,
+                )
+            )
+            if options["unassigned"] and any(v.is_salesperson for v in above):
+                owners.append(SQL("SELECT NULL"))
+        return SQL(" UNION ALL ").join(owners)
+
+    def _lead_a_team(self, user_ids: list[int]) -> bool:
+        """Return whether one of the users leads a sales team."""
+        query = SQL(
+            """
+            SELECT FROM cqrs_stream
+            WHERE stream_model = 'crm.team' AND (state -> 'user_id')::integer = ANY(%s)
+            LIMIT 1
+            """,
+            user_ids,
+        )
+        self.env.cr.execute(query)
+        return bool(self.env.cr.rowcount)
 
     @api.model
     def _may_see(self, user, opportunity_id: int) -> bool:
@@ -195,6 +252,8 @@ class CqrsAccess(models.AbstractModel):
 
 
 def _above(viewer: Viewer, row: SQL, via: str) -> SQL:
+    if viewer.has_few:
+        return _among_few(viewer, row, via)
     # Each EXISTS compares columns for equality alone: the planner can probe the index
     # for a few rows, or hash the viewer's owners once for many.
     return SQL(
@@ -212,3 +271,28 @@ def _above(viewer: Viewer, row: SQL, via: str) -> SQL:
         via=via,
         row=row,
     )
+
+
+def _among_few(viewer: Viewer, row: SQL, via: str) -> SQL:
+    # The same as arrays, which are made once: the condition is then one on indexed
+    # columns alone. Each element is compared with each row, hence for few.
+    owners = SQL(
+        "SELECT owner_id FROM cqrs_user_access WHERE viewer_id = %s AND via = %s",
+        viewer.id,
+        via,
+    )
+    arms = [
+        SQL(
+            "(%s.company_id = %s AND %s.user_id = ANY(ARRAY(%s AND company_id = %s)))",
+            row,
+            company_id,
+            row,
+            owners,
+            company_id,
+        )
+        for company_id in viewer.company_ids
+    ]
+    arms.append(
+        SQL("(%s.company_id IS NULL AND %s.user_id = ANY(ARRAY(%s)))", row, row, owners)
+    )
+    return SQL(" OR ").join(arms)

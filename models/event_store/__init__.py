@@ -1,1 +1,13 @@
-from . import read_only, stream, event, epoch, capture, reconcile, build, fold, run
+from . import (
+    read_only,
+    stream,
+    event,
+    append_only,
+    epoch,
+    capture,
+    reconcile,
+    build,
+    fold,
+    replaced,
+    run,
+)

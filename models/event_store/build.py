@@ -1,57 +1,187 @@
 """The first build: the first event of everything that exists."""
 
-import logging
-from collections.abc import Callable
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextvars import copy_context
+from functools import partial
+from queue import SimpleQueue
 
 from odoo import api, models
 from odoo.tools import SQL, split_every
 
-_logger = logging.getLogger(__name__)
+from .committed import committed
+from .progress import Report, silent
 
 #: Records of one statement: enough to be set-based, few enough to report and resume
 BATCH_SIZE = 50_000
+#: Batches at a time
+CONNECTIONS = min(4, os.cpu_count() or 1)
 
 
 class CqrsEvent(models.Model):
     _inherit = "cqrs.event"
 
     @api.model
-    def _build(self, *, after_batch: Callable[[], None] = lambda: None) -> int:
-        """Record all records of all captured models, and project them.
+    def _build(self, report: Report = silent) -> int:
+        """Record the records that have no event yet, and project them; commits.
 
-        What is recorded already makes no event, so it can be run at any time, and
-        goes on where a former run was stopped.
+        It can be run at any time, beside live writes, and goes on where a former run
+        was stopped. What has changed since its last event is left to the reconciler.
+        To be called with nothing pending.
 
-        :param after_batch: called after each batch; ``cr.commit`` makes it resumable
+        :param report: if it raises, the batches under way are still recorded
         :return: the number of events
         """
-        # A batch is kept in memory, and no statement is worth compiling.
-        self.env.cr.execute("SET LOCAL work_mem = '256MB'; SET LOCAL jit = off")
-        events = 0
-        for model in self._captured():
-            events += self._build_model(model, after_batch)
+        missing = {
+            model: committed(self.env, partial(self._missing, model))
+            for model in self._captured()
+        }
+        missing = {model: ids for model, ids in missing.items() if ids}
+        total = sum(map(len, missing.values()))
+        if not total:
+            return 0
+        report(0, f"{total} records")
+        done = events = 0
+        with self._indexes_last() if self._installing() else nullcontext():
+            for model, ids in missing.items():
+                with closing(self._build_model(model, ids)) as batches:
+                    for records, recorded in batches:
+                        done += records
+                        events += recorded
+                        report(done / total, f"{model}, {done} of {total} records")
+            report(1, "indexes and statistics")
+            committed(self.env, self._analyze)
         return events
 
-    def _build_model(self, model: str, after_batch: Callable[[], None]) -> int:
-        # Noted first: what is written while the build runs is looked at again.
+    def _missing(self, model: str) -> list[int]:
+        """Return the ids of a model's records that have no event."""
+        # A look that is noted already tells since when nobody has looked at those that
+        # have one; what is written from here on, by whatever way, is looked at again.
         looks = self.env["cqrs.reconciliation"]
-        looks._note_look(model, self._deleted_rows(model))
-        table = SQL.identifier(self.env[model]._table)
-        rows = self.env.execute_query(SQL("SELECT id FROM %s ORDER BY id", table))
-        events = done = 0
-        for ids in split_every(BATCH_SIZE, [id_ for (id_,) in rows], list):
-            events += self._record({model: ids}, origin="migration")
-            if not done or done + len(ids) == len(rows):
-                self._analyze()
-            done += len(ids)
-            _logger.info("Recorded %s: %s of %s", model, done, len(rows))
-            after_batch()
-        return events
+        if not looks.search_count([("stream_model", "=", model)]):
+            looks._note_look(model, self._deleted_rows(model))
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT id FROM %s t
+                WHERE NOT EXISTS (
+                    SELECT FROM cqrs_stream
+                    WHERE stream_model = %s AND stream_id = t.id)
+                ORDER BY id
+                """,
+                SQL.identifier(self.env[model]._table),
+                model,
+            )
+        )
+        return [id_ for (id_,) in rows]
+
+    def _build_model(self, model: str, ids: list[int]) -> Iterator[tuple[int, int]]:
+        """Record some records of a model; yield ``(records, events)`` of each batch."""
+        first, *others = split_every(BATCH_SIZE, ids, list)
+        yield len(first), self._build_batch(model, first)
+        if others:
+            # The planner must not take full tables for empty ones.
+            committed(self.env, self._analyze)
+            yield from self._build_side_by_side(model, others)
+
+    def _build_side_by_side(
+        self, model: str, batches: list[list[int]]
+    ) -> Iterator[tuple[int, int]]:
+        """Record several batches at a time; yield as ``_build_model`` does.
+
+        The work is all in the database, where a connection keeps one processor busy.
+        Closed, or where one fails, it begins no further batch and ends those under way.
+        """
+        with ExitStack() as stack:
+            connections = SimpleQueue()
+            for __ in range(CONNECTIONS):
+                # Made here: a thread that makes an environment waits for the lock of
+                # the registry, which whoever installs modules holds.
+                cr = stack.enter_context(self.env.registry.cursor())
+                connections.put(self.with_env(self.env(cr=cr)))
+
+            def build_batch(batch: list[int]) -> int:
+                events = connections.get()
+                try:
+                    return events._build_batch(model, batch)
+                finally:
+                    connections.put(events)
+
+            pool = stack.enter_context(ThreadPoolExecutor(CONNECTIONS))
+            stack.callback(pool.shutdown, cancel_futures=True)
+            futures = {
+                # In the context of the caller: the events name its HTTP request.
+                pool.submit(copy_context().run, build_batch, batch): batch
+                for batch in batches
+            }
+            for future in as_completed(futures):
+                yield len(futures[future]), future.result()
+
+    def _build_batch(self, model: str, ids: list[int]) -> int:
+        return committed(self.env, partial(self._record_batch, model, ids))
+
+    def _record_batch(self, model: str, ids: list[int]) -> int:
+        # A batch is kept in memory; nothing in it is worth compiling, nor comes twice.
+        # As a query, since PostgreSQL 13 does not know enable_memoize.
+        self.env.cr.execute(
+            """
+            SELECT set_config(name, value, true)
+            FROM pg_settings JOIN (VALUES
+                ('work_mem', '256MB'), ('jit', 'off'), ('enable_memoize', 'off')
+            ) wanted (name, value) USING (name)
+            """
+        )
+        return self._record({model: ids}, origin="migration")
+
+    def _installing(self) -> bool:
+        """Return whether nobody else reads or writes the tables yet."""
+        return not self.env.registry.ready
+
+    @contextmanager
+    def _indexes_last(self) -> Iterator[None]:
+        """Within the block, the tables have no index but the unique ones.
+
+        To make an index of a full table takes a fifth of keeping it up to date while
+        the table is filled. Where the block is killed, ``init()`` makes them before
+        the next attempt.
+        """
+        indexes = committed(self.env, self._drop_indexes)
+        try:
+            yield
+        finally:
+            committed(self.env, partial(self._create_indexes, indexes))
+
+    def _drop_indexes(self) -> list[SQL]:
+        """Drop the indexes; return the statements that make them."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT relname, pg_get_indexdef(indexrelid)
+                FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+                WHERE indrelid = ANY(%s::regclass[]) AND NOT indisunique
+                """,
+                self._tables(),
+            )
+        )
+        for name, __ in rows:
+            self.env.cr.execute(SQL("DROP INDEX %s", SQL.identifier(name)))
+        return [SQL(definition.replace("%", "%%")) for __, definition in rows]
+
+    def _create_indexes(self, indexes: list[SQL]):
+        self.env.cr.execute("SET LOCAL maintenance_work_mem = '256MB'")
+        for index in indexes:
+            self.env.cr.execute(index)
 
     def _analyze(self):
-        """Tell the planner of the rows, before it takes full tables for empty ones."""
-        tables = ["cqrs_event", "cqrs_stream"]
-        for projection in self.env["cqrs.projection"]._projections():
-            tables += [table.name for table in projection._cqrs_tables]
-        for table in tables:
+        for table in self._tables():
             self.env.cr.execute(SQL("ANALYZE %s", SQL.identifier(table)))
+
+    def _tables(self) -> list[str]:
+        """Return the names of the tables that the build fills."""
+        return ["cqrs_event", "cqrs_stream"] + [
+            table.name
+            for projection in self.env["cqrs.projection"]._projections()
+            for table in projection._cqrs_tables
+        ]

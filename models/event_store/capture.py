@@ -7,6 +7,7 @@ mark too many, never a phantom event.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from odoo import api, models
@@ -19,6 +20,8 @@ from .difference import Details, Difference, Metadata
 from .source import Source
 
 MARKS = "crm_cqrs.marks"
+#: Ids by model, of which marks were captured before the transaction's end
+CAPTURED = "crm_cqrs.captured"
 
 
 @dataclass
@@ -105,8 +108,6 @@ class CqrsEvent(models.Model):
             correlation_id=correlation_id(),
             module_version=Manifest.for_addon("crm_cqrs")["version"],
         )
-        if not self.env.registry.ready:
-            self._begin_epoch_if_restored()
         changed = {}
         for model, model_ids in ids.items():
             if model_ids is None or model_ids:
@@ -145,6 +146,10 @@ class Base(models.AbstractModel):
         if not watch:
             return super().write(vals)
         self._cqrs_mark(watch)
+        for shown in watch.shown.values():
+            for model, __ in shown:
+                # What is shown may be recomputed from this, but not before a flush.
+                self._cqrs_marks(model)
         names = set(vals)
         self._cqrs_mark_inverses(watch, names)
         result = super().write(vals)
@@ -196,18 +201,60 @@ class Base(models.AbstractModel):
         if MARKS not in precommit.data:
             precommit.data[MARKS] = defaultdict(Marks)
             precommit.add(self._cqrs_capture)
+            self.env["cqrs.projection"]._forget_what_was_read()
         return precommit.data[MARKS][model]
 
+    def _cqrs_capture_pending(self, models: Iterable[str] | None = None):
+        """Capture what this transaction has marked so far, for who is about to read.
+
+        :param models: those captured models alone, whose pending writes the caller
+            has flushed; None for all of them, and to flush everything
+        """
+        if models is None:
+            self.env.flush_all()
+        data = self.env.cr.precommit.data
+        marks = data.get(MARKS)
+        if not marks:
+            return
+        if models is None:
+            # The next mark arms the capture anew.
+            taken = data.pop(MARKS)
+        else:
+            taken = {model: marks.pop(model) for model in models if model in marks}
+        if taken:
+            ids = self._cqrs_capture_marks(taken)
+            # Looked at again at the end: a savepoint may undo what is recorded here.
+            captured = data.setdefault(CAPTURED, defaultdict(set))
+            for model, model_ids in ids.items():
+                captured[model].update(model_ids)
+
     def _cqrs_capture(self):
-        """Turn the marks into events and let the projections apply them."""
+        """Capture what is marked, at the end of the transaction."""
+        data = self.env.cr.precommit.data
+        marks = data.pop(MARKS, None) or defaultdict(Marks)
+        for model, ids in data.pop(CAPTURED, {}).items():
+            marks[model].ids.update(ids)
+        if marks:
+            self._cqrs_capture_marks(marks)
+
+    def _cqrs_capture_marks(self, marked: dict[str, Marks]) -> dict[str, list[int]]:
+        """Turn marks into events and let the projections apply them.
+
+        :return: the ids looked at, by model
+        """
         ids, details = {}, {}
-        for model, marks in self.env.cr.precommit.data.pop(MARKS).items():
+        for model, marks in marked.items():
             source = self.env[model]
             for fname, targets in marks.shown.items():
                 marks.ids.update(_pointing_at(source, source._fields[fname], targets))
             ids[model] = sorted(marks.ids)
             details[model] = _merges(source, marks.merged)
-        self.env["cqrs.event"]._record(ids, origin=_origin(self.env), details=details)
+        event = self.env["cqrs.event"]
+        if not self.env.registry.ready:
+            # Once it is, it has been looked after.
+            event._begin_epoch_if_restored()
+        event._record(ids, origin=_origin(self.env), details=details)
+        return ids
 
 
 def _merges(model, merged: dict[int, set[int]]) -> dict[int, dict]:

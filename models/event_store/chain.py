@@ -41,7 +41,7 @@ def event_hash(previous: SQL, occurred_at: SQL, columns: dict[str, SQL]) -> SQL:
     return SQL(
         """
         sha256(COALESCE(%(previous)s, '') || convert_to(
-            jsonb_build_array(
+            json_build_array(
                 %(hash_format)s, %(columns)s,
                 to_char(%(occurred_at)s AT TIME ZONE 'UTC',
                         'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')

@@ -36,10 +36,20 @@ class Comparison:
         return self._cr.fetchone()
 
     def repair(self):
-        """Make the live rows those of the shadow, writing only those that differ."""
+        """Make the live rows those of the shadow, writing only those that differ.
+
+        What they replace is kept in ``cqrs_replaced``.
+        """
         self._cr.execute(
             SQL(
-                "DELETE FROM %s a WHERE %s",
+                """
+                WITH replaced AS (
+                    DELETE FROM %s a WHERE %s
+                    RETURNING tableoid::regclass::text AS table_name, to_jsonb(a) AS row
+                )
+                INSERT INTO cqrs_replaced (table_name, row)
+                SELECT table_name, row FROM replaced
+                """,
                 self._live,
                 self._has_no_equal(self._shadow),
             )

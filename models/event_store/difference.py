@@ -148,7 +148,8 @@ class Difference:
             SELECT event_id, %(model)s, stream_id, version, type, %(schema_version)s,
                    before, after, details, company_id, user_id, %(acting_user_id)s,
                    %(origin)s, %(correlation_id)s, now(), pg_current_xact_id(),
-                   (SELECT epoch FROM cqrs_epoch ORDER BY epoch DESC LIMIT 1), %(module_version)s, hash
+                   (SELECT epoch FROM cqrs_epoch ORDER BY epoch DESC LIMIT 1),
+                   %(module_version)s, hash
             FROM sealed ORDER BY stream_id
             RETURNING stream_id
             """,
@@ -221,7 +222,8 @@ def _state(env, source: Source) -> SQL:
     """Return the expression of the state of the model's own row ``t``."""
     model = env[source.model]
     pairs = []
-    for path in source.fields:
+    # In the order in which jsonb keeps keys, it has nothing to sort.
+    for path in sorted(source.fields, key=lambda path: (len(path), path)):
         fname, __, target = path.partition(".")
         field = model._fields[fname]
         if target:

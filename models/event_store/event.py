@@ -75,10 +75,10 @@ class CqrsEvent(models.Model):
         CREATE TABLE IF NOT EXISTS cqrs_event (
             position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
             event_id uuid NOT NULL,
-            stream_model text NOT NULL,
+            stream_model text COLLATE "C" NOT NULL,
             stream_id integer NOT NULL,
             version integer NOT NULL,
-            type text NOT NULL,
+            type text COLLATE "C" NOT NULL,
             schema_version smallint NOT NULL,
             before jsonb,
             after jsonb,
@@ -114,22 +114,6 @@ class CqrsEvent(models.Model):
             ON cqrs_event (user_id, epoch, txid, position);
         CREATE INDEX IF NOT EXISTS cqrs_event_time
             ON cqrs_event USING brin (occurred_at) WITH (autosummarize = on)
-        """
-    )
-
-    _APPEND_ONLY = SQL(
-        """
-        CREATE OR REPLACE FUNCTION cqrs_event_refuse_change() RETURNS trigger
-        LANGUAGE plpgsql AS $$
-        BEGIN
-            RAISE EXCEPTION 'cqrs_event is append-only: %% refused', TG_OP
-                USING ERRCODE = 'restrict_violation',
-                      HINT = 'Record a new change; the log is never edited.';
-        END $$;
-        DROP TRIGGER IF EXISTS cqrs_event_append_only ON cqrs_event;
-        CREATE TRIGGER cqrs_event_append_only
-            BEFORE UPDATE OR DELETE OR TRUNCATE ON cqrs_event
-            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change();
         """
     )
 
@@ -178,4 +162,3 @@ class CqrsEvent(models.Model):
         self.env.cr.execute(self._EPOCH)
         self.env.cr.execute(self._TABLE)
         self.env.cr.execute(self._INDEXES)
-        self.env.cr.execute(self._APPEND_ONLY)

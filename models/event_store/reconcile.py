@@ -7,13 +7,12 @@ look is looked at again. Like every mark, a row too many costs nothing.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from odoo import api, fields, models
-from odoo.service.model import (
-    MAX_TRIES_ON_CONCURRENCY_FAILURE,
-    PG_CONCURRENCY_EXCEPTIONS_TO_RETRY,
-)
 from odoo.tools import SQL
+
+from .committed import committed
 
 
 class CqrsReconciliation(models.Model):
@@ -108,20 +107,9 @@ class CqrsEvent(models.Model):
         :return: the number of events
         """
         return sum(
-            self._reconcile_model(model) for model in captured or self._captured()
+            committed(self.env, partial(self._look, model))
+            for model in captured or self._captured()
         )
-
-    def _reconcile_model(self, model: str) -> int:
-        cr = self.env.cr
-        for tries_left in reversed(range(MAX_TRIES_ON_CONCURRENCY_FAILURE)):
-            try:
-                events = self._look(model)
-                cr.commit()  # pylint: disable=invalid-commit
-                return events
-            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-                cr.rollback()
-                if not tries_left:
-                    raise
 
     def _look(self, model: str) -> int:
         """Record what has changed in a model since the last look, and note this one."""

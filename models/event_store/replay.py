@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from odoo.tools import SQL
 
-from ..projections.projection import Table
 from .comparison import Comparison
 from .progress import Progress, Report, silent
 from .shadow import STREAM, Point, Shadow, fill_steps, shadowed
@@ -99,15 +98,16 @@ def _needed(env, names: list[str]) -> list:
 def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Replayed:
     progress(name)
     start = time.monotonic()
-    tables, counters = (Table(STREAM, key=("stream_model", "stream_id")),), ()
-    if name != STREAMS:
+    if name == STREAMS:
+        tables = shadow.live(STREAM), shadow.temporary(STREAM)
+        key = ("stream_model", "stream_id")
+        comparisons, counters = [Comparison(shadow.cr, *tables, key)], ()
+    else:
         projection = shadow.env[name]
-        tables, counters = projection._cqrs_tables, projection._cqrs_counters
+        comparisons = projection._comparisons(shadow.live, shadow.temporary)
+        counters = projection._cqrs_counters
     rows = missing = stale = 0
-    for table, key in tables:
-        comparison = Comparison(
-            shadow.cr, shadow.live(table), shadow.temporary(table), key
-        )
+    for comparison in comparisons:
         table_rows, table_missing, table_stale = comparison.count()
         if repair and (table_missing or table_stale):
             comparison.repair()

@@ -11,6 +11,7 @@ from odoo.service.model import retrying
 from odoo.tools import SQL
 
 from .progress import Report, silent
+from .replaced import forget_replaced
 from .replay import replay
 from .verify import verify
 
@@ -19,6 +20,7 @@ _logger = logging.getLogger(__name__)
 VERIFY = "verify"
 REPLAY = "replay"
 RECONCILE = "reconcile"
+BUILD = "build"
 
 PENDING = "pending"
 RUNNING = "running"
@@ -36,13 +38,13 @@ class Cancelled(Exception):
 
 
 class CqrsRun(models.Model):
-    """One verification, replay or reconciliation, asked for or under way or done.
+    """One verification, replay, reconciliation or build, asked for, under way or done.
 
     ``projections`` restricts a replay to the models of that name (JSON, a list).
     ``result`` is JSON: of a verification ``{"findings": [a Finding each]}``, of a
-    replay ``{"projections": [a Replayed each]}``, of a reconciliation ``{"events":
-    number}``. ``findings`` counts what was not as it should be: findings, rows that
-    differed, events recorded.
+    replay ``{"projections": [a Replayed each]}``, of a reconciliation or a build
+    ``{"events": number}``. ``findings`` counts what was not as it should be: findings,
+    rows that differed, events recorded.
 
     A run is performed by a cron in a transaction of its own, which may be long and be
     run again. Its progress, and the wish to cancel it, are therefore written and read
@@ -55,7 +57,12 @@ class CqrsRun(models.Model):
     _rec_name = "kind"
 
     kind = fields.Selection(
-        [(VERIFY, "Verify"), (REPLAY, "Replay"), (RECONCILE, "Reconcile")],
+        [
+            (VERIFY, "Verify"),
+            (REPLAY, "Replay"),
+            (RECONCILE, "Reconcile"),
+            (BUILD, "First Build"),
+        ],
         required=True,
         readonly=True,
     )
@@ -94,6 +101,10 @@ class CqrsRun(models.Model):
     def action_reconcile(self):
         return self._request(RECONCILE)
 
+    @api.model
+    def action_build(self):
+        return self._request(BUILD)
+
     def action_cancel(self):
         """End the runs: those under way at their next step."""
         self._check_administrator()
@@ -128,6 +139,12 @@ class CqrsRun(models.Model):
             except Exception:
                 _logger.exception("Run %s (%s) failed", run.id, run.kind)
 
+    @api.model
+    def _verify_nightly(self):
+        """Verify, on record like a verification that somebody asked for; commits."""
+        self.create({"kind": VERIFY, "user_id": self.env.uid})
+        self._perform_pending()
+
     def _perform(self, report: Report = silent):
         """Do the work and note what came of it; commits.
 
@@ -159,9 +176,8 @@ class CqrsRun(models.Model):
             self._note_progress(done, step)
             report(done, step)
 
-        work = {VERIFY: _verify, REPLAY: _replay, RECONCILE: _reconcile}[self.kind]
         try:
-            findings, result = work(self, note)
+            findings, result = _WORK[self.kind](self, note)
         except Cancelled:
             self._end(CANCELLED)
         except Exception as exc:
@@ -194,7 +210,13 @@ class CqrsRun(models.Model):
 
 
 def _verify(run, report: Report) -> tuple[int, dict]:
-    findings = retrying(partial(verify, run.env, report), run.env)
+    def work():
+        findings = verify(run.env, report)
+        if not findings:
+            forget_replaced(run.env)
+        return findings
+
+    findings = retrying(work, run.env)
     return len(findings), {"findings": [asdict(finding) for finding in findings]}
 
 
@@ -209,3 +231,12 @@ def _reconcile(run, report: Report) -> tuple[int, dict]:
     report(0, "cqrs.event")
     events = run.env["cqrs.event"]._reconcile()
     return events, {"events": events}
+
+
+def _build(run, report: Report) -> tuple[int, dict]:
+    report(0, "cqrs.event")
+    events = run.env["cqrs.event"]._build(report)
+    return events, {"events": events}
+
+
+_WORK = {VERIFY: _verify, REPLAY: _replay, RECONCILE: _reconcile, BUILD: _build}

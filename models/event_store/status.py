@@ -2,7 +2,7 @@
 
 from odoo.tools import SQL
 
-from .verify import missing_triggers
+from .append_only import missing_triggers
 
 
 def status(env) -> dict:

@@ -27,7 +27,7 @@ class CqrsStream(models.Model):
         """
         CREATE TABLE IF NOT EXISTS cqrs_stream (
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-            stream_model text NOT NULL,
+            stream_model text COLLATE "C" NOT NULL,
             stream_id integer NOT NULL,
             version integer NOT NULL,
             state jsonb,

@@ -6,9 +6,12 @@ caller's transaction, so that live writes are not in the way.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from odoo.tools import SQL
 
+from ..oracle import ORACLES
+from .append_only import missing_triggers
 from .chain import COVERED, event_hash
 from .progress import Progress, Report, silent
 from .replay import compare
@@ -21,9 +24,6 @@ UNRECORDED_CHANGE = "unrecorded_change"
 MISSING_TRIGGER = "missing_trigger"
 PROJECTION_DRIFT = "projection_drift"
 
-#: What the database must have to refuse a change of the log
-TRIGGERS = ("cqrs_event_append_only",)
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -32,10 +32,12 @@ class Finding:
     :ivar kind: ``broken_chain``: an event was altered, or put in; ``version_gap``: one
         was removed; ``wrong_state``: ``cqrs_stream`` is not the fold of the events;
         ``unrecorded_change``: the record's row is not what is recorded of it;
-        ``missing_trigger``: nothing keeps the log from being edited;
-        ``projection_drift``: a read model is not what a replay gives
+        ``missing_trigger``: the database does not refuse to edit the log;
+        ``projection_drift``: a read model is not what a replay gives, or not what
+        Odoo's own records come to (``oracle.py``)
     :ivar stream_model: the captured model, None where it is not about a stream
-    :ivar stream_id: the record
+    :ivar stream_id: the record; None where it is not about one, but says that there are
+        more findings of this kind than are given
     :ivar version: of the event, or of the recorded state
     :ivar detail: a sentence for people
     """
@@ -54,46 +56,38 @@ LIMIT = 1000
 def verify(env, report: Report = silent) -> list[Finding]:
     """Return what is wrong; nothing is written."""
     env.cr.flush()
-    return list(_findings(env, report))
-
-
-def _findings(env, report: Report) -> Iterator[Finding]:
     recorded, captured = _stream_models(env), env["cqrs.event"]._captured()
     projections = env["cqrs.projection"]._projections()
-    progress = Progress(
-        report,
-        len(recorded) + len(captured) + fill_steps(projections) + len(projections),
+    steps = len(recorded) + len(captured) + fill_steps(projections) + len(projections)
+    progress = Progress(report, steps + len(ORACLES))
+    # The oracle would only say again, of every row concerned, what is found before.
+    return list(_findings(env, recorded, captured, projections, progress)) or list(
+        _oracle_drifts(env, progress)
     )
+
+
+def _findings(
+    env, recorded: list[str], captured: list[str], projections: list, progress: Progress
+) -> Iterator[Finding]:
     yield from _missing_triggers(env)
     for model in recorded:
         progress(model)
-        yield from _broken_chains(env, model)
-        yield from _version_gaps(env, model)
+        yield from _first(env, _broken_chains(env, model))
+        yield from _first(env, _version_gaps(env, model))
     for model in captured:
         progress(model)
-        yield from _unrecorded_changes(env, model)
+        yield from _first(env, _unrecorded_changes(env, model))
     with shadowed(env, projections, None, progress) as shadow:
-        yield from _wrong_states(env, shadow)
+        yield from _first(env, _wrong_states(env, shadow))
         yield from _drifts(env, shadow, progress)
 
 
-def missing_triggers(env) -> list[str]:
-    """Return the names of the append-only triggers that do not hold."""
-    rows = env.execute_query(
-        SQL(
-            # Enabled for ordinary sessions ('O') or for all ('A'), and for all of
-            # UPDATE, DELETE and TRUNCATE (the bits of tgtype).
-            """
-            SELECT name FROM unnest(%s) name
-            WHERE NOT EXISTS (
-                SELECT FROM pg_trigger
-                WHERE tgrelid = 'cqrs_event'::regclass AND tgname = name
-                  AND tgenabled IN ('O', 'A') AND tgtype & 56 = 56)
-            """,
-            list(TRIGGERS),
-        )
-    )
-    return [name for (name,) in rows]
+def _first(env, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield the first findings of a check; a last one says if these are not all."""
+    yield from islice(findings, LIMIT)
+    if more := next(findings, None):
+        detail = env._("There are more of these; the first %s are given.", LIMIT)
+        yield Finding(more.kind, more.stream_model, None, None, detail)
 
 
 def _missing_triggers(env) -> Iterator[Finding]:
@@ -103,7 +97,7 @@ def _missing_triggers(env) -> Iterator[Finding]:
             None,
             None,
             None,
-            env._("The trigger %s is missing or disabled.", name),
+            env._("The trigger %s is missing, disabled or changed.", name),
         )
 
 
@@ -140,7 +134,7 @@ def _broken_chains(env, model: str) -> Iterator[Finding]:
                 {name: SQL.identifier(name) for name in COVERED},
             ),
             model,
-            LIMIT,
+            LIMIT + 1,
         )
     )
     for stream_id, version in rows:
@@ -169,7 +163,7 @@ def _version_gaps(env, model: str) -> Iterator[Finding]:
             LIMIT %s
             """,
             model,
-            LIMIT,
+            LIMIT + 1,
         )
     )
     for stream_id, version, former in rows:
@@ -184,7 +178,7 @@ def _version_gaps(env, model: str) -> Iterator[Finding]:
 
 def _unrecorded_changes(env, model: str) -> Iterator[Finding]:
     difference = env["cqrs.event"]._watches()[model].difference
-    rows = env.execute_query(SQL("%s LIMIT %s", difference.differing(), LIMIT))
+    rows = env.execute_query(SQL("%s LIMIT %s", difference.differing(), LIMIT + 1))
     for stream_id, version in rows:
         yield Finding(
             UNRECORDED_CHANGE,
@@ -212,7 +206,7 @@ def _wrong_states(env, shadow: Shadow) -> Iterator[Finding]:
             """,
             shadow.live(STREAM),
             shadow.temporary(STREAM),
-            LIMIT,
+            LIMIT + 1,
         )
     )
     for model, stream_id, version, no_state, no_event, versions, states in rows:
@@ -245,3 +239,26 @@ def _drifts(env, shadow: Shadow, progress: Progress) -> Iterator[Finding]:
                     stale=replayed.stale,
                 ),
             )
+
+
+def _oracle_drifts(env, progress: Progress) -> Iterator[Finding]:
+    for table, oracle in ORACLES.items():
+        progress(table)
+        yield from _first(env, _oracle_drift(env, table, oracle))
+
+
+def _oracle_drift(env, table: str, oracle) -> Iterator[Finding]:
+    for drift in oracle(env):
+        yield Finding(
+            PROJECTION_DRIFT,
+            None,
+            drift.key[0] if len(drift.key) == 1 else None,
+            None,
+            env._(
+                "%(table)s %(key)s: by Odoo's records %(expected)s, but it is %(found)s.",
+                table=table,
+                key=", ".join(map(str, drift.key)),
+                expected=str(drift.expected),
+                found=str(drift.found),
+            ),
+        )

@@ -1,1 +1,8 @@
-from . import projection, user_access, user_profile, opportunity_view
+from . import (
+    projection,
+    reading,
+    user_access,
+    user_profile,
+    opportunity_view,
+    dashboard_metrics,
+)

@@ -1,7 +1,24 @@
-from odoo import api, fields, models
+import string
+
+from odoo import fields, models
 from odoo.tools import SQL
 
 from .projection import Table
+
+#: What opportunities are sorted by, ``{order: expression of the row}``
+ORDERS = {
+    "value": SQL("value"),
+    "closing_date": SQL("closing_date"),
+    "created_at": SQL("created_at"),
+    "changed_at": SQL("changed_at"),
+    "stage": SQL("stage_id"),
+    # A longer one would not fit into an index, and its lead could not be written.
+    "name": SQL("left(name, 200)"),
+}
+
+#: For ``str.translate``: punctuation joins words to what the parser takes for an
+#: address, a path or a number, and does not find the parts of
+SPACES = str.maketrans(dict.fromkeys(string.punctuation + "\0", " "))
 
 
 class CqrsOpportunityView(models.Model):
@@ -9,7 +26,8 @@ class CqrsOpportunityView(models.Model):
 
     ``value`` is exact, in ``currency_id``; without a currency (a lead without a
     company) it is in the company currency of whoever looks, as in Odoo itself.
-    ``version`` is that of the opportunity's stream. Leads have no row.
+    ``version`` is that of the opportunity's stream. Leads have no row. The column
+    ``words`` has those of its name and its customer's, in small letters.
     """
 
     _name = "cqrs.opportunity.view"
@@ -44,7 +62,7 @@ class CqrsOpportunityView(models.Model):
         """
         CREATE TABLE IF NOT EXISTS cqrs_opportunity_view (
             id integer PRIMARY KEY,
-            name text NOT NULL,
+            name text COLLATE "C" NOT NULL,
             value numeric NOT NULL,
             currency_id integer,
             probability double precision,
@@ -56,28 +74,47 @@ class CqrsOpportunityView(models.Model):
             company_id integer,
             partner_id integer,
             partner_name text,
+            words tsvector NOT NULL,
             closing_date date,
             closed_at timestamp,
             created_at timestamp,
             changed_at timestamp NOT NULL,
             version integer NOT NULL
-        ) WITH (fillfactor = 80);
-        CREATE INDEX IF NOT EXISTS cqrs_opportunity_view_owner
-            ON cqrs_opportunity_view (user_id, value DESC, id DESC)
+        ) WITH (fillfactor = 80)
         """
     )
 
     def init(self):
         self.env.cr.execute(self._TABLE)
+        # One of all rows and one of each owner's, read both ways; as they end in the
+        # id, there are no ties.
+        for order, key in ORDERS.items():
+            self._create_index(order, SQL("(%s, id)", key))
+            self._create_index(f"owner_{order}", SQL("(user_id, %s, id)", key))
+        # What an index of words has not put in place yet is searched through by each
+        # reader, and put there by one writer among many: it is to be little.
+        self._create_index(
+            "words", SQL("USING gin (words) WITH (gin_pending_list_limit = 64)")
+        )
+
+    def _create_index(self, name: str, definition: SQL):
+        self.env.cr.execute(
+            SQL(
+                "CREATE INDEX IF NOT EXISTS %s ON cqrs_opportunity_view %s",
+                SQL.identifier(f"cqrs_opportunity_view_{name}"),
+                definition,
+            )
+        )
 
     def _statements(self, model):
         return [self._GONE, self._PUT]
 
+    # Not a join: there is less to plan.
     _GONE = SQL(
         """
-        DELETE FROM cqrs_opportunity_view view USING stream
-        WHERE view.id = stream.stream_id
-          AND (state IS NULL OR state ->> 'type' <> 'opportunity')
+        DELETE FROM cqrs_opportunity_view WHERE id = ANY(ARRAY(
+            SELECT stream_id FROM stream
+            WHERE state IS NULL OR state ->> 'type' <> 'opportunity'))
         """
     )
 
@@ -85,13 +122,18 @@ class CqrsOpportunityView(models.Model):
         """
         INSERT INTO cqrs_opportunity_view (
             id, name, value, currency_id, probability, stage_id, status,
-            active, user_id, team_id, company_id, partner_id, partner_name,
+            active, user_id, team_id, company_id, partner_id, partner_name, words,
             closing_date, closed_at, created_at, changed_at, version)
         SELECT stream_id, name, COALESCE(expected_revenue, 0),
                "company_id.currency_id", probability, stage_id,
                COALESCE(won_status, 'pending'), COALESCE(active, false),
                user_id, team_id, company_id, partner_id,
-               "partner_id.complete_name", date_deadline, date_closed,
+               "partner_id.complete_name",
+               to_tsvector('simple', translate(
+                   left(name, 500) || ' '
+                       || left(COALESCE("partner_id.complete_name", ''), 500),
+                   %(punctuation)s, %(spaces)s)),
+               date_deadline, date_closed,
                create_date, occurred_at AT TIME ZONE 'UTC', version
         FROM stream CROSS JOIN jsonb_to_record(state) AS lead (
             name text, type text, expected_revenue numeric,
@@ -114,10 +156,13 @@ class CqrsOpportunityView(models.Model):
             company_id = EXCLUDED.company_id,
             partner_id = EXCLUDED.partner_id,
             partner_name = EXCLUDED.partner_name,
+            words = EXCLUDED.words,
             closing_date = EXCLUDED.closing_date,
             closed_at = EXCLUDED.closed_at,
             created_at = EXCLUDED.created_at,
             changed_at = EXCLUDED.changed_at,
             version = EXCLUDED.version
-        """
+        """,
+        punctuation=string.punctuation,
+        spaces=" " * len(string.punctuation),
     )

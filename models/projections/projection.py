@@ -3,6 +3,8 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..event_store.comparison import Comparison
+
 
 class Table(NamedTuple):
     """A table that a projection fills, and a replay compares.
@@ -110,6 +112,17 @@ class CqrsProjection(models.AbstractModel):
                     if not projection._statements(model)
                 }
             )
+
+    def _comparisons(self, live, shadow) -> list:
+        """Return how the live tables compare with their shadows (``comparison.py``).
+
+        :param live: gives the SQL of a live table, by its name
+        :param shadow: that of its shadow
+        """
+        return [
+            Comparison(self.env.cr, live(table.name), shadow(table.name), table.key)
+            for table in self._cqrs_tables
+        ]
 
     def _recorded_streams(self) -> dict[str, SQL]:
         """Return what ``_apply`` takes, for every stream that is recorded, as new."""

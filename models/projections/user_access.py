@@ -229,7 +229,8 @@ class CqrsUserAccess(models.Model):
                     WHERE above.id <> ALL(chain.path)
                 ),
                 department AS (
-                    SELECT stream_id AS id, (state ->> 'parent_id')::integer AS parent_id,
+                    SELECT stream_id AS id,
+                           (state ->> 'parent_id')::integer AS parent_id,
                            (state ->> 'manager_id')::integer AS manager_id
                     FROM cqrs_stream
                     WHERE stream_model = 'hr.department' AND state IS NOT NULL

@@ -62,7 +62,9 @@ class CqrsUserProfile(models.Model):
         affected = []
         if "res.groups" in streams:
             affected.append(
-                SQL("SELECT stream_id FROM cqrs_stream WHERE stream_model = 'res.users'")
+                SQL(
+                    "SELECT stream_id FROM cqrs_stream WHERE stream_model = 'res.users'"
+                )
             )
         if users := streams.get("res.users"):
             affected.append(SQL("SELECT stream_id FROM (%s) stream", users))

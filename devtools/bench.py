@@ -1,0 +1,211 @@
+"""./dev bench: makes an organisation with its deals, to measure the addon with.
+
+Of each size there are two databases, made once: one in which the addon is not
+installed, and a copy of it in which it is. ``benchmarks/data`` says what is in them.
+"""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from demo import names
+
+from . import cluster, database, demo, odoo, template
+from .console import Failure, say, step
+from .environment import PROVISIONING, Environment, environment, provisioning_lock
+from .locks import exclusive
+from .paths import ADDON, ROOT, digest
+from .process import run_logged
+
+PASSWORD = "benchmark"
+SEED = 19
+DAY = "2026-11-01"
+"""The day that the history ends; fixed, so that the data are the same on any day."""
+DATA = ROOT / "benchmarks" / "data"
+SCRIPTS = ("build.sql", "people.sql", "customers.sql", "deals.sql")
+ADD_COMPANY = """
+from datetime import date
+
+add_currency_rates(*two_companies(env), [(date(2024, 1, 1), 0.92)])
+env.cr.commit()
+"""
+VARIABLES = {
+    "seed": str(SEED),
+    "day": DAY,
+    # What Odoo makes of PASSWORD, which would differ from one call to the next.
+    "password": "$pbkdf2-sha512$600000$SsmZU.qdk3LuXYuRkvLeuw$"
+    "F.gk0WnXyEHJDven5lnJccsXGHyDby2VmbmXqkrGQ.QUY2ZVWcp0sGX5wXXhZetkCUOfzUdemVDfCxpKqo"
+    "/UjA",
+    **{
+        name: "{" + ",".join(f'"{word}"' for word in words) + "}"
+        for name, words in (
+            ("first_names", names.FIRST_NAMES),
+            ("last_names", names.LAST_NAMES),
+            ("firms", names.FIRMS),
+            ("trades", names.TRADES),
+            ("cities", names.CITIES),
+            ("products", names.PRODUCTS),
+        )
+    },
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many people there are, with 200 opportunities each.
+
+    span: how many report to each manager, chosen for six levels
+    """
+
+    users: int
+    span: int
+
+
+SIZES = {"10k": Size(50, 2), "100k": Size(500, 4), "1m": Size(5000, 6)}
+
+
+@dataclass(frozen=True)
+class Role:
+    """One of the generated people; all have the password ``PASSWORD``."""
+
+    user_id: int
+    employee_id: int
+    login: str
+
+
+def run(size: str) -> int:
+    """Make the databases of a size where there are none, and say what is in them."""
+    with environment() as env:
+        bare = ensure_bare(env, size)
+        name, first_build = ensure_installed(env, size, bare)
+        sys.stdout.write(
+            f"without {ADDON}: {bare}\n"
+            f"with {ADDON}: {name}, first build in {first_build:.1f} s\n"
+            f"\n{'role':16} {'user':>5} {'employee':>8} login (password {PASSWORD})\n"
+        )
+        for role, person in roles(env, name).items():
+            sys.stdout.write(
+                f"{role:16} {person.user_id:5} {person.employee_id:8} {person.login}\n"
+            )
+    return 0
+
+
+def ensure_bare(env: Environment, size: str) -> str:
+    """Return the database of this size in which the addon is not installed."""
+    base = template.ensure(env)
+    # The text of the module, since the addon that it is a part of is not installed.
+    companies = (ROOT / "demo" / "companies.py").read_text() + ADD_COMPANY
+    inputs = (base, repr(SIZES[size]), repr(VARIABLES), companies)
+    scripts = (DATA.joinpath(script).read_bytes() for script in SCRIPTS)
+    name = template.prefix(f"bench_{size}_bare") + digest(*inputs, *scripts)
+
+    def make(partial: str) -> None:
+        database.create_from(env.environ, base, partial)
+        demo.run_shell(env, "Adding a second company", partial, companies)
+        fill(env, size, partial)
+
+    ensure(env, name, make)
+    return name
+
+
+def ensure_installed(env: Environment, size: str, bare: str) -> tuple[str, float]:
+    """Return the database in which it is, and what its first build took, in seconds."""
+    kind = template.prefix(f"bench_{size}_installed")
+    name = kind + digest(bare, demo.sources_digest())
+
+    def make(partial: str) -> None:
+        with step(f"Copying the organisation ({size})"):
+            database.create_from(env.environ, bare, partial)
+        seconds = install(env, size, partial)
+        with step("Vacuuming, so that it does not happen while something is measured"):
+            query(env, partial, "VACUUM (ANALYZE)")
+        database.set_comment(env.environ, partial, json.dumps(seconds))
+
+    ensure(env, name, make)
+    return name, json.loads(database.comment(env.environ, name))
+
+
+def ensure(env: Environment, name: str, make: Callable[[str], None]) -> None:
+    """Have ``make`` make the database unless it is there, in place of outdated ones."""
+    with exclusive(provisioning_lock(), PROVISIONING):
+        if database.exists(env.environ, name):
+            say(f"The database {name} is there.")
+            return
+        kind = name.removesuffix(name.rpartition("_")[2])
+        for old in database.names_starting_with(env.environ, kind):
+            database.drop(env.environ, old)
+        partial = f"{name}_new"
+        make(partial)
+        database.rename(env.environ, partial, name)
+
+
+def fill(env: Environment, size: str, name: str) -> None:
+    """Add people, customers and deals."""
+    variables = {**VARIABLES, **{k: str(v) for k, v in asdict(SIZES[size]).items()}}
+    run_logged(
+        f"Making the organisation and its deals ({size})",
+        [
+            *(cluster.programs() / "psql", "--no-psqlrc", "--no-password", "--quiet"),
+            *(f"--set={name}={value}" for name, value in variables.items()),
+            *(f"--dbname={name}", f"--file={DATA / 'build.sql'}"),
+        ],
+        log="bench-data",
+        advice="The first error in there is the one to look at.",
+        progress=said_by_sql,
+        environ={**env.environ, "PGCLIENTENCODING": "UTF8"},
+    )
+
+
+def said_by_sql(line: str) -> str | None:
+    return line[3:].rstrip() if line.startswith("-- ") else None
+
+
+def install(env: Environment, size: str, name: str) -> float:
+    """Install the addon; returns what its first build took, in seconds."""
+    began = ended = 0.0
+
+    def progress(line: str) -> str | None:
+        nonlocal began, ended
+        if match := re.search(r"First build, (.+)", line):
+            began = began or time.monotonic()
+            return match[1]
+        if f"Module {ADDON} loaded" in line:
+            ended = time.monotonic()
+        return odoo.loading_percent(line)
+
+    run_logged(
+        f"Installing {ADDON}, with its first build ({size})",
+        [odoo.COMMAND, "--no-http", "--stop-after-init", "-d", name, "-i", ADDON],
+        log="bench-install",
+        advice="The first error in there is the one to look at.",
+        progress=progress,
+        environ=env.environ,
+    )
+    if not began < ended:
+        raise Failure("Odoo's log does not tell when the first build began and ended.")
+    return ended - began
+
+
+def roles(env: Environment, name: str) -> dict[str, Role]:
+    """Whom to act as, by role.
+
+    - ``head``: of all, in both companies; reads all documents in Odoo too
+    - ``director``, ``manager``: the head's first report, and that one's
+    - ``leaf``: somebody of the manager's with no reports
+    - ``adversarial``: leads the team whose deals come last in every order
+    - ``biggest_owner``: owns a tenth of all opportunities
+    - ``second_company``: the first of the second company, below the head
+    """
+    sql = "SELECT role, user_id, employee_id, login FROM bench_role ORDER BY user_id"
+    return {
+        role: Role(int(user_id), int(employee_id), login)
+        for role, user_id, employee_id, login in query(env, name, sql)
+    }
+
+
+def query(env: Environment, name: str, sql: str) -> list[list[str]]:
+    """Run SQL in the database ``name``."""
+    return database.query(env.environ, f'\\connect :"name"\n{sql}', name=name)

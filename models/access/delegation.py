@@ -1,0 +1,132 @@
+from datetime import timedelta
+
+import pytz
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools import SQL
+
+
+class CqrsDelegation(models.Model):
+    """A person lends another their view of the opportunities, from a day to a day.
+
+    Both days are included, and are days of the lender's time zone (UTC if the lender
+    has none). What is lent can be read, not written, and not lent on. It ends early
+    with an earlier last day, or when the delegation is archived; the record stays.
+    """
+
+    _name = "cqrs.delegation"
+    _description = "Delegation of a View"
+    _inherit = "mail.thread"
+    _order = "date_from desc, id desc"
+
+    lender_id = fields.Many2one(
+        "res.users",
+        required=True,
+        index=True,
+        default=lambda self: self.env.user,
+        domain=lambda self: self._salespeople(),
+        ondelete="cascade",
+        help="Whose view of the opportunities is lent.",
+    )
+    delegate_id = fields.Many2one(
+        "res.users",
+        required=True,
+        index=True,
+        domain=lambda self: self._salespeople(),
+        ondelete="cascade",
+        help="Who may see what the lender sees.",
+    )
+    date_from = fields.Date(
+        "First Day", required=True, default=fields.Date.context_today, tracking=True
+    )
+    date_to = fields.Date("Last Day", required=True, tracking=True)
+    reason = fields.Char(tracking=True)
+    active = fields.Boolean(default=True, tracking=True)
+
+    _days_in_order = models.Constraint(
+        "CHECK (date_from <= date_to)",
+        "A delegation cannot end before it begins.",
+    )
+    _to_somebody_else = models.Constraint(
+        "CHECK (lender_id <> delegate_id)",
+        "A view cannot be lent to the person whose view it is.",
+    )
+
+    @api.model
+    def _salespeople(self):
+        group = self.env.ref("sales_team.group_sale_salesman")
+        return [("share", "=", False), ("all_group_ids", "in", group.ids)]
+
+    @api.constrains("delegate_id")
+    def _check_delegate(self):
+        for delegate in self.delegate_id:
+            if not delegate.has_group("sales_team.group_sale_salesman"):
+                raise ValidationError(
+                    self.env._(
+                        "%(name)s has no access to the CRM, which a delegation does"
+                        " not give.",
+                        name=delegate.name,
+                    )
+                )
+
+    @api.depends("lender_id.name", "delegate_id.name")
+    def _compute_display_name(self):
+        for delegation in self:
+            delegation.display_name = self.env._(
+                "%(lender)s to %(delegate)s",
+                lender=delegation.lender_id.name or "",
+                delegate=delegation.delegate_id.name or "",
+            )
+
+    def write(self, vals):
+        for name in ("lender_id", "delegate_id"):
+            if name in vals and any(each[name].id != vals[name] for each in self):
+                raise UserError(
+                    self.env._(
+                        "Between whom a view is lent cannot be changed: end this"
+                        " delegation and create another one."
+                    )
+                )
+        return super().write(vals)
+
+
+class CqrsAccess(models.AbstractModel):
+    _inherit = "cqrs.access"
+
+    @api.model
+    def _lenders(self, user):
+        names = ["lender_id", "delegate_id", "date_from", "date_to", "active"]
+        self.env["cqrs.delegation"].flush_model(names)
+        self.env["res.partner"].flush_model(["tz"])
+        now = pytz.utc.localize(fields.Datetime.now())
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT lender_id, date_from, date_to, partner.tz
+                FROM cqrs_delegation
+                JOIN res_users lender ON lender.id = lender_id
+                JOIN res_partner partner ON partner.id = lender.partner_id
+                WHERE delegate_id = %s AND cqrs_delegation.active
+                  AND date_from <= %s AND date_to >= %s
+                """,
+                user.id,
+                # No zone is a day away from UTC, or more.
+                now.date() + timedelta(days=1),
+                now.date() - timedelta(days=1),
+            )
+        )
+        return sorted(
+            {
+                lender_id
+                for lender_id, date_from, date_to, zone in rows
+                if date_from <= now.astimezone(_zone(zone)).date() <= date_to
+            }
+        )
+
+
+def _zone(name: str | None):
+    try:
+        return pytz.timezone(name or "UTC")
+    except pytz.UnknownTimeZoneError:
+        return pytz.utc

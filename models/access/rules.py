@@ -1,0 +1,271 @@
+"""The same definition as record rules of Odoo: for leads, and for the read models.
+
+A rule names a field that is not stored; its search gives a condition in SQL on the
+row itself. Odoo caches the domains of rules for each user, but not what such a field
+comes to, so a change of the hierarchy shows at the next search.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+from .access import Viewer
+
+#: The privilege *User: Own and Team's Documents*
+TEAM = "crm_cqrs.group_sale_team"
+
+#: What decides who sees a lead apart from the lead itself: captured models, and those
+#: of which they show a column; with the columns that a flush may have to recompute
+SOURCES = {
+    "hr.version": ["department_id"],
+    "hr.employee": ["user_id", "parent_id", "company_id", "active"],
+    "hr.department": ["manager_id", "parent_id"],
+    "crm.team": ["user_id"],
+    "res.users": ["active", "share", "company_id"],
+    "res.groups": ["name"],
+}
+
+#: A viewer above no more owners than this finds leads by the index on the owner
+FEW = 300
+
+#: Alias of a table → the condition on its row; None: it holds of no row
+Condition = Callable[[SQL], SQL]
+
+
+class CqrsRule(models.AbstractModel):
+    """For models with fields that say whether a condition in SQL holds of a row.
+
+    The fields are computed, and searched, by ``_cqrs_compute`` and ``_cqrs_search``.
+    """
+
+    _name = "cqrs.rule"
+    _description = "Subject to Access in SQL"
+
+    #: Names of those fields
+    _cqrs_conditions: tuple[str, ...] = ()
+
+    def _check_access(self, operation):
+        # They follow from more than the record's own fields, and from the day.
+        self.invalidate_recordset(self._cqrs_conditions, flush=False)
+        return super()._check_access(operation)
+
+    def _cqrs_compute(self, fname: str, condition: Condition | None):
+        ids, found = self._origin._ids, set()
+        if ids and condition:
+            row = SQL.identifier("row")
+            query = SQL(
+                "SELECT %(row)s.id FROM %(table)s %(row)s"
+                " WHERE %(row)s.id = ANY(%(ids)s) AND %(condition)s",
+                row=row,
+                table=SQL.identifier(self._table),
+                ids=list(ids),
+                condition=condition(row),
+            )
+            found = {id_ for (id_,) in self.env.execute_query(query)}
+        for record in self:
+            record[fname] = record._origin.id in found
+
+    def _cqrs_search(self, operator: str, value, condition: Condition | None):
+        if operator not in ("in", "not in"):
+            return NotImplemented
+        named = operator == "in"
+        accepted = {each for each in (True, False) if (each in value) is named}
+        if not condition:
+            return Domain(False in accepted)
+        if len(accepted) != 1:
+            return Domain(bool(accepted))
+        code = "%s" if True in accepted else "(%s) IS NOT TRUE"
+        return Domain.custom(
+            to_sql=lambda model, alias, query: SQL(
+                code, condition(SQL.identifier(alias))
+            )
+        )
+
+
+class CqrsAccess(models.AbstractModel):
+    _inherit = "cqrs.access"
+
+    @api.model
+    def _own_view(self, user) -> list[Viewer]:
+        """Return the user as a viewer; none for no profile."""
+        self._capture_sources()
+        return self._counted(self._viewers_through(user, []))
+
+    @api.model
+    def _lent_views(self, user) -> list[Viewer]:
+        """Return who lends the user what they see in Odoo's own screens.
+
+        Of a lender whose documents there are the own alone, that is no more.
+        """
+        lender_ids = self._lenders(user)
+        if not lender_ids:
+            return []
+        self._capture_sources()
+        users = self.env["res.users"].sudo()
+        return self._counted(
+            [
+                replace(lender, owner_only=not users.browse(lender.id).has_group(TEAM))
+                for lender in self._viewers_through(user, lender_ids)
+                if lender.id != user.id
+            ]
+        )
+
+    def _counted(self, viewers: list[Viewer]) -> list[Viewer]:
+        """Return the viewers, with ``has_few`` set."""
+        query = SQL(
+            "SELECT (SELECT count(*) FROM (SELECT FROM cqrs_user_access"
+            " WHERE viewer_id = viewer.id LIMIT %s) owner)"
+            " FROM unnest(%s::integer[]) WITH ORDINALITY AS viewer (id, place)"
+            " ORDER BY place",
+            FEW + 1,
+            [viewer.id for viewer in viewers],
+        )
+        return [
+            replace(viewer, has_few=count <= FEW)
+            for viewer, (count,) in zip(
+                viewers, self.env.execute_query(query), strict=True
+            )
+        ]
+
+    def _capture_sources(self):
+        for model, names in SOURCES.items():
+            self.env[model].flush_model(names)
+        self.env["base"]._cqrs_capture_pending(SOURCES)
+
+
+class CrmLead(models.Model):
+    _name = "crm.lead"
+    _inherit = ("crm.lead", "cqrs.rule")
+    _cqrs_conditions = ("cqrs_in_team", "cqrs_lent")
+
+    cqrs_in_team = fields.Boolean(
+        "Mine or My Team's",
+        compute="_compute_cqrs_in_team",
+        search="_search_cqrs_in_team",
+    )
+    cqrs_lent = fields.Boolean(
+        "Lent to Me", compute="_compute_cqrs_lent", search="_search_cqrs_lent"
+    )
+
+    @api.depends("user_id", "team_id", "company_id")
+    @api.depends_context("uid")
+    def _compute_cqrs_in_team(self):
+        self._cqrs_compute("cqrs_in_team", self._cqrs_in_team())
+
+    def _search_cqrs_in_team(self, operator, value):
+        return self._cqrs_search(operator, value, self._cqrs_in_team())
+
+    @api.depends("user_id", "team_id", "company_id")
+    @api.depends_context("uid")
+    def _compute_cqrs_lent(self):
+        self._cqrs_compute("cqrs_lent", self._cqrs_lent())
+
+    def _search_cqrs_lent(self, operator, value):
+        return self._cqrs_search(operator, value, self._cqrs_lent())
+
+    def _cqrs_in_team(self):
+        return self._cqrs_seen_by(self.env["cqrs.access"]._own_view(self.env.user))
+
+    def _cqrs_lent(self):
+        return self._cqrs_seen_by(self.env["cqrs.access"]._lent_views(self.env.user))
+
+    def _cqrs_seen_by(self, viewers: list[Viewer]) -> Condition | None:
+        # On the lead's own columns: they hold of leads that are no opportunities too,
+        # and a write need not be recorded to be seen.
+        columns = [self._fields[name] for name in ("user_id", "team_id", "company_id")]
+        access = self.env["cqrs.access"]
+        return viewers and (
+            lambda row: SQL("%s", access._visible(viewers, row), to_flush=columns)
+        )
+
+
+class CqrsOpportunityView(models.Model):
+    _name = "cqrs.opportunity.view"
+    _inherit = ("cqrs.opportunity.view", "cqrs.rule")
+    _cqrs_conditions = ("is_visible",)
+
+    is_visible = fields.Boolean(
+        "Visible to Me", compute="_compute_is_visible", search="_search_is_visible"
+    )
+
+    @api.depends_context("uid")
+    def _compute_is_visible(self):
+        self._cqrs_compute("is_visible", self._cqrs_visible())
+
+    def _search_is_visible(self, operator, value):
+        return self._cqrs_search(operator, value, self._cqrs_visible())
+
+    def _cqrs_visible(self) -> Condition | None:
+        self.env["base"]._cqrs_capture_pending()
+        access = self.env["cqrs.access"]
+        viewers = access._viewers(self.env.user)
+        return viewers and (lambda row: access._visible(viewers, row))
+
+
+class CqrsPerson(models.AbstractModel):
+    """For read models of which a row is about a user."""
+
+    _name = "cqrs.person"
+    _inherit = "cqrs.rule"
+    _description = "Subject to the Hierarchy"
+    _cqrs_conditions = ("is_in_team",)
+
+    #: The column of the user
+    _cqrs_person = "user_id"
+
+    is_in_team = fields.Boolean(
+        "Me or Below Me", compute="_compute_is_in_team", search="_search_is_in_team"
+    )
+
+    @api.depends_context("uid")
+    def _compute_is_in_team(self):
+        self._cqrs_compute("is_in_team", self._cqrs_in_team())
+
+    def _search_is_in_team(self, operator, value):
+        return self._cqrs_search(operator, value, self._cqrs_in_team())
+
+    def _cqrs_in_team(self) -> Condition | None:
+        self.env["base"]._cqrs_capture_pending()
+        viewers = self.env["cqrs.access"]._viewers_through(self.env.user, [])
+        return viewers and (
+            lambda row: SQL(
+                """
+                EXISTS (SELECT FROM cqrs_user_access below
+                        WHERE below.viewer_id = %s AND below.via = 'hierarchy'
+                          AND below.owner_id = %s.%s
+                          AND (below.company_id IS NULL
+                               OR below.company_id = ANY(%s)))
+                """,
+                viewers[0].id,
+                row,
+                SQL.identifier(self._cqrs_person),
+                list(viewers[0].company_ids),
+            )
+        )
+
+
+class CqrsUserProfile(models.Model):
+    _name = "cqrs.user.profile"
+    _inherit = ("cqrs.user.profile", "cqrs.person")
+    _cqrs_person = "id"
+
+
+class CqrsUserAccess(models.Model):
+    _name = "cqrs.user.access"
+    _inherit = ("cqrs.user.access", "cqrs.person")
+    _cqrs_person = "viewer_id"
+
+
+class ResGroups(models.Model):
+    _inherit = "res.groups"
+
+    @api.ondelete(at_uninstall=True)
+    def _unlink_keep_sales_access(self):
+        """Leave the members of the team's privilege the next one below."""
+        team = self.env.ref(TEAM, raise_if_not_found=False)
+        if team and team in self:
+            own = self.env.ref("sales_team.group_sale_salesman")
+            own.user_ids |= team.user_ids

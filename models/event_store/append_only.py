@@ -1,0 +1,73 @@
+"""The database's own refusal to change or remove an event."""
+
+import logging
+
+from odoo import models
+from odoo.tools import SQL
+
+_logger = logging.getLogger(__name__)
+
+#: What the database must have to refuse a change of the log
+TRIGGERS = ("cqrs_event_append_only",)
+
+_REFUSAL = """
+BEGIN
+    RAISE EXCEPTION 'cqrs_event is append-only: % refused', TG_OP
+        USING ERRCODE = 'restrict_violation',
+              HINT = 'Record a new change; the log is never edited.';
+END
+"""
+
+
+class CqrsEvent(models.Model):
+    _inherit = "cqrs.event"
+
+    _APPEND_ONLY = SQL(
+        """
+        CREATE OR REPLACE FUNCTION cqrs_event_refuse_change() RETURNS trigger
+        LANGUAGE plpgsql AS %s;
+        DROP TRIGGER IF EXISTS cqrs_event_append_only ON cqrs_event;
+        CREATE TRIGGER cqrs_event_append_only
+            BEFORE UPDATE OR DELETE OR TRUNCATE ON cqrs_event
+            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change()
+        """,
+        _REFUSAL,
+    )
+
+    def init(self):
+        result = super().init()
+        self.env.cr.execute(self._APPEND_ONLY)
+        return result
+
+    def _register_hook(self):
+        super()._register_hook()
+        for name in missing_triggers(self.env):
+            _logger.warning(
+                "The event log can be edited: the trigger %(name)s of cqrs_event is"
+                " missing, disabled or changed. Put it back with 'odoo-bin -d"
+                " %(database)s -u crm_cqrs --stop-after-init', then look with 'odoo-bin"
+                " cqrs verify -d %(database)s' for what was done to the log.",
+                {"name": name, "database": self.env.cr.dbname},
+            )
+
+
+def missing_triggers(env) -> list[str]:
+    """Return the names of the append-only triggers that do not hold."""
+    rows = env.execute_query(
+        SQL(
+            # Enabled for ordinary sessions ('O') or for all ('A'); for all of UPDATE,
+            # DELETE and TRUNCATE (the bits of tgtype), of whichever columns, without
+            # a condition; calling what this addon has written.
+            """
+            SELECT name FROM unnest(%s) name
+            WHERE NOT EXISTS (
+                SELECT FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+                WHERE tgrelid = 'cqrs_event'::regclass AND tgname = name
+                  AND tgenabled IN ('O', 'A') AND tgtype & 56 = 56
+                  AND tgattr = '' AND tgqual IS NULL AND prosrc = %s)
+            """,
+            list(TRIGGERS),
+            _REFUSAL,
+        )
+    )
+    return [name for (name,) in rows]

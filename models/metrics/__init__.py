@@ -1,0 +1,1 @@
+from . import reader, dashboard_metrics

@@ -1,0 +1,267 @@
+"""What a person's metrics are, read from the sums at the moment of asking."""
+
+from datetime import timezone
+from decimal import ROUND_HALF_UP, Decimal
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..projections.dashboard_metrics import MEASURES, NOT_ZERO
+
+AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
+COUNTS = tuple(name for name in MEASURES if name not in AMOUNTS)
+
+#: By what the metrics can be read: ``{by: (dimension of the sums, column)}``
+GROUPINGS = {
+    "stage": ("stage", "stage_id"),
+    "salesperson": ("owner", "user_id"),
+    "month": ("month", "month"),
+}
+
+#: To look up the rows of so many owners takes less than to go through all there are
+FEW_OWNERS = 500
+
+
+class CqrsMetrics(models.AbstractModel):
+    _inherit = "cqrs.metrics"
+
+    @api.model
+    def _read(self, user, by: str | None = None) -> dict:
+        """Return the metrics over all that a user sees; nothing is written.
+
+        Figures are ``pipeline_value``, ``weighted_pipeline``, ``won_revenue`` and
+        ``average_value`` (Decimal, in ``currency``, that of the user's company),
+        ``active_opportunities``, ``won``, ``lost`` (integers) and ``win_rate`` (Decimal
+        from 0 to 1, four digits). ``average_value`` of none active, and ``win_rate``
+        of none won or lost, are None.
+
+        Sums are exact in each currency, then converted once, at today's rate;
+        ``amounts`` says from what.
+
+        :param user: a ``res.users`` record
+        :param by: ``"stage"``, ``"salesperson"`` or ``"month"`` (of closing)
+        :return: ``{user_id, currency, **figures, own: figures, team: figures, amounts:
+            [{currency, rate, pipeline_value, weighted_pipeline, won_revenue}],
+            opportunities: {total, own, subordinates}, computed_at}``, where *own* is
+            what the user owns, *team* the rest, and ``opportunities`` counts those not
+            archived; with ``by`` also ``groups: [{<by>: what it is, **figures, own:
+            figures, team: figures}]``, in the order of stages, names or months
+        :raise ValueError: ``by`` is something else
+        """
+        if by is not None and by not in GROUPINGS:
+            raise ValueError(f"metrics by {by!r}: not one of {', '.join(GROUPINGS)}")
+        dimension, column = GROUPINGS.get(by, ("owner", None))
+        company = user.sudo().company_id
+        rows = self._sums(user, company, dimension, column)
+        rates = self._rates({row["currency_id"] for row in rows}, company)
+        totals = [row for row in rows if not row["is_group"]]
+        total, own = _converted(totals, rates, company.currency_id)
+        metrics = {
+            "user_id": user.id,
+            "currency": company.currency_id.name,
+            **_scopes(total, own),
+            "amounts": [
+                {
+                    "currency": rates[row["currency_id"]][0].name,
+                    "rate": rates[row["currency_id"]][1],
+                    **{
+                        name: rounded(row[name], rates[row["currency_id"]][0])
+                        for name in AMOUNTS
+                    },
+                }
+                for row in totals
+            ],
+            "opportunities": {
+                "total": total["total"],
+                "own": own["total"],
+                "subordinates": total["total"] - own["total"],
+            },
+            "computed_at": fields.Datetime.now().replace(tzinfo=timezone.utc),
+        }
+        if by:
+            groups = {}
+            for row in rows:
+                if row["is_group"]:
+                    groups.setdefault(row["group"], []).append(row)
+            metrics["groups"] = [
+                {by: label, **_scopes(*_converted(each, rates, company.currency_id))}
+                for label, each in self._labelled(by, groups)
+            ]
+        return metrics
+
+    def _sums(self, user, company, dimension: str, column: str | None) -> list[dict]:
+        """Return the sums in each currency, over all and of each group.
+
+        ``{currency_id, is_group, group, **MEASURES, own_<measure>: that of the user's
+        own}``; amounts are Decimal.
+        """
+        # An estimate of what access takes to decide is easily above the cost from which
+        # PostgreSQL compiles a query, which takes longer than all of it.
+        self.env.cr.execute("SET LOCAL jit = off")
+        grouped = SQL.identifier(column) if column else SQL("NULL")
+        own = SQL("user_id = %s", user.id)
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT currency_id, %(is_group)s AS is_group, %(group)s AS "group",
+                       %(sums)s
+                FROM (
+                    SELECT COALESCE(currency_id, %(currency)s) AS currency_id,
+                           user_id, stage_id, month, %(measures)s
+                    FROM (%(visible)s) visible
+                ) metrics
+                GROUP BY currency_id %(sets)s
+                -- A change not yet folded takes from one group what it gives another.
+                HAVING %(not_zero)s
+                ORDER BY currency_id
+                """,
+                is_group=SQL("GROUPING(%s) = 0", grouped) if column else SQL("FALSE"),
+                group=grouped,
+                sums=SQL(", ").join(_sum(name, own) for name in MEASURES),
+                currency=company.currency_id.id,
+                measures=SQL(", ").join(map(SQL.identifier, MEASURES)),
+                visible=self._visible_rows(user, dimension),
+                not_zero=NOT_ZERO,
+                sets=SQL(", GROUPING SETS ((), (%s))", grouped) if column else SQL(),
+            )
+        )
+        rows = self.env.cr.dictfetchall()
+        for row in rows:
+            for name in AMOUNTS:
+                row[name] = Decimal(row[name])
+                row[f"own_{name}"] = Decimal(row[f"own_{name}"])
+        return rows
+
+    def _visible_rows(self, user, dimension: str) -> SQL:
+        """Return the query of those of ``_rows`` that a user sees."""
+        access = self.env["cqrs.access"]
+        viewers = access._viewers(user)
+        condition = access._visible(viewers, SQL("part"))
+        if owners := access._visible_owners(viewers):
+            # Lets the planner look the rows of a few owners up, rather than ask of
+            # each row there is whether it is seen.
+            ids = {owner or 0 for (owner,) in self.env.execute_query(owners)}
+            if len(ids) <= FEW_OWNERS:
+                condition = SQL(
+                    "COALESCE(user_id, 0) = ANY(%s) AND %s", list(ids), condition
+                )
+        return SQL("SELECT * FROM (%s) part WHERE %s", self._rows(dimension), condition)
+
+    def _rates(self, currency_ids: set[int], company) -> dict[int, tuple]:
+        """Return ``{id: (currency, rate to that of the company, today)}``."""
+        rates = {}
+        for currency in self.env["res.currency"].sudo().browse(currency_ids):
+            rate = currency._get_conversion_rate(currency, company.currency_id, company)
+            # The shortest text of the float, which is what Odoo computes with.
+            rates[currency.id] = currency, Decimal(repr(float(rate)))
+        return rates
+
+    def _labelled(self, by: str, groups: dict) -> list[tuple]:
+        """Return ``(what the group is, its rows)`` of each, in their order.
+
+        What has no stage, salesperson or month comes last, as None.
+        """
+        labels = getattr(self, f"_label_{by}")([key for key in groups if key])
+        if None in groups:
+            labels[None] = None
+        return [(label, groups[key]) for key, label in labels.items()]
+
+    def _label_stage(self, ids: list[int]) -> dict[int, dict]:
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT stage.id, state -> 'name' AS names
+                FROM unnest(%s::integer[]) AS stage (id)
+                LEFT JOIN cqrs_stream
+                  ON stream_model = 'crm.stage' AND stream_id = stage.id
+                ORDER BY (state -> 'sequence')::integer, stage.id
+                """,
+                ids,
+            )
+        )
+        labels = {}
+        for id_, names in self.env.cr.fetchall():
+            names = names or {}
+            name = names.get(self.env.lang) or names.get("en_US")
+            labels[id_] = {"id": id_, "name": name}
+        return labels
+
+    def _label_salesperson(self, ids: list[int]) -> dict[int, dict]:
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT id AS user_id, name, email
+                FROM unnest(%s::integer[]) AS salesperson (id)
+                LEFT JOIN cqrs_user_profile USING (id)
+                ORDER BY name, id
+                """,
+                ids,
+            )
+        )
+        return {row["user_id"]: row for row in self.env.cr.dictfetchall()}
+
+    def _label_month(self, months: list) -> dict:
+        return {month: f"{month:%Y-%m}" for month in sorted(months)}
+
+
+def rounded(amount: Decimal, currency) -> Decimal:
+    return _rounded_like(Decimal(1).scaleb(-currency.decimal_places), amount)
+
+
+def _sum(name: str, own: SQL) -> SQL:
+    # Odoo's cursor turns numeric into float, and leaves text alone.
+    text = SQL("::text") if name in AMOUNTS else SQL()
+    return SQL(
+        """
+        COALESCE(sum(%(name)s), 0)%(text)s AS %(name)s,
+        COALESCE(sum(%(name)s) FILTER (WHERE %(own)s), 0)%(text)s AS %(own_name)s
+        """,
+        name=SQL.identifier(name),
+        own_name=SQL.identifier(f"own_{name}"),
+        own=own,
+        text=text,
+    )
+
+
+def _converted(rows: list[dict], rates: dict, currency) -> tuple[dict, dict]:
+    """Return the measures of all and of the own, over every currency, in one."""
+
+    def over_all(name: str):
+        column = name.removeprefix("own_")
+        if column in COUNTS:
+            return sum(row[name] for row in rows)
+        amount = rounded(Decimal(0), currency)
+        for row in rows:
+            from_currency, rate = rates[row["currency_id"]]
+            amount += rounded(rounded(row[name], from_currency) * rate, currency)
+        return amount
+
+    return (
+        {name: over_all(name) for name in MEASURES},
+        {name: over_all(f"own_{name}") for name in MEASURES},
+    )
+
+
+def _scopes(total: dict, own: dict) -> dict:
+    # What is left of the total, not a sum of its own: the two always add up.
+    team = {name: total[name] - own[name] for name in MEASURES}
+    return {**_figures(total), "own": _figures(own), "team": _figures(team)}
+
+
+def _figures(sums: dict) -> dict:
+    pipeline, active = sums["pipeline_value"], sums["active"]
+    won, closed = sums["won"], sums["won"] + sums["lost"]
+    return {
+        **{name: sums[name] for name in AMOUNTS},
+        "average_value": _rounded_like(pipeline, pipeline / active) if active else None,
+        "active_opportunities": active,
+        "won": won,
+        "lost": sums["lost"],
+        "win_rate": _rounded_like(Decimal("0.0001"), Decimal(won) / closed)
+        if closed
+        else None,
+    }
+
+
+def _rounded_like(example: Decimal, amount: Decimal) -> Decimal:
+    return amount.quantize(example, ROUND_HALF_UP)

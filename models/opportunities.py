@@ -1,0 +1,572 @@
+"""Pages of opportunities, in six orders, at the cost of the page."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import NamedTuple
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from .projections.opportunity_view import ORDERS, SPACES
+
+#: Entries of an order's index that are looked at before taking each owner's own
+WALK = 2000
+#: Owners so few that taking each one's own comes first
+FEW_OWNERS = 500
+#: Characters of a text to search for
+MAX_TEXT = 200
+
+
+class Range(NamedTuple):
+    """From ``low`` to ``high``, both included; None leaves an end open.
+
+    Without either it holds for all, else never for what has no value.
+    """
+
+    low: object = None
+    high: object = None
+
+
+_OPEN = Range()
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which of the visible opportunities; all conditions hold together.
+
+    :ivar stage_ids: in one of these stages; None is any, as below
+    :ivar statuses: of ``pending``, ``won``, ``lost``
+    :ivar user_ids: owned by one of these; None among them is *unassigned*
+    :ivar value: ``Decimal``, each in the currency of its opportunity
+    :ivar closing_date: days (``date``)
+    :ivar created_at: times (aware ``datetime``), as ``changed_at``
+    :ivar text: words, each of which begins a word of the opportunity's name or of the
+        customer's, in small letters or capitals. A text that has nothing but
+        punctuation finds nothing, an empty one is no condition.
+    :ivar archived: True for those alone, False for the others, None for both
+    :raise ValueError: the text is longer than ``MAX_TEXT``, or a time is not aware
+    """
+
+    stage_ids: tuple[int, ...] | None = None
+    statuses: tuple[str, ...] | None = None
+    user_ids: tuple[int | None, ...] | None = None
+    value: Range = _OPEN
+    closing_date: Range = _OPEN
+    created_at: Range = _OPEN
+    changed_at: Range = _OPEN
+    text: str | None = None
+    archived: bool | None = False
+
+    def __post_init__(self):
+        if self.text and len(self.text) > MAX_TEXT:
+            raise ValueError(f"a text to search for has at most {MAX_TEXT} characters")
+        for moment in (*self.created_at, *self.changed_at):
+            if moment is not None and moment.tzinfo is None:
+                raise ValueError(f"a time without a time zone: {moment}")
+
+    def condition(self) -> SQL:
+        """Return the condition on a row ``view``."""
+        conditions = [SQL("TRUE")]
+        if self.archived is not None:
+            conditions.append(
+                SQL("view.active" if not self.archived else "NOT view.active")
+            )
+        if self.stage_ids is not None:
+            conditions.append(SQL("view.stage_id = ANY(%s)", list(self.stage_ids)))
+        if self.statuses is not None:
+            conditions.append(SQL("view.status = ANY(%s)", list(self.statuses)))
+        if self.user_ids is not None:
+            conditions.append(_owned(self.user_ids))
+        for name in ("value", "closing_date", "created_at", "changed_at"):
+            column = SQL.identifier("view", name)
+            for operator, bound in zip((">=", "<="), getattr(self, name), strict=True):
+                if bound is not None:
+                    conditions.append(SQL(f"%s {operator} %s", column, _utc(bound)))
+        if self.text and self.text.strip():
+            conditions.append(_matches(self.text))
+        return SQL(" AND ").join(conditions)
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether they ask no more than whose, and whether archived."""
+        return self == Filters(archived=self.archived, user_ids=self.user_ids)
+
+
+@dataclass(frozen=True)
+class After:
+    """The place of an opportunity in an order.
+
+    :ivar key: what it is sorted by, as PostgreSQL writes it; None if it has none. Of
+        the order by stage it is the stage's id.
+    """
+
+    key: str | None
+    id: int
+
+
+@dataclass(frozen=True)
+class Opportunity:
+    """A row of a page. Times are aware, in UTC; ``stage_name`` is ``{lang: text}``.
+
+    The manager is the salesperson's, in the company of the opportunity before others.
+    """
+
+    id: int
+    name: str
+    value: Decimal
+    currency_id: int | None
+    probability: float | None
+    stage_id: int | None
+    stage_name: dict | None
+    status: str
+    active: bool
+    user_id: int | None
+    owner_name: str | None
+    owner_email: str | None
+    manager_name: str | None
+    manager_email: str | None
+    team_id: int | None
+    company_id: int | None
+    partner_id: int | None
+    partner_name: str | None
+    closing_date: date | None
+    closed_at: datetime | None
+    created_at: datetime | None
+    changed_at: datetime
+    visible_to_user_ids: list[int]
+    version: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some opportunities in order; ``next`` is where the following page begins.
+
+    :ivar next: what to give as ``after``; None on the last page
+    """
+
+    rows: list[Opportunity]
+    next: After | None
+
+
+#: Of the orders, the types of their keys
+_TYPES = {
+    "value": SQL("numeric"),
+    "closing_date": SQL("date"),
+    "created_at": SQL("timestamp"),
+    "changed_at": SQL("timestamp"),
+    "stage": SQL("integer"),
+    "name": SQL("text"),
+}
+#: Orders by what an opportunity may lack
+_NULLABLE = ("closing_date", "created_at", "stage")
+
+
+class Segment(NamedTuple):
+    """A part of an order that an index gives sorted, and no other part has rows of.
+
+    :ivar condition: of its rows
+    :ivar keys: the one key that all of them have; empty where they differ
+    """
+
+    condition: SQL
+    keys: tuple[str | None, ...] = ()
+
+    def has(self, place: After) -> bool:
+        if self.keys:
+            return place.key in self.keys
+        return place.key is not None
+
+
+class CqrsOpportunities(models.AbstractModel):
+    """Reads the opportunities that a user sees, page by page. Nothing is written.
+
+    Three plans find a page, and each applies the condition of access to each row:
+
+    * walk the index of the order, where much of it is seen and wanted;
+    * merge the first rows of each owner whom the viewer sees, from the index of owner
+      and order, where little of it is seen;
+    * gather all that the filters leave and sort it, where little of it is wanted.
+
+    Few owners are merged at once. Of many, ``WALK`` entries of the order are looked at
+    first: that they do not make a page is what shows that little of it is.
+    """
+
+    _name = "cqrs.opportunities"
+    _description = "Pages of Opportunities"
+
+    @api.model
+    def _read_page(
+        self,
+        user,
+        sort: str = "value",
+        descending: bool = True,
+        filters: Filters = Filters(),
+        after: After | None = None,
+        limit: int = 80,
+    ) -> Page:
+        """Return a page of what the user sees.
+
+        Whoever follows ``Page.next`` is given each opportunity once that has kept its
+        place in the order meanwhile.
+
+        :param user: a ``res.users`` record
+        :param sort: one of ``ORDERS``
+        :param after: begin behind this place, whether or not anything is there now
+        :param limit: rows of the page, one at least
+        :raise ValueError: there is no such order
+        """
+        if sort not in ORDERS:
+            raise ValueError(f"no such order: {sort} (there are {', '.join(ORDERS)})")
+        search = _Search(self.env, user, filters, sort, descending)
+        places = []
+        for segment in self._segments(sort, descending, filters, after):
+            # One more tells whether there is a next page.
+            places += search.places(segment, after, limit + 1 - len(places))
+            if len(places) > limit:
+                break
+            after = None
+        return Page(
+            rows=self._rows([place.id for place in places[:limit]]),
+            next=places[limit - 1] if len(places) > limit else None,
+        )
+
+    @api.model
+    def _count(self, user, filters: Filters = Filters()) -> int:
+        """Return how many opportunities of the filters the user sees.
+
+        It costs what it counts.
+        """
+        return _Search(self.env, user, filters).count()
+
+    def _segments(
+        self, sort: str, descending: bool, filters: Filters, after: After | None
+    ) -> list[Segment]:
+        """Return the parts of an order one after another, the first has ``after``."""
+        key = ORDERS[sort]
+        if sort == "stage":
+            segments = [
+                # Of an equality the planner would think that any index on the id gives
+                # its rows sorted, and filter those of the primary key.
+                Segment(
+                    SQL("%s BETWEEN %s AND %s", key, stage_id, stage_id),
+                    (str(stage_id),),
+                )
+                for stage_id in self._stage_ids()
+                if filters.stage_ids is None or stage_id in filters.stage_ids
+            ]
+        elif sort in _NULLABLE:
+            segments = [Segment(SQL("%s IS NOT NULL", key))]
+        else:
+            segments = [Segment(SQL("TRUE"))]
+        if sort in _NULLABLE:
+            segments.append(Segment(SQL("%s IS NULL", key), (None,)))
+        if descending:
+            segments.reverse()
+        return [
+            segment
+            for number, segment in enumerate(segments)
+            if after is None or any(s.has(after) for s in segments[: number + 1])
+        ]
+
+    def _stage_ids(self) -> list[int]:
+        """Return the stages in the order of the pipeline."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT stream_id FROM cqrs_stream WHERE stream_model = 'crm.stage'
+                ORDER BY (state -> 'sequence')::integer, stream_id
+                """
+            )
+        )
+        return [stage_id for (stage_id,) in rows]
+
+    def _rows(self, ids: list[int]) -> list[Opportunity]:
+        """Return the rows of some ids, in this order."""
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT view.id, view.name, view.value::text AS value, view.currency_id,
+                       view.probability, view.stage_id,
+                       stage.state -> 'name' AS stage_name, view.status, view.active,
+                       view.user_id, owner.name AS owner_name,
+                       owner.email AS owner_email, manager.name AS manager_name,
+                       manager.email AS manager_email, view.team_id, view.company_id,
+                       view.partner_id, view.partner_name, view.closing_date,
+                       view.closed_at, view.created_at, view.changed_at,
+                       %(seen_by)s AS visible_to_user_ids, view.version
+                FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS page (id, number)
+                JOIN cqrs_opportunity_view view ON view.id = page.id
+                LEFT JOIN cqrs_stream stage
+                  ON stage.stream_model = 'crm.stage'
+                 AND stage.stream_id = view.stage_id
+                LEFT JOIN cqrs_user_profile owner ON owner.id = view.user_id
+                LEFT JOIN LATERAL (
+                    SELECT profile.name, profile.email
+                    FROM cqrs_user_access access
+                    JOIN cqrs_user_profile profile ON profile.id = viewer_id
+                    WHERE owner_id = view.user_id AND depth = 1 AND via = 'hierarchy'
+                    ORDER BY (access.company_id = view.company_id) DESC, viewer_id
+                    LIMIT 1
+                ) manager ON true
+                ORDER BY page.number
+                """,
+                ids=ids,
+                seen_by=self.env["cqrs.access"]._seen_by(SQL("view")),
+            )
+        )
+        return [
+            Opportunity(
+                **row
+                | {"value": Decimal(row["value"])}
+                | {
+                    name: row[name] and row[name].replace(tzinfo=timezone.utc)
+                    for name in ("closed_at", "created_at", "changed_at")
+                }
+            )
+            for row in self.env.cr.dictfetchall()
+        ]
+
+
+class _Search:
+    """Finds the places, in one order, of what the filters leave of what a user sees."""
+
+    def __init__(
+        self, env, user, filters: Filters, sort: str = "value", descending: bool = True
+    ):
+        # What takes a few milliseconds is not worth compiling.
+        env.cr.execute("SET LOCAL jit = off")
+        access = env["cqrs.access"]
+        viewers = access._viewers(user)
+        self._env = env
+        self._filters = filters
+        self._visible = access._visible(viewers, SQL("view"))
+        self._wanted = filters.condition()
+        self._condition = SQL("%s AND %s", self._wanted, self._visible)
+        self._key = ORDERS[sort]
+        self._type = _TYPES[sort]
+        self._direction = SQL("DESC" if descending else "ASC")
+        self._behind, self._until = (
+            (SQL("<"), SQL(">=")) if descending else (SQL(">"), SQL("<="))
+        )
+        if filters.user_ids is not None:
+            self._owners = SQL("SELECT unnest(%s::integer[])", list(filters.user_ids))
+        else:
+            self._owners = access._visible_owners(viewers)
+        self._few_owners = self._owner_ids(FEW_OWNERS)
+
+    def places(self, segment: Segment, after: After | None, limit: int) -> list[After]:
+        """Return the first places of a segment, at most ``limit``."""
+        where = segment.condition
+        if after:
+            where = SQL("%s AND %s", where, self._beyond(self._behind, after))
+        if self._few_owners is not None and not self._filters.text:
+            return self._merge(where, self._few_owners, limit)
+        if self._few_owners is None:
+            places = self._walk(where, limit)
+            if len(places) == limit or not self._goes_on(where):
+                return places
+        if not self._filters.are_plain:
+            return self._gather(where, limit)
+        owner_ids = self._owner_ids()
+        if owner_ids is None:
+            return self._walk(where, limit, to_the_end=True)
+        return self._merge(where, owner_ids, limit)
+
+    def count(self) -> int:
+        """Return how many there are."""
+        query = SQL(
+            "SELECT count(*) FROM cqrs_opportunity_view view WHERE %s",
+            self._narrowed(self._condition),
+        )
+        return self._env.execute_query(query)[0][0]
+
+    def _narrowed(self, condition: SQL) -> SQL:
+        """Return the condition, with the owners in it if they are few."""
+        if self._few_owners is None:
+            return condition
+        return SQL("%s AND %s", condition, _owned(self._few_owners))
+
+    def _walk(self, where: SQL, limit: int, to_the_end: bool = False) -> list[After]:
+        """Return the first places among ``WALK`` entries of the order, or among all."""
+        return self._places(
+            SQL(
+                """
+                SELECT key::text, id
+                FROM (SELECT view.*, %(key)s AS key FROM cqrs_opportunity_view view
+                      WHERE %(where)s
+                      ORDER BY %(key)s %(direction)s, view.id %(direction)s
+                      LIMIT %(walk)s) view
+                WHERE %(condition)s
+                ORDER BY view.key %(direction)s, view.id %(direction)s LIMIT %(limit)s
+                """,
+                key=self._key,
+                where=where,
+                direction=self._direction,
+                walk=None if to_the_end else WALK,
+                condition=self._condition,
+                limit=limit,
+            )
+        )
+
+    def _goes_on(self, where: SQL) -> bool:
+        """Return whether the order has more entries than ``_walk`` looks at."""
+        self._env.cr.execute(
+            SQL(
+                """
+                SELECT FROM cqrs_opportunity_view view WHERE %(where)s
+                ORDER BY %(key)s %(direction)s, view.id %(direction)s
+                LIMIT 1 OFFSET %(walk)s
+                """,
+                where=where,
+                key=self._key,
+                direction=self._direction,
+                walk=WALK,
+            )
+        )
+        return bool(self._env.cr.rowcount)
+
+    def _gather(self, where: SQL, limit: int) -> list[After]:
+        """Return the first places of all that the filters leave, by whatever index."""
+        # OFFSET 0 keeps the planner from hoping that a walk soon meets enough of them:
+        # one has not.
+        return self._places(
+            SQL(
+                """
+                SELECT key::text, id
+                FROM (SELECT view.*, %(key)s AS key FROM cqrs_opportunity_view view
+                      WHERE %(where)s AND %(wanted)s OFFSET 0) view
+                WHERE %(visible)s
+                ORDER BY view.key %(direction)s, view.id %(direction)s LIMIT %(limit)s
+                """,
+                key=self._key,
+                where=where,
+                wanted=self._narrowed(self._wanted),
+                visible=self._visible,
+                direction=self._direction,
+                limit=limit,
+            )
+        )
+
+    def _merge(self, where: SQL, owner_ids: list, limit: int) -> list[After]:
+        """Return the first places of all owners together, from each one's first."""
+        # Rows enough for a page, if most of the owners have some.
+        each = 1 + 2 * limit // max(len(owner_ids), 1)
+        while True:
+            each = min(each, limit)
+            heads = self._heads(where, owner_ids, each, limit)
+            found = Counter(owner_id for owner_id, __, __ in heads)
+            if each == limit or each not in found.values():
+                return [After(key, id_) for __, key, id_ in heads]
+            # Somebody has more, which may belong among these; nobody else has any that
+            # does, and nothing does that comes after the end of a full page.
+            owner_ids = list(found)
+            each *= 4
+            if len(heads) == limit:
+                last = After(*heads[-1][1:])
+                until = self._beyond(self._until, last)
+                where = SQL("%s AND %s", where, until)
+                each = limit
+
+    def _heads(
+        self, where: SQL, owner_ids: list, each: int, limit: int
+    ) -> list[tuple[int | None, str | None, int]]:
+        """Return owner, key and id of the first of the first ``each`` of each owner."""
+        # The planner takes every owner for an average one, and would rather sort all
+        # rows of one who has no more than the limit. One that it does not know it
+        # takes for a tenth of them, and reads them in order.
+        first_of_owner, first_of_nobody = (
+            SQL(
+                """
+                SELECT view.user_id, %(key)s AS key, view.id
+                FROM cqrs_opportunity_view view
+                WHERE %(owned)s AND %(where)s AND %(condition)s
+                ORDER BY view.user_id %(direction)s, %(key)s %(direction)s,
+                         view.id %(direction)s
+                LIMIT (SELECT %(each)s)
+                """,
+                key=self._key,
+                owned=owned,
+                where=where,
+                condition=self._condition,
+                direction=self._direction,
+                each=each,
+            )
+            for owned in (
+                SQL("view.user_id = owner_id"),
+                SQL("owner_id IS NULL AND view.user_id IS NULL"),
+            )
+        )
+        return self._env.execute_query(
+            SQL(
+                """
+                SELECT user_id, key::text, id
+                FROM unnest(%(owners)s::integer[]) AS owner (owner_id)
+                CROSS JOIN LATERAL ((%(first)s) %(or_nobody)s) first
+                ORDER BY first.key %(direction)s, first.id %(direction)s
+                LIMIT %(limit)s
+                """,
+                owners=owner_ids,
+                first=first_of_owner,
+                or_nobody=SQL("UNION ALL (%s)", first_of_nobody)
+                if None in owner_ids
+                else SQL(),
+                direction=self._direction,
+                limit=limit,
+            )
+        )
+
+    def _beyond(self, operator: SQL, place: After) -> SQL:
+        if place.key is None:
+            return SQL("view.id %s %s", operator, place.id)
+        return SQL(
+            "(%s, view.id) %s (%s::%s, %s)",
+            self._key,
+            operator,
+            place.key,
+            self._type,
+            place.id,
+        )
+
+    def _owner_ids(self, limit: int | None = None) -> list[int | None] | None:
+        """Return whose opportunities the user may see; None if not known, or more."""
+        if self._owners is None:
+            return None
+        rows = self._env.execute_query(
+            SQL(
+                "SELECT * FROM (%s) owner LIMIT %s",
+                self._owners,
+                None if limit is None else limit + 1,
+            )
+        )
+        if limit is not None and len(rows) > limit:
+            return None
+        return list({owner_id for (owner_id,) in rows})
+
+    def _places(self, query: SQL) -> list[After]:
+        return [After(key, id_) for key, id_ in self._env.execute_query(query)]
+
+
+def _owned(owner_ids) -> SQL:
+    owned = SQL("view.user_id = ANY(%s)", [o for o in owner_ids if o is not None])
+    if None in owner_ids:
+        return SQL("(%s OR view.user_id IS NULL)", owned)
+    return owned
+
+
+def _matches(text: str) -> SQL:
+    words = text.translate(SPACES).split()
+    if not words:
+        return SQL("FALSE")
+    return SQL(
+        "view.words @@ to_tsquery('simple', %s)",
+        " & ".join(f"'{word}':*" for word in words),
+    )
+
+
+def _utc(bound):
+    """Return a bound as the table has it: times in UTC, without a zone."""
+    if isinstance(bound, datetime):
+        return bound.astimezone(timezone.utc).replace(tzinfo=None)
+    return bound

@@ -1,0 +1,260 @@
+"""What the projections must hold, worked out again from Odoo's own records.
+
+Slow and plain on purpose: loops over records read through the ORM, one record at a time.
+It shares no code with the projections, so that the two are unlikely to be wrong in the
+same way. ``verify`` reports the differences.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from odoo.tools import SQL, split_every
+
+from .projections.dashboard_metrics import KEY, MEASURES
+
+#: Records read at a time
+BATCH_SIZE = 10_000
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A row of a projection that is not what Odoo's records come to.
+
+    :ivar table: of the projection
+    :ivar key: of the row
+    :ivar expected: ``{column: value}`` by the records, None if there should be no row
+    :ivar found: the same of the row, None if there is none
+    """
+
+    table: str
+    key: tuple
+    expected: dict | None
+    found: dict | None
+
+
+def compared(env) -> Iterator[Drift]:
+    """Yield all differences between the projections and Odoo's records."""
+    for oracle in ORACLES.values():
+        yield from oracle(env)
+
+
+def _oracle(compare: Callable) -> Callable[..., Iterator[Drift]]:
+    """Have a comparison see the records of all companies, archived ones too."""
+
+    def oracle(env) -> Iterator[Drift]:
+        env.cr.flush()
+        yield from compare(env(su=True, context={"active_test": False}))
+
+    return oracle
+
+
+@_oracle
+def _opportunities(env) -> Iterator[Drift]:
+    env.cr.execute("SELECT id FROM crm_lead UNION SELECT id FROM cqrs_opportunity_view")
+    ids = sorted(id_ for (id_,) in env.cr.fetchall())
+    for batch in split_every(BATCH_SIZE, ids, list):
+        expected = {
+            lead.id: {
+                "name": lead.name or "",
+                "value": _decimal(lead.expected_revenue),
+                "currency_id": lead.company_id.currency_id.id or None,
+                "probability": lead.probability,
+                "stage_id": lead.stage_id.id or None,
+                "status": lead.won_status or "pending",
+                "active": lead.active,
+                "user_id": lead.user_id.id or None,
+                "team_id": lead.team_id.id or None,
+                "company_id": lead.company_id.id or None,
+                "partner_id": lead.partner_id.id or None,
+                "partner_name": lead.partner_id.complete_name or None,
+                "closing_date": lead.date_deadline or None,
+                "closed_at": lead.date_closed or None,
+                "created_at": lead.create_date,
+            }
+            for lead in env["crm.lead"].browse(batch).exists()
+            if lead.type == "opportunity"
+        }
+        yield from _differences(env, "cqrs_opportunity_view", ("id",), expected, batch)
+        env.invalidate_all(flush=False)
+
+
+@_oracle
+def _profiles(env) -> Iterator[Drift]:
+    employees = defaultdict(list)
+    for employee in env["hr.employee"].search([]):
+        employees[employee.user_id.id].append(employee)
+    expected = {}
+    for user in env["res.users"].search([("share", "=", False)]):
+        mine = sorted(
+            employees[user.id],
+            key=lambda e: (not e.active, e.company_id != user.company_id, e.id),
+        )
+        employee = mine[0] if mine else env["hr.employee"]
+        expected[user.id] = {
+            "name": user.name or user.login,
+            "email": user.email or user.login,
+            "login": user.login,
+            "active": user.active,
+            "company_id": user.company_id.id,
+            "company_ids": sorted(user.company_ids.ids),
+            "employee_id": employee.id or None,
+            "manager_employee_id": employee.parent_id.id or None,
+            "is_salesperson": user.has_group("sales_team.group_sale_salesman"),
+            "sees_all": user.has_group("sales_team.group_sale_salesman_all_leads")
+            or user.has_group("base.group_system"),
+        }
+    yield from _differences(env, "cqrs_user_profile", ("id",), expected)
+
+
+@_oracle
+def _access(env) -> Iterator[Drift]:
+    depths, paths = defaultdict(list), Counter()
+
+    def above(viewer, employee, via, depth):
+        key = viewer.id, employee.user_id.id, employee.company_id.id, via
+        depths[key].append(depth)
+        paths[key] += 1
+
+    for employee in env["hr.employee"].search([("user_id", "!=", False)]):
+        owner = employee.user_id
+        manager, seen, depth = employee.parent_id, {employee}, 0
+        while manager and manager not in seen:
+            seen.add(manager)
+            depth += bool(manager.user_id)
+            if manager.active and manager.user_id and manager.user_id != owner:
+                above(manager.user_id, employee, "hierarchy", depth)
+            manager = manager.parent_id
+        department, seen, depth = employee.department_id, set(), 1
+        while department and department not in seen:
+            seen.add(department)
+            manager = department.manager_id
+            if manager.active and manager.user_id and manager.user_id != owner:
+                above(manager.user_id, employee, "department", depth)
+            department, depth = department.parent_id, depth + 1
+    expected = {
+        key: {"depth": min(each), "paths": paths[key]} for key, each in depths.items()
+    }
+    for user in env["res.users"].search([("share", "=", False)]):
+        expected[user.id, user.id, None, "hierarchy"] = {"depth": 0, "paths": 1}
+    key = ("viewer_id", "owner_id", "company_id", "via")
+    yield from _differences(env, "cqrs_user_access", key, expected)
+
+
+@_oracle
+def _metrics(env):
+    sums = defaultdict(Counter)
+    ids = env["crm.lead"].search([("type", "=", "opportunity")], order="id").ids
+    for batch in split_every(BATCH_SIZE, ids, list):
+        for lead in env["crm.lead"].browse(batch):
+            status, value = lead.won_status, _decimal(lead.expected_revenue)
+            closing = lead.date_deadline
+            if status in ("won", "lost"):
+                closing = lead.date_closed
+            month = closing and date(closing.year, closing.month, 1)
+            measures = {"total": lead.active}
+            if status == "won":
+                measures |= {"won": 1, "won_revenue": value}
+            elif status == "lost":
+                measures |= {"lost": 1}
+            elif lead.active:
+                measures |= {
+                    "active": 1,
+                    "pipeline_value": value,
+                    "weighted_pipeline": value * _decimal(lead.probability) / 100,
+                }
+            group = tuple(
+                record.id or None
+                for record in (
+                    lead.user_id,
+                    lead.team_id,
+                    lead.company_id,
+                    lead.company_id.currency_id,
+                )
+            )
+            for dimension in (
+                ("owner", *group, None, None),
+                ("stage", *group, lead.stage_id.id or None, None),
+                ("month", *group, None, month or None),
+            ):
+                sums[dimension].update(measures)
+        env.invalidate_all(flush=False)
+    query = SQL(
+        "SELECT %s FROM (%s) sums",
+        SQL(
+            ", ".join(
+                ["dimension", *KEY, *(f"{measure}::text" for measure in MEASURES)]
+            )
+        ),
+        env["cqrs.metrics"]._all_sums(),
+    )
+    found = {
+        row[:7]: {
+            name: Decimal(amount)
+            for name, amount in zip(MEASURES, row[7:], strict=True)
+            if Decimal(amount)
+        }
+        for row in env.execute_query(query)
+    }
+    expected = {
+        key: {name: Decimal(amount) for name, amount in each.items() if amount}
+        for key, each in sums.items()
+    }
+    expected = {key: each for key, each in expected.items() if each}
+    yield from _compare("cqrs_metrics", expected, found)
+
+
+#: ``{table: function(env)}`` that yields each ``Drift`` of the table
+ORACLES = {
+    "cqrs_opportunity_view": _opportunities,
+    "cqrs_user_profile": _profiles,
+    "cqrs_user_access": _access,
+    "cqrs_metrics": _metrics,
+}
+
+
+# Odoo's cursor turns numeric into float; a number that is not set is 0 to the ORM.
+_COLUMNS = {
+    "value": SQL("value::text"),
+    "probability": SQL("COALESCE(probability, 0)"),
+}
+
+
+def _differences(
+    env, table: str, key: tuple[str, ...], expected: dict, ids: list | None = None
+) -> Iterator[Drift]:
+    """Compare the rows of a table, those of some ids or all of them.
+
+    :param expected: ``{key: {column: value}}``, the key as it is, or a tuple
+    """
+    where = SQL() if ids is None else SQL("WHERE id = ANY(%s)", ids)
+    columns = next(iter(expected.values()), {})
+    query = SQL(
+        "SELECT %s FROM %s %s",
+        SQL(", ").join(
+            _COLUMNS.get(name) or SQL.identifier(name) for name in (*key, *columns)
+        ),
+        SQL.identifier(table),
+        where,
+    )
+    found = {}
+    for row in env.execute_query(query):
+        values = dict(zip(columns, row[len(key) :], strict=True))
+        if "value" in values:
+            values["value"] = Decimal(values["value"])
+        found[row[: len(key)] if len(key) > 1 else row[0]] = values
+    yield from _compare(table, expected, found)
+
+
+def _compare(table: str, expected: dict, found: dict) -> Iterator[Drift]:
+    for each in sorted(expected.keys() | found.keys(), key=repr):
+        if expected.get(each) != found.get(each):
+            as_tuple = each if isinstance(each, tuple) else (each,)
+            yield Drift(table, as_tuple, expected.get(each), found.get(each))
+
+
+def _decimal(amount: float) -> Decimal:
+    # The shortest text of the float that the ORM makes of the numeric column.
+    return Decimal(repr(amount or 0.0))

@@ -1,0 +1,368 @@
+"""The sums that every dashboard is made of: a roll-up, and a tail of changes."""
+
+import zlib
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..event_store.committed import committed
+from .projection import Table
+
+ROLL_UP = "cqrs_metrics"
+TAIL = "cqrs_metrics_tail"
+
+KEY = ("user_id", "team_id", "company_id", "currency_id", "stage_id", "month")
+#: ``total`` counts what is not archived, ``active`` what of it is pending
+MEASURES = (
+    "total",
+    "active",
+    "won",
+    "lost",
+    "pipeline_value",
+    "weighted_pipeline",
+    "won_revenue",
+)
+
+#: Changes folded in one transaction
+BATCH_SIZE = 100_000
+#: Advisory lock of who folds
+LOCK = zlib.crc32(b"cqrs.metrics")
+
+
+def _list(form: str, names=MEASURES) -> SQL:
+    """Return the form for each of the names, e.g. ``"sum({0}) AS {0}"``."""
+    return SQL(", ".join(form.format(name) for name in names))
+
+
+#: Condition on a group of rows that add up to something
+NOT_ZERO = SQL("(%s) <> (%s)", _list("sum({0})"), _list("0"))
+
+
+class CqrsMetrics(models.AbstractModel):
+    """Sums of opportunities by owner, team, company and currency.
+
+    ``cqrs_metrics`` has them three times over: by these alone (``dimension`` *owner*),
+    and also by stage, and by the month of closing: that of ``date_closed`` once won or
+    lost, of the expected closing before. ``cqrs_metrics_tail`` has a row for each
+    change since: the opportunity before it and after it, as far as it matters here. A
+    cron folds the tail into the sums. Whoever reads adds the two up, in one statement,
+    and so is exact at every moment; whoever writes only appends, and never waits.
+
+    Amounts are exact, in the currency of the row; the weighted pipeline is the sum of
+    value times probability. Sums that are all zero have no row.
+    """
+
+    _name = "cqrs.metrics"
+    _inherit = "cqrs.projection"
+    _description = "Metrics"
+    _cqrs_consumes = ("crm.lead",)
+    _cqrs_tables = (Table(ROLL_UP), Table(TAIL))
+
+    # A type of its own makes the change two expressions instead of two dozen: it is
+    # planned anew in each transaction that writes a lead.
+    _TYPE = SQL(
+        """
+        CREATE TYPE cqrs_metrics_lead AS (
+            type text,
+            active boolean,
+            won_status text,
+            user_id integer,
+            team_id integer,
+            company_id integer,
+            "company_id.currency_id" integer,
+            stage_id integer,
+            expected_revenue numeric,
+            probability numeric,
+            date_deadline date,
+            date_closed timestamp
+        )
+        """
+    )
+
+    # The tail has no index: it is short, and read as a whole. What is folded leaves
+    # dead rows, which are to be cleared before there are many.
+    _TABLES = SQL(
+        """
+        CREATE TABLE IF NOT EXISTS cqrs_metrics_tail (
+            former cqrs_metrics_lead,
+            state cqrs_metrics_lead
+        ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+        CREATE TABLE IF NOT EXISTS cqrs_metrics (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            dimension text COLLATE "C" NOT NULL,
+            user_id integer,
+            team_id integer,
+            company_id integer,
+            currency_id integer,
+            stage_id integer,
+            month date,
+            total integer NOT NULL,
+            active integer NOT NULL,
+            won integer NOT NULL,
+            lost integer NOT NULL,
+            pipeline_value numeric NOT NULL,
+            weighted_pipeline numeric NOT NULL,
+            won_revenue numeric NOT NULL
+        ) WITH (fillfactor = 70);
+        CREATE UNIQUE INDEX IF NOT EXISTS cqrs_metrics_key ON cqrs_metrics (
+            dimension, COALESCE(user_id, 0), COALESCE(team_id, 0),
+            COALESCE(company_id, 0), COALESCE(currency_id, 0), COALESCE(stage_id, 0),
+            COALESCE(month, '-infinity'))
+        """
+    )
+
+    def init(self):
+        self.env.cr.execute("SELECT to_regtype('cqrs_metrics_lead') IS NULL")
+        if self.env.cr.fetchone()[0]:
+            self.env.cr.execute(self._TYPE)
+        self.env.cr.execute(self._TABLES)
+
+    def _statements(self, model):
+        return [self._APPEND]
+
+    _APPEND = SQL(
+        """
+        INSERT INTO cqrs_metrics_tail (former, state)
+        SELECT former, state
+        FROM (
+            SELECT jsonb_populate_record(NULL::cqrs_metrics_lead, former) AS former,
+                   jsonb_populate_record(NULL::cqrs_metrics_lead, state) AS state
+            FROM stream OFFSET 0
+        ) change
+        WHERE former IS DISTINCT FROM state
+        """
+    )
+
+    @api.model
+    def _rows(self, dimension: str, table=SQL.identifier) -> SQL:
+        """Return the query of the rows to add up: those of a dimension, and the tail.
+
+        It gives the columns of ``KEY`` and ``MEASURES``.
+
+        :param table: gives the SQL of a table's name
+        """
+        return SQL(
+            "SELECT %s FROM %s WHERE dimension = %s UNION ALL %s",
+            _list("{}", KEY + MEASURES),
+            table(ROLL_UP),
+            dimension,
+            self._contributions(table(TAIL)),
+        )
+
+    def _contributions(self, changes: SQL) -> SQL:
+        """Return the query of what some changes take from the sums and add to them."""
+        return SQL(
+            """
+            SELECT user_id, team_id, company_id,
+                   "company_id.currency_id" AS currency_id, stage_id,
+                   date_trunc('month', CASE WHEN won OR lost THEN date_closed
+                       ELSE date_deadline::timestamp END)::date AS month,
+                   CASE WHEN present THEN sign ELSE 0 END AS total,
+                   CASE WHEN pending THEN sign ELSE 0 END AS active,
+                   CASE WHEN won THEN sign ELSE 0 END AS won,
+                   CASE WHEN lost THEN sign ELSE 0 END AS lost,
+                   CASE WHEN pending THEN value ELSE 0 END AS pipeline_value,
+                   -- Not divided by 100: a division may round.
+                   CASE WHEN pending THEN value * COALESCE(probability, 0) * 0.01
+                        ELSE 0 END AS weighted_pipeline,
+                   CASE WHEN won THEN value ELSE 0 END AS won_revenue
+            FROM (
+                -- Leads add nothing. They are not left out by a condition, from which
+                -- the planner would expect to find next to no row.
+                SELECT side.*,
+                       sign * COALESCE(expected_revenue, 0) AS value,
+                       type = 'opportunity' AND active AS present,
+                       type = 'opportunity' AND active
+                           AND COALESCE(won_status, 'pending') = 'pending' AS pending,
+                       type = 'opportunity' AND won_status = 'won' AS won,
+                       type = 'opportunity' AND won_status = 'lost' AS lost
+                FROM (SELECT -1 AS sign, (former).* FROM %(changes)s
+                      UNION ALL SELECT 1, (state).* FROM %(changes)s) side
+            ) opportunity
+            """,
+            changes=changes,
+        )
+
+    def _all_sums(self, table=SQL.identifier) -> SQL:
+        """Return the query of all sums that are not zero, roll-up and tail together.
+
+        It gives ``dimension`` and the columns of ``KEY`` and ``MEASURES``.
+
+        :param table: gives the SQL of a table's name
+        """
+        key = _list("{}", ("dimension", *KEY))
+        return SQL(
+            """
+            SELECT %(key)s, %(sums)s
+            FROM (SELECT %(key)s, %(measures)s FROM %(roll_up)s
+                  UNION ALL %(tail)s) part
+            GROUP BY %(key)s HAVING %(not_zero)s
+            """,
+            key=key,
+            sums=_list("sum({0}) AS {0}"),
+            measures=_list("{}"),
+            roll_up=table(ROLL_UP),
+            tail=_by_dimension(self._contributions(table(TAIL))),
+            not_zero=NOT_ZERO,
+        )
+
+    def _comparisons(self, live, shadow):
+        return [SumsComparison(self, live, shadow)]
+
+    @api.model
+    def _fold(self):
+        """Fold the tail into the sums; commits.
+
+        A change that is not yet committed, or not yet seen, is left for the next time.
+        """
+        while committed(self.env, self._fold_batch) == BATCH_SIZE:
+            pass
+
+    def _fold_batch(self) -> int:
+        """Fold some changes, unless somebody else does; return how many.
+
+        Two that took the same change, or added to the same sum, could not both commit:
+        the lock only spares them a deadlock.
+        """
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if not self.env.cr.fetchone()[0]:
+            return 0
+        contributions = self._contributions(SQL("folded"))
+        [(folded, zero_ids)] = self.env.execute_query(
+            SQL(
+                """
+                WITH folded AS (
+                    DELETE FROM cqrs_metrics_tail WHERE ctid = ANY(ARRAY(
+                        SELECT ctid FROM cqrs_metrics_tail LIMIT %s))
+                    RETURNING former, state
+                ),
+                sum AS (%s)
+                SELECT (SELECT count(*) FROM folded),
+                       ARRAY(SELECT id FROM sum WHERE is_zero)
+                """,
+                BATCH_SIZE,
+                self._add(_by_dimension(contributions), SQL.identifier(ROLL_UP)),
+            )
+        )
+        self._remove(zero_ids, SQL.identifier(ROLL_UP))
+        return folded
+
+    def _add(self, sums: SQL, table: SQL) -> SQL:
+        """Return the statement that adds to the sums of a table.
+
+        It gives ``id`` and ``is_zero`` of each sum that it has added to.
+
+        :param sums: query of ``dimension``, ``KEY`` and ``MEASURES``
+        """
+        return SQL(
+            """
+            INSERT INTO %(table)s AS metrics (dimension, %(columns)s)
+            %(sums)s
+            ON CONFLICT (
+                dimension, COALESCE(user_id, 0), COALESCE(team_id, 0),
+                COALESCE(company_id, 0), COALESCE(currency_id, 0),
+                COALESCE(stage_id, 0), COALESCE(month, '-infinity'))
+            DO UPDATE SET %(added)s
+            RETURNING id, (%(after)s) = (%(zeros)s) AS is_zero
+            """,
+            table=table,
+            columns=_list("{}", KEY + MEASURES),
+            sums=sums,
+            added=_list("{0} = metrics.{0} + EXCLUDED.{0}"),
+            after=_list("metrics.{}"),
+            zeros=_list("0"),
+        )
+
+    def _remove(self, ids: list[int], table: SQL):
+        if ids:
+            self.env.cr.execute(SQL("DELETE FROM %s WHERE id = ANY(%s)", table, ids))
+
+
+class SumsComparison:
+    """Of the live sums with their shadow, whatever of either is still in its tail.
+
+    A repair adds what is missing: writers, who only append changes, go on.
+    """
+
+    def __init__(self, metrics, live, shadow):
+        self._metrics = metrics
+        self._live = live
+        self._sums = SQL(
+            "live AS MATERIALIZED (%s), shadow AS MATERIALIZED (%s)",
+            metrics._all_sums(live),
+            metrics._all_sums(shadow),
+        )
+
+    def count(self) -> tuple[int, int, int]:
+        """As ``Comparison.count`` does, in sums."""
+        [counts] = self._metrics.env.execute_query(
+            SQL(
+                """
+                WITH %s
+                SELECT (SELECT count(*) FROM shadow),
+                       (SELECT count(*) FROM (
+                           SELECT * FROM shadow EXCEPT SELECT * FROM live) missing),
+                       (SELECT count(*) FROM (
+                           SELECT * FROM live EXCEPT SELECT * FROM shadow) stale)
+                """,
+                self._sums,
+            )
+        )
+        return counts
+
+    def repair(self):
+        """Add to the live sums what the shadow has more.
+
+        The sums that were wrong are kept in ``cqrs_replaced``.
+        """
+        key = _list("{}", ("dimension", *KEY))
+        table = self._live(ROLL_UP)
+        rows = self._metrics.env.execute_query(
+            SQL(
+                """
+                WITH %s, kept AS (
+                    INSERT INTO cqrs_replaced (table_name, row)
+                    SELECT %s, to_jsonb(wrong)
+                    FROM (SELECT * FROM live EXCEPT SELECT * FROM shadow) wrong
+                )
+                %s
+                """,
+                self._sums,
+                ROLL_UP,
+                self._metrics._add(
+                    SQL(
+                        """
+                        SELECT %(key)s, %(sums)s
+                        FROM (SELECT * FROM shadow
+                              UNION ALL SELECT %(key)s, %(negated)s FROM live) side
+                        GROUP BY %(key)s HAVING %(not_zero)s
+                        """,
+                        key=key,
+                        sums=_list("sum({0})"),
+                        negated=_list("- {}"),
+                        not_zero=NOT_ZERO,
+                    ),
+                    table,
+                ),
+            )
+        )
+        self._metrics._remove([id_ for id_, is_zero in rows if is_zero], table)
+
+
+def _by_dimension(contributions: SQL) -> SQL:
+    """Return the query of the sums of contributions, in each dimension."""
+    return SQL(
+        """
+        SELECT CASE WHEN GROUPING(stage_id) = 0 THEN 'stage'
+                    WHEN GROUPING(month) = 0 THEN 'month' ELSE 'owner' END AS dimension,
+               %s, %s
+        FROM (%s) contribution
+        GROUP BY user_id, team_id, company_id, currency_id,
+                 GROUPING SETS ((), (stage_id), (month))
+        HAVING %s
+        """,
+        _list("{}", KEY),
+        _list("sum({0}) AS {0}"),
+        contributions,
+        NOT_ZERO,
+    )

@@ -1,0 +1,177 @@
+from odoo import Command
+from odoo.tests import Form, tagged
+
+from ..models.access.access import OPTIONS
+from .common import SalesOrganisation
+
+
+@tagged("post_install", "-at_install")
+class TestAccessOptions(SalesOrganisation):
+    """The options of the settings: off by default, and what each shows when on."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.team = cls.env["crm.team"].create({"name": "cqrs team"})
+        cls.deal = cls.opportunity(cls.seller, team_id=cls.team.id)
+
+    def option(self, name, on=True):
+        self.env["ir.config_parameter"].set_param(OPTIONS[name], on)
+
+    def sees(self, user, deal=None):
+        return (deal or self.deal).id in self.visible(user)
+
+    def test_the_settings_are_off_at_first_and_store_what_is_set(self):
+        self.assertEqual(
+            self.env["cqrs.access"]._options(), dict.fromkeys(OPTIONS, False)
+        )
+        for option in OPTIONS:
+            with self.subTest(option):
+                name = f"cqrs_{option}"
+                settings = self.env["res.config.settings"].create({})
+                self.assertIs(settings[name], False)
+                settings[name] = True
+                settings.execute()
+                self.assertIs(self.env["cqrs.access"]._options()[option], True)
+                settings = self.env["res.config.settings"].create({})
+                self.assertIs(settings[name], True)
+                settings[name] = False
+                settings.execute()
+                self.assertIs(self.env["cqrs.access"]._options()[option], False)
+
+    def test_the_settings_page_shows_them(self):
+        form = Form(self.env["res.config.settings"])
+        for option in OPTIONS:
+            self.assertIn(f"cqrs_{option}", form._view["fields"])
+
+    # Team leaders
+
+    def test_a_team_leader_sees_the_team_if_the_option_is_on(self):
+        self.team.user_id = self.peer
+        self.assertFalse(self.sees(self.peer))
+        self.option("team_leaders")
+        self.assertTrue(self.sees(self.peer))
+        self.assertFalse(self.sees(self.other_manager))
+        self.option("team_leaders", False)
+        self.assertFalse(self.sees(self.peer))
+
+    def test_a_leader_sees_what_the_team_has_at_present(self):
+        self.option("team_leaders")
+        self.team.user_id = self.peer
+        self.assertTrue(self.sees(self.peer))
+        self.team.user_id = self.other_manager
+        self.assertFalse(self.sees(self.peer))
+        self.assertTrue(self.sees(self.other_manager))
+        self.deal.team_id = False
+        self.assertFalse(self.sees(self.other_manager))
+
+    def test_a_leader_of_another_company_sees_nothing(self):
+        self.option("team_leaders")
+        other = self.env["res.company"].create({"name": "cqrs other company"})
+        self.team.write({"company_id": False, "user_id": self.peer.id})
+        deal = self.opportunity(None, team_id=self.team.id, company_id=other.id)
+        self.assertEqual((deal.team_id, deal.company_id), (self.team, other))
+        self.assertFalse(self.sees(self.peer, deal))
+        self.peer.company_ids = [Command.link(other.id)]
+        self.assertTrue(self.sees(self.peer, deal))
+
+    def test_an_archived_leader_sees_nothing(self):
+        self.option("team_leaders")
+        self.team.user_id = self.peer
+        self.peer.active = False
+        self.assertFalse(self.sees(self.peer))
+
+    # Unassigned
+
+    def test_salespeople_see_unassigned_ones_if_the_option_is_on(self):
+        deal = self.opportunity(None)
+        self.assertFalse(self.sees(self.peer, deal))
+        self.option("unassigned")
+        self.assertTrue(self.sees(self.peer, deal))
+        self.assertFalse(self.sees(self.peer))
+        self.option("unassigned", False)
+        self.assertFalse(self.sees(self.peer, deal))
+
+    def test_who_is_no_salesperson_sees_no_unassigned_one(self):
+        self.option("unassigned")
+        deal = self.opportunity(None)
+        self.peer.group_ids = [Command.set(self.env.ref("base.group_user").ids)]
+        self.assertFalse(self.sees(self.peer, deal))
+
+    def test_an_unassigned_one_of_another_company(self):
+        self.option("unassigned")
+        other = self.env["res.company"].create({"name": "cqrs other company"})
+        deal = self.opportunity(None, company_id=other.id)
+        self.assertFalse(self.sees(self.peer, deal))
+
+    # Department managers
+
+    def departments(self):
+        """Return a department of the seller's, and the one that it is part of."""
+        departments = self.env["hr.department"]
+        above = departments.create(
+            {"name": "cqrs above", "manager_id": self.other_manager_employee.id}
+        )
+        own = departments.create(
+            {
+                "name": "cqrs own",
+                "manager_id": self.peer_employee.id,
+                "parent_id": above.id,
+            }
+        )
+        # The manager by hierarchy stays, whatever Odoo makes of the department's.
+        self.seller_employee.write(
+            {"department_id": own.id, "parent_id": self.manager_employee.id}
+        )
+        return own, above
+
+    def test_department_managers_see_theirs_if_the_option_is_on(self):
+        own, __ = self.departments()
+        managers = self.peer | self.other_manager
+        self.assertFalse(any(map(self.sees, managers)))
+        self.option("department_managers")
+        self.assertTrue(all(map(self.sees, managers)))
+        own.parent_id = False
+        self.assertEqual(list(map(self.sees, managers)), [True, False])
+        self.option("department_managers", False)
+        self.assertFalse(any(map(self.sees, managers)))
+
+    def test_an_archived_department_manager_sees_nothing_more(self):
+        self.departments()
+        self.option("department_managers")
+        self.peer_employee.active = False
+        self.assertFalse(self.sees(self.peer))
+        self.assertTrue(self.sees(self.other_manager))
+
+    def test_a_cycle_of_departments_is_cut(self):
+        own, above = self.departments()
+        self.option("department_managers")
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE hr_department SET parent_id = %s WHERE id = %s", [own.id, above.id]
+        )
+        self.env["cqrs.event"]._record({"hr.department": None}, origin="reconcile")
+        self.assertTrue(self.sees(self.peer))
+        self.assertTrue(self.sees(self.other_manager))
+        rows = self.env["cqrs.user.access"].search(
+            [("owner_id", "=", self.seller.id), ("via", "=", "department")]
+        )
+        self.assertEqual(
+            {row.viewer_id: (row.depth, row.paths) for row in rows},
+            {self.peer: (1, 1), self.other_manager: (2, 1)},
+        )
+        # Who manages one department of a cycle is above each of the others.
+        self.other_manager_employee.department_id = above
+        deal = self.opportunity(self.other_manager)
+        self.assertTrue(self.sees(self.peer, deal))
+
+    def test_a_department_manager_of_another_company(self):
+        self.departments()
+        self.option("department_managers")
+        other = self.env["res.company"].create({"name": "cqrs other company"})
+        self.seller.company_ids = [Command.link(other.id)]
+        deal = self.opportunity(self.seller, company_id=other.id)
+        self.assertFalse(self.sees(self.peer, deal))
+        self.peer.company_ids = [Command.link(other.id)]
+        # The seller is nobody's employee in that company.
+        self.assertFalse(self.sees(self.peer, deal))

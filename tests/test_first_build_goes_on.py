@@ -1,0 +1,358 @@
+import json
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from types import SimpleNamespace
+from unittest.mock import patch
+
+from odoo import SUPERUSER_ID, api
+from odoo.http import _request_stack
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import mute_logger
+
+from ..hooks import post_init_hook
+from ..models.event_store import build
+from ..models.event_store.committed import committed
+from .common import ODOO, OwnDatabase
+
+# More than a batch, so that several batches are under way when it is killed.
+LEADS = 120_000
+INSERT = """
+INSERT INTO crm_lead (name, type, active, stage_id, expected_revenue, create_date)
+SELECT 'Deal ' || n, 'opportunity', true, (SELECT min(id) FROM crm_stage), n, now()
+FROM generate_series(1, %s) n
+RETURNING id
+"""
+
+
+@tagged("post_install", "-at_install")
+class TestFirstBuildGoesOn(OwnDatabase):
+    def some_are_recorded(self):
+        [(table,)] = self.query("SELECT to_regclass('cqrs_event')")
+        return bool(table and self.events())
+
+    def events(self):
+        """Return ``{lead: the id of its event}`` of what has been recorded."""
+        return dict(
+            self.query(
+                "SELECT stream_id, event_id FROM cqrs_event"
+                " WHERE stream_model = 'crm.lead'"
+            )
+        )
+
+    def kill_when_some_are_recorded(self):
+        command = [ODOO, "-i", "crm_cqrs", "-d", self.db, "--stop-after-init"]
+        with subprocess.Popen(
+            [*command, "--no-http", "--log-level=warn"],
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                while not self.some_are_recorded():
+                    if process.poll() is not None:
+                        self.fail(process.stderr.read())
+                    time.sleep(0.1)
+            finally:
+                process.kill()
+        # PostgreSQL finds out once a statement has ended.
+        while self.query(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ):
+            time.sleep(0.1)
+
+    def build(self):
+        return json.loads(self.odoo("cqrs", "build", "--json").stdout)
+
+    def test_an_install_that_is_killed_goes_on(self):
+        self.query(INSERT % LEADS)
+        self.query("ANALYZE crm_lead; SELECT 1")
+        self.kill_when_some_are_recorded()
+        first = self.events()
+        leads = [id_ for (id_,) in self.query("SELECT id FROM crm_lead ORDER BY id")]
+        self.assertLess(len(first), len(leads))
+        # Nobody is there to see it.
+        changed = min(first)
+        self.query(
+            f"UPDATE crm_lead SET name = 'Unseen' WHERE id = {changed} RETURNING 1"
+        )
+
+        self.odoo("-i", "crm_cqrs", "--stop-after-init")
+        events = self.events()
+        self.assertEqual(sorted(events), leads)
+        self.assertEqual({lead: events[lead] for lead in first}, first)
+        self.assertEqual(
+            self.query(
+                """
+                SELECT count(*), min(version), max(version), min(origin), max(origin)
+                FROM cqrs_event WHERE stream_model = 'crm.lead'
+                """
+            ),
+            [(len(leads), 1, 1, "migration", "migration")],
+        )
+        self.assertEqual(
+            self.query(
+                "SELECT indexname::text FROM pg_indexes WHERE tablename = 'cqrs_event'"
+                " ORDER BY indexname"
+            ),
+            [
+                ("cqrs_event_order",),
+                ("cqrs_event_pkey",),
+                ("cqrs_event_stream_version",),
+                ("cqrs_event_time",),
+                ("cqrs_event_type",),
+                ("cqrs_event_user",),
+            ],
+        )
+
+        with self.subTest("what changed between the attempts is reconciled"):
+            done = self.odoo("cqrs", "reconcile", "--json")
+            self.assertEqual(json.loads(done.stdout), {"events": 1})
+            self.assertEqual(self.odoo("cqrs", "verify").stdout, "findings: -\n")
+
+        with self.subTest("nothing is left to do"):
+            self.assertEqual(self.build(), {"events": 0})
+
+        inserted = [id_ for (id_,) in self.query(INSERT % 3)]
+        with self.subTest("cancelled"):
+            self.query(
+                """
+                CREATE FUNCTION cancel() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN NEW.cancel_requested = true; RETURN NEW; END $$;
+                CREATE TRIGGER cancel BEFORE INSERT ON cqrs_run
+                    FOR EACH ROW EXECUTE FUNCTION cancel();
+                SELECT 1
+                """
+            )
+            done = self.odoo("cqrs", "build", status=1)
+            self.assertEqual(done.stdout, "")
+            self.assertIn("build: cancelled", done.stderr)
+            self.assertEqual(sorted(self.events()), leads)
+            self.query("DROP FUNCTION cancel() CASCADE; SELECT 1")
+
+        with self.subTest("only what has no event yet"):
+            self.assertEqual(self.build(), {"events": 3})
+            self.assertEqual(
+                self.query(
+                    "SELECT stream_id, version, type, origin FROM cqrs_event"
+                    " ORDER BY position DESC LIMIT 3"
+                ),
+                [
+                    (id_, 1, "OpportunityCreated", "migration")
+                    for id_ in sorted(inserted, reverse=True)
+                ],
+            )
+
+
+@tagged("post_install", "-at_install")
+class TestFirstBuildInBatches(TransactionCase):
+    """Real cursors, committed: five leads that no hook has seen, a batch for each."""
+
+    def setUp(self):
+        super().setUp()
+        with self.registry.cursor() as cr:
+            self.event(cr)._build()
+            self.event(cr)._reconcile()
+            cr.execute(INSERT % 5)
+            self.lead_ids = [id_ for (id_,) in cr.fetchall()]
+        self.addCleanup(self.remove)
+        self.enterContext(patch.object(build, "BATCH_SIZE", 1))
+        self.enterContext(patch.object(build, "CONNECTIONS", 2))
+
+    def remove(self):
+        with self.registry.cursor() as cr:
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            env["crm.lead"].browse(self.lead_ids).unlink()
+
+    def event(self, cr):
+        return api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+
+    def build(self, *report):
+        with self.registry.cursor() as cr:
+            return self.event(cr)._build(*report)
+
+    def recorded(self, columns="stream_id"):
+        with self.registry.cursor() as cr:
+            cr.execute(
+                f"SELECT {columns} FROM cqrs_event"
+                " WHERE stream_model = 'crm.lead' AND stream_id = ANY(%s)"
+                " ORDER BY stream_id, version",
+                [self.lead_ids],
+            )
+            return cr.fetchall()
+
+    def indexes(self):
+        with self.registry.cursor() as cr:
+            cr.execute(
+                "SELECT indexname::text, indexdef FROM pg_indexes"
+                " WHERE tablename LIKE 'cqrs%%'"
+            )
+            return dict(cr.fetchall())
+
+    def test_it_says_how_far_it_is(self):
+        said = []
+        self.assertEqual(self.build(lambda *each: said.append(each)), 5)
+        self.assertEqual(
+            said,
+            [(0, "5 records")]
+            + [(n / 5, f"crm.lead, {n} of 5 records") for n in range(1, 6)]
+            + [(1, "indexes and statistics")],
+        )
+        self.assertEqual(self.recorded(), [(id_,) for id_ in self.lead_ids])
+
+    def test_a_report_that_raises_ends_it_and_the_next_goes_on(self):
+        event, pool, ended = self.registry["cqrs.event"], ThreadPoolExecutor, Event()
+        record_batch, shutdown = event._record_batch, pool.shutdown
+
+        def wait_for_the_end(records, model, ids):
+            if ids[0] not in self.lead_ids[:2]:
+                ended.wait()
+            return record_batch(records, model, ids)
+
+        def end(executor, **options):
+            shutdown(executor, **{**options, "wait": False})
+            ended.set()
+            shutdown(executor, **options)
+
+        def cancel(done, step):
+            if done >= 0.4:
+                raise ZeroDivisionError
+
+        with (
+            patch.object(event, "_record_batch", wait_for_the_end),
+            patch.object(pool, "shutdown", end),
+            self.assertRaises(ZeroDivisionError),
+        ):
+            self.build(cancel)
+        first = self.recorded("stream_id, event_id")
+        # Two that it reported, and of those beside them what was under way.
+        self.assertIn(len(first), (3, 4))
+        with self.registry.cursor() as cr:
+            cr.execute(
+                "SELECT id FROM cqrs_opportunity_view WHERE id = ANY(%s) ORDER BY id",
+                [self.lead_ids],
+            )
+            self.assertEqual(cr.fetchall(), self.recorded())
+        self.assertEqual(self.build(), 5 - len(first))
+        self.assertEqual(
+            [each for each in self.recorded("stream_id, event_id") if each in first],
+            first,
+        )
+
+    def test_a_batch_that_fails_ends_it_and_says_why(self):
+        event = self.registry["cqrs.event"]
+        record_batch, failing = event._record_batch, self.lead_ids[2]
+
+        def fail(records, model, ids):
+            if failing in ids:
+                records.env.cr.execute("SELECT 1 / 0")
+            return record_batch(records, model, ids)
+
+        with (
+            patch.object(event, "_record_batch", fail),
+            mute_logger("odoo.sql_db"),
+            self.assertRaisesRegex(Exception, "division by zero"),
+        ):
+            self.build()
+        recorded = {id_ for (id_,) in self.recorded()}
+        self.assertIn(self.lead_ids[0], recorded)
+        self.assertNotIn(failing, recorded)
+        self.assertEqual(self.build(), 5 - len(recorded))
+
+    def test_an_end_before_its_time_hides_nothing_from_the_reconciler(self):
+        with self.registry.cursor() as cr:
+            self.event(cr)._build()
+            cr.execute(
+                "UPDATE crm_lead SET name = 'Unseen' WHERE id = %s", self.lead_ids[:1]
+            )
+            cr.execute(INSERT % 1)
+            self.lead_ids += cr.fetchone()
+        look = self.look()
+        with self.assertRaises(ZeroDivisionError):
+            self.build(lambda done, step: 1 / 0)
+        # Its horizon tells less: another open transaction may hold it back.
+        self.assertEqual(self.look(), look)
+        with self.registry.cursor() as cr:
+            self.assertEqual(self.event(cr)._reconcile(["crm.lead"]), 2)
+
+    def look(self):
+        """Return when the reconciler has last looked at leads."""
+        with self.registry.cursor() as cr:
+            cr.execute(
+                "SELECT looked_at FROM cqrs_reconciliation"
+                " WHERE stream_model = 'crm.lead'"
+            )
+            return cr.fetchone()
+
+    def test_every_event_names_the_request_that_asked_for_it(self):
+        request = SimpleNamespace(
+            session=SimpleNamespace(uid=2),
+            httprequest=SimpleNamespace(
+                environ={}, headers={"X-Correlation-ID": "asked"}
+            ),
+        )
+        _request_stack.push(request)
+        try:
+            self.build()
+        finally:
+            _request_stack.pop()
+        self.assertEqual(
+            self.recorded("acting_user_id, correlation_id"), [(2, "asked")] * 5
+        )
+
+    def test_an_install_has_nothing_pending_when_it_begins(self):
+        def build_(event, report):
+            with self.registry.cursor() as cr:
+                cr.execute("SELECT id FROM crm_lead WHERE id = %s", self.lead_ids[-1:])
+                self.assertTrue(cr.rowcount)
+
+        with (
+            patch.object(self.registry["cqrs.event"], "_build", build_),
+            self.registry.cursor() as cr,
+        ):
+            cr.execute(INSERT % 1)
+            self.lead_ids += cr.fetchone()
+            post_init_hook(self.event(cr).env)
+
+    def test_indexes_are_made_again_whatever_happens(self):
+        before = self.indexes()
+        with (
+            self.assertRaisesRegex(Exception, "division by zero"),
+            mute_logger("odoo.sql_db"),
+            self.registry.cursor() as cr,
+            self.event(cr)._indexes_last(),
+        ):
+            without = self.indexes()
+            committed(self.event(cr).env, lambda: cr.execute("SELECT 1 / 0"))
+        self.assertLess(without.keys(), before.keys())
+        self.assertNotIn("cqrs_event_order", without)
+        self.assertIn("cqrs_event_stream_version", without)
+        self.assertEqual(self.indexes(), before)
+
+    def test_statistics_are_gathered_after_the_first_batch_of_several_and_at_the_end(
+        self,
+    ):
+        for size, times in ((5, 1), (1, 2)):
+            with (
+                self.subTest(size),
+                patch.object(build, "BATCH_SIZE", size),
+                patch.object(self.registry["cqrs.event"], "_analyze") as analyze,
+            ):
+                self.build()
+                self.assertEqual(analyze.call_count, times)
+                with self.registry.cursor() as cr:
+                    cr.execute(INSERT % 5)
+                    self.lead_ids += [id_ for (id_,) in cr.fetchall()]
+
+    def test_indexes_are_dropped_by_an_install_alone(self):
+        event = self.registry["cqrs.event"]
+        with patch.object(event, "_drop_indexes", return_value=[]) as drop:
+            self.build()
+            drop.assert_not_called()
+            with self.registry.cursor() as cr:
+                cr.execute(INSERT % 1)
+                self.lead_ids += cr.fetchone()
+            with patch.object(self.registry, "ready", False):
+                self.build()
+            drop.assert_called_once()

@@ -1,0 +1,353 @@
+from collections import defaultdict
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from unittest.mock import patch
+
+from odoo import Command
+from odoo.tests import tagged
+from odoo.tools import SQL
+
+from ..models.projections import dashboard_metrics
+from .common import SalesOrganisation
+
+BY = (None, "stage", "salesperson", "month")
+
+
+def plain_figures(leads, viewer):
+    """Sum up opportunities one by one, in the currency of the viewer's company."""
+    company = viewer.company_id
+    pipeline, weighted, revenue = (defaultdict(Decimal) for __ in range(3))
+    active = won = lost = 0
+    for lead in leads:
+        currency = lead.company_id.currency_id or company.currency_id
+        value = Decimal(repr(lead.expected_revenue))
+        if lead.active and lead.won_status == "pending":
+            active += 1
+            pipeline[currency] += value
+            weighted[currency] += value * Decimal(repr(lead.probability)) / 100
+        won += lead.won_status == "won"
+        lost += lead.won_status == "lost"
+        if lead.won_status == "won":
+            revenue[currency] += value
+
+    def converted(sums):
+        return sum(
+            (
+                cents(
+                    cents(amount)
+                    * Decimal(
+                        repr(
+                            currency._get_conversion_rate(
+                                currency, company.currency_id, company
+                            )
+                        )
+                    )
+                )
+                for currency, amount in sums.items()
+            ),
+            Decimal("0.00"),
+        )
+
+    return {
+        "pipeline_value": converted(pipeline),
+        "weighted_pipeline": converted(weighted),
+        "won_revenue": converted(revenue),
+        "active_opportunities": active,
+        "won": won,
+        "lost": lost,
+        "win_rate": cents(Decimal(won) / (won + lost), "0.0001")
+        if won + lost
+        else None,
+        "average_value": cents(converted(pipeline) / active) if active else None,
+    }
+
+
+def cents(amount, unit="0.01"):
+    return amount.quantize(Decimal(unit), ROUND_HALF_UP)
+
+
+@tagged("post_install", "-at_install")
+class TestMetricsEqualAPlainLoop(SalesOrganisation):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stage_second = cls.env["crm.stage"].create(
+            {"name": "Second", "sequence": -99}
+        )
+        cls.foreign = cls.env["res.currency"].create({"name": "CQX", "symbol": "x"})
+        cls.env["res.currency.rate"].create(
+            {"currency_id": cls.foreign.id, "rate": 4, "company_id": cls.env.company.id}
+        )
+        cls.branch = cls.env["res.company"].create(
+            {"name": "cqrs branch", "currency_id": cls.foreign.id}
+        )
+        cls.manager.company_ids |= cls.branch
+        cls.own = cls.opportunity(cls.manager, 1000.10, probability=33.333333333333336)
+        cls.deal = cls.opportunity(cls.seller, 0.05, date_deadline="2031-02-28")
+        cls.other = cls.opportunity(cls.seller, 70_000.01, date_deadline="2031-03-01")
+        cls.unassigned = cls.opportunity(None, 9)
+        cls.peers = cls.opportunity(cls.peer, 5)
+        cls.lead = cls.opportunity(cls.seller, 300, type="lead")
+        cls.viewers = cls.head | cls.manager | cls.seller | cls.peer
+        cls.viewers |= cls.env.ref("base.user_admin")
+
+    def metrics(self, user, by=None):
+        self.env.cr.flush()
+        return self.env["cqrs.metrics"]._read(user, by)
+
+    def fold(self):
+        self.env.cr.flush()
+        return self.env["cqrs.metrics"]._fold_batch()
+
+    def tail(self):
+        self.env.cr.flush()
+        query = SQL("SELECT count(*) FROM cqrs_metrics_tail")
+        return self.env.execute_query(query)[0][0]
+
+    def assert_exact(self):
+        for viewer in self.viewers:
+            leads = self.env["crm.lead"].browse(self.visible(viewer))
+            own = leads.filtered_domain([("user_id", "=", viewer.id)])
+            for by in BY:
+                with self.subTest(viewer=viewer.login, by=by):
+                    metrics = self.metrics(viewer, by)
+                    expected = self.plain_scopes(leads, viewer)
+                    for name, value in expected.items():
+                        self.assertEqual(metrics[name], value, name)
+                    if by:
+                        self.assert_groups(by, metrics["groups"], leads, viewer)
+            total, mine = (len(some.filtered("active")) for some in (leads, own))
+            self.assertEqual(
+                self.metrics(viewer)["opportunities"],
+                {"total": total, "own": mine, "subordinates": total - mine},
+            )
+
+    def plain_scopes(self, leads, viewer):
+        own = leads.filtered(lambda lead: lead.user_id == viewer)
+        figures = {
+            "own": plain_figures(own, viewer),
+            "team": plain_figures(leads - own, viewer),
+        }
+        return {**plain_figures(leads, viewer), **figures}
+
+    def assert_groups(self, by, groups, leads, viewer):
+        expected = defaultdict(leads.browse)
+        for lead in leads:
+            # Archived and neither won nor lost, it is in no figure.
+            if lead.active or lead.won_status != "pending":
+                expected[self.group_of(lead, by)] |= lead
+        found = {}
+        for group in groups:
+            label = group.pop(by)
+            if by == "salesperson" and label:
+                self.assertEqual(
+                    label["name"], self.env["res.users"].browse(label["user_id"]).name
+                )
+            key = {"stage": "id", "salesperson": "user_id"}.get(by)
+            found[label[key] if key and label else label] = group
+        self.assertEqual(
+            found,
+            {key: self.plain_scopes(some, viewer) for key, some in expected.items()},
+        )
+
+    def group_of(self, lead, by):
+        if by == "month":
+            closed = lead.won_status in ("won", "lost")
+            day = lead.date_closed if closed else lead.date_deadline
+            return f"{day:%Y-%m}" if day else None
+        return {"stage": lead.stage_id, "salesperson": lead.user_id}[by].id or None
+
+    def test_every_change_leaves_the_sums_exact(self):
+        team = self.env["crm.team"].create({"name": "cqrs", "user_id": self.head.id})
+        lost_reason = self.env["crm.lost.reason"].create({"name": "cqrs"})
+        changes = {
+            "created": lambda: self.opportunity(self.seller, 12.34),
+            "worth more": lambda: self.deal.write({"expected_revenue": 99.99}),
+            "worth nothing": lambda: self.own.write({"expected_revenue": 0}),
+            "likelier": lambda: self.other.write({"probability": 12.345678901234567}),
+            "moved on": lambda: self.deal.write({"stage_id": self.stage_second.id}),
+            "due later": lambda: self.deal.write({"date_deadline": "2032-12-31"}),
+            "due some day": lambda: self.deal.write({"date_deadline": False}),
+            "won": self.deal.action_set_won,
+            "lost": lambda: self.other.action_set_lost(lost_reason_id=lost_reason.id),
+            "reopened": lambda: self.other.action_unarchive(),
+            "won no more": lambda: self.deal.write({"stage_id": self.stage_new.id}),
+            "archived": lambda: self.deal.write({"active": False}),
+            "restored": lambda: self.deal.write({"active": True}),
+            "reassigned": lambda: self.deal.write({"user_id": self.peer.id}),
+            "unassigned": lambda: self.other.write({"user_id": False}),
+            "assigned": lambda: self.unassigned.write({"user_id": self.seller.id}),
+            "given to a team": lambda: self.deal.write({"team_id": team.id}),
+            "in another company": lambda: self.own.write(
+                {"company_id": self.branch.id, "expected_revenue": 1000.02}
+            ),
+            "in another currency": lambda: self.branch.write(
+                {"currency_id": self.env.ref("base.JPY").id}
+            ),
+            "an opportunity": lambda: self.lead.convert_opportunity(
+                self.env["res.partner"]
+            ),
+            "merged": lambda: (self.deal | self.unassigned).merge_opportunity(),
+            "deleted": self.other.unlink,
+            "reorganised": lambda: self.seller_employee.write(
+                {"parent_id": self.other_manager_employee.id}
+            ),
+        }
+        self.assert_exact()
+        for number, (name, change) in enumerate(changes.items()):
+            with self.subTest(name):
+                change()
+                self.env.cr.flush()
+                self.assert_exact()
+                if number % 2:
+                    self.assertGreater(self.fold(), 0)
+                    self.assertEqual(self.tail(), 0)
+                    self.assert_exact()
+
+    def test_what_no_figure_depends_on_leaves_no_change(self):
+        self.fold()
+        self.deal.write({"referred": "a friend", "name": "Renamed"})
+        self.assertEqual(self.tail(), 0)
+        self.deal.expected_revenue = 6
+        self.assertEqual(self.tail(), 1)
+
+    def test_sums_of_nothing_have_no_row(self):
+        rows = SQL("SELECT count(*) FROM cqrs_metrics WHERE user_id = %s", self.peer.id)
+        self.fold()
+        # By owner, by stage, by month.
+        self.assertEqual(self.env.execute_query(rows), [(3,)])
+        self.peers.unlink()
+        self.fold()
+        self.assertEqual(self.env.execute_query(rows), [(0,)])
+
+    def test_a_fold_takes_a_batch(self):
+        self.fold()
+        for __ in range(3):
+            self.opportunity(self.seller, 1)
+        before = self.groups()
+        with patch.object(dashboard_metrics, "BATCH_SIZE", 2):
+            self.assertEqual(self.fold(), 2)
+            self.assertEqual(self.tail(), 1)
+            self.assertEqual(self.groups(), before)
+            self.assertEqual(self.fold(), 1)
+        self.assertEqual(self.groups(), before)
+
+    def groups(self):
+        return self.metrics(self.head, "month")["groups"]
+
+    def test_months_and_stages_come_in_their_order(self):
+        self.other.stage_id = self.stage_second
+        self.deal.action_set_won()
+        self.deal.date_closed = "2030-12-31 23:59:59"
+        self.lead.unlink()
+        groups = self.metrics(self.seller, "month")["groups"]
+        self.assertEqual([g["month"] for g in groups], ["2030-12", "2031-03"])
+        self.assertEqual(groups[0]["won_revenue"], Decimal("0.05"))
+        self.other.date_deadline = False
+        groups = self.metrics(self.seller, "month")["groups"]
+        self.assertEqual([g["month"] for g in groups], ["2030-12", None])
+        groups = self.metrics(self.head, "stage")["groups"]
+        self.assertEqual([g["stage"]["name"] for g in groups], ["New", "Second", "Won"])
+        with self.assertRaisesRegex(ValueError, "metrics by 'day'"):
+            self.metrics(self.head, "day")
+
+    def test_currencies_are_summed_exactly_and_converted_once(self):
+        for amount in (0.01, 0.02, 0.03):
+            self.opportunity(self.manager, amount, company_id=self.branch.id)
+        metrics = self.metrics(self.manager)
+        # 0.06 at 0.25; each alone would come to 0.00, 0.01 and 0.01.
+        self.assertEqual(metrics["own"]["pipeline_value"], Decimal("1000.12"))
+        self.assertEqual(
+            [
+                (a["currency"], a["rate"], a["pipeline_value"])
+                for a in metrics["amounts"]
+            ],
+            [
+                (self.env.company.currency_id.name, Decimal(1), Decimal("71000.16")),
+                ("CQX", Decimal("0.25"), Decimal("0.06")),
+            ],
+        )
+
+    def test_the_rate_is_that_of_today(self):
+        self.opportunity(self.manager, 100, company_id=self.branch.id)
+        before = self.metrics(self.manager)["pipeline_value"]
+        rate = self.env["res.currency.rate"].search(
+            [("currency_id", "=", self.foreign.id)]
+        )
+        rate.rate = 2
+        after = self.metrics(self.manager)["pipeline_value"]
+        self.assertEqual(after - before, Decimal("25.00"))
+
+    def test_the_weighted_pipeline_is_exact(self):
+        self.assertEqual(self.own.probability, 33.333333333333336)
+        self.fold()
+        query = SQL(
+            "SELECT weighted_pipeline::text FROM cqrs_metrics"
+            " WHERE user_id = %s AND dimension = 'owner'",
+            self.manager.id,
+        )
+        [(weighted,)] = self.env.execute_query(query)
+        self.assertEqual(
+            Decimal(weighted), Decimal("1000.1") * Decimal("33.333333333333336") / 100
+        )
+
+    def test_who_may_see_nothing_has_zeros(self):
+        nobody = self.env["res.users"].create(
+            {"name": "cqrs", "login": "cqrs_nobody", "group_ids": [Command.clear()]}
+        )
+        metrics = self.metrics(nobody)
+        self.assertEqual(metrics["pipeline_value"], Decimal("0.00"))
+        self.assertEqual(metrics["active_opportunities"], 0)
+        self.assertIsNone(metrics["win_rate"])
+        self.assertIsNone(metrics["average_value"])
+        self.assertEqual(metrics["amounts"], [])
+
+    def test_a_rate_of_none_won_is_zero(self):
+        self.deal.action_set_lost()
+        self.assertEqual(self.metrics(self.seller)["win_rate"], Decimal("0.0000"))
+        self.other.action_set_won()
+        self.assertEqual(self.metrics(self.seller)["win_rate"], Decimal("0.5000"))
+
+    def test_the_stored_row_says_the_same(self):
+        stored = self.env["cqrs.dashboard.metrics"]
+        self.other.action_set_won()
+        for name in ("first", "again"):
+            self.deal.expected_revenue += 1
+            self.env.cr.flush()
+            stored._refresh_users((self.manager | self.peer).ids)
+            with self.subTest(name):
+                row = stored.search([("user_id", "=", self.manager.id)])
+                metrics = self.metrics(self.manager)
+                self.assertEqual(row.currency_id.name, metrics["currency"])
+                self.assertEqual(
+                    row.computed_at, metrics["computed_at"].replace(tzinfo=None)
+                )
+                for column in (
+                    "pipeline_value",
+                    "weighted_pipeline",
+                    "won_revenue",
+                    "active_opportunities",
+                    "won",
+                    "lost",
+                    "win_rate",
+                    "average_value",
+                ):
+                    self.assertEqual(row[column], float(metrics[column]), column)
+                stored.invalidate_model()
+        self.assertEqual(
+            stored.search([("user_id", "=", self.peer.id)]).active_opportunities, 1
+        )
+        self.peer.active = False
+        self.env.cr.flush()
+        self.assertNotIn(self.peer.id, stored._forget_others())
+        self.assertFalse(stored.search([("user_id", "=", self.peer.id)]))
+
+    def test_the_dashboard_shows_them(self):
+        dashboard = self.dashboard(self.manager)
+        metrics = self.metrics(self.manager)
+        counts = metrics.pop("opportunities")
+        self.assertEqual(dashboard["metrics"], metrics)
+        dashboard["opportunities"].pop("items")
+        for name, count in counts.items():
+            self.assertEqual(dashboard["opportunities"][name], count)
+        self.assertEqual(date.today(), metrics["computed_at"].date())

@@ -1,0 +1,523 @@
+import random
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from unittest.mock import patch
+
+from odoo.tests import tagged
+
+from ..models import opportunities
+from ..models.opportunities import ORDERS, After, Filters, Range
+from .common import SalesOrganisation
+
+#: How a page is found: ``{plan: (FEW_OWNERS, WALK, whether owners are known)}``
+PLANS = {
+    "merge": (10_000, 10_000, True),
+    "walk": (0, 10_000, True),
+    "walk, then merge": (0, 2, True),
+    "walk, then walk on": (0, 2, False),
+}
+SEED = 4
+
+
+@contextmanager
+def plan(name):
+    few_owners, walk, owners_known = PLANS[name]
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(opportunities, "FEW_OWNERS", few_owners))
+        stack.enter_context(patch.object(opportunities, "WALK", walk))
+        if not owners_known:
+            access = "odoo.addons.crm_cqrs.models.access.access.CqrsAccess"
+            stack.enter_context(
+                patch(f"{access}._visible_owners", lambda self, viewers: None)
+            )
+        yield
+
+
+@contextmanager
+def calls():
+    """Give the names of the ways to find a page, as they are taken."""
+    called = []
+
+    def spied(method):
+        original = getattr(opportunities._Search, method)
+
+        def spy(*args, **kwargs):
+            called.append(method)
+            return original(*args, **kwargs)
+
+        return patch.object(opportunities._Search, method, spy)
+
+    with spied("_merge"), spied("_walk"), spied("_gather"):
+        yield called
+
+
+class Pages(SalesOrganisation):
+    """Many opportunities that are equal in what they are sorted by, or lack it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.random = random.Random(SEED)
+        cls.stages = cls.stage_new | cls.stage_won
+        cls.stages |= cls.env["crm.stage"].create({"name": "Between", "sequence": -50})
+        cls.customers = cls.env["res.partner"].create(
+            [{"name": "Åström & Söhne"}, {"name": "Blue Nile"}]
+        )
+        owners = [cls.head, cls.manager, cls.seller, cls.peer, cls.other_manager, None]
+        cls.deals = cls.env["crm.lead"].create(
+            [cls.values(owner) for owner in owners for __ in range(9)]
+        )
+        cls.deals[::9].write({"active": False})
+        cls.env.cr.flush()
+        # Times that a single transaction does not come to.
+        times = [None, *(datetime(2026, 1, day) for day in (1, 2, 3))]
+        for deal in cls.deals:
+            cls.env.cr.execute(
+                "UPDATE crm_lead SET create_date = %s WHERE id = %s",
+                [cls.random.choice(times), deal.id],
+            )
+        cls.env.invalidate_all()
+        cls.env["cqrs.event"]._record({"crm.lead": cls.deals.ids}, origin="reconcile")
+        for deal in cls.deals:
+            cls.env.cr.execute(
+                "UPDATE cqrs_opportunity_view SET changed_at = %s WHERE id = %s",
+                [cls.random.choice(times[1:]), deal.id],
+            )
+
+    @classmethod
+    def values(cls, owner):
+        choice = cls.random.choice
+        return {
+            "name": choice(["Desk", "desk", "Åland", "Zoo", "Desks"]),
+            "type": "opportunity",
+            "user_id": owner.id if owner else False,
+            "expected_revenue": choice([0, 10, 10.5, 99.99, 100_000]),
+            "date_deadline": choice([False, date(2026, 5, 1), date(2026, 6, 1)]),
+            "stage_id": choice(cls.stages).id,
+            "partner_id": choice([False, *cls.customers.ids]),
+        }
+
+    def keys(self, deal):
+        """Return what an opportunity is sorted by, by Odoo's own record."""
+        self.env.cr.execute(
+            "SELECT changed_at FROM cqrs_opportunity_view WHERE id = %s", [deal.id]
+        )
+        (changed_at,) = self.env.cr.fetchone()
+        return {
+            "value": deal.expected_revenue,
+            "closing_date": deal.date_deadline or None,
+            "created_at": deal.create_date or None,
+            "changed_at": changed_at,
+            "stage": (deal.stage_id.sequence, deal.stage_id.id),
+            "name": deal.name,
+        }
+
+    def seen(self, user, wanted=lambda deal: deal.active):
+        """Return the opportunities that a user sees, of those wanted."""
+        self.env.cr.flush()
+        leads = self.env["crm.lead"].with_context(active_test=False)
+        may_see = self.env["cqrs.access"]._may_see
+        return leads.search([("type", "=", "opportunity")]).filtered(
+            lambda deal: wanted(deal) and may_see(user, deal.id)
+        )
+
+    def in_order(self, deals, sort, descending):
+        """Return the ids, sorted by Python."""
+
+        def place(deal):
+            key = self.keys(deal)[sort]
+            return key is None, key, deal.id
+
+        return [deal.id for deal in sorted(deals, key=place, reverse=descending)]
+
+    def walk(self, user, limit=7, between=lambda page: None, **arguments):
+        """Return the ids of all pages one after another."""
+        self.env.cr.flush()
+        ids, after = [], None
+        read_page = self.env["cqrs.opportunities"]._read_page
+        while True:
+            page = read_page(user, after=after, limit=limit, **arguments)
+            ids += [row.id for row in page.rows]
+            self.assertLessEqual(len(page.rows), limit)
+            if page.next is None:
+                return ids
+            self.assertEqual(len(page.rows), limit)
+            self.assertEqual(page.next.id, ids[-1])
+            between(page)
+            after = page.next
+
+
+@tagged("post_install", "-at_install")
+class TestOpportunityPages(Pages):
+    def assert_every_order(self, user, plans=tuple(PLANS)):
+        expected = self.seen(user)
+        self.assertGreater(len(expected), 7)
+        for sort in ORDERS:
+            for descending in (True, False):
+                in_order = self.in_order(expected, sort, descending)
+                for name in plans:
+                    with self.subTest(sort=sort, descending=descending, plan=name):
+                        with plan(name):
+                            ids = self.walk(user, sort=sort, descending=descending)
+                        self.assertEqual(ids, in_order)
+
+    def test_every_order_over_ties_and_missing_values(self):
+        self.assert_every_order(self.head)
+
+    def test_every_order_of_the_own(self):
+        self.assert_every_order(self.seller)
+
+    def test_every_order_for_who_sees_everything(self):
+        admin = self.env.ref("base.user_admin")
+        self.assertIsNone(self.owners(admin))
+        self.assert_every_order(admin, plans=["walk", "walk, then merge"])
+
+    def test_every_order_with_those_of_nobody(self):
+        self.option("crm_cqrs.salespeople_see_unassigned")
+        self.assertIn(None, self.owners(self.manager))
+        self.assert_every_order(self.manager)
+        self.assertTrue(any(not deal.user_id for deal in self.seen(self.manager)))
+
+    def test_every_order_for_who_leads_a_team(self):
+        self.option("crm_cqrs.team_leaders_see_their_team")
+        team = self.env["crm.team"].create(
+            {"name": "Led", "user_id": self.other_manager.id}
+        )
+        self.deals.filtered(lambda deal: deal.user_id == self.seller).team_id = team
+        self.assertIsNone(self.owners(self.other_manager))
+        self.assert_every_order(self.other_manager, plans=["walk, then merge"])
+        self.assertIn(self.seller, self.seen(self.other_manager).user_id)
+
+    def test_owners_with_far_more_than_others(self):
+        self.env["crm.lead"].create([self.values(self.seller) for __ in range(60)])
+        self.env["crm.lead"].create(
+            [
+                {**self.values(self.manager), "expected_revenue": 10**6}
+                for __ in range(3)
+            ]
+        )
+        expected = self.in_order(self.seen(self.head), "value", True)
+        for limit in (1, 2, 3, 20, 80, 500):
+            for name in PLANS:
+                with self.subTest(limit=limit, plan=name), plan(name):
+                    self.assertEqual(self.walk(self.head, limit), expected)
+
+    def test_each_plan_is_the_one_it_is_called(self):
+        plain, won = Filters(), Filters(statuses=("won",))
+        for name, filters, expected in (
+            ("merge", plain, ["_merge"]),
+            ("merge", won, ["_merge"]),
+            ("merge", Filters(text="desk"), ["_gather"]),
+            ("walk", plain, ["_walk"]),
+            ("walk, then merge", plain, ["_walk", "_merge"]),
+            ("walk, then merge", won, ["_walk", "_gather"]),
+            ("walk, then walk on", plain, ["_walk", "_walk"]),
+        ):
+            with (
+                self.subTest(plan=name, filters=filters),
+                plan(name),
+                calls() as called,
+            ):
+                self.env["cqrs.opportunities"]._read_page(self.head, filters=filters)
+                self.assertEqual(called, expected)
+
+    def test_a_walk_that_finds_a_page_is_all(self):
+        with (
+            plan("walk"),
+            patch.object(opportunities._Search, "_goes_on", side_effect=AssertionError),
+        ):
+            page = self.env["cqrs.opportunities"]._read_page(self.head, limit=3)
+        self.assertEqual(len(page.rows), 3)
+
+    def test_what_does_not_change_is_given_once_while_others_do(self):
+        for name in PLANS:
+            for sort, descending in (("value", True), ("stage", False)):
+                with (
+                    self.subTest(plan=name, sort=sort),
+                    closing(self.env.cr.savepoint()),
+                ):
+                    changed = self.env["crm.lead"]
+                    stays = self.seen(self.head)
+
+                    def write(page):
+                        nonlocal changed
+                        deals = self.env["crm.lead"].browse(
+                            self.random.sample(self.deals.ids, 4)
+                        )
+                        # Odoo itself cannot win one without a time of creation.
+                        for deal in deals.exists().filtered("create_date"):
+                            deal.write(self.values(deal.user_id))
+                        # What is on the page may go, and its place with it.
+                        last = self.env["crm.lead"].browse(page.next.id)
+                        changed |= deals | last
+                        last.unlink()
+                        changed |= self.env["crm.lead"].create(
+                            [self.values(self.seller), self.values(self.head)]
+                        )
+                        self.env.cr.flush()
+
+                    with plan(name):
+                        ids = self.walk(
+                            self.head,
+                            limit=5,
+                            between=write,
+                            sort=sort,
+                            descending=descending,
+                        )
+                    stays -= changed
+                    self.assertGreater(len(stays), 5)
+                    self.assertEqual(
+                        [id_ for id_ in ids if id_ in stays._ids],
+                        self.in_order(stays, sort, descending),
+                    )
+
+    def test_stages_put_in_another_order_write_no_opportunity(self):
+        versions = {
+            row.id: row.version
+            for row in self.env["cqrs.opportunities"]._read_page(self.head).rows
+        }
+        self.stage_new.sequence = 500
+        for name in PLANS:
+            with plan(name):
+                ids = self.walk(self.head, sort="stage", descending=False)
+            self.assertEqual(
+                ids, self.in_order(self.seen(self.head), "stage", False), name
+            )
+        page = self.env["cqrs.opportunities"]._read_page(self.head)
+        self.assertEqual({row.id: row.version for row in page.rows}, versions)
+
+    def test_a_row_has_all_that_a_list_shows(self):
+        deal = self.opportunity(
+            self.seller,
+            1234.56,
+            date_deadline="2026-07-01",
+            partner_id=self.customers[0].id,
+        )
+        deal.action_set_won()
+        self.env.cr.flush()
+        [row] = [
+            row
+            for row in self.env["cqrs.opportunities"]._read_page(self.head).rows
+            if row.id == deal.id
+        ]
+        self.assertEqual(row.value, Decimal("1234.56"))
+        self.assertEqual(row.currency_id, self.env.company.currency_id.id)
+        self.assertEqual(row.stage_id, deal.stage_id.id)
+        self.assertEqual(row.stage_name["en_US"], deal.stage_id.name)
+        self.assertEqual((row.status, row.active), ("won", True))
+        self.assertEqual((row.user_id, row.owner_name), (self.seller.id, "Seller"))
+        self.assertEqual(row.owner_email, self.seller.email)
+        self.assertEqual(row.manager_name, "Manager")
+        self.assertEqual(row.manager_email, self.manager.email)
+        self.assertEqual(row.team_id, deal.team_id.id)
+        self.assertEqual(row.company_id, deal.company_id.id)
+        self.assertEqual(row.partner_id, self.customers[0].id)
+        self.assertEqual(row.partner_name, "Åström & Söhne")
+        self.assertEqual(row.closing_date, date(2026, 7, 1))
+        self.assertEqual(row.closed_at, deal.date_closed.replace(tzinfo=timezone.utc))
+        self.assertEqual(row.created_at, deal.create_date.replace(tzinfo=timezone.utc))
+        self.assertEqual(row.changed_at.tzinfo, timezone.utc)
+        self.assertEqual(
+            row.visible_to_user_ids,
+            sorted((self.seller | self.manager | self.head).ids),
+        )
+        self.assertEqual(row.version, 2)
+
+    def test_a_name_too_long_for_an_index_is_recorded_and_sorted(self):
+        name = "".join(
+            chr(self.random.randrange(0x4E00, 0x9FFF)) for __ in range(10_000)
+        )
+        deal = self.opportunity(self.seller, name=name)
+        ids = self.walk(self.seller, sort="name")
+        self.assertEqual(ids[0], deal.id)
+
+    def test_no_such_order(self):
+        with self.assertRaisesRegex(ValueError, "no such order: id; DROP"):
+            self.env["cqrs.opportunities"]._read_page(self.head, sort="id; DROP")
+
+    def test_a_place_that_the_order_does_not_have_ends_it(self):
+        page = self.env["cqrs.opportunities"]._read_page(
+            self.head, sort="stage", after=After("0", 1)
+        )
+        self.assertEqual((page.rows, page.next), ([], None))
+
+    def owners(self, user):
+        """Return the ids of those whose opportunities a user may see."""
+        self.env.cr.flush()
+        access = self.env["cqrs.access"]
+        query = access._visible_owners(access._viewers(user))
+        return query and [id_ for (id_,) in self.env.execute_query(query)]
+
+    def option(self, name):
+        self.env["ir.config_parameter"].set_param(name, "True")
+
+
+@tagged("post_install", "-at_install")
+class TestOpportunityFilters(Pages):
+    #: ``{filters: condition on Odoo's own record}``, all of which leave some
+    def filters(self):
+        day, noon = date(2026, 5, 1), datetime(2026, 1, 2, tzinfo=timezone.utc)
+        naive = noon.replace(tzinfo=None)
+        other_zone = timezone(timedelta(hours=5))
+        new, between = self.stage_new, self.stages[-1]
+        return [
+            (Filters(), lambda d: d.active),
+            (Filters(archived=True), lambda d: not d.active),
+            (Filters(archived=None), lambda d: True),
+            (
+                Filters(stage_ids=(new.id, between.id)),
+                lambda d: d.active and d.stage_id in new | between,
+            ),
+            (Filters(statuses=("won",)), lambda d: d.active and d.won_status == "won"),
+            (
+                Filters(statuses=("pending", "lost"), archived=None),
+                lambda d: d.won_status != "won",
+            ),
+            (
+                Filters(user_ids=(self.seller.id, self.peer.id, None)),
+                lambda d: (
+                    d.active and d.user_id.id in (self.seller.id, self.peer.id, False)
+                ),
+            ),
+            (
+                Filters(value=Range(Decimal("10.5"), Decimal("99.99"))),
+                lambda d: d.active and 10.5 <= d.expected_revenue <= 99.99,
+            ),
+            (
+                Filters(value=Range(low=Decimal("10.51"))),
+                lambda d: d.active and d.expected_revenue > 10.5,
+            ),
+            (
+                Filters(closing_date=Range(high=day)),
+                lambda d: d.active and d.date_deadline and d.date_deadline <= day,
+            ),
+            (
+                Filters(created_at=Range(low=noon.astimezone(other_zone))),
+                lambda d: d.active and d.create_date and d.create_date >= naive,
+            ),
+            (
+                Filters(changed_at=Range(high=noon)),
+                lambda d: d.active and self.keys(d)["changed_at"] <= naive,
+            ),
+            (
+                Filters(text="DESK söhne"),
+                lambda d: (
+                    d.active
+                    and d.name.lower().startswith("desk")
+                    and d.partner_id == self.customers[0]
+                ),
+            ),
+            (
+                Filters(
+                    stage_ids=(new.id,),
+                    value=Range(Decimal(1)),
+                    text="desk",
+                    archived=None,
+                ),
+                lambda d: (
+                    d.stage_id == new
+                    and d.expected_revenue >= 1
+                    and d.name.lower().startswith("desk")
+                ),
+            ),
+        ]
+
+    def test_each_filter_in_each_plan(self):
+        admin = self.env.ref("base.user_admin")
+        for user in (self.head, admin):
+            for filters, wanted in self.filters():
+                expected = self.seen(user, wanted)
+                self.assertTrue(expected or user == self.head, filters)
+                for name in PLANS:
+                    for sort in ("value", "stage"):
+                        with self.subTest(filters=filters, plan=name, sort=sort):
+                            with plan(name):
+                                ids = self.walk(user, sort=sort, filters=filters)
+                            self.assertEqual(ids, self.in_order(expected, sort, True))
+                self.assertEqual(
+                    self.env["cqrs.opportunities"]._count(user, filters), len(expected)
+                )
+
+    def test_no_filter_gives_what_may_not_be_seen(self):
+        may_see = self.env["cqrs.access"]._may_see
+        everybody = tuple(self.deals.user_id.ids)
+        count = self.env["cqrs.opportunities"]._count
+        for user in (self.seller, self.manager, self.peer, self.other_manager):
+            for filters, __ in self.filters():
+                for user_ids in (None, everybody, (self.peer.id,), (None,)):
+                    asked = replace(filters, user_ids=user_ids)
+                    for name in PLANS:
+                        with plan(name):
+                            ids = self.walk(user, filters=asked)
+                            self.assertEqual(count(user, asked), len(ids))
+                        for id_ in ids:
+                            self.assertTrue(may_see(user, id_), (asked, name))
+
+    def test_who_has_no_profile_sees_nothing(self):
+        portal = self.env.ref("base.public_user")
+        page = self.env["cqrs.opportunities"]._read_page(portal)
+        self.assertEqual((page.rows, page.next), ([], None))
+        self.assertEqual(self.env["cqrs.opportunities"]._count(portal), 0)
+
+    def test_words_are_found_whatever_stands_between_them(self):
+        names = [
+            "Design/Build 2nd phase",
+            "C++ (50%) for O'Neil",
+            "foo-bar_baz@example.com",
+            "Release 3.14: <b>bold</b> & co.",
+            'ÉCOLE \\ 100% "quoted" :* | !',
+        ]
+        deals = [self.opportunity(self.seller, name=name) for name in names]
+        for text, found in {
+            "build": [0],
+            "DESIGN 2n": [0],
+            "c++": [1, 2, 3],
+            "neil": [1],
+            "o'neil 50%": [1],
+            "example": [2],
+            "baz": [2],
+            "bar_baz@example.com": [2],
+            "14": [3],
+            "3.14": [3],
+            "bold": [3],
+            "<b>": [0, 2, 3],
+            "école": [4],
+            "100": [4],
+            '"quoted"': [4],
+            "uild": [],
+            "build missing": [],
+            "!": [],
+            "' & '": [],
+            "\\": [],
+            "\0": [],
+            "%": [],
+        }.items():
+            with self.subTest(text=text):
+                ids = self.walk(self.seller, filters=Filters(text=text))
+                mine = [deal.id for deal in deals if deal.id in ids]
+                self.assertEqual(mine, [deals[number].id for number in found])
+                if not found:
+                    self.assertEqual(ids, [])
+
+    def test_an_empty_text_is_no_condition(self):
+        for text in ("", "  "):
+            ids = self.walk(self.head, filters=Filters(text=text))
+            self.assertEqual(ids, self.walk(self.head))
+
+    def test_a_customer_renamed_is_found_by_the_new_name(self):
+        self.customers[1].name = "Red Sea"
+        ids = self.walk(self.head, filters=Filters(text="red"))
+        expected = self.seen(
+            self.head, lambda d: d.active and d.partner_id == self.customers[1]
+        )
+        self.assertEqual(set(ids), set(expected.ids))
+        self.assertTrue(ids)
+        self.assertEqual(self.walk(self.head, filters=Filters(text="nile")), [])
+
+    def test_what_cannot_be_asked(self):
+        with self.assertRaisesRegex(ValueError, "at most 200 characters"):
+            Filters(text="x" * 201)
+        with self.assertRaisesRegex(ValueError, "without a time zone"):
+            Filters(created_at=Range(low=datetime(2026, 1, 1)))
