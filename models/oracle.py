@@ -1,6 +1,6 @@
 """What the projections must hold, worked out again from Odoo's own records.
 
-Slow and plain on purpose: loops over records read through the ORM, one record at a time.
+Slow and plain on purpose: loops over records read through the ORM, one at a time.
 It shares no code with the projections, so that the two are unlikely to be wrong in the
 same way. ``verify`` reports the differences.
 """

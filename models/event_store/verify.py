@@ -255,7 +255,7 @@ def _oracle_drift(env, table: str, oracle) -> Iterator[Finding]:
             drift.key[0] if len(drift.key) == 1 else None,
             None,
             env._(
-                "%(table)s %(key)s: by Odoo's records %(expected)s, but it is %(found)s.",
+                "%(table)s %(key)s: %(expected)s by Odoo's records, %(found)s here.",
                 table=table,
                 key=", ".join(map(str, drift.key)),
                 expected=str(drift.expected),
