@@ -56,6 +56,47 @@ class TestBackgroundRuns(TransactionCase):
             cr.execute("SELECT count(*) FROM cqrs_user_profile")
             return cr.fetchone()[0]
 
+    def replaced(self):
+        with self.registry.cursor() as cr:
+            cr.execute("SELECT table_name, row ->> 'name' FROM cqrs_replaced")
+            return cr.fetchall()
+
+    def test_what_a_replay_replaces_is_kept_until_it_has_been_verified(self):
+        def perform(kind):
+            run_id = self.committed(kind=kind)
+            self.perform_pending()
+            return self.seen(run_id, "state", "findings")
+
+        self.assertEqual(perform("replay"), ("done", 0))
+        self.assertEqual(perform("verify"), ("done", 0))
+        with self.registry.cursor() as cr:
+            cr.execute(
+                "UPDATE cqrs_user_profile SET name = 'Wrong'"
+                " WHERE id = (SELECT min(id) FROM cqrs_user_profile)"
+            )
+        # A row that differs counts as missing and as stale.
+        self.assertEqual(perform("replay"), ("done", 2))
+        kept = [("cqrs_user_profile", "Wrong")]
+        self.assertEqual(self.replaced(), kept)
+        self.drift()
+        self.assertEqual(perform("verify"), ("done", 1))
+        self.assertEqual(self.replaced(), kept)
+        self.assertEqual(perform("replay"), ("done", 1))
+        self.assertEqual(perform("verify"), ("done", 0))
+        self.assertEqual(self.replaced(), [])
+
+    def test_the_night_verifies_on_record(self):
+        cron = self.env.ref("crm_cqrs.ir_cron_verify")
+        self.assertEqual(
+            (cron.code, cron.interval_number, cron.interval_type),
+            ("model._verify_nightly()", 1, "days"),
+        )
+        with self.registry.cursor() as cr:
+            self.runs(cr)._verify_nightly()
+        with self.registry.cursor() as cr:
+            run = self.runs(cr).search([], limit=1)
+            self.assertEqual((run.kind, run.state, run.findings), ("verify", "done", 0))
+
     def test_a_button_has_the_cron_perform_it(self):
         cron = self.env.ref("crm_cqrs.ir_cron_run")
         triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])

@@ -56,7 +56,9 @@ class TestNoBypass(SalesOrganisation, HttpCase):
         cls.employees = cls.env["hr.employee"]
         for company in cls.companies:
             chain = cls.env["hr.employee"]
-            for user in cls.people.filtered(lambda u: company in u.company_ids):  # noqa: B023
+            for user in cls.people:
+                if company not in user.company_ids:
+                    continue
                 manager = choose.choice([None, *chain[-10:]])
                 chain |= cls.employee(user.name, manager, user, company)
             cls.employees |= chain
@@ -205,15 +207,12 @@ class TestNoBypass(SalesOrganisation, HttpCase):
         self.assertGreater(len({frozenset(seen) for seen in before.values()}), 10)
         # Nothing here clears a cache; rules were computed for everybody above.
         for employee in self.choose.sample(list(self.employees), 20):
-            colleagues = self.employees.filtered(
-                lambda e: e.company_id == employee.company_id and e != employee  # noqa: B023
-            )
+            company = employee.company_id
+            colleagues = self.employees.grouped("company_id")[company] - employee
             employee.parent_id = self.choose.choice([False, *colleagues])
         for lead in self.choose.sample(list(self.leads), 20):
             lead.user_id = self.choose.choice(
-                self.people.filtered(
-                    lambda u: lead.company_id in u.company_ids  # noqa: B023
-                )
+                [each for each in self.people if lead.company_id <= each.company_ids]
             )
         self.env.cr.flush()
         after = self.assertSameEverywhere()

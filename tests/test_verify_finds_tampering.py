@@ -1,8 +1,10 @@
 from unittest.mock import patch
 
 from odoo.tests import tagged
+from odoo.tools import SQL
 
 from ..models.event_store import verify as verify_module
+from ..models.event_store.replay import replay
 from ..models.event_store.verify import verify
 from .common import SalesOrganisation
 
@@ -135,6 +137,22 @@ class TestVerifyFindsTampering(SalesOrganisation):
                 ("projection_drift", "cqrs.user.access: 2 rows missing, 0 stale."),
             ],
         )
+
+    def test_a_projection_that_is_wrong_in_every_replay_too(self):
+        """The oracle alone can tell: it shares no code with the projection."""
+        view = self.env.registry["cqrs.opportunity.view"]
+        right = "COALESCE(expected_revenue, 0)"
+        self.assertIn(right, view._PUT.code)
+        wrong = SQL(view._PUT.code.replace(right, f"{right} + 1"), *view._PUT.params)
+        with patch.object(view, "_statements", lambda *args: [view._GONE, wrong]):
+            replay(self.env, ["cqrs.opportunity.view"])
+            details = {
+                each.stream_id: (each.kind, each.detail) for each in verify(self.env)
+            }
+        kind, detail = details[self.lead.id]
+        self.assertEqual(kind, "projection_drift")
+        self.assertRegex(detail, r"'value': Decimal\('3\.0'\).* by Odoo's records")
+        self.assertRegex(detail, r"'value': Decimal\('4\.00'\).* here\.$")
 
     def test_more_than_is_given(self):
         others = [self.opportunity(self.seller) for __ in range(3)]

@@ -200,7 +200,7 @@ class CqrsAccess(models.AbstractModel):
     def _may_see(self, user, opportunity_id: int) -> bool:
         """Return whether a user sees an opportunity; False if there is none.
 
-        Two index probes, however many opportunities there are.
+        Two index probes beside the user's profile, of however many opportunities.
         """
         query = SQL(
             "SELECT FROM cqrs_opportunity_view view WHERE view.id = %s AND %s",

@@ -45,10 +45,11 @@ class Comparison:
                 """
                 WITH replaced AS (
                     DELETE FROM %s a WHERE %s
-                    RETURNING tableoid::regclass::text AS table_name, to_jsonb(a) AS row
+                    RETURNING tableoid, to_jsonb(a) AS row
                 )
                 INSERT INTO cqrs_replaced (table_name, row)
-                SELECT table_name, row FROM replaced
+                SELECT relname, row
+                FROM replaced JOIN pg_class ON pg_class.oid = replaced.tableoid
                 """,
                 self._live,
                 self._has_no_equal(self._shadow),

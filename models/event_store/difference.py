@@ -45,16 +45,14 @@ class Difference:
     """The difference statement of one source; its constant parts are built once.
 
     :param env: any environment, for the definitions of the fields
-    :param applying: statements that write what follows from a ``STREAM`` in the same
-        breath; it costs less than a statement of their own
+    :param applying: statements that write what follows from the relation ``stream``
+        (the records that changed) in the same breath, which costs less than statements
+        of their own; see ``projection.py``
     """
 
     def __init__(self, env, source: Source, applying: list[SQL]):
         self._source = source
-        self._applying = SQL().join(
-            SQL(", %s AS (%s)", SQL.identifier(f"applying_{number}"), statement)
-            for number, statement in enumerate(applying)
-        )
+        self._applying = as_ctes(applying)
         self._table = SQL.identifier(env[source.model]._table)
         self._state = _inlined(env, _state(env, source))
         self._everything = SQL(
@@ -216,6 +214,14 @@ class Difference:
             "module_version": SQL("%s::text", metadata.module_version),
         }
         return event_hash(SQL("previous_hash"), SQL("now()"), columns)
+
+
+def as_ctes(statements: list[SQL]) -> SQL:
+    """Return data-modifying statements as further members of a WITH list."""
+    return SQL().join(
+        SQL(", %s AS (%s)", SQL.identifier(f"applying_{number}"), statement)
+        for number, statement in enumerate(statements)
+    )
 
 
 def _state(env, source: Source) -> SQL:

@@ -143,6 +143,8 @@ class CqrsRun(models.Model):
     def _verify_nightly(self):
         """Verify, on record like a verification that somebody asked for; commits."""
         self.create({"kind": VERIFY, "user_id": self.env.uid})
+        # What is not committed is lost where an abandoned run is ended first.
+        self.env.cr.commit()  # pylint: disable=invalid-commit
         self._perform_pending()
 
     def _perform(self, report: Report = silent):

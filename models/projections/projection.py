@@ -4,6 +4,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..event_store.comparison import Comparison
+from ..event_store.difference import as_ctes
 
 
 class Table(NamedTuple):
@@ -65,12 +66,12 @@ class CqrsProjection(models.AbstractModel):
             the query gives the rows of ``stream`` (see ``_statements``)
         """
         for model, query in streams.items():
-            statements = SQL().join(
-                SQL(", %s AS (%s)", SQL.identifier(f"applying_{number}"), statement)
-                for number, statement in enumerate(self._statements(model))
-            )
             self.env.cr.execute(
-                SQL("WITH stream AS MATERIALIZED (%s)%s SELECT", query, statements)
+                SQL(
+                    "WITH stream AS MATERIALIZED (%s)%s SELECT",
+                    query,
+                    as_ctes(self._statements(model)),
+                )
             )
 
     @api.model
