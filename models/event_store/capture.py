@@ -108,16 +108,18 @@ class CqrsEvent(models.Model):
             correlation_id=correlation_id(),
             module_version=Manifest.for_addon("crm_cqrs")["version"],
         )
-        changed = {}
+        changed, ended = {}, {}
         for model, model_ids in ids.items():
             if model_ids is None or model_ids:
                 difference = self._watches()[model].difference
                 facts = (details or {}).get(model, {})
                 statement = difference.statement(model_ids, metadata, facts)
                 if rows := self.env.execute_query(statement):
-                    changed[model] = [stream_id for (stream_id,) in rows]
+                    changed[model] = [stream_id for stream_id, __ in rows]
+                    if any(has_ended for __, has_ended in rows):
+                        ended[model] = [stream_id for stream_id, end in rows if end]
         if changed:
-            self.env["cqrs.projection"]._apply_changes(changed)
+            self.env["cqrs.projection"]._apply_changes(changed, ended)
         return sum(map(len, changed.values()))
 
     def _captured(self) -> list[str]:

@@ -41,6 +41,19 @@ class Metadata(NamedTuple):
 Details = dict[int, dict]
 
 
+#: Records from which on a statement is made for a batch, rather than to be short
+MANY = 1000
+
+
+class _Later(str):
+    """The name of a parameter whose value is put in later."""
+
+
+#: What all but a few statements are made for: some records, no details
+_ANY_METADATA = Metadata(*map(_Later, Metadata._fields))
+_ANY_IDS = _Later("ids")
+
+
 class Difference:
     """The difference statement of one source; its constant parts are built once.
 
@@ -69,15 +82,26 @@ class Difference:
                 for rule in source.rules
             ),
         )
+        self._ended = _inlined(env, _ended(source))
+        self._usual = self._statement(_ANY_IDS, _ANY_METADATA, {})
 
     def statement(
         self, ids: list[int] | None, metadata: Metadata, details: Details
     ) -> SQL:
-        """Return the statement; it gives ``(stream_id,)`` of each event it writes.
+        """Return the statement; it gives ``(stream_id, ended)`` of each event.
 
         :param ids: the records to look at; None for all
         :param details: a record that has some gets an event in any case
         """
+        if details or ids is None or len(ids) >= MANY:
+            return self._statement(ids, metadata, details)
+        values = {_ANY_IDS: ids, **metadata._asdict()}
+        return SQL(
+            self._usual.code,
+            *[values[p] if isinstance(p, _Later) else p for p in self._usual.params],
+        )
+
+    def _statement(self, ids, metadata: Metadata, details: Details) -> SQL:
         details_of_record, or_detailed, or_merged = SQL("NULL::jsonb"), SQL(), SQL()
         if details:
             details_of_record = SQL("%s::jsonb -> scope.id::text", json.dumps(details))
@@ -142,14 +166,13 @@ class Difference:
             INSERT INTO cqrs_event (
                 event_id, stream_model, stream_id, version, type, schema_version,
                 before, after, details, company_id, user_id, acting_user_id, origin,
-                correlation_id, occurred_at, txid, epoch, module_version, hash)
+                correlation_id, occurred_at, txid, module_version, hash)
             SELECT event_id, %(model)s, stream_id, version, type, %(schema_version)s,
                    before, after, details, company_id, user_id, %(acting_user_id)s,
                    %(origin)s, %(correlation_id)s, now(), pg_current_xact_id(),
-                   (SELECT epoch FROM cqrs_epoch ORDER BY epoch DESC LIMIT 1),
                    %(module_version)s, hash
             FROM sealed ORDER BY stream_id
-            RETURNING stream_id
+            RETURNING stream_id, %(ended)s
             """,
             scope=self._scope(ids),
             details=details_of_record,
@@ -159,6 +182,7 @@ class Difference:
             applying=self._applying,
             noun=self._noun,
             rules=self._rules,
+            ended=self._ended,
             hash=self._hash(metadata),
             schema_version=self._source.schema_version,
             origin=SQL("%s::text", metadata.origin),
@@ -260,7 +284,7 @@ def _inlined(env, constant: SQL) -> SQL:
 def _range(column: SQL, ids: list[int] | None) -> SQL:
     # Keeps a batch of the first build from hashing whole tables; a statement of a
     # few records is shorter, and planned sooner, without it.
-    if ids is None or len(ids) < 1000:
+    if ids is None or isinstance(ids, _Later) or len(ids) < MANY:
         return SQL()
     return SQL("AND %s BETWEEN %s AND %s", column, min(ids), max(ids))
 
@@ -294,6 +318,13 @@ def _noun(source: Source) -> SQL:
         ),
         source.noun,
     )
+
+
+def _ended(source: Source) -> SQL:
+    """Return whether an event ends a record, or makes it one of another noun."""
+    if not source.noun_field:
+        return SQL("after IS NULL")
+    return SQL("after IS NULL OR jsonb_exists(before, %s)", source.noun_field)
 
 
 def _holds(rule: Rule) -> SQL:

@@ -17,6 +17,7 @@ class CqrsEvent(models.Model):
             WHERE event.epoch = current
               AND event.txid > pg_current_xact_id())
         ON CONFLICT DO NOTHING
+        RETURNING epoch
         """
     )
 
@@ -26,7 +27,12 @@ class CqrsEvent(models.Model):
 
         A copy of the database within its cluster needs none: the ids go on.
         """
-        self.env.cr.execute(self._BEGIN_EPOCH)
+        for (epoch,) in self.env.execute_query(self._BEGIN_EPOCH):
+            # Events take the epoch from here. The lock that this needs waits for who
+            # still writes events of the one before, and makes who comes later wait.
+            self.env.cr.execute(
+                SQL("ALTER TABLE cqrs_event ALTER epoch SET DEFAULT %s", epoch)
+            )
 
     def _register_hook(self):
         super()._register_hook()

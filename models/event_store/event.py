@@ -90,7 +90,7 @@ class CqrsEvent(models.Model):
             correlation_id text,
             occurred_at timestamptz NOT NULL,
             txid xid8 NOT NULL,
-            epoch integer NOT NULL,
+            epoch integer NOT NULL DEFAULT 1,
             module_version text NOT NULL,
             hash bytea NOT NULL,
             CONSTRAINT cqrs_event_stream_version

@@ -107,14 +107,15 @@ class CqrsOpportunityView(models.Model):
         )
 
     def _statements(self, model):
-        return [self._GONE, self._PUT]
+        return [self._PUT]
 
-    # Not a join: there is less to plan.
-    _GONE = SQL(
+    def _ending_statements(self, model):
+        return [self._REMOVE]
+
+    _REMOVE = SQL(
         """
-        DELETE FROM cqrs_opportunity_view WHERE id = ANY(ARRAY(
-            SELECT stream_id FROM stream
-            WHERE state IS NULL OR state ->> 'type' <> 'opportunity'))
+        DELETE FROM cqrs_opportunity_view USING stream
+        WHERE id = stream_id AND COALESCE(state ->> 'type', '') <> 'opportunity'
         """
     )
 

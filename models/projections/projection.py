@@ -1,7 +1,7 @@
 from typing import NamedTuple
 
 from odoo import api, models
-from odoo.tools import SQL
+from odoo.tools import SQL, ormcache
 
 from ..event_store.comparison import Comparison
 from ..event_store.difference import as_ctes
@@ -55,6 +55,15 @@ class CqrsProjection(models.AbstractModel):
         """
         return []
 
+    def _ending_statements(self, model: str) -> list[SQL]:
+        """Return the statements to apply to records that end, as ``_statements``.
+
+        A record ends when it is deleted, or becomes one of another kind (a lead that
+        becomes an opportunity, or the reverse). These run after those, in a statement
+        of their own, in the few transactions that end a record.
+        """
+        return []
+
     @api.model
     def _apply(self, streams: dict[str, SQL]):
         """Bring the rows that depend on some streams up to their recorded state.
@@ -66,11 +75,15 @@ class CqrsProjection(models.AbstractModel):
             the query gives the rows of ``stream`` (see ``_statements``)
         """
         for model, query in streams.items():
+            self._run_statements(query, self._statements(model))
+
+    def _run_statements(self, streams: SQL, statements: list[SQL]):
+        if statements:
             self.env.cr.execute(
                 SQL(
                     "WITH stream AS MATERIALIZED (%s)%s SELECT",
-                    query,
-                    as_ctes(self._statements(model)),
+                    streams,
+                    as_ctes(statements),
                 )
             )
 
@@ -79,40 +92,42 @@ class CqrsProjection(models.AbstractModel):
         """Return the ``_statements`` of every projection that consumes a model."""
         return [
             statement
-            for projection in self._projections()
-            if model in projection._cqrs_consumes
+            for projection in self._consumers(model)
             for statement in projection._statements(model)
         ]
 
+    def _consumers(self, model: str) -> list:
+        return [p for p in self._projections() if model in p._cqrs_consumes]
+
     @api.model
-    def _apply_changes(self, changed: dict[str, list[int]]):
-        """Let the projections without ``_statements`` apply this transaction's events.
+    def _apply_changes(self, changed: dict[str, list[int]], ended: dict[str, list[int]]):
+        """Apply this transaction's events, where recording them has not done it yet.
 
         :param changed: ``{captured model: ids of the streams}``
+        :param ended: those of them whose record has ended (see ``_ending_statements``)
         """
-        streams = {
-            model: SQL(
-                """
-                SELECT stream_id, state,
-                       jsonb_strip_nulls(COALESCE(state || before, before)) AS former,
-                       version, now() AS occurred_at
-                FROM cqrs_stream
-                JOIN cqrs_event USING (stream_model, stream_id, version)
-                WHERE stream_model = %s AND stream_id = ANY(%s)
-                """,
-                model,
-                stream_ids,
+        for model, stream_ids in ended.items():
+            statements = [
+                statement
+                for projection in self._consumers(model)
+                for statement in projection._ending_statements(model)
+            ]
+            self._run_statements(_changes(model, stream_ids), statements)
+        for name, consumed in self._appliers():
+            streams = {m: _changes(m, changed[m]) for m in consumed if m in changed}
+            if streams:
+                self.env[name]._apply(streams)
+
+    @ormcache(cache="stable")
+    def _appliers(self) -> list[tuple[str, list[str]]]:
+        """Return the projections to call ``_apply`` of, in order, for which models."""
+        return [
+            (
+                projection._name,
+                [m for m in projection._cqrs_consumes if not projection._statements(m)],
             )
-            for model, stream_ids in changed.items()
-        }
-        for projection in self._projections():
-            projection._apply_consumed(
-                {
-                    model: query
-                    for model, query in streams.items()
-                    if not projection._statements(model)
-                }
-            )
+            for projection in self._projections()
+        ]
 
     def _comparisons(self, live, shadow) -> list:
         """Return how the live tables compare with their shadows (``comparison.py``).
@@ -153,3 +168,19 @@ class CqrsProjection(models.AbstractModel):
         consumed = {m: streams[m] for m in self._cqrs_consumes if m in streams}
         if consumed:
             self._apply(consumed)
+
+
+def _changes(model: str, stream_ids: list[int]) -> SQL:
+    """Return the query of ``stream`` of what this transaction has last changed."""
+    return SQL(
+        """
+        SELECT stream_id, state,
+               jsonb_strip_nulls(COALESCE(state || before, before)) AS former,
+               version, now() AS occurred_at
+        FROM cqrs_stream
+        JOIN cqrs_event USING (stream_model, stream_id, version)
+        WHERE stream_model = %s AND stream_id = ANY(%s)
+        """,
+        model,
+        stream_ids,
+    )

@@ -19,5 +19,8 @@ class CqrsProjection(models.AbstractModel):
 
     def _forget_what_was_read(self):
         """Empty the cache of what was read of any projection."""
-        for projection in self._projections():
-            projection.invalidate_model(flush=False)
+        # Asked at the first mark of each transaction; it is seldom that one was read.
+        registry = self.env.registry
+        for name in {field.model_name for field in self.env.transaction.field_data}:
+            if issubclass(registry[name], registry["cqrs.projection"]):
+                self.env[name].invalidate_model(flush=False)
