@@ -12,6 +12,7 @@ from odoo import api, models
 from odoo.tools import SQL, split_every
 
 from .committed import committed
+from .indexes import drop_indexes
 from .progress import Report, silent
 
 #: Records of one statement: enough to be set-based, few enough to report and resume
@@ -143,36 +144,21 @@ class CqrsEvent(models.Model):
     def _indexes_last(self) -> Iterator[None]:
         """Within the block, the tables have no index but the unique ones.
 
-        To make an index of a full table takes a fifth of keeping it up to date while
-        the table is filled. Where the block is killed, ``init()`` makes them before
-        the next attempt.
+        Where the block is killed, ``init()`` makes them before the next attempt.
         """
         indexes = committed(self.env, self._drop_indexes)
         try:
             yield
         finally:
-            committed(self.env, partial(self._create_indexes, indexes))
+            for index in indexes:
+                committed(self.env, partial(self._create_index, index))
 
     def _drop_indexes(self) -> list[SQL]:
-        """Drop the indexes; return the statements that make them."""
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT relname, pg_get_indexdef(indexrelid)
-                FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-                WHERE indrelid = ANY(%s::regclass[]) AND NOT indisunique
-                """,
-                self._tables(),
-            )
-        )
-        for name, __ in rows:
-            self.env.cr.execute(SQL("DROP INDEX %s", SQL.identifier(name)))
-        return [SQL(definition.replace("%", "%%")) for __, definition in rows]
+        return drop_indexes(self.env.cr, self._tables())
 
-    def _create_indexes(self, indexes: list[SQL]):
+    def _create_index(self, index: SQL):
         self.env.cr.execute("SET LOCAL maintenance_work_mem = '256MB'")
-        for index in indexes:
-            self.env.cr.execute(index)
+        self.env.cr.execute(index)
 
     def _analyze(self):
         for table in self._tables():

@@ -14,6 +14,7 @@ from datetime import datetime
 from odoo.tools import SQL
 
 from .fold import fold
+from .indexes import drop_indexes
 from .progress import Progress, silent
 from .upcast import current_events, upcast_events
 
@@ -44,14 +45,18 @@ class Shadow:
     def temporary(self, table: str) -> SQL:
         return SQL.identifier("pg_temp", table)
 
-    def fill(self, progress: Progress):
-        """Create the tables; fold the log into them, then let the projections apply."""
+    def fill(self, progress: Progress, indexed: bool = False):
+        """Create the tables; fold the log into them, then let the projections apply.
+
+        :param indexed: with the indexes that readers of a live table have
+        """
         # For the sorts and hashes below; the default is meant for many connections.
         self.cr.execute("SET LOCAL work_mem = '128MB'")
         progress(STREAM)
         self._shadow_events()
         for table in self._tables:
             self._create(table)
+        indexes = drop_indexes(self.cr, [f"pg_temp.{table}" for table in self._tables])
         self.cr.execute(
             SQL(
                 "INSERT INTO %s (stream_model, stream_id, version, state, hash) %s",
@@ -64,6 +69,8 @@ class Shadow:
         for projection in self.projections:
             progress(projection._name)
             projection._apply_consumed(streams)
+        for index in indexes if indexed else ():
+            self.cr.execute(index)
 
     def drop(self):
         self.cr.execute("DROP VIEW IF EXISTS pg_temp.cqrs_event")
@@ -148,7 +155,7 @@ def as_of(env, upto: Point) -> Iterator[None]:
     env.cr.flush()
     with closing(env.cr.savepoint(flush=False)):
         shadow = Shadow(env, env["cqrs.projection"]._projections(), upto)
-        shadow.fill(Progress(silent, fill_steps(shadow.projections)))
+        shadow.fill(Progress(silent, fill_steps(shadow.projections)), indexed=True)
         # Until the savepoint is rolled back, and the tables with it.
         env.cr.execute("SET LOCAL transaction_read_only = on")
         env.invalidate_all(flush=False)

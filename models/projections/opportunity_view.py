@@ -1,3 +1,4 @@
+import re
 import string
 
 from odoo import fields, models
@@ -130,10 +131,10 @@ class CqrsOpportunityView(models.Model):
                COALESCE(won_status, 'pending'), COALESCE(active, false),
                user_id, team_id, company_id, partner_id,
                "partner_id.complete_name",
-               to_tsvector('simple', translate(
+               to_tsvector('simple', regexp_replace(
                    left(name, 500) || ' '
                        || left(COALESCE("partner_id.complete_name", ''), 500),
-                   %(punctuation)s, %(spaces)s)),
+                   %(punctuation)s, ' ', 'g')),
                date_deadline, date_closed,
                create_date, occurred_at AT TIME ZONE 'UTC', version
         FROM stream CROSS JOIN jsonb_to_record(state) AS lead (
@@ -164,6 +165,6 @@ class CqrsOpportunityView(models.Model):
             changed_at = EXCLUDED.changed_at,
             version = EXCLUDED.version
         """,
-        punctuation=string.punctuation,
-        spaces=" " * len(string.punctuation),
+        # PostgreSQL's translate() takes twenty times as long.
+        punctuation=f"[{re.escape(string.punctuation)}]",
     )
