@@ -1,7 +1,7 @@
 """The first build: the first event of everything that exists."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from contextvars import copy_context
@@ -53,7 +53,7 @@ class CqrsEvent(models.Model):
                         events += recorded
                         report(done / total, f"{model}, {done} of {total} records")
             report(1, "indexes and statistics")
-            committed(self.env, self._analyze)
+            self._analyze()
         return events
 
     def _missing(self, model: str) -> list[int]:
@@ -81,19 +81,22 @@ class CqrsEvent(models.Model):
     def _build_model(self, model: str, ids: list[int]) -> Iterator[tuple[int, int]]:
         """Record some records of a model; yield ``(records, events)`` of each batch."""
         first, *others = split_every(BATCH_SIZE, ids, list)
-        yield len(first), self._build_batch(model, first)
+        yield len(first), committed(self.env, partial(self._record_batch, model, first))
         if others:
             # The planner must not take full tables for empty ones.
-            committed(self.env, self._analyze)
-            yield from self._build_side_by_side(model, others)
+            self._analyze()
+            with closing(
+                self._side_by_side(lambda me, ids: me._record_batch(model, ids), others)
+            ) as batches:
+                for batch, events in batches:
+                    yield len(batch), events
 
-    def _build_side_by_side(
-        self, model: str, batches: list[list[int]]
-    ) -> Iterator[tuple[int, int]]:
-        """Record several batches at a time; yield as ``_build_model`` does.
+    def _side_by_side(self, work: Callable, items: list) -> Iterator[tuple]:
+        """Do ``work(self, item)`` for several items at a time; yield item and result.
 
-        The work is all in the database, where a connection keeps one processor busy.
-        Closed, or where one fails, it begins no further batch and ends those under way.
+        Each in a transaction and on a connection of its own: the work is all in the
+        database, where one keeps one processor busy. Closed, or where one fails, it
+        begins no further item and ends those under way.
         """
         with ExitStack() as stack:
             connections = SimpleQueue()
@@ -103,10 +106,10 @@ class CqrsEvent(models.Model):
                 cr = stack.enter_context(self.env.registry.cursor())
                 connections.put(self.with_env(self.env(cr=cr)))
 
-            def build_batch(batch: list[int]) -> int:
+            def do(item):
                 events = connections.get()
                 try:
-                    return events._build_batch(model, batch)
+                    return committed(events.env, partial(work, events, item))
                 finally:
                     connections.put(events)
 
@@ -114,14 +117,11 @@ class CqrsEvent(models.Model):
             stack.callback(pool.shutdown, cancel_futures=True)
             futures = {
                 # In the context of the caller: the events name its HTTP request.
-                pool.submit(copy_context().run, build_batch, batch): batch
-                for batch in batches
+                pool.submit(copy_context().run, do, item): item
+                for item in items
             }
             for future in as_completed(futures):
-                yield len(futures[future]), future.result()
-
-    def _build_batch(self, model: str, ids: list[int]) -> int:
-        return committed(self.env, partial(self._record_batch, model, ids))
+                yield futures[future], future.result()
 
     def _record_batch(self, model: str, ids: list[int]) -> int:
         # A batch is kept in memory; nothing in it is worth compiling, nor comes twice.
@@ -150,19 +150,21 @@ class CqrsEvent(models.Model):
         try:
             yield
         finally:
-            for index in indexes:
-                committed(self.env, partial(self._create_index, index))
+            self._execute(indexes)
 
     def _drop_indexes(self) -> list[SQL]:
         return drop_indexes(self.env.cr, self._tables())
 
-    def _create_index(self, index: SQL):
-        self.env.cr.execute("SET LOCAL maintenance_work_mem = '256MB'")
-        self.env.cr.execute(index)
-
     def _analyze(self):
-        for table in self._tables():
-            self.env.cr.execute(SQL("ANALYZE %s", SQL.identifier(table)))
+        self._execute([SQL("ANALYZE %s", SQL.identifier(t)) for t in self._tables()])
+
+    def _execute(self, statements: list[SQL]):
+        """Execute and commit statements that do not depend on each other."""
+        list(self._side_by_side(lambda me, each: me._execute_one(each), statements))
+
+    def _execute_one(self, statement: SQL):
+        self.env.cr.execute("SET LOCAL maintenance_work_mem = '256MB'")
+        self.env.cr.execute(statement)
 
     def _tables(self) -> list[str]:
         """Return the names of the tables that the build fills."""
