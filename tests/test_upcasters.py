@@ -43,6 +43,7 @@ class TestUpcasters(TransactionCase):
     def record(self, event):
         """Write an old event as its release did."""
         values = {
+            "hash_format": SQL("1"),
             "event_id": SQL("gen_random_uuid()"),
             "stream_model": SQL("'crm.lead'::text"),
             "stream_id": SQL("%s", RECORD),

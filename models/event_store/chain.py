@@ -6,13 +6,14 @@ so that the two cannot drift apart.
 
 from odoo.tools import SQL
 
-# Raised with any change of the form below; the events written before it then need
-# the old form to be verified.
+#: Default of the column ``hash_format``. Raised with any change of the form below; the
+#: events written before it then need the old form to be verified.
 HASH_FORMAT = 1
 
-#: Columns of ``cqrs_event`` that the hash covers. Neither ``position`` nor ``txid``
+#: Columns of ``cqrs_event`` that the hash covers, in order. Neither ``position`` nor ``txid``
 #: nor ``epoch`` is: they start over when a dump is restored.
 COVERED = (
+    "hash_format",
     "event_id",
     "stream_model",
     "stream_id",
@@ -42,13 +43,12 @@ def event_hash(previous: SQL, occurred_at: SQL, columns: dict[str, SQL]) -> SQL:
         """
         sha256(COALESCE(%(previous)s, '') || convert_to(
             json_build_array(
-                %(hash_format)s, %(columns)s,
+                %(columns)s,
                 to_char(%(occurred_at)s AT TIME ZONE 'UTC',
                         'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
             )::text, 'UTF8'))
         """,
         previous=previous,
-        hash_format=HASH_FORMAT,
         columns=SQL(", ").join(columns[name] for name in COVERED),
         occurred_at=occurred_at,
     )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from odoo.tools import SQL, split_every
 
-from .chain import COVERED, event_hash
+from .chain import COVERED, HASH_FORMAT, event_hash
 from .source import Rule, Source
 
 
@@ -230,6 +230,7 @@ class Difference:
     def _hash(self, metadata: Metadata) -> SQL:
         columns = {name: SQL.identifier(name) for name in COVERED}
         columns |= {
+            "hash_format": SQL("%s", HASH_FORMAT),
             "stream_model": SQL("%s::text", self._source.model),
             "schema_version": SQL("%s::integer", self._source.schema_version),
             "acting_user_id": SQL("%s::integer", metadata.acting_user_id),

@@ -3,6 +3,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..history.changes import describe_changes
+from .chain import HASH_FORMAT
 
 ORIGINS = [
     ("orm", "Odoo"),
@@ -93,10 +94,12 @@ class CqrsEvent(models.Model):
             epoch integer NOT NULL DEFAULT 1,
             module_version text NOT NULL,
             hash bytea NOT NULL,
+            hash_format smallint NOT NULL DEFAULT %s,
             CONSTRAINT cqrs_event_stream_version
                 UNIQUE (stream_model, stream_id, version)
         )
-        """
+        """,
+        HASH_FORMAT,
     )
 
     # One for each documented question. The log in order, and the two filters that

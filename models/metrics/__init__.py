@@ -1,1 +1,1 @@
-from . import reader, dashboard_metrics
+from . import reader, dashboard_metrics, folding
