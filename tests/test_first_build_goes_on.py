@@ -157,6 +157,7 @@ class TestFirstBuildInBatches(TransactionCase):
             cr.execute(INSERT % 5)
             self.lead_ids = [id_ for (id_,) in cr.fetchall()]
         self.addCleanup(self.remove)
+        self.enterContext(patch.object(build, "FIRST_BATCH", 1))
         self.enterContext(patch.object(build, "BATCH_SIZE", 1))
         self.enterContext(patch.object(build, "CONNECTIONS", 2))
 
@@ -336,7 +337,7 @@ class TestFirstBuildInBatches(TransactionCase):
         for size, times in ((5, 1), (1, 2)):
             with (
                 self.subTest(size),
-                patch.object(build, "BATCH_SIZE", size),
+                patch.object(build, "FIRST_BATCH", size),
                 patch.object(self.registry["cqrs.event"], "_analyze") as analyze,
             ):
                 self.build()

@@ -1,7 +1,7 @@
 """The first build: the first event of everything that exists."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from contextvars import copy_context
@@ -17,6 +17,8 @@ from .progress import Report, silent
 
 #: Records of one statement: enough to be set-based, few enough to report and resume
 BATCH_SIZE = 50_000
+#: Records of a model's first batch, which tells the planner what the tables look like
+FIRST_BATCH = 5_000
 #: Batches at a time
 CONNECTIONS = min(4, os.cpu_count() or 1)
 
@@ -80,18 +82,21 @@ class CqrsEvent(models.Model):
 
     def _build_model(self, model: str, ids: list[int]) -> Iterator[tuple[int, int]]:
         """Record some records of a model; yield ``(records, events)`` of each batch."""
-        first, *others = split_every(BATCH_SIZE, ids, list)
+        first, others = ids[:FIRST_BATCH], ids[FIRST_BATCH:]
         yield len(first), committed(self.env, partial(self._record_batch, model, first))
         if others:
             # The planner must not take full tables for empty ones.
             self._analyze()
             with closing(
-                self._side_by_side(lambda me, ids: me._record_batch(model, ids), others)
+                self._side_by_side(
+                    lambda me, batch: me._record_batch(model, batch),
+                    split_every(BATCH_SIZE, others, list),
+                )
             ) as batches:
                 for batch, events in batches:
                     yield len(batch), events
 
-    def _side_by_side(self, work: Callable, items: list) -> Iterator[tuple]:
+    def _side_by_side(self, work: Callable, items: Iterable) -> Iterator[tuple]:
         """Do ``work(self, item)`` for several items at a time; yield item and result.
 
         Each in a transaction and on a connection of its own: the work is all in the
