@@ -12,11 +12,14 @@
         "security/ir.model.access.csv",
         "security/rules.xml",
         "data/ir_cron.xml",
+        "views/dashboard_views.xml",
         "views/event_views.xml",
         "views/run_views.xml",
         "views/lead_history_views.xml",
         "views/settings_views.xml",
         "views/delegation_views.xml",
+        "views/api_docs.xml",
+        "views/api_views.xml",
     ],
     "assets": {
         "web.assets_backend": [
@@ -24,6 +27,9 @@
         ],
         "web.assets_tests": [
             "crm_cqrs/static/tests/tours/**/*",
+        ],
+        "web.assets_unit_tests": [
+            "crm_cqrs/static/tests/dashboard/**/*",
         ],
     },
     "post_init_hook": "post_init_hook",

@@ -1,1 +1,10 @@
-from . import dispatcher, dashboard, events
+from . import (
+    dispatcher,
+    problem_pages,
+    position,
+    dashboard,
+    opportunities,
+    events,
+    v1,
+    openapi,
+)

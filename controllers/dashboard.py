@@ -1,24 +1,119 @@
-from odoo.http import Controller, Response, request, route
+from odoo.http import Controller, request
 
-from ..models.json_encoding import dumps
+from ..models.hierarchy import Place
+from ..models.metrics.reader import GROUPINGS
+from .cursors import placed, signed
+from .opportunities import next_link
+from .parameters import (
+    UUID_SCHEMA,
+    Parameter,
+    json_response,
+    known_person,
+    one_of,
+    operation,
+    person_id,
+    whole_number,
+)
+from .schemas import ref
+
+MAX_LIMIT = 200
+DEFAULT_LIMIT = 80
 
 
 class DashboardApi(Controller):
-    @route(
+    @operation(
         "/api/v2/dashboard/",
-        type="cqrs_api",
-        auth="cqrs_api",
-        methods=["GET"],
-        readonly=True,
+        summary="The dashboard",
+        description="Who you are, what you see in figures, and its most valuable part.",
+        response=ref("Dashboard"),
+        is_view=True,
     )
-    def dashboard(self):
-        """Return the caller's dashboard: ``{user, metrics, opportunities, …}``."""
-        return json_response(request.env["cqrs.dashboard"]._read_dashboard())
+    def dashboard(self, user):
+        return request.env["cqrs.dashboard"]._read_dashboard(user)
 
-
-def json_response(value) -> Response:
-    return Response(
-        dumps(value),
-        content_type="application/json",
-        headers={"Cache-Control": "private, no-cache"},
+    @operation(
+        "/api/v2/dashboard/metrics",
+        summary="The figures, by stage, salesperson or month",
+        parameters=[
+            Parameter(
+                "by",
+                **one_of(*GROUPINGS),
+                description=(
+                    "Give them of each stage, salesperson or month, too. The month is"
+                    " that of closing: expected, until won or lost."
+                ),
+            )
+        ],
+        response=ref("MetricsBy"),
+        is_view=True,
     )
+    def metrics(self, user, by=None):
+        return request.env["cqrs.metrics"]._read(user, by)
+
+    @operation(
+        "/api/v2/dashboard/users/profile",
+        tag="People",
+        summary="Who somebody is",
+        response=ref("Profile"),
+        is_view=True,
+    )
+    def profile(self, user):
+        return request.env["cqrs.dashboard"]._read_profile(user)
+
+    @operation(
+        "/api/v2/dashboard/users/hierarchy",
+        tag="People",
+        summary="A person and the people below",
+        description=(
+            "One level of the tree, by name: ask with `parent` for the one below."
+        ),
+        parameters=[
+            Parameter(
+                "parent",
+                person_id,
+                UUID_SCHEMA,
+                "Whose reports; by default your own, or those of `user`.",
+            ),
+            Parameter(
+                "metrics",
+                **one_of("false", "true"),
+                description=(
+                    "With `true`, the figures of what each person owns, of what"
+                    " everyone below does (`team`), and of both."
+                ),
+            ),
+            Parameter(
+                "limit",
+                **whole_number(MAX_LIMIT),
+                description=f"How many reports at most, {DEFAULT_LIMIT} by default.",
+            ),
+            Parameter(
+                "cursor",
+                str,
+                {"type": "string"},
+                "The `next` of an answer, to go on after it.",
+            ),
+        ],
+        response=ref("Level"),
+        is_view=True,
+    )
+    def hierarchy(
+        self,
+        user,
+        parent=None,
+        metrics="false",
+        limit=DEFAULT_LIMIT,
+        cursor=None,
+    ):
+        env = request.env
+        parent = user if parent is None else known_person(user, parent)
+        bound_to = ("hierarchy", env.uid, user.id, parent.id)
+        level = env["cqrs.hierarchy"]._read_level(
+            user,
+            parent,
+            None if cursor is None else Place(*placed(env, cursor, bound_to)),
+            limit,
+            has_metrics=metrics == "true",
+        )
+        following = level["next"] and signed(env, level["next"], bound_to)
+        return json_response({**level, "next": following}, next_link(following))

@@ -1,20 +1,63 @@
-from http import HTTPStatus
+import logging
+import threading
+import time
 
-from werkzeug.exceptions import BadRequest, HTTPException
+import psycopg2
+import psycopg2.pool
+from werkzeug.exceptions import (
+    BadRequest,
+    Gone,
+    HTTPException,
+    ServiceUnavailable,
+    TooManyRequests,
+    default_exceptions,
+)
 
-from odoo.exceptions import AccessDenied, UserError
+from odoo.exceptions import AccessDenied, AccessError, MissingError, UserError
 from odoo.http import HttpDispatcher, Response, SessionExpiredException
 
+from ..models.api import position, routes
+from ..models.api.quota import WINDOW_SECONDS
 from ..models.event_store import correlation
+from ..models.ir_http import unauthorized
 from ..models.json_encoding import dumps
+from .problems import describe, kind_of
+
+_logger = logging.getLogger(__name__)
+
+#: Seconds after which to ask again where nobody knows better
+RETRY_SECONDS = 1
+
+# Of the request, which may be dispatched more than once (after a conflict of
+# transactions, or where a write was tried on a replica).
+_QUOTA = "crm_cqrs.quota"
+_HEADERS = "crm_cqrs.headers"
 
 
 class BadParameter(BadRequest):
     """A parameter of the query that cannot be answered; the problem names it."""
 
+    kind = "bad-parameter"
+
     def __init__(self, parameter: str, description: str):
         super().__init__(description)
-        self.parameter = parameter
+        self.members = {"parameter": parameter}
+
+
+class PositionNotReached(ServiceUnavailable):
+    """The event that the client waits for cannot be seen yet."""
+
+    kind = "position-not-reached"
+
+
+class SwitchedOff(Gone):
+    """A route of v1, after an administrator has switched them off."""
+
+    kind = "v1-switched-off"
+
+    def __init__(self, successor: str):
+        super().__init__(f"API v1 is switched off. Use {successor} instead.")
+        self.members = {"successor": successor}
 
 
 class JsonApiDispatcher(HttpDispatcher):
@@ -22,42 +65,136 @@ class JsonApiDispatcher(HttpDispatcher):
 
     ``http`` answers errors in HTML and sends whoever is not logged in to a login
     page; ``jsonrpc`` cannot serve GET; ``json2`` leaks tracebacks.
+
+    It is made for every request under a path of the API, whether or not there is a
+    route (``ir.http._match``).
     """
 
     routing_type = "cqrs_api"
 
+    def __init__(self, request):
+        super().__init__(request)
+        self._environ = request.httprequest.environ
+        if _HEADERS not in self._environ:
+            # While the transaction is sound: an error's may not be.
+            headers = routes.headers(request.env, request.httprequest)
+            self._environ[_HEADERS] = headers
+
+    def dispatch(self, endpoint, args):
+        if self.request.httprequest.method == "OPTIONS":
+            self.request.params = {}
+            methods = {*endpoint.routing["methods"], "HEAD", "OPTIONS"}
+            return Response(status=204, headers={"Allow": ", ".join(sorted(methods))})
+        if endpoint.routing["auth"] == self.routing_type:
+            self._admit()
+        return super().dispatch(endpoint, args)
+
+    def _admit(self):
+        """Count the request, and refuse it where it is one too many.
+
+        :raise TooManyRequests:
+        :raise SwitchedOff:
+        """
+        env, path = self.request.env, self.request.httprequest.path
+        route = routes.v1_route(path) if routes.is_of_v1(path) else None
+        if _QUOTA not in self._environ:
+            quota = self._environ[_QUOTA] = env["cqrs.api.quota"]._take()
+            if quota and quota.is_exceeded:
+                raise TooManyRequests(
+                    f"There are {quota.limit} requests a minute.",
+                    retry_after=quota.seconds,
+                )
+            if route:
+                env["cqrs.api.usage"]._count(route)
+        if route and routes.v1_is_off(env):
+            raise SwitchedOff(routes.SUCCESSORS[route])
+
     def post_dispatch(self, response):
-        response.headers[correlation.HEADER] = correlation.correlation_id()
-        return super().post_dispatch(response)
+        result = super().post_dispatch(response)
+        if self.request.env.uid and not routes.is_of_v1(self.request.httprequest.path):
+            latest = self.request.env["cqrs.event"]._latest_position()
+            if latest is not None:
+                response.headers[position.HEADER] = str(latest)
+        self._complete(response)
+        return result
 
     def handle_error(self, exc):
         """Return the error as ``application/problem+json`` (RFC 9457)."""
-        if isinstance(exc, HTTPException):
-            if exc.response:
-                return exc.response
-            status, detail = exc.code, exc.description
-            headers = [
-                (k, v) for k, v in exc.get_headers() if k.lower() != "content-type"
-            ]
-        elif isinstance(exc, (UserError, AccessDenied, SessionExpiredException)):
-            status, detail, headers = exc.http_status, str(exc), []
-        else:
-            # Odoo logs the traceback; the answer never carries it.
-            status, detail, headers = 500, None, []
-        problem = {
-            "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
-            "status": status,
-        }
-        if detail:
-            problem["detail"] = detail
-        if isinstance(exc, BadParameter):
-            problem["parameter"] = exc.parameter
-        # An error does not pass post_dispatch.
-        headers.append((correlation.HEADER, correlation.correlation_id()))
-        return Response(
+        if isinstance(exc, HTTPException) and exc.response:
+            return exc.response
+        error = _as_http(exc)
+        trace_id = correlation.correlation_id()
+        problem = describe(getattr(error, "kind", kind_of(error.code)), error.code)
+        if error.description and error.code != 500:
+            problem["detail"] = error.description
+        problem |= getattr(error, "members", {})
+        problem["trace_id"] = trace_id
+        response = Response(
             dumps(problem),
-            status=status,
-            headers=headers,
+            status=error.code,
+            headers=[
+                (name, value)
+                for name, value in error.get_headers()
+                if name.lower() != "content-type"
+            ],
             content_type="application/problem+json",
         )
+        # Caches may keep a 404 of themselves; it may be another user's, or soon past.
+        response.headers["Cache-Control"] = "no-store"
+        # An error does not pass post_dispatch.
+        self._complete(response)
+        # Odoo logs the traceback of what is unexpected; the answer never carries it.
+        _logger.log(
+            logging.ERROR if error.code >= 500 else logging.INFO,
+            "%s %s is answered with %s %s, trace id %s",
+            self.request.httprequest.method,
+            self.request.httprequest.path.encode("unicode_escape").decode(),
+            error.code,
+            type(exc).__name__,
+            trace_id,
+        )
+        return response
+
+    def _complete(self, response):
+        """Add the headers that every answer has, errors included."""
+        headers = response.headers
+        headers[correlation.HEADER] = correlation.correlation_id()
+        for name, value in self._environ[_HEADERS].items():
+            # Of these there may be more than one.
+            if name in ("Link", "Vary") and name in headers:
+                value = ", ".join([*headers.getlist(name), value])
+            headers[name] = value
+        if quota := self._environ.get(_QUOTA):
+            # draft-ietf-httpapi-ratelimit-headers
+            headers["RateLimit-Policy"] = f'"user";q={quota.limit};w={WINDOW_SECONDS}'
+            headers["RateLimit"] = f'"user";r={quota.remaining};t={quota.seconds}'
+        thread = threading.current_thread()
+        total = 1000 * (time.time() - thread.perf_t0)
+        headers["Server-Timing"] = (
+            f"total;dur={total:.1f}, db;dur={1000 * thread.query_time:.1f}"
+            f';desc="{thread.query_count} queries"'
+        )
+
+
+def _http_error(status: int, description: str | None = None) -> HTTPException:
+    error = default_exceptions.get(status, HTTPException)(description)
+    error.code = status
+    return error
+
+
+def _as_http(exc: Exception) -> HTTPException:
+    """Return what an exception is to the client."""
+    if isinstance(exc, HTTPException):
+        return exc
+    if isinstance(exc, (AccessDenied, SessionExpiredException)):
+        return unauthorized(str(exc))
+    # What one may not see is not there.
+    if isinstance(exc, (AccessError, MissingError)):
+        return _http_error(404)
+    if isinstance(exc, UserError):
+        return _http_error(exc.http_status, str(exc))
+    if isinstance(exc, (psycopg2.OperationalError, psycopg2.pool.PoolError)):
+        return ServiceUnavailable(
+            "The database cannot answer just now.", retry_after=RETRY_SECONDS
+        )
+    return _http_error(500)

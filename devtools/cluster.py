@@ -169,12 +169,7 @@ def start() -> None:
     if not data.exists():
         partial = data.with_suffix(".new")
         remove_tree(partial)
-        run(
-            "Creating the database cluster",
-            "initdb",
-            *("-D", partial, "-U", ROLE, "-A", "trust", "--no-sync"),
-            *("--encoding=UTF8", "--locale=C.UTF-8"),
-        )
+        create(partial)
         partial.replace(data)
     settings = {**SETTINGS, "unix_socket_directories": home()}
     (data / "postgresql.conf").write_text(
@@ -187,6 +182,16 @@ def start() -> None:
         "Starting PostgreSQL",
         "pg_ctl",
         *("start", "-w", "-t", "120", "-D", data, "-l", home() / "server.log"),
+    )
+
+
+def create(folder: Path) -> None:
+    """Make a new cluster."""
+    run(
+        "Creating the database cluster",
+        "initdb",
+        *("-D", folder, "-U", ROLE, "-A", "trust", "--no-sync"),
+        *("--encoding=UTF8", "--locale=C.UTF-8"),
     )
 
 

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import browser, odoo, template, throwaway, venv
+from . import browser, odoo, server, template, throwaway, venv
 from .console import say
 from .environment import environment
 from .paths import ADDON, ADDONS, LINK, ROOT
@@ -32,6 +32,8 @@ def run(arguments: Sequence[str]) -> int:
                     **env.environ,
                     "CRM_CQRS_TEMPLATE_DB": base,
                     "CRM_CQRS_ODOO": os.fspath(odoo.COMMAND),
+                    # That of somebody else has no replica for us to make.
+                    "CRM_CQRS_PRIVATE_SERVER": "" if server.is_external() else "1",
                 },
                 cwd=ADDONS,
                 terminate_with=signal.SIGINT,  # the one that pytest cleans up after

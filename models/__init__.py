@@ -4,8 +4,12 @@ from . import (
     sources,
     access,
     metrics,
+    api,
     history,
     opportunities,
+    hierarchy,
     dashboard,
+    dashboard_records,
+    live,
     ir_http,
 )

@@ -1,43 +1,92 @@
 import re
 
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import HTTPException, NotFound, Unauthorized
 
 from odoo import models
-from odoo.http import request
+from odoo.http import _dispatchers, request
 
-#: Scope of the API keys that open API v2 and nothing else
+from .api import position
+from .api.routes import is_of_the_api
+
+#: Scope of the API keys that open the API and nothing else
 API_KEY_SCOPE = "crm_cqrs"
+
+
+class UnknownPath(HTTPException):
+    """There is nothing under a path of the API.
+
+    No ``NotFound``, for which Odoo would look for an attachment or a page of the
+    website and answer in HTML.
+    """
+
+    code = 404
+    description = "There is nothing under this path."
 
 
 class IrHttp(models.AbstractModel):
     _inherit = "ir.http"
 
     @classmethod
+    def _match(cls, path_info):
+        if not is_of_the_api(path_info):
+            return super()._match(path_info)
+        # Also what no route is found for is answered by our dispatcher, without the
+        # website's redirections to a path with a language in it.
+        request.dispatcher = _dispatchers["cqrs_api"](request)
+        request.is_frontend = request.is_frontend_multilang = False
+        try:
+            return super()._match(path_info)
+        except NotFound as error:
+            raise UnknownPath() from error
+
+    @classmethod
     def _auth_method_cqrs_api(cls):
         """Accept an Odoo session or ``Authorization: Bearer`` with an API key.
 
         A key of this addon's scope or of the global scope. Odoo's own ``bearer``
-        refuses a logged-in page's ``fetch()`` and any scope but the global one.
+        refuses a logged-in page's ``fetch()`` and any scope but the global one. What
+        asks for the options of a route has no credentials, and needs none.
 
         :raise Unauthorized: no valid credentials, or not those of an internal user
         """
+        if request.httprequest.method == "OPTIONS":
+            return cls._auth_method_none()
         header = request.httprequest.headers.get("Authorization", "")
-        if token := re.fullmatch(r"bearer\s+(\S+)", header, re.IGNORECASE):
-            uid = request.env["res.users.apikeys"]._check_credentials(
-                scope=API_KEY_SCOPE, key=token[1]
+        if bearer := re.fullmatch(r"bearer(?:\s+(.*))?", header, re.IGNORECASE):
+            key = (bearer[1] or "").strip()
+            uid = key and request.env["res.users.apikeys"]._check_credentials(
+                scope=API_KEY_SCOPE, key=key
             )
             if not uid:
-                raise _unauthorized("This API key is unknown, expired or revoked.")
+                raise unauthorized(
+                    "This API key is unknown, expired or revoked.", "invalid_token"
+                )
             request.update_env(user=uid)
             request.session.can_save = False
         elif not request.env.uid:
-            raise _unauthorized(
+            raise unauthorized(
                 "Log in to Odoo, or send an API key: Authorization: Bearer <key>."
             )
         if not request.env.user._is_internal():
-            raise _unauthorized("Only internal users have a dashboard.")
+            raise unauthorized("Only internal users have a dashboard.")
+
+    @classmethod
+    def _post_dispatch(cls, response):
+        """Say where in the log a request's own events are."""
+        super()._post_dispatch(response)
+        cr = request.env.cr
+        if cr.readonly or cr._closed:
+            return
+        # What follows the answer in any case; the events are recorded by it.
+        cr.flush()
+        if recorded := request.env["cqrs.event"]._recorded_position():
+            response.headers[position.HEADER] = str(recorded)
 
 
-def _unauthorized(description: str) -> Unauthorized:
-    return Unauthorized(description, www_authenticate=WWWAuthenticate("bearer"))
+def unauthorized(description: str, error: str | None = None) -> Unauthorized:
+    """Return a 401 that says what credentials are needed (RFC 6750)."""
+    parameters = {"realm": "CRM CQRS"} | ({"error": error} if error else {})
+    return Unauthorized(
+        description, www_authenticate=WWWAuthenticate("bearer", parameters)
+    )

@@ -1,7 +1,7 @@
 """Pages of opportunities, in six orders, at the cost of the page."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import NamedTuple
@@ -93,6 +93,14 @@ class Filters:
         """Whether they ask no more than whose, and whether archived."""
         return self == Filters(archived=self.archived, user_ids=self.user_ids)
 
+    @property
+    def are_summed(self) -> bool:
+        """Whether the metrics count what they leave."""
+        summed = Filters(
+            stage_ids=self.stage_ids, statuses=self.statuses, user_ids=self.user_ids
+        )
+        return self == summed and self.statuses in (None, ("pending",))
+
 
 @dataclass(frozen=True)
 class After:
@@ -106,8 +114,7 @@ class After:
     id: int
 
 
-@dataclass(frozen=True)
-class Opportunity:
+class Opportunity(NamedTuple):
     """A row of a page. Times are aware, in UTC; ``stage_name`` is ``{lang: text}``.
 
     The manager is the salesperson's, in the company of the opportunity before others.
@@ -123,6 +130,7 @@ class Opportunity:
     status: str
     active: bool
     user_id: int | None
+    owner_uuid: str | None
     owner_name: str | None
     owner_email: str | None
     manager_name: str | None
@@ -236,9 +244,23 @@ class CqrsOpportunities(models.AbstractModel):
     def _count(self, user, filters: Filters = Filters()) -> int:
         """Return how many opportunities of the filters the user sees.
 
-        It costs what it counts.
+        Where the metrics do not count them, it costs what it counts.
         """
+        if filters.are_summed:
+            return self.env["cqrs.metrics"]._count(
+                user,
+                measure="active" if filters.statuses else "total",
+                dimension="owner" if filters.stage_ids is None else "stage",
+                condition=replace(filters, statuses=None, archived=None).condition(),
+            )
         return _Search(self.env, user, filters).count()
+
+    @api.model
+    def _read_one(self, user, opportunity_id: int) -> Opportunity | None:
+        """Return an opportunity, archived or not; None if the user does not see it."""
+        if not self.env["cqrs.access"]._may_see(user, opportunity_id):
+            return None
+        return self._rows([opportunity_id])[0]
 
     def _segments(
         self, sort: str, descending: bool, filters: Filters, after: After | None
@@ -287,33 +309,52 @@ class CqrsOpportunities(models.AbstractModel):
         self.env.cr.execute(
             SQL(
                 """
-                SELECT view.id, view.name, view.value::text AS value, view.currency_id,
-                       view.probability, view.stage_id,
-                       stage.state -> 'name' AS stage_name, view.status, view.active,
-                       view.user_id, owner.name AS owner_name,
-                       owner.email AS owner_email, manager.name AS manager_name,
-                       manager.email AS manager_email, view.team_id, view.company_id,
-                       view.partner_id, view.partner_name, view.closing_date,
-                       view.closed_at, view.created_at, view.changed_at,
-                       %(seen_by)s AS visible_to_user_ids, view.version
-                FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS page (id, number)
-                JOIN cqrs_opportunity_view view ON view.id = page.id
+                WITH page AS MATERIALIZED (
+                    SELECT view.id, name, value::text AS value, currency_id,
+                           probability, stage_id, status, active, user_id, team_id,
+                           company_id, partner_id, partner_name, closing_date,
+                           closed_at, created_at, changed_at, version, number
+                    FROM unnest(%(ids)s::integer[]) WITH ORDINALITY
+                        AS place (id, number)
+                    JOIN cqrs_opportunity_view view ON view.id = place.id
+                ),
+                -- Once for each, however many of the page are theirs.
+                owner AS MATERIALIZED (
+                    SELECT owned.user_id, owned.company_id,
+                           profile.uuid AS owner_uuid, profile.name AS owner_name,
+                           profile.email AS owner_email, manager.name AS manager_name,
+                           manager.email AS manager_email,
+                           %(seen_by)s AS visible_to_user_ids
+                    FROM (SELECT DISTINCT user_id, company_id FROM page) owned
+                    LEFT JOIN cqrs_user_profile profile ON profile.id = owned.user_id
+                    LEFT JOIN LATERAL (
+                        SELECT above.name, above.email
+                        FROM cqrs_user_access access
+                        JOIN cqrs_user_profile above ON above.id = viewer_id
+                        WHERE owner_id = owned.user_id AND depth = 1
+                          AND via = 'hierarchy'
+                        ORDER BY (access.company_id = owned.company_id) DESC, viewer_id
+                        LIMIT 1
+                    ) manager ON true
+                )
+                SELECT page.id, page.name, page.value, page.currency_id,
+                       page.probability, page.stage_id,
+                       stage.state -> 'name' AS stage_name, page.status, page.active,
+                       page.user_id, owner_uuid, owner_name, owner_email, manager_name,
+                       manager_email, page.team_id, page.company_id, page.partner_id,
+                       page.partner_name, page.closing_date, page.closed_at,
+                       page.created_at, page.changed_at, visible_to_user_ids,
+                       page.version
+                FROM page
+                JOIN owner ON COALESCE(owner.user_id, 0) = COALESCE(page.user_id, 0)
+                    AND COALESCE(owner.company_id, 0) = COALESCE(page.company_id, 0)
                 LEFT JOIN cqrs_stream stage
                   ON stage.stream_model = 'crm.stage'
-                 AND stage.stream_id = view.stage_id
-                LEFT JOIN cqrs_user_profile owner ON owner.id = view.user_id
-                LEFT JOIN LATERAL (
-                    SELECT profile.name, profile.email
-                    FROM cqrs_user_access access
-                    JOIN cqrs_user_profile profile ON profile.id = viewer_id
-                    WHERE owner_id = view.user_id AND depth = 1 AND via = 'hierarchy'
-                    ORDER BY (access.company_id = view.company_id) DESC, viewer_id
-                    LIMIT 1
-                ) manager ON true
-                ORDER BY page.number
+                 AND stage.stream_id = page.stage_id
+                ORDER BY number
                 """,
                 ids=ids,
-                seen_by=self.env["cqrs.access"]._seen_by(SQL("view")),
+                seen_by=self.env["cqrs.access"]._seen_by(SQL("owned")),
             )
         )
         return [

@@ -104,6 +104,14 @@ class SalesOrganisation(TransactionCase):
         self.env.cr.flush()
         return self.env["cqrs.dashboard"].with_user(user)._read_dashboard()
 
+    def uuid(self, user):
+        """Return the id by which outside systems know a user."""
+        self.env.cr.flush()
+        self.env.cr.execute(
+            "SELECT uuid FROM cqrs_user_profile WHERE id = %s", [user.id]
+        )
+        return self.env.cr.fetchone()[0]
+
     def visible(self, user):
         """Return the ids of the opportunities of this test that a user sees."""
         self.env.cr.flush()

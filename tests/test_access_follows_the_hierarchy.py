@@ -1,5 +1,6 @@
 from odoo import Command
 from odoo.tests import tagged
+from odoo.tools import SQL
 
 from .common import SalesOrganisation
 
@@ -18,6 +19,14 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
             everyone.filtered(lambda user: deal.id in self.visible(user)),
             self.env["res.users"].union(*users),
         )
+        [(visible_to,)] = self.env.execute_query(
+            SQL(
+                "SELECT %s FROM cqrs_opportunity_view view WHERE id = %s",
+                self.env["cqrs.access"]._seen_by(SQL("view")),
+                deal.id,
+            )
+        )
+        self.assertEqual(visible_to, sorted(user.id for user in users))
 
     def rows(self, owner):
         """Return ``{viewer: (depth, paths)}`` of an owner, self included."""
@@ -106,6 +115,17 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
         self.assertSeenBy(deal, self.seller, self.manager)
         self.manager.company_ids = [Command.unlink(other.id)]
         self.assertSeenBy(deal, self.seller)
+
+    def test_all_documents_are_those_of_the_own_companies(self):
+        everything = self.env.ref("sales_team.group_sale_salesman_all_leads")
+        self.peer.group_ids = [Command.link(everything.id)]
+        other = self.env["res.company"].create({"name": "cqrs other company"})
+        self.seller.company_ids = [Command.link(other.id)]
+        deal = self.opportunity(self.seller, company_id=other.id)
+        self.assertIn(self.deal.id, self.visible(self.peer))
+        self.assertNotIn(deal.id, self.visible(self.peer))
+        self.peer.company_ids = [Command.link(other.id)]
+        self.assertIn(deal.id, self.visible(self.peer))
 
     def test_an_unassigned_opportunity_is_in_nobodys_view(self):
         deal = self.opportunity(None)

@@ -19,7 +19,13 @@ class TestAccessOptions(SalesOrganisation):
         self.env["ir.config_parameter"].set_param(OPTIONS[name], on)
 
     def sees(self, user, deal=None):
-        return (deal or self.deal).id in self.visible(user)
+        """Return whether a user sees a deal: the same for a page, and for the sums."""
+        visible = self.visible(user)
+        page = self.env["cqrs.opportunities"]._read_page(user, limit=1000)
+        self.assertEqual({row.id for row in page.rows}, visible)
+        metrics = self.env["cqrs.metrics"]._read(user)
+        self.assertEqual(metrics["opportunities"]["total"], len(visible))
+        return (deal or self.deal).id in visible
 
     def test_the_settings_are_off_at_first_and_store_what_is_set(self):
         self.assertEqual(
@@ -52,6 +58,9 @@ class TestAccessOptions(SalesOrganisation):
         self.option("team_leaders")
         self.assertTrue(self.sees(self.peer))
         self.assertFalse(self.sees(self.other_manager))
+        other_team = self.env["crm.team"].create({"name": "cqrs other team"})
+        deal = self.opportunity(self.seller, team_id=other_team.id)
+        self.assertFalse(self.sees(self.peer, deal))
         self.option("team_leaders", False)
         self.assertFalse(self.sees(self.peer))
 

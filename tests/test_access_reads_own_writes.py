@@ -46,6 +46,14 @@ class TestAccessReadsOwnWrites(SalesOrganisation):
         deal.unlink()
         self.assertFalse(view.exists())
 
+    def test_an_opportunity_that_becomes_a_lead_and_one_again(self):
+        view = self.views.browse(self.deal.id)
+        self.assertTrue(view.exists())
+        self.deal.type = "lead"
+        self.assertFalse(view.exists())
+        self.deal.type = "opportunity"
+        self.assertTrue(view.exists())
+
     def test_what_is_recomputed_elsewhere(self):
         partner = self.env["res.partner"].create({"name": "Before"})
         self.deal.partner_id = partner
@@ -60,6 +68,20 @@ class TestAccessReadsOwnWrites(SalesOrganisation):
         self.assertFalse(access.search(domain))
         self.seller_employee.parent_id = self.peer_employee
         self.assertEqual(access.search(domain).owner_id, self.seller)
+
+    def test_whether_one_at_hand_may_be_seen(self):
+        for model, record, condition in (
+            ("cqrs.opportunity.view", self.deal, "is_visible"),
+            ("cqrs.user.profile", self.seller, "is_in_team"),
+        ):
+            with self.subTest(model):
+                at_hand = self.env[model].with_user(self.peer).browse(record.id)
+                self.seller_employee.parent_id = False
+                self.assertFalse(at_hand[condition])
+                self.assertFalse(at_hand.has_access("read"))
+                self.seller_employee.parent_id = self.peer_employee
+                self.assertTrue(at_hand[condition])
+                self.assertTrue(at_hand.has_access("read"))
 
     def test_writes_before_and_after_a_read_are_two_events(self):
         self.deal.expected_revenue = 5

@@ -37,6 +37,8 @@ class TestDelegation(SalesOrganisation):
         """Return whether the dashboard, and Odoo's own lists, show a deal."""
         deal = deal or self.deal
         may_see = deal.id in self.visible(user)
+        page = self.env["cqrs.opportunities"]._read_page(user, limit=1000)
+        self.assertIs(deal.id in [row.id for row in page.rows], may_see)
         leads = self.env["crm.lead"].with_user(user)
         self.assertIs(bool(leads.search([("id", "=", deal.id)])), may_see)
         self.assertIs(leads.browse(deal.id).has_access("read"), may_see)
@@ -192,6 +194,13 @@ class TestDelegation(SalesOrganisation):
             delegation.delegate_id = self.head
         delegation.write({"lender_id": self.seller.id, "reason": "Leave"})
         self.assertEqual(delegation.reason, "Leave")
+
+    def test_it_ends_at_once_before_a_flush(self):
+        lenders = self.env["cqrs.access"]._lenders
+        delegation = self.lend(self.seller, first=-5, last=5)
+        self.assertEqual(lenders(self.peer), self.seller.ids)
+        delegation.date_to = self.today - timedelta(days=1)
+        self.assertEqual(lenders(self.peer), [])
 
     def test_ending_it_early_leaves_a_record(self):
         delegation = self.lend(self.seller, first=-5, last=5)

@@ -76,6 +76,7 @@ class TestManagerDashboard(SalesOrganisation, HttpCase):
                 "stage": {"id": self.stage_new.id, "name": "New"},
                 "status": "pending",
                 "salesperson": {
+                    "id": self.uuid(self.seller),
                     "user_id": self.seller.id,
                     "name": "Seller",
                     "email": self.seller.email,

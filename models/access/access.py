@@ -1,6 +1,6 @@
 """Who may see which opportunity: the one definition, that every reader follows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from odoo import api, models
 from odoo.tools import SQL, str2bool
@@ -21,6 +21,7 @@ class Viewer:
     :ivar company_ids: where they may work; of a lender, those of the delegate alone
     :ivar owner_only: sees nothing but their own, whatever else holds
     :ivar has_few: stands above so few that an index on the owner finds their rows
+    :ivar within: sees only what one of these sees too; None is no such bound
     """
 
     id: int
@@ -29,6 +30,7 @@ class Viewer:
     sees_all: bool
     owner_only: bool = False
     has_few: bool = False
+    within: "tuple[Viewer, ...] | None" = None
 
 
 class CqrsAccess(models.AbstractModel):
@@ -47,7 +49,8 @@ class CqrsAccess(models.AbstractModel):
     * what somebody sees who has lent the user their view, for as long as that lasts,
       in the companies that the user may work in.
 
-    Who has no active profile (an archived user, a portal user) sees nothing.
+    Who has no active profile (an archived user, a portal user) sees nothing. Who looks
+    as somebody else (``_person``) sees no more than both do.
     """
 
     _name = "cqrs.access"
@@ -57,9 +60,16 @@ class CqrsAccess(models.AbstractModel):
     def _viewers(self, user) -> list[Viewer]:
         """Return the user, and who has lent the user their view; none for no profile.
 
+        Asked by another user, each of them sees only what that one sees too; the
+        superuser asks without such a bound.
+
         :param user: a ``res.users`` record
         """
-        return self._viewers_through(user, self._lenders(user))
+        viewers = self._viewers_through(user, self._lenders(user))
+        if self.env.su or user == self.env.user:
+            return viewers
+        within = tuple(self._viewers(self.env.user))
+        return [replace(viewer, within=within) for viewer in viewers]
 
     def _viewers_through(self, user, lender_ids: list[int]) -> list[Viewer]:
         rows = self.env.execute_query(
@@ -107,6 +117,12 @@ class CqrsAccess(models.AbstractModel):
         )
 
     def _sees(self, viewer: Viewer, row: SQL, options: dict[str, bool]) -> SQL:
+        if viewer.within is not None:
+            return SQL(
+                "(%s AND %s)",
+                self._sees(replace(viewer, within=None), row, options),
+                self._visible(list(viewer.within), row),
+            )
         in_company = self._in_company(viewer, row)
         if viewer.sees_all and not viewer.owner_only:
             return in_company
@@ -158,7 +174,9 @@ class CqrsAccess(models.AbstractModel):
         """
         options = self._options()
         if any(viewer.sees_all and not viewer.owner_only for viewer in viewers):
-            return None
+            # Then the bound says more than what is within it.
+            within = viewers[0].within
+            return None if within is None else self._visible_owners(list(within))
         vias = ["hierarchy"]
         if options["department_managers"]:
             vias.append("department")
@@ -209,6 +227,30 @@ class CqrsAccess(models.AbstractModel):
         )
         self.env.cr.execute(query)
         return bool(self.env.cr.rowcount)
+
+    @api.model
+    def _person(self, user, uuid: str):
+        """Return the user of a profile if ``user`` may look as that one, else none.
+
+        That is: if ``user`` would see an opportunity that the other one owns, in one
+        of the companies that the other one works in.
+
+        :param user: a ``res.users`` record
+        """
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT user_id
+                FROM (SELECT id AS user_id, NULL::integer AS team_id,
+                             unnest(company_ids) AS company_id
+                      FROM cqrs_user_profile WHERE uuid = %s AND active) person
+                WHERE %s LIMIT 1
+                """,
+                uuid,
+                self._visible(self._viewers(user), SQL("person")),
+            )
+        )
+        return user.browse(rows[0] if rows else ())
 
     @api.model
     def _visible_opportunities(self, user) -> SQL:

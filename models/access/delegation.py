@@ -98,17 +98,12 @@ class CqrsAccess(models.AbstractModel):
     def _lenders(self, user):
         names = ["lender_id", "delegate_id", "date_from", "date_to", "active"]
         self.env["cqrs.delegation"].flush_model(names)
-        self.env["res.partner"].flush_model(["tz"])
         now = pytz.utc.localize(fields.Datetime.now())
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT lender_id, date_from, date_to, partner.tz
-                FROM cqrs_delegation
-                JOIN res_users lender ON lender.id = lender_id
-                JOIN res_partner partner ON partner.id = lender.partner_id
-                WHERE delegate_id = %s AND cqrs_delegation.active
-                  AND date_from <= %s AND date_to >= %s
+                SELECT lender_id, date_from, date_to FROM cqrs_delegation
+                WHERE delegate_id = %s AND active AND date_from <= %s AND date_to >= %s
                 """,
                 user.id,
                 # No zone is a day away from UTC, or more.
@@ -119,10 +114,14 @@ class CqrsAccess(models.AbstractModel):
         return sorted(
             {
                 lender_id
-                for lender_id, date_from, date_to, zone in rows
-                if date_from <= now.astimezone(_zone(zone)).date() <= date_to
+                for lender_id, date_from, date_to in rows
+                if date_from <= self._today(lender_id, now) <= date_to
             }
         )
+
+    def _today(self, user_id: int, now):
+        user = self.env["res.users"].sudo().browse(user_id)
+        return now.astimezone(_zone(user.tz)).date()
 
 
 def _zone(name: str | None):

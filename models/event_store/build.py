@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from contextvars import copy_context
 from functools import partial
+from operator import itemgetter
 from queue import SimpleQueue
 
 from odoo import api, models
@@ -17,7 +18,7 @@ from .progress import Report, silent
 
 #: Records of one statement: enough to be set-based, few enough to report and resume
 BATCH_SIZE = 50_000
-#: Records of a model's first batch, which tells the planner what the tables look like
+#: Records of the first of several batches, which tells the planner of the tables
 FIRST_BATCH = 5_000
 #: Batches at a time
 CONNECTIONS = min(4, os.cpu_count() or 1)
@@ -41,14 +42,17 @@ class CqrsEvent(models.Model):
             model: committed(self.env, partial(self._missing, model))
             for model in self._captured()
         }
-        missing = {model: ids for model, ids in missing.items() if ids}
-        total = sum(map(len, missing.values()))
+        # The largest last: until then, what a projection reads is little.
+        missing = sorted(
+            filter(itemgetter(1), missing.items()), key=lambda m: len(m[1])
+        )
+        total = sum(len(ids) for __, ids in missing)
         if not total:
             return 0
         report(0, f"{total} records")
         done = events = 0
         with self._indexes_last() if self._installing() else nullcontext():
-            for model, ids in missing.items():
+            for model, ids in missing:
                 with closing(self._build_model(model, ids)) as batches:
                     for records, recorded in batches:
                         done += records
@@ -82,10 +86,12 @@ class CqrsEvent(models.Model):
 
     def _build_model(self, model: str, ids: list[int]) -> Iterator[tuple[int, int]]:
         """Record some records of a model; yield ``(records, events)`` of each batch."""
-        first, others = ids[:FIRST_BATCH], ids[FIRST_BATCH:]
+        first = ids if len(ids) <= BATCH_SIZE else ids[:FIRST_BATCH]
+        others = ids[len(first) :]
         yield len(first), committed(self.env, partial(self._record_batch, model, first))
         if others:
-            # The planner must not take full tables for empty ones.
+            # The planner must not take full tables for empty ones. Not after each small
+            # model: it would take the next one for rare, which is worse.
             self._analyze()
             with closing(
                 self._side_by_side(
@@ -147,7 +153,7 @@ class CqrsEvent(models.Model):
 
     @contextmanager
     def _indexes_last(self) -> Iterator[None]:
-        """Within the block, the tables have no index but the unique ones.
+        """Within the block, the large tables have no index but the unique ones.
 
         Where the block is killed, ``init()`` makes them before the next attempt.
         """
@@ -158,7 +164,8 @@ class CqrsEvent(models.Model):
             self._execute(indexes)
 
     def _drop_indexes(self) -> list[SQL]:
-        return drop_indexes(self.env.cr, self._tables())
+        filled = self.env["cqrs.projection"]._tables_to_index_last()
+        return drop_indexes(self.env.cr, ["cqrs_event", "cqrs_stream", *filled])
 
     def _analyze(self):
         self._execute([SQL("ANALYZE %s", SQL.identifier(t)) for t in self._tables()])

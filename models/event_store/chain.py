@@ -10,8 +10,8 @@ from odoo.tools import SQL
 #: events written before it then need the old form to be verified.
 HASH_FORMAT = 1
 
-#: Columns of ``cqrs_event`` that the hash covers, in order. Neither ``position`` nor ``txid``
-#: nor ``epoch`` is: they start over when a dump is restored.
+#: Columns of ``cqrs_event`` that the hash covers, in order. Neither ``position`` nor
+#: ``txid`` nor ``epoch`` is: they start over when a dump is restored.
 COVERED = (
     "hash_format",
     "event_id",

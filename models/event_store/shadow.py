@@ -56,7 +56,11 @@ class Shadow:
         self._shadow_events()
         for table in self._tables:
             self._create(table)
-        indexes = drop_indexes(self.cr, [f"pg_temp.{table}" for table in self._tables])
+        last = self.env["cqrs.projection"]._tables_to_index_last()
+        indexes = drop_indexes(
+            self.cr,
+            [f"pg_temp.{table}" for table in self._tables if table in (STREAM, *last)],
+        )
         self.cr.execute(
             SQL(
                 "INSERT INTO %s (stream_model, stream_id, version, state, hash) %s",

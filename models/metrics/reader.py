@@ -51,14 +51,14 @@ class CqrsMetrics(models.AbstractModel):
         if by is not None and by not in GROUPINGS:
             raise ValueError(f"metrics by {by!r}: not one of {', '.join(GROUPINGS)}")
         dimension, column = GROUPINGS.get(by, ("owner", None))
-        company = user.sudo().company_id
-        rows = self._sums(user, company, dimension, column)
-        rates = self._rates({row["currency_id"] for row in rows}, company)
+        company, currency = self._company(user)
+        rows = self._sums(user, currency, dimension, column)
+        rates = self._rates({row["currency_id"] for row in rows}, company, currency)
         totals = [row for row in rows if not row["is_group"]]
-        total, own = _converted(totals, rates, company.currency_id)
+        total, own = _converted(totals, rates, currency)
         metrics = {
             "user_id": user.id,
-            "currency": company.currency_id.name,
+            "currency": currency.name,
             **_scopes(total, own),
             "amounts": [
                 {
@@ -76,7 +76,7 @@ class CqrsMetrics(models.AbstractModel):
                 "own": own["total"],
                 "subordinates": total["total"] - own["total"],
             },
-            "computed_at": fields.Datetime.now().replace(tzinfo=timezone.utc),
+            "computed_at": self.env.cr.now().replace(tzinfo=timezone.utc),
         }
         if by:
             groups = {}
@@ -84,12 +84,103 @@ class CqrsMetrics(models.AbstractModel):
                 if row["is_group"]:
                     groups.setdefault(row["group"], []).append(row)
             metrics["groups"] = [
-                {by: label, **_scopes(*_converted(each, rates, company.currency_id))}
+                {by: label, **_scopes(*_converted(each, rates, currency))}
                 for label, each in self._labelled(by, groups)
             ]
         return metrics
 
-    def _sums(self, user, company, dimension: str, column: str | None) -> list[dict]:
+    @api.model
+    def _read_people(self, user, person_ids: list[int]) -> dict[int, dict]:
+        """Return the figures of what people and those below them own.
+
+        :param user: whose view it is, in what currency: a ``res.users`` record
+        :return: ``{user id: {currency, **figures, own: figures, team: figures}}``, of
+            all the people, where *own* is what the person owns, *team* what everyone
+            does who is below the person in the hierarchy
+        """
+        company, currency = self._company(user)
+        self.env.cr.execute("SET LOCAL jit = off")
+        own = SQL("person_id = user_id")
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT person_id, COALESCE(currency_id, %(currency)s) AS currency_id,
+                       %(sums)s
+                FROM (%(visible)s) visible
+                JOIN (SELECT viewer_id AS person_id, owner_id,
+                             array_agg(company_id) AS company_ids
+                      FROM cqrs_user_access
+                      WHERE viewer_id = ANY(%(people)s) AND via = 'hierarchy'
+                      GROUP BY viewer_id, owner_id) below
+                  ON owner_id = user_id
+                 AND (owner_id = person_id OR visible.company_id IS NULL
+                      OR visible.company_id = ANY(company_ids))
+                GROUP BY person_id, 2
+                ORDER BY person_id, 2
+                """,
+                currency=currency.id,
+                sums=SQL(", ").join(_sum(name, own) for name in MEASURES),
+                visible=self._visible_rows(user, "owner"),
+                people=person_ids,
+            )
+        )
+        rows = _exact(self.env.cr.dictfetchall())
+        rates = self._rates({row["currency_id"] for row in rows}, company, currency)
+        people = {person_id: [] for person_id in person_ids}
+        for row in rows:
+            people[row["person_id"]].append(row)
+        return {
+            person_id: {
+                "currency": currency.name,
+                **_scopes(*_converted(each, rates, currency)),
+            }
+            for person_id, each in people.items()
+        }
+
+    @api.model
+    def _count(self, user, measure: str, dimension: str, condition: SQL) -> int:
+        """Return the sum of a count over what a user sees.
+
+        :param measure: of ``MEASURES``
+        :param condition: on a row ``view`` with the columns of the dimension
+        """
+        self.env.cr.execute("SET LOCAL jit = off")
+        [(count,)] = self.env.execute_query(
+            SQL(
+                "SELECT COALESCE(sum(%s), 0)::integer FROM (%s) view WHERE %s",
+                SQL.identifier(measure),
+                self._visible_rows(user, dimension),
+                condition,
+            )
+        )
+        return count
+
+    def _company(self, user):
+        """Return the user's company and its currency.
+
+        By a statement of their own: Odoo would read all that it knows of both.
+        """
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT company.id, company.currency_id
+                FROM cqrs_user_profile profile
+                JOIN res_company company ON company.id = profile.company_id
+                WHERE profile.id = %s
+                """,
+                user.id,
+            )
+        )
+        if not rows:
+            company = user.sudo().company_id
+            return company, company.currency_id
+        [(company_id, currency_id)] = rows
+        return (
+            self.env["res.company"].sudo().browse(company_id),
+            self.env["res.currency"].sudo().browse(currency_id),
+        )
+
+    def _sums(self, user, currency, dimension: str, column: str | None) -> list[dict]:
         """Return the sums in each currency, over all and of each group.
 
         ``{currency_id, is_group, group, **MEASURES, own_<measure>: that of the user's
@@ -118,19 +209,14 @@ class CqrsMetrics(models.AbstractModel):
                 is_group=SQL("GROUPING(%s) = 0", grouped) if column else SQL("FALSE"),
                 group=grouped,
                 sums=SQL(", ").join(_sum(name, own) for name in MEASURES),
-                currency=company.currency_id.id,
+                currency=currency.id,
                 measures=SQL(", ").join(map(SQL.identifier, MEASURES)),
                 visible=self._visible_rows(user, dimension),
                 not_zero=NOT_ZERO,
                 sets=SQL(", GROUPING SETS ((), (%s))", grouped) if column else SQL(),
             )
         )
-        rows = self.env.cr.dictfetchall()
-        for row in rows:
-            for name in AMOUNTS:
-                row[name] = Decimal(row[name])
-                row[f"own_{name}"] = Decimal(row[f"own_{name}"])
-        return rows
+        return _exact(self.env.cr.dictfetchall())
 
     def _visible_rows(self, user, dimension: str) -> SQL:
         """Return the query of those of ``_rows`` that a user sees."""
@@ -147,11 +233,15 @@ class CqrsMetrics(models.AbstractModel):
                 )
         return SQL("SELECT * FROM (%s) part WHERE %s", self._rows(dimension), condition)
 
-    def _rates(self, currency_ids: set[int], company) -> dict[int, tuple]:
-        """Return ``{id: (currency, rate to that of the company, today)}``."""
-        rates = {}
+    def _rates(self, currency_ids: set[int], company, into=None) -> dict[int, tuple]:
+        """Return ``{id: (currency, rate today)}``, on the day of UTC, whoever asks.
+
+        :param into: the currency to convert to; the company's by default
+        """
+        into = into or company.currency_id
+        today, rates = fields.Date.today(), {}
         for currency in self.env["res.currency"].sudo().browse(currency_ids):
-            rate = currency._get_conversion_rate(currency, company.currency_id, company)
+            rate = currency._get_conversion_rate(currency, into, company, today)
             # The shortest text of the float, which is what Odoo computes with.
             rates[currency.id] = currency, Decimal(repr(float(rate)))
         return rates
@@ -190,10 +280,10 @@ class CqrsMetrics(models.AbstractModel):
         self.env.cr.execute(
             SQL(
                 """
-                SELECT id AS user_id, name, email
+                SELECT uuid AS id, salesperson.id AS user_id, name, email
                 FROM unnest(%s::integer[]) AS salesperson (id)
-                LEFT JOIN cqrs_user_profile USING (id)
-                ORDER BY name, id
+                LEFT JOIN cqrs_user_profile profile USING (id)
+                ORDER BY name, salesperson.id
                 """,
                 ids,
             )
@@ -221,6 +311,15 @@ def _sum(name: str, own: SQL) -> SQL:
         own=own,
         text=text,
     )
+
+
+def _exact(rows: list[dict]) -> list[dict]:
+    """Return the rows of sums, their amounts made Decimal of text."""
+    for row in rows:
+        for name in AMOUNTS:
+            row[name] = Decimal(row[name])
+            row[f"own_{name}"] = Decimal(row[f"own_{name}"])
+    return rows
 
 
 def _converted(rows: list[dict], rates: dict, currency) -> tuple[dict, dict]:

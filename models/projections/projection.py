@@ -60,7 +60,8 @@ class CqrsProjection(models.AbstractModel):
 
         A record ends when it is deleted, or becomes one of another kind (a lead that
         becomes an opportunity, or the reverse). These run after those, in a statement
-        of their own, in the few transactions that end a record.
+        of their own, in the few transactions that end a record; their ``stream`` has
+        ``stream_id`` and ``state`` alone.
         """
         return []
 
@@ -100,7 +101,9 @@ class CqrsProjection(models.AbstractModel):
         return [p for p in self._projections() if model in p._cqrs_consumes]
 
     @api.model
-    def _apply_changes(self, changed: dict[str, list[int]], ended: dict[str, list[int]]):
+    def _apply_changes(
+        self, changed: dict[str, list[int]], ended: dict[str, list[int]]
+    ):
         """Apply this transaction's events, where recording them has not done it yet.
 
         :param changed: ``{captured model: ids of the streams}``
@@ -112,7 +115,13 @@ class CqrsProjection(models.AbstractModel):
                 for projection in self._consumers(model)
                 for statement in projection._ending_statements(model)
             ]
-            self._run_statements(_changes(model, stream_ids), statements)
+            query = SQL(
+                "SELECT stream_id, state FROM cqrs_stream"
+                " WHERE stream_model = %s AND stream_id = ANY(%s)",
+                model,
+                stream_ids,
+            )
+            self._run_statements(query, statements)
         for name, consumed in self._appliers():
             streams = {m: _changes(m, changed[m]) for m in consumed if m in changed}
             if streams:
@@ -127,6 +136,15 @@ class CqrsProjection(models.AbstractModel):
                 [m for m in projection._cqrs_consumes if not projection._statements(m)],
             )
             for projection in self._projections()
+        ]
+
+    def _tables_to_index_last(self) -> list[str]:
+        """Return the tables that are not read while they are filled."""
+        return [
+            table.name
+            for name, consumed in self._appliers()
+            if not consumed
+            for table in self.env[name]._cqrs_tables
         ]
 
     def _comparisons(self, live, shadow) -> list:

@@ -70,6 +70,8 @@ class CqrsUserAccess(models.Model):
             ON cqrs_user_access (viewer_id, owner_id, COALESCE(company_id, 0), via);
         CREATE INDEX IF NOT EXISTS cqrs_user_access_owner
             ON cqrs_user_access (owner_id);
+        CREATE INDEX IF NOT EXISTS cqrs_user_access_reports
+            ON cqrs_user_access (viewer_id) WHERE depth = 1;
         CREATE TABLE IF NOT EXISTS cqrs_hierarchy (version bigint NOT NULL);
         INSERT INTO cqrs_hierarchy
         SELECT 0 WHERE NOT EXISTS (SELECT FROM cqrs_hierarchy)
@@ -82,16 +84,25 @@ class CqrsUserAccess(models.Model):
     @api.model
     def _apply(self, streams):
         employee_ids, user_ids = self._fold_employees(streams.get("hr.employee"))
-        members = self._users_of_departments(streams.get("hr.department"), employee_ids)
-        if employee_ids or members:
-            # Two moves, each legal alone, can make a cycle or miss each other's
-            # rows: our snapshot does not show what another transaction is about to
-            # commit. Touching one row makes the later of the two fail with 40001,
-            # and Odoo runs it again on what the first has left.
-            self.env.cr.execute("UPDATE cqrs_hierarchy SET version = version + 1")
-        user_ids |= members | self._changed_users(streams.get("res.users"))
+        changed_users = self._changed_users(streams.get("res.users"))
+        if employee_ids or changed_users or "hr.department" in streams:
+            self._touch_hierarchy()
+        user_ids |= changed_users
+        user_ids |= self._users_of_departments(
+            streams.get("hr.department"), employee_ids
+        )
         if employee_ids or user_ids:
             self._refresh_closure(employee_ids, user_ids)
+
+    def _touch_hierarchy(self):
+        """Have one of two concurrent changes to who sees what fail with 40001.
+
+        Our snapshot does not show what another transaction is about to commit: two
+        moves, each legal alone, can make a cycle; somebody can join a department, or a
+        group, that is about to change. Odoo runs the later one again, on what the
+        first has left.
+        """
+        self.env.cr.execute("UPDATE cqrs_hierarchy SET version = version + 1")
 
     def _fold_employees(self, streams: SQL | None) -> tuple[set[int], set[int]]:
         """Fold employees into the hierarchy.
@@ -147,7 +158,7 @@ class CqrsUserAccess(models.Model):
         return {row[0] for row in rows}, {row[1] for row in rows if row[1]}
 
     def _changed_users(self, streams: SQL | None) -> set[int]:
-        """Return the users who are new, gone, or no longer of the same kind."""
+        """Return the internal users who are new or gone, as such."""
         if streams is None:
             return set()
         rows = self.env.execute_query(
@@ -155,6 +166,7 @@ class CqrsUserAccess(models.Model):
                 """
                 SELECT stream_id FROM (%s) stream
                 WHERE (state -> 'share') IS DISTINCT FROM (former -> 'share')
+                  AND 'false' IN (state -> 'share', former -> 'share')
                 """,
                 streams,
             )
@@ -201,6 +213,9 @@ class CqrsUserAccess(models.Model):
         Concerned are the users of the given employees and of everyone below them,
         and the given users. Rows written: at most ``owners × depth``.
         """
+        # How far a recursion goes is guessed high, and a guess is soon above the cost
+        # from which PostgreSQL compiles a query, which takes longer than all of it.
+        self.env.cr.execute("SET LOCAL jit = off")
         self.env.cr.execute(
             SQL(
                 """
@@ -219,13 +234,17 @@ class CqrsUserAccess(models.Model):
                     SELECT user_id AS owner_id, company_id, parent_id,
                            NULL::integer AS viewer_id, false AS active,
                            0 AS depth, ARRAY[id] AS path
-                    FROM cqrs_employee JOIN owner USING (user_id)
+                    FROM cqrs_employee
+                    WHERE user_id = ANY(ARRAY(SELECT user_id FROM owner))
                     UNION ALL
                     SELECT chain.owner_id, chain.company_id, above.parent_id,
                            above.user_id, above.active,
                            chain.depth + (above.user_id IS NOT NULL)::integer,
                            chain.path || above.id
-                    FROM chain JOIN cqrs_employee above ON above.id = chain.parent_id
+                    -- By the index: a join would hash all employees, or worse.
+                    FROM chain CROSS JOIN LATERAL (
+                        SELECT * FROM cqrs_employee WHERE id = chain.parent_id OFFSET 0
+                    ) above
                     WHERE above.id <> ALL(chain.path)
                 ),
                 department AS (
@@ -262,23 +281,32 @@ class CqrsUserAccess(models.Model):
                     GROUP BY manager.user_id, owner_id, part_of.company_id
                     UNION ALL
                     SELECT stream_id, stream_id, NULL, 'hierarchy', 0, 1
-                    FROM owner JOIN cqrs_stream ON stream_id = user_id
+                    FROM cqrs_stream
                     WHERE stream_model = 'res.users' AND state -> 'share' = 'false'
+                      AND stream_id = ANY(ARRAY(SELECT user_id FROM owner))
+                ),
+                -- Most rows stay: to meet them in the INSERT would lock each.
+                present AS MATERIALIZED (
+                    SELECT * FROM cqrs_user_access
+                    WHERE owner_id = ANY(ARRAY(SELECT user_id FROM owner))
                 ),
                 gone AS (
-                    DELETE FROM cqrs_user_access a USING owner
-                    WHERE a.owner_id = owner.user_id AND NOT EXISTS (
-                        SELECT FROM wanted w
-                        WHERE w.viewer_id = a.viewer_id AND w.owner_id = a.owner_id
-                          AND w.company_id IS NOT DISTINCT FROM a.company_id
-                          AND w.via = a.via)
+                    DELETE FROM cqrs_user_access WHERE id = ANY(ARRAY(
+                        SELECT id FROM present LEFT JOIN wanted
+                          ON wanted.viewer_id = present.viewer_id
+                         AND wanted.owner_id = present.owner_id
+                         AND COALESCE(wanted.company_id, 0)
+                             = COALESCE(present.company_id, 0)
+                         AND wanted.via = present.via
+                        WHERE wanted.viewer_id IS NULL))
                 )
-                INSERT INTO cqrs_user_access AS a
+                INSERT INTO cqrs_user_access
                     (viewer_id, owner_id, company_id, via, depth, paths)
                 SELECT viewer_id, owner_id, company_id, via, depth, paths FROM wanted
+                EXCEPT
+                SELECT viewer_id, owner_id, company_id, via, depth, paths FROM present
                 ON CONFLICT (viewer_id, owner_id, COALESCE(company_id, 0), via)
                 DO UPDATE SET depth = EXCLUDED.depth, paths = EXCLUDED.paths
-                WHERE (a.depth, a.paths) <> (EXCLUDED.depth, EXCLUDED.paths)
                 """,
                 employees=sorted(employee_ids),
                 users=sorted(user_ids),

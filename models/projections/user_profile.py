@@ -61,6 +61,8 @@ class CqrsUserProfile(models.Model):
     def _apply(self, streams):
         affected = []
         if "res.groups" in streams:
+            # Somebody may be about to join one of them.
+            self.env["cqrs.user.access"]._touch_hierarchy()
             affected.append(
                 SQL(
                     "SELECT stream_id FROM cqrs_stream WHERE stream_model = 'res.users'"

@@ -1,0 +1,41 @@
+"""Cursors of lists: where the next page begins, as a text that only we can make."""
+
+import hashlib
+
+from odoo.tools.misc import hash_sign, verify_hash_signed
+
+from .dispatcher import BadParameter
+
+_SCOPE = "crm_cqrs.cursor"
+
+
+def signed(env, place: tuple, bound_to) -> str:
+    """Return the text of a place in a list.
+
+    :param place: texts and integers
+    :param bound_to: what list it is: in what order, with what filters, of whom; a
+        cursor of one list is none of another
+    """
+    return hash_sign(env(su=True), _SCOPE, [_digest(bound_to), *place])
+
+
+def placed(env, text: str, bound_to) -> tuple:
+    """Return the place that ``signed`` was given.
+
+    :raise BadParameter: the text is not of this list, or not ours at all
+    """
+    try:
+        digest, *place = verify_hash_signed(env(su=True), _SCOPE, text) or [None]
+    except ValueError:
+        digest = None
+    if digest != _digest(bound_to):
+        raise BadParameter(
+            "cursor",
+            "Expected a cursor that this API gave, with the other parameters as they"
+            " were then (but for limit and fields).",
+        )
+    return tuple(place)
+
+
+def _digest(bound_to) -> str:
+    return hashlib.sha256(repr(bound_to).encode()).hexdigest()[:16]

@@ -1,0 +1,61 @@
+"""Entity tags: an answer that its reader has already is not made again.
+
+A tag is ``"<version>.<time>"``. The version is that of everything the answer follows
+from (``models/version.py``), the time is that at which the answer was made, which also
+stands in some answers. So two answers that differ have different tags, and the one
+that a reader holds is still right if its version is the present one.
+"""
+
+import hashlib
+import re
+from datetime import datetime, timedelta
+
+from odoo.http import Response, request
+
+from ..models.version import answer_version
+
+#: An answer says when it was made: an older one than that is made again
+MAX_AGE = timedelta(minutes=5)
+
+_START = datetime(1970, 1, 1)
+
+
+class Tag:
+    """The tag of the answer to the present request.
+
+    :param user: the ``res.users`` record whose view is asked for
+    """
+
+    def __init__(self, user):
+        http = request.httprequest
+        asked = http.path, http.query_string, answer_version(request.env, user)
+        self._version = hashlib.sha256(repr(asked).encode()).hexdigest()[:32]
+        self._now = request.env.cr.now()
+
+    def not_modified(self) -> Response | None:
+        """Return the answer to a reader who holds the present one, else None."""
+        # Of a GET, weak comparison is asked for (RFC 9110, 13.1.2).
+        for tag in request.httprequest.if_none_match.as_set(include_weak=True):
+            if self._is_present(tag):
+                return self._put_on(Response(status=304), tag)
+        return None
+
+    def put_on(self, response: Response) -> Response:
+        """Return the answer with its tag, or that a reader of any has it."""
+        if request.httprequest.if_none_match.star_tag:
+            response = Response(status=304)
+        made = (self._now - _START) // timedelta(microseconds=1)
+        return self._put_on(response, f"{self._version}.{made}")
+
+    def _is_present(self, tag: str) -> bool:
+        match = re.fullmatch(rf"{self._version}\.(\d{{1,17}})", tag, re.ASCII)
+        if not match:
+            return False
+        made = _START + timedelta(microseconds=int(match[1]))
+        return self._now - MAX_AGE <= made <= self._now
+
+    def _put_on(self, response: Response, tag: str) -> Response:
+        response.set_etag(tag)
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.headers.add("Vary", "Authorization, Cookie, Accept-Language")
+        return response

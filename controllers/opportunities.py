@@ -1,0 +1,242 @@
+from urllib.parse import urlencode
+
+from werkzeug.exceptions import NotFound
+
+from odoo.http import Controller, request
+
+from ..models.opportunities import MAX_TEXT, After, Filters, Range
+from ..models.projections.opportunity_view import ORDERS
+from .cursors import placed, signed
+from .parameters import (
+    UUID_SCHEMA,
+    Parameter,
+    day,
+    decimal,
+    json_response,
+    list_of,
+    one_of,
+    operation,
+    person_id,
+    time,
+    whole_number,
+)
+from .schemas import OPPORTUNITY, ref
+
+URL = "/api/v2/dashboard/opportunities"
+
+MAX_LIMIT = 200
+DEFAULT_LIMIT = 80
+
+_MAX_ID = 2**31 - 1
+_NOBODY = "none"
+_ARCHIVED = {"false": False, "true": True, "any": None}
+
+
+def _text(text: str) -> str:
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"Expected {MAX_TEXT} characters at most.")
+    return text
+
+
+def _salesperson(text: str) -> str:
+    return text if text == _NOBODY else person_id(text)
+
+
+def _range(name: str, parse, schema: dict, of_what: str) -> list[Parameter]:
+    return [
+        Parameter(f"{name}_from", parse, schema, f"{of_what}, this or more."),
+        Parameter(f"{name}_to", parse, schema, f"{of_what}, this or less."),
+    ]
+
+
+_DAY = {"type": "string", "format": "date"}
+_TIME = {"type": "string", "format": "date-time"}
+_NUMBER = {"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$"}
+
+_RANGES = {
+    "value": "Value, each in its own currency",
+    "closing": "Day of expected closing",
+    "created": "Time of creation",
+    "changed": "Time of the last event",
+}
+_id = whole_number(_MAX_ID)
+_status = one_of("pending", "won", "lost")
+_field = one_of(*OPPORTUNITY)
+
+FIELDS = Parameter(
+    "fields",
+    **list_of(_field["parse"], _field["schema"]),
+    description="Which fields to give of each; all by default.",
+)
+_FILTERS = [
+    Parameter(
+        "stage", **list_of(_id["parse"], _id["schema"]), description="In these stages."
+    ),
+    Parameter(
+        "status",
+        **list_of(_status["parse"], _status["schema"]),
+        description="In these states. What is lost is archived, as a rule.",
+    ),
+    Parameter(
+        "salesperson",
+        **list_of(_salesperson, {"anyOf": [UUID_SCHEMA, {"const": _NOBODY}]}),
+        description="Owned by these people; `none` is for those that nobody owns.",
+    ),
+    *_range("value", decimal, _NUMBER, _RANGES["value"]),
+    *_range("closing", day, _DAY, _RANGES["closing"]),
+    *_range("created", time, _TIME, _RANGES["created"]),
+    *_range("changed", time, _TIME, _RANGES["changed"]),
+    Parameter(
+        "text",
+        _text,
+        {"type": "string", "maxLength": MAX_TEXT},
+        "Words, each of which begins a word of the name or of the customer's.",
+    ),
+    Parameter(
+        "archived",
+        **one_of(*_ARCHIVED),
+        description="Those archived, or `any`; by default those that are not.",
+    ),
+]
+_PAGING = [
+    Parameter(
+        "sort",
+        **one_of(*(f"{sign}{order}" for order in ORDERS for sign in ("", "-"))),
+        description=(
+            "In what order: with `-` from the greatest down (`-value` by default)."
+            " Ties are broken by id; what has none comes last, or first with `-`."
+        ),
+    ),
+    Parameter(
+        "limit",
+        **whole_number(MAX_LIMIT),
+        description=f"How many at most, {DEFAULT_LIMIT} by default.",
+    ),
+    Parameter(
+        "cursor",
+        str,
+        {"type": "string"},
+        "The `next` of an answer, to go on after it. The other parameters are to be as"
+        " they were then, but for `limit` and `fields`.",
+    ),
+]
+
+
+class OpportunitiesApi(Controller):
+    @operation(
+        URL,
+        tag="Opportunities",
+        summary="A page of opportunities",
+        description=(
+            "Whoever follows `next` to the end is given each opportunity once that has"
+            " not changed meanwhile. The same address is the `Link` with `rel=next`."
+        ),
+        parameters=[*_FILTERS, *_PAGING, FIELDS],
+        response=ref("Opportunities"),
+        is_view=True,
+    )
+    def opportunities(
+        self,
+        user,
+        sort="-value",
+        limit=DEFAULT_LIMIT,
+        cursor=None,
+        fields=None,
+        **given,
+    ):
+        env = request.env
+        filters = _filters(given)
+        bound_to = ("opportunities", env.uid, user.id, sort, filters)
+        page = env["cqrs.opportunities"]._read_page(
+            user,
+            sort.removeprefix("-"),
+            sort.startswith("-"),
+            filters,
+            None if cursor is None else After(*placed(env, cursor, bound_to)),
+            limit,
+        )
+        following = page.next and signed(env, (page.next.key, page.next.id), bound_to)
+        return json_response(
+            {
+                "total": env["cqrs.opportunities"]._count(user, filters),
+                "items": env["cqrs.dashboard"]._opportunities(page.rows, user, fields),
+                "next": following,
+            },
+            next_link(following),
+        )
+
+    @operation(
+        f"{URL}/<int:opportunity_id>",
+        tag="Opportunities",
+        summary="An opportunity",
+        description="Archived or not.",
+        parameters=[FIELDS],
+        response=ref("Opportunity"),
+        is_view=True,
+    )
+    def opportunity(self, opportunity_id, user, fields=None):
+        if opportunity_id > _MAX_ID:
+            raise NotFound()
+        row = request.env["cqrs.opportunities"]._read_one(user, opportunity_id)
+        if not row:
+            raise NotFound()
+        return request.env["cqrs.dashboard"]._opportunities([row], user, fields)[0]
+
+    @operation(
+        "/api/v2/dashboard/access/<int:opportunity_id>",
+        tag="Opportunities",
+        summary="Whether somebody sees an opportunity, and why",
+        description=(
+            "Of an opportunity that you see: why you do, or with `user` whether that"
+            " person does, and why or why not. Of any other, 404."
+        ),
+        response=ref("Access"),
+        is_view=True,
+    )
+    def access(self, opportunity_id, user):
+        access = request.env["cqrs.access"]
+        if opportunity_id > _MAX_ID or not access._may_see(
+            request.env.user, opportunity_id
+        ):
+            raise NotFound()
+        return {
+            **request.env["cqrs.dashboard"]._read_access(user),
+            "opportunity_id": opportunity_id,
+            **access._explain(user, opportunity_id),
+        }
+
+
+def next_link(cursor: str | None) -> dict[str, str]:
+    """Return the header that leads to the next page, if there is one."""
+    if cursor is None:
+        return {}
+    arguments = request.httprequest.args.to_dict(flat=False) | {"cursor": [cursor]}
+    url = f"{request.httprequest.path}?{urlencode(arguments, doseq=True)}"
+    return {"Link": f'<{url}>; rel="next"'}
+
+
+def _filters(given: dict) -> Filters:
+    people = given.get("salesperson")
+    ranges = {
+        field: Range(given.get(f"{name}_from"), given.get(f"{name}_to"))
+        for name, field in (
+            ("value", "value"),
+            ("closing", "closing_date"),
+            ("created", "created_at"),
+            ("changed", "changed_at"),
+        )
+    }
+    return Filters(
+        stage_ids=given.get("stage"),
+        statuses=given.get("status"),
+        user_ids=people and _user_ids(people),
+        text=given.get("text"),
+        archived=_ARCHIVED[given.get("archived", "false")],
+        **ranges,
+    )
+
+
+def _user_ids(people: tuple[str, ...]) -> tuple[int | None, ...]:
+    uuids = [person for person in people if person != _NOBODY]
+    ids = request.env["cqrs.dashboard"]._user_ids(uuids)
+    return (*ids, None) if _NOBODY in people else ids

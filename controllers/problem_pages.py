@@ -1,0 +1,49 @@
+"""A page for each kind of problem, at its ``type``."""
+
+from html import escape
+
+from werkzeug.exceptions import NotFound
+
+from odoo.http import Controller, Response, route
+
+from .problems import BASE, KINDS
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>
+body {{
+    font: 1rem/1.5 sans-serif;
+    max-width: 40rem;
+    margin: 2rem auto;
+    padding: 0 1rem;
+}}
+</style>
+<h1>{title}</h1>
+<p>Status {status}</p>
+<p>{text}</p>
+"""
+
+
+class ProblemsApi(Controller):
+    # For whoever is told of a problem, who may have no credentials yet.
+    @route(
+        f"{BASE}<string:name>",
+        type="cqrs_api",
+        auth="none",
+        methods=["GET"],
+        readonly=True,
+        save_session=False,
+    )
+    def problem(self, name, **parameters):
+        """Say what a kind of problem is."""
+        if name not in KINDS:
+            raise NotFound()
+        kind = KINDS[name]
+        page = _PAGE.format(
+            title=escape(kind.title), status=kind.status, text=escape(kind.text)
+        )
+        return Response(page, content_type="text/html; charset=utf-8")

@@ -1,0 +1,105 @@
+"""The kinds of problems that the API answers with (RFC 9457)."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+#: The ``type`` of a problem is this and the name of its kind
+BASE = "/api/v2/problems/"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of problem; ``text`` says what happened and what to do about it."""
+
+    status: int
+    title: str
+    text: str
+
+
+KINDS = {
+    "bad-request": Kind(
+        400,
+        "Bad Request",
+        "The request cannot be understood; do not repeat it as it is.",
+    ),
+    "bad-parameter": Kind(
+        400,
+        "Bad Parameter",
+        "A parameter of the query is unknown, given twice, or has a value without a"
+        " meaning. The member parameter names it, detail says what is expected.",
+    ),
+    "unauthorized": Kind(
+        401,
+        "Unauthorized",
+        "There are no credentials, or they are not valid any more, or not those of an"
+        " internal user. Log in to Odoo, or send an API key as Authorization: Bearer.",
+    ),
+    "not-found": Kind(
+        404,
+        "Not Found",
+        "There is nothing under this path, or nothing that you may see: the answer does"
+        " not tell which.",
+    ),
+    "method-not-allowed": Kind(
+        405,
+        "Method Not Allowed",
+        "The API is for reading. The header Allow says which methods there are.",
+    ),
+    "v1-switched-off": Kind(
+        410,
+        "API v1 Switched Off",
+        "An administrator has switched the deprecated routes off. The member successor,"
+        " and the header Link, say what takes their place.",
+    ),
+    "too-many-requests": Kind(
+        429,
+        "Too Many Requests",
+        "You have made the requests that the header RateLimit-Policy grants you. Ask"
+        " again after as many seconds as Retry-After says.",
+    ),
+    "internal-error": Kind(
+        500,
+        "Internal Server Error",
+        "Something failed that should not have. An administrator finds it in the log by"
+        " the member trace_id.",
+    ),
+    "unavailable": Kind(
+        503,
+        "Service Unavailable",
+        "The database cannot answer just now. Ask again after as many seconds as"
+        " Retry-After says.",
+    ),
+    "position-not-reached": Kind(
+        503,
+        "Position Not Reached",
+        "The event of min_position cannot be seen yet: what answers lags behind what"
+        " was written. Ask again after as many seconds as Retry-After says. A position"
+        " that no event has is never reached.",
+    ),
+}
+
+#: The kind of what an error says no more of than its status
+BY_STATUS = {
+    400: "bad-request",
+    401: "unauthorized",
+    404: "not-found",
+    405: "method-not-allowed",
+    429: "too-many-requests",
+    500: "internal-error",
+    503: "unavailable",
+}
+
+
+def kind_of(status: int) -> str | None:
+    return BY_STATUS.get(status)
+
+
+def describe(name: str | None, status: int) -> dict:
+    """Return ``type``, ``title`` and ``status`` of a problem.
+
+    :param name: one of ``KINDS``; None where there is no more to say than the status
+    """
+    if name is None:
+        title = HTTPStatus(status).phrase
+        return {"type": "about:blank", "title": title, "status": status}
+    return {"type": f"{BASE}{name}", "title": KINDS[name].title, "status": status}

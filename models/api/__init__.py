@@ -1,0 +1,1 @@
+from . import position, quota, settings, usage, v1

@@ -1,0 +1,83 @@
+"""From which position of the log an answer is made, and waiting for one.
+
+Positions are not in the order of commits: a snapshot may have an event and not one
+with a lower position. So the highest position says as of when an answer is made,
+roughly, and only the presence of an event proves that what its transaction wrote can
+be seen.
+"""
+
+import time
+
+from odoo import api, models
+from odoo.http import request
+from odoo.tools import SQL
+
+#: Of a read, the highest position it saw; of a write, that of its own last event
+HEADER = "X-Event-Position"
+
+#: How long a request waits for an event to be seen, and how often it looks
+WAIT_SECONDS = 2.0
+POLL_SECONDS = 0.05
+
+_RECORDED = "crm_cqrs.recorded"
+_LATEST = "crm_cqrs.latest_position"
+
+
+class CqrsEvent(models.Model):
+    _inherit = "cqrs.event"
+
+    @api.model
+    def _record(self, ids, **metadata) -> int:
+        count = super()._record(ids, **metadata)
+        if count and request:
+            request.httprequest.environ[_RECORDED] = True
+        return count
+
+    @api.model
+    def _latest_position(self) -> int | None:
+        """Return the highest position that this transaction sees; asked for once."""
+        # Forgotten at the end of the transaction.
+        cache = self.env.cr.cache
+        if _LATEST not in cache:
+            query = SQL("SELECT max(position) FROM cqrs_event")
+            [(cache[_LATEST],)] = self.env.execute_query(query)
+        return cache[_LATEST]
+
+    @api.model
+    def _recorded_position(self) -> int | None:
+        """Return the position of the last event that this request has recorded."""
+        if not request.httprequest.environ.get(_RECORDED):
+            return None
+        # Not kept from when they were written: a savepoint may have undone them.
+        query = SQL(
+            """
+            SELECT position FROM cqrs_event
+            WHERE epoch = (SELECT max(epoch) FROM cqrs_epoch)
+              AND txid = pg_current_xact_id_if_assigned()
+            ORDER BY position DESC LIMIT 1
+            """
+        )
+        rows = self.env.execute_query(query)
+        return rows[0][0] if rows else None
+
+    @api.model
+    def _await_position(self, position: int) -> bool:
+        """Wait until the event of a position can be seen; return whether it can.
+
+        A replica may lag: there it is looked for in a new transaction each time, so
+        nothing may be pending in this one. Elsewhere what is not seen at once has not
+        been committed, and whoever knows the position of it has not got it from here.
+        """
+        deadline = time.monotonic() + WAIT_SECONDS
+        query = SQL(
+            "SELECT EXISTS (SELECT FROM cqrs_event WHERE position = %s),"
+            " pg_is_in_recovery()",
+            position,
+        )
+        while True:
+            self.env.cr.execute(query)
+            is_seen, may_come = self.env.cr.fetchone()
+            if is_seen or not may_come or time.monotonic() > deadline:
+                return is_seen
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+            time.sleep(POLL_SECONDS)

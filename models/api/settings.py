@@ -1,0 +1,58 @@
+from datetime import datetime
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from .origins import parse_origins
+
+CORS_ORIGINS = "crm_cqrs.api_cors_origins"
+REQUESTS_PER_MINUTE = "crm_cqrs.api_requests_per_minute"
+V1_IS_OFF = "crm_cqrs.api_v1_is_off"
+V1_SUNSET = "crm_cqrs.api_v1_sunset"
+
+#: Since when v1 is deprecated, and when it ends unless the settings say otherwise; UTC
+V1_DEPRECATED_SINCE = datetime(2026, 11, 24)
+V1_DEFAULT_SUNSET = datetime(2027, 11, 24)
+
+
+class ResConfigSettings(models.TransientModel):
+    _inherit = "res.config.settings"
+
+    cqrs_api_cors_origins = fields.Char(
+        "Origins that may call the API", config_parameter=CORS_ORIGINS
+    )
+    cqrs_api_requests_per_minute = fields.Integer(
+        "Requests per minute and user", config_parameter=REQUESTS_PER_MINUTE
+    )
+    cqrs_api_v1_is_off = fields.Boolean(
+        "API v1 is switched off", config_parameter=V1_IS_OFF
+    )
+    cqrs_api_v1_sunset = fields.Datetime(
+        "API v1 ends on",
+        config_parameter=V1_SUNSET,
+        default=fields.Datetime.to_string(V1_DEFAULT_SUNSET),
+    )
+
+    @api.constrains("cqrs_api_cors_origins")
+    def _check_cqrs_api_cors_origins(self):
+        for settings in self:
+            try:
+                parse_origins(settings.cqrs_api_cors_origins)
+            except ValueError as error:
+                raise ValidationError(
+                    self.env._(
+                        "%(text)s is not the origin of a web page. Expected a scheme,"
+                        " a host and perhaps a port, such as https://app.example.com"
+                        " or http://localhost:3000, without a path; several are"
+                        " separated by commas.",
+                        text=error.args[0],
+                    )
+                ) from error
+
+    @api.constrains("cqrs_api_requests_per_minute")
+    def _check_cqrs_api_requests_per_minute(self):
+        for settings in self:
+            if settings.cqrs_api_requests_per_minute < 0:
+                raise ValidationError(
+                    self.env._("The requests per minute must be 0 (no limit) or more.")
+                )

@@ -1,0 +1,72 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from .primary import execute_on_primary
+
+#: Days for which the use of a route is kept
+KEPT_DAYS = 400
+
+
+class CqrsApiUsage(models.Model):
+    """Who still uses the deprecated routes: requests per day, route and user.
+
+    The day is UTC's. Requests that are refused because the routes are switched off
+    count too.
+    """
+
+    _name = "cqrs.api.usage"
+    _inherit = "cqrs.read.only"
+    _description = "Use of API v1"
+    _auto = False
+    _order = "day desc, requests desc, id desc"
+    _rec_name = "route"
+
+    day = fields.Date(readonly=True)
+    route = fields.Char(readonly=True)
+    user_id = fields.Many2one("res.users", readonly=True)
+    requests = fields.Integer(readonly=True)
+
+    # No foreign key: it would have each request look at the user's row.
+    _TABLE = SQL(
+        """
+        CREATE TABLE IF NOT EXISTS cqrs_api_usage (
+            id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            day date NOT NULL,
+            route text NOT NULL,
+            user_id integer NOT NULL,
+            requests integer NOT NULL,
+            UNIQUE (day, route, user_id)
+        )
+        """
+    )
+
+    def init(self):
+        self.env.cr.execute(self._TABLE)
+
+    @api.model
+    def _count(self, route: str):
+        """Count a request of the user, in a transaction of its own."""
+        execute_on_primary(
+            self.env,
+            SQL(
+                """
+                INSERT INTO cqrs_api_usage AS usage (day, route, user_id, requests)
+                VALUES ((now() AT TIME ZONE 'UTC')::date, %s, %s, 1)
+                ON CONFLICT (day, route, user_id)
+                DO UPDATE SET requests = usage.requests + 1
+                RETURNING requests
+                """,
+                route,
+                self.env.uid,
+            ),
+        )
+
+    @api.autovacuum
+    def _remove_the_old(self):
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM cqrs_api_usage"
+                " WHERE day < (now() AT TIME ZONE 'UTC')::date - %s",
+                KEPT_DAYS,
+            )
+        )

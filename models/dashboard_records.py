@@ -1,0 +1,103 @@
+"""The records behind a figure of the dashboard, in a list of Odoo's."""
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+
+class CqrsOpportunityView(models.Model):
+    _inherit = "cqrs.opportunity.view"
+
+    weighted_value = fields.Monetary(
+        compute="_compute_weighted_value", help="Value times probability."
+    )
+    viewer_id = fields.Many2one(
+        "res.users",
+        "Visible To",
+        compute="_compute_viewer_id",
+        search="_search_viewer_id",
+        help="To search with: by whom an opportunity is seen, as on their dashboard.",
+    )
+
+    @api.depends("value", "probability")
+    def _compute_weighted_value(self):
+        for opportunity in self:
+            opportunity.weighted_value = (
+                opportunity.value * opportunity.probability * 0.01
+            )
+
+    def _compute_viewer_id(self):
+        # Many see it: there is no one value.
+        self.viewer_id = False
+
+    def _search_viewer_id(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        access = self.env["cqrs.access"]
+        users = self.env["res.users"].browse(id_ for id_ in value if id_)
+        viewers = [viewer for user in users for viewer in access._viewers(user)]
+        return Domain.custom(
+            to_sql=lambda model, alias, query: access._visible(
+                viewers, SQL.identifier(alias)
+            )
+        )
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        if field_expr == "weighted_value":
+            # As the metrics have it, so that the sum is theirs.
+            return SQL(
+                "(%s * COALESCE(%s, 0)::numeric * 0.01)",
+                SQL.identifier(alias, "value"),
+                SQL.identifier(alias, "probability"),
+            )
+        return super()._field_to_sql(alias, field_expr, query)
+
+    # The list of what a figure counts, which is of all the companies that the user
+    # works in, not only of those that are switched on. The web client lets no action
+    # say which.
+
+    @api.model
+    @api.readonly
+    def web_search_read(self, *args, **kwargs):
+        return super(CqrsOpportunityView, self._as_counted()).web_search_read(
+            *args, **kwargs
+        )
+
+    @api.model
+    @api.readonly
+    def web_read_group(self, *args, **kwargs):
+        return super(CqrsOpportunityView, self._as_counted()).web_read_group(
+            *args, **kwargs
+        )
+
+    def _as_counted(self):
+        if not self.env.context.get("cqrs_counted"):
+            return self
+        companies = self.env.company | self.env.user.company_ids
+        return self.with_context(allowed_company_ids=companies.ids)
+
+    def action_open_lead(self):
+        """Return the action that shows the opportunity in Odoo's own form.
+
+        :raise UserError: Odoo's rules let the user see less than the dashboard does
+        """
+        self.ensure_one()
+        leads = self.env["crm.lead"].with_context(
+            active_test=False, allowed_company_ids=self.env.user.company_ids.ids
+        )
+        if not leads.search_count([("id", "=", self.id)], limit=1):
+            raise UserError(
+                self.env._(
+                    "You see this opportunity on the dashboard, but your access to"
+                    " Sales does not let you open it. Ask an administrator for"
+                    " “User: Own and Team's Documents”."
+                )
+            )
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.name,
+            "res_model": "crm.lead",
+            "res_id": self.id,
+            "views": [(False, "form")],
+        }

@@ -1,0 +1,113 @@
+"""The organisation below somebody, a level at a time, with what each person sells."""
+
+from typing import NamedTuple
+
+from odoo import api, models
+from odoo.tools import SQL
+
+
+class Place(NamedTuple):
+    """Where a person stands among the reports of somebody."""
+
+    name: str
+    id: int
+
+
+class CqrsHierarchy(models.AbstractModel):
+    """Reads the people below a person. Nothing is written.
+
+    A person's reports are the users one level below in any company. Their metrics are
+    those of what the person owns (*own*), of what everyone below owns (*team*), and of
+    both together, as far as the viewer sees it.
+    """
+
+    _name = "cqrs.hierarchy"
+    _description = "Hierarchy"
+
+    @api.model
+    def _read_level(
+        self,
+        user,
+        parent,
+        after: Place | None = None,
+        limit: int = 80,
+        has_metrics: bool = False,
+    ) -> dict:
+        """Return a person and a page of the reports, by name.
+
+        :param user: the ``res.users`` record whose view it is
+        :param parent: the ``res.users`` record whose reports are asked for
+        :param has_metrics: give them; they cost as many people as are below
+        :return: ``{parent: node, total, items: [node], next: Place or None}``; a node
+            is ``{id: uuid, user_id, name, email, is_manager, reports_count, metrics:
+            {currency, **figures, own: figures, team: figures}}``, with figures as of
+            ``cqrs.metrics``
+        """
+        report_ids, total = self._reports(user, parent, after, limit + 1)
+        ids = [parent.id, *report_ids[:limit]]
+        nodes = self._nodes(ids)
+        if has_metrics:
+            metrics = self.env["cqrs.metrics"]._read_people(user, ids)
+            for node in nodes:
+                node["metrics"] = metrics[node["user_id"]]
+        parent_node, *nodes = nodes
+        last = nodes[-1] if len(report_ids) > limit else None
+        return {
+            "parent": parent_node,
+            "total": total,
+            "items": nodes,
+            "next": last and Place(last["name"], last["user_id"]),
+        }
+
+    def _reports(self, user, parent, after, limit) -> tuple[list[int], int]:
+        """Return the ids of the first reports, and how many there are in all."""
+        access = self.env["cqrs.access"]
+        [(ids, total)] = self.env.execute_query(
+            SQL(
+                """
+                WITH report AS (
+                    SELECT name, id FROM cqrs_user_profile
+                    WHERE active AND id IN (
+                        SELECT user_id
+                        FROM (SELECT owner_id AS user_id, NULL::integer AS team_id,
+                                     company_id
+                              FROM cqrs_user_access
+                              WHERE viewer_id = %(parent)s AND depth = 1
+                                AND via = 'hierarchy') person
+                        WHERE %(visible)s)
+                )
+                SELECT ARRAY(SELECT id FROM report WHERE %(beyond)s
+                             ORDER BY name, id LIMIT %(limit)s),
+                       (SELECT count(*) FROM report)
+                """,
+                parent=parent.id,
+                visible=access._visible(access._viewers(user), SQL("person")),
+                beyond=SQL("(name, id) > (%s, %s)", *after) if after else SQL("TRUE"),
+                limit=limit,
+            )
+        )
+        return ids, total
+
+    def _nodes(self, ids: list[int]) -> list[dict]:
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT profile.uuid AS id, profile.id AS user_id, profile.name,
+                       profile.email, COALESCE(reports, 0) > 0 AS is_manager,
+                       COALESCE(reports, 0) AS reports_count
+                FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS page (id, number)
+                JOIN cqrs_user_profile profile ON profile.id = page.id
+                LEFT JOIN (
+                    SELECT viewer_id, count(DISTINCT owner_id) AS reports
+                    FROM cqrs_user_access access
+                    JOIN cqrs_user_profile report
+                      ON report.id = owner_id AND report.active
+                    WHERE viewer_id = ANY(%(ids)s) AND depth = 1 AND via = 'hierarchy'
+                    GROUP BY viewer_id
+                ) below ON below.viewer_id = page.id
+                ORDER BY page.number
+                """,
+                ids=ids,
+            )
+        )
+        return self.env.cr.dictfetchall()

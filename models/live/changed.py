@@ -1,0 +1,25 @@
+from functools import partial
+
+from odoo import api, models
+
+from .announcer import announcer
+
+_ANNOUNCED = "crm_cqrs.announced"
+
+
+class CqrsEvent(models.Model):
+    _inherit = "cqrs.event"
+
+    @api.model
+    def _record(self, ids, **metadata) -> int:
+        count = super()._record(ids, **metadata)
+        if not count or not self.env.registry.ready:
+            # While the registry is loaded, nobody looks at a dashboard of its process.
+            return count
+        postcommit = self.env.cr.postcommit
+        # A savepoint that is rolled back leaves it, which costs browsers a look; a
+        # transaction that is takes it away.
+        if _ANNOUNCED not in postcommit.data:
+            postcommit.data[_ANNOUNCED] = True
+            postcommit.add(partial(announcer.announce, self.env.cr.dbname))
+        return count

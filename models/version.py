@@ -1,0 +1,91 @@
+"""What an answer is made of, as one text that changes whenever the answer may."""
+
+import hashlib
+
+from odoo import fields
+from odoo.modules.module import Manifest
+from odoo.tools import SQL
+
+# The events that a snapshot sees, in so little that it is read at once: the last one,
+# in the order of transaction ids, and the transactions before it that are still open.
+# Whatever is added later belongs to one of these, or to one with a greater id. The
+# greatest position would not do: a transaction that took a lower one may commit later.
+#
+# A replica does not know which ones are open (its snapshots list none), only from which
+# id on there may be some. There it is that id, and the number of events from there on,
+# none of which goes away; without any, none is open before the last one.
+_LAST = SQL(
+    """
+    SELECT event_id::text, pg_is_in_recovery(),
+           pg_snapshot_xmin(pg_current_snapshot()) <= txid,
+           (SELECT string_agg(open::text, ' ' ORDER BY open)
+            FROM pg_snapshot_xip(pg_current_snapshot()) open WHERE open < txid)
+    FROM cqrs_event ORDER BY epoch DESC, cqrs_event.txid DESC, position DESC LIMIT 1
+    """
+)
+_FROM_OPEN = SQL(
+    """
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text, count(*) FROM cqrs_event
+    WHERE epoch = (SELECT max(epoch) FROM cqrs_epoch)
+      AND txid >= pg_snapshot_xmin(pg_current_snapshot())
+    """
+)
+
+# The rate is that which Odoo converts by on a day.
+_CURRENCIES = """
+    SELECT currency.id, currency.name, decimal_places,
+           currency.id = company.currency_id, company.id,
+           (SELECT rate.rate::text FROM res_currency_rate rate
+            WHERE rate.currency_id = currency.id
+              AND (rate.company_id IS NULL OR rate.company_id
+                   = split_part(company.parent_path, '/', 1)::integer)
+            ORDER BY rate.name > %(day)s, rate.company_id, abs(rate.name - %(day)s)
+            LIMIT 1)
+    FROM res_currency currency
+    JOIN res_company company
+      ON company.id = (SELECT company_id FROM res_users WHERE id = %(user)s)
+    WHERE currency.id IN (SELECT currency_id FROM res_company) ORDER BY currency.id
+"""
+
+
+def answer_version(env, user) -> str:
+    """Return a text that differs wherever two answers of one route may differ.
+
+    Equal texts mean: the same to the byte, but for the time at which it was made. It
+    reads the log's end, never a read model.
+
+    :param env: the caller's environment
+    :param user: the ``res.users`` record whose view is asked for
+    """
+    access = env["cqrs.access"]
+    ingredients = (
+        # All read models follow from the events, and so do the people's rights and
+        # companies, and the names of stages.
+        _log(env),
+        # Who asks is bound to what they see themselves, whoever they look as.
+        env.uid,
+        user.id,
+        # Neither delegations, which also begin and end by the day, nor the options
+        # of the settings are events.
+        [access._lenders(each) for each in env.user | user],
+        access._options(),
+        # Names of stages, and sentences.
+        env.lang,
+        # Amounts are converted to the currency of the viewer's company, by rates that
+        # are no events either.
+        env.execute_query(SQL(_CURRENCIES, user=user.id, day=fields.Date.today())),
+        # What makes the answer.
+        Manifest.for_addon("crm_cqrs").version,
+    )
+    return hashlib.sha256(repr(ingredients).encode()).hexdigest()[:32]
+
+
+def _log(env) -> tuple:
+    """Return what stands for the events that the transaction sees."""
+    rows = env.execute_query(_LAST)
+    if not rows:
+        return ()
+    [(event_id, is_replica, has_open, open_ids)] = rows
+    if is_replica and has_open:
+        return event_id, *env.execute_query(_FROM_OPEN)
+    return event_id, open_ids

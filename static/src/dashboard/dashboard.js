@@ -1,0 +1,596 @@
+import { browser } from "@web/core/browser/browser";
+import { formatDateTime } from "@web/core/l10n/dates";
+import { _t } from "@web/core/l10n/translation";
+import { registry } from "@web/core/registry";
+import { user } from "@web/core/user";
+import { useService } from "@web/core/utils/hooks";
+import { Layout } from "@web/search/layout";
+import { useSetupAction } from "@web/search/action_hook";
+import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+
+import { Component, onWillStart, onWillUnmount, useRef, useState } from "@odoo/owl";
+
+import { readApi } from "./api";
+import { FigureChart } from "./figure_chart";
+import {
+    PERIODS,
+    SCOPES,
+    change,
+    closedIn,
+    expectedIn,
+    lastMonths,
+    linePoints,
+    periodName,
+    periodRange,
+    recordsDomain,
+    scoped,
+} from "./figures";
+import { useLive } from "./live";
+import { formatMoney, formatMoneyShortly } from "./money";
+import { Opportunities, SORTS, STATUSES } from "./opportunities";
+import { Organisation } from "./organisation";
+import { SyncButton } from "./sync_button";
+import { Tile } from "./tile";
+
+const { DateTime } = luxon;
+
+const RECORDS_ACTION = "crm_cqrs.dashboard_records_action";
+const RECORDS_MODEL = "cqrs.opportunity.view";
+/** Milliseconds for which a tile is marked as changed */
+const MARKED = 8000;
+const PERSON_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** What is chosen, and what each may be; as in the address, but for `viewAs`. */
+const CHOICES = {
+    scope: (value) => SCOPES.includes(value),
+    period: (value) => PERIODS.includes(value),
+    sort: (value) => SORTS.includes(String(value).replace("-", "")),
+    status: (value) => STATUSES.includes(value),
+};
+const DEFAULTS = { scope: "all", period: "quarter", sort: "-value", status: "pending" };
+
+/**
+ * What the user sees, or somebody of the user's people, in figures that follow what is
+ * committed. It asks API v2 and nothing else.
+ *
+ * The address says all that is chosen: `scope`, `period`, `view_as` (a person's uuid),
+ * `sort`, `status`, `stage` (an id) and `search`. Where it says nothing, the user's
+ * last choice holds.
+ */
+export class Dashboard extends Component {
+    static template = "crm_cqrs.Dashboard";
+    static components = { FigureChart, Layout, Opportunities, Organisation, SyncButton, Tile };
+    static props = { ...standardActionServiceProps };
+    static path = "sales-dashboard";
+    static displayName = _t("Sales Dashboard");
+
+    setup() {
+        this.action = useService("action");
+        this.orm = useService("orm");
+        this.root = useRef("root");
+        this.view = useState(this.initialView());
+        this.state = useState({
+            me: null,
+            person: null,
+            byStage: null,
+            byMonth: null,
+            position: null,
+            readAt: null,
+            revision: 0,
+            changed: {},
+            error: null,
+            isBehind: false,
+            isAdministrator: false,
+        });
+        this.abort = null;
+        this.marks = {};
+        this.live = useLive(() => this.look());
+        useSetupAction({
+            rootRef: this.root,
+            getLocalState: () => ({ view: { ...this.view } }),
+        });
+        this.publish();
+        onWillStart(async () => {
+            // Whether there are people below decides what there is room for.
+            await this.loadMe();
+            // Not awaited: the screen stands at once, and shows that it is loading.
+            this.load();
+            user.hasGroup("base.group_system").then((isAdministrator) => {
+                this.state.isAdministrator = isAdministrator;
+            });
+        });
+        onWillUnmount(() => {
+            this.abort?.abort();
+            Object.values(this.marks).forEach((timer) => browser.clearTimeout(timer));
+        });
+    }
+
+    // What is chosen
+
+    get storageKey() {
+        return `crm_cqrs.dashboard.${user.userId}`;
+    }
+
+    remembered() {
+        try {
+            return JSON.parse(browser.localStorage.getItem(this.storageKey)) || {};
+        } catch {
+            // Not ours, or nothing that can be read.
+            return {};
+        }
+    }
+
+    initialView() {
+        if (this.props.state?.view) {
+            return this.props.state.view;
+        }
+        const given = this.props.action.params || {};
+        const remembered = this.remembered();
+        const view = {
+            viewAs: PERSON_ID.test(given.view_as) ? given.view_as : undefined,
+            stage: Number(given.stage) || undefined,
+            search: given.search === undefined ? "" : String(given.search).slice(0, 200),
+        };
+        for (const [name, accepts] of Object.entries(CHOICES)) {
+            const value = [given[name], remembered[name]].find((each) => accepts(each));
+            view[name] = value || DEFAULTS[name];
+        }
+        return view;
+    }
+
+    /** Put what is chosen into the address, and keep it for the next time. */
+    publish() {
+        const { viewAs, stage, search, scope, period, sort, status } = this.view;
+        this.props.updateActionState?.({
+            scope,
+            period,
+            sort,
+            status,
+            view_as: viewAs,
+            stage,
+            search: search || undefined,
+        });
+        browser.localStorage.setItem(
+            this.storageKey,
+            JSON.stringify({ scope, period, sort, status, hasOthers: this.hasOthers })
+        );
+    }
+
+    choose(choice) {
+        const { viewAs } = this.view;
+        Object.assign(this.view, choice);
+        this.publish();
+        if (this.view.viewAs !== viewAs) {
+            this.load();
+        }
+    }
+
+    lookAs(node) {
+        const isMe = node.user_id === user.userId;
+        this.choose({ viewAs: isMe ? undefined : node.id, stage: undefined, search: "" });
+        this.root.el?.querySelector(".o_content")?.scrollTo({ top: 0 });
+    }
+
+    get errorText() {
+        const { error } = this.state;
+        return error.status === 404
+            ? _t("It is of somebody who is not one of your people, or not any more.")
+            : error.message;
+    }
+
+    get scopes() {
+        return [
+            ["all", _t("All")],
+            ["own", _t("Own")],
+            ["team", _t("Team")],
+        ];
+    }
+
+    get periods() {
+        return [
+            ["month", _t("This Month")],
+            ["quarter", _t("This Quarter")],
+            ["year", _t("This Year")],
+            ["all", _t("All Time")],
+        ];
+    }
+
+    get hasPeople() {
+        return Boolean(this.state.me?.hierarchy.is_manager);
+    }
+
+    /** Whether there is a difference between all and the own. */
+    get hasOthers() {
+        const { byStage } = this.state;
+        if (this.hasPeople || this.view.scope !== "all") {
+            return true;
+        }
+        // Until it is known, there is room for it if there was.
+        return byStage
+            ? byStage.opportunities.subordinates > 0
+            : Boolean(this.remembered().hasOthers);
+    }
+
+    get personProps() {
+        const { person } = this.state;
+        return person && { id: person.id, userId: person.odoo.user_id };
+    }
+
+    // What is shown
+
+    async loadMe() {
+        try {
+            this.state.me = (await readApi("users/profile")).data;
+        } catch (error) {
+            this.state.error = error;
+        }
+    }
+
+    /** Read everything, of somebody else perhaps. */
+    async load() {
+        Object.assign(this.state, { person: null, byStage: null, byMonth: null, error: null });
+        this.state.changed = {};
+        if (!this.state.me) {
+            await this.loadMe();
+        }
+        if (this.state.me) {
+            await this.read();
+            this.publish();
+        }
+    }
+
+    /** Read the figures again, and mark those that have changed. */
+    async look() {
+        if (!this.state.error && this.state.byMonth) {
+            await this.read();
+        }
+        return !this.state.isBehind;
+    }
+
+    async read() {
+        this.abort?.abort();
+        const { signal } = (this.abort = new AbortController());
+        const parameters = { user: this.view.viewAs };
+        const ask = (path, more) => readApi(path, { ...parameters, ...more }, signal);
+        try {
+            const [person, byStage, byMonth] = await Promise.all([
+                this.view.viewAs ? ask("users/profile") : { data: this.state.me },
+                ask("metrics", { by: "stage" }),
+                ask("metrics", { by: "month" }),
+            ]);
+            const before = this.state.byMonth && this.values();
+            Object.assign(this.state, {
+                person: person.data,
+                byStage: byStage.data,
+                byMonth: byMonth.data,
+                position: Math.min(byStage.position, byMonth.position),
+                readAt: DateTime.fromISO(byMonth.data.computed_at),
+                isBehind: false,
+            });
+            if (before && byMonth.position !== this.lastPosition) {
+                this.mark(before, this.values());
+                this.state.revision++;
+            }
+            this.lastPosition = byMonth.position;
+        } catch (error) {
+            if (error.name === "AbortError") {
+                return;
+            }
+            if (this.state.byMonth) {
+                // What is shown was right then, which is better than nothing.
+                this.state.isBehind = true;
+            } else {
+                this.state.error = error;
+            }
+        }
+    }
+
+    mark(before, after) {
+        for (const name in after) {
+            if (before[name] === after[name]) {
+                continue;
+            }
+            this.state.changed[name] = true;
+            browser.clearTimeout(this.marks[name]);
+            this.marks[name] = browser.setTimeout(() => {
+                delete this.state.changed[name];
+            }, MARKED);
+        }
+    }
+
+    get now() {
+        return this.state.readAt || DateTime.now();
+    }
+
+    get range() {
+        return periodRange(this.view.period, this.now);
+    }
+
+    get periodName() {
+        return this.range ? periodName(this.view.period, this.range) : _t("all time");
+    }
+
+    get closed() {
+        return closedIn(this.state.byMonth.groups, this.range, this.view.scope);
+    }
+
+    /** The number of each tile, by its name. */
+    values() {
+        const figures = scoped(this.state.byStage, this.view.scope);
+        const closed = this.closed;
+        return {
+            pipeline: figures.pipeline_value,
+            weighted: figures.weighted_pipeline,
+            won: closed.won_revenue,
+            active: figures.active_opportunities,
+            win_rate: closed.win_rate,
+        };
+    }
+
+    money(amount) {
+        return formatMoney(amount, this.state.byStage.currency);
+    }
+
+    short(amount) {
+        return formatMoneyShortly(amount, this.state.byStage.currency);
+    }
+
+    percent(ratio, digits = 0) {
+        return new Intl.NumberFormat(user.lang, {
+            style: "percent",
+            maximumFractionDigits: digits,
+        }).format(ratio);
+    }
+
+    get tiles() {
+        const labels = {
+            pipeline: _t("Pipeline"),
+            weighted: _t("Weighted Pipeline"),
+            won: this.range ? _t("Won, %s", this.periodName) : _t("Won"),
+            active: _t("Active Opportunities"),
+            win_rate: this.range ? _t("Win Rate, %s", this.periodName) : _t("Win Rate"),
+        };
+        if (!this.state.byMonth) {
+            return Object.entries(labels).map(([name, label]) => ({ name, label, value: "" }));
+        }
+        const { byStage, byMonth } = this.state;
+        const { scope, period } = this.view;
+        const figures = scoped(byStage, scope);
+        const closed = this.closed;
+        const values = this.values();
+        const months = lastMonths(byMonth.groups, this.now, scope);
+        const beforeRange = periodRange(period, this.now, 1);
+        const before = beforeRange && closedIn(byMonth.groups, beforeRange, scope);
+        const beforeName = beforeRange && periodName(period, beforeRange);
+        const due = expectedIn(byMonth.groups, this.range, scope);
+        const tiles = {
+            pipeline: {
+                value: this.money(values.pipeline),
+                note:
+                    figures.average_value === null
+                        ? _t("Nothing is open")
+                        : _t("%s on average", this.money(figures.average_value)),
+                foot: this.range
+                    ? _t("%(amount)s due in %(period)s", {
+                          amount: this.short(due),
+                          period: this.periodName,
+                      })
+                    : "",
+                share: this.range && values.pipeline ? due / values.pipeline : null,
+            },
+            weighted: {
+                value: this.money(values.weighted),
+                note: values.pipeline
+                    ? _t("%s of the pipeline", this.percent(values.weighted / values.pipeline))
+                    : _t("Nothing is open"),
+                share: values.pipeline ? values.weighted / values.pipeline : null,
+            },
+            won: {
+                value: this.money(values.won),
+                note:
+                    closed.won === 1
+                        ? _t("1 opportunity")
+                        : _t("%s opportunities", closed.won),
+                trend: before && this.wonTrend(values.won, before.won_revenue, beforeName),
+                points: linePoints(months.map((month) => month.won_revenue)),
+            },
+            active: {
+                value: String(values.active),
+                note:
+                    scope === "all" && this.hasOthers
+                        ? _t("%(own)s own, %(team)s of the team", {
+                              own: byStage.own.active_opportunities,
+                              team: byStage.team.active_opportunities,
+                          })
+                        : "",
+                share:
+                    scope === "all" && this.hasOthers && values.active
+                        ? byStage.own.active_opportunities / values.active
+                        : null,
+            },
+            win_rate: {
+                value: values.win_rate === null ? "–" : this.percent(values.win_rate, 1),
+                note: _t("%(won)s won, %(lost)s lost", closed),
+                trend: before && this.rateTrend(values.win_rate, before.win_rate, beforeName),
+                points: linePoints(months.map((month) => month.win_rate)),
+            },
+        };
+        return Object.entries(labels).map(([name, label]) => ({ name, label, ...tiles[name] }));
+    }
+
+    wonTrend(value, before, beforeName) {
+        const { difference, ratio } = change(value, before);
+        return {
+            ...direction(difference),
+            text: ratio === null ? this.short(difference) : this.percent(Math.abs(ratio)),
+            title: _t("%(before)s in the whole of %(period)s", {
+                before: this.money(before),
+                period: beforeName,
+            }),
+        };
+    }
+
+    rateTrend(value, before, beforeName) {
+        const changed = change(value, before);
+        if (!changed) {
+            return null;
+        }
+        const points = Math.round(1000 * Math.abs(changed.difference)) / 10;
+        return {
+            ...direction(changed.difference),
+            text: _t("%s points", points),
+            title: _t("%(before)s in the whole of %(period)s", {
+                before: this.percent(before, 1),
+                period: beforeName,
+            }),
+        };
+    }
+
+    get stages() {
+        return (this.state.byStage?.groups || []).map((group) => group.stage).filter(Boolean);
+    }
+
+    get stageColumns() {
+        const money = (amount) => this.money(amount);
+        return [
+            { label: _t("Pipeline"), format: money, isDrawn: true },
+            { label: _t("Weighted"), format: money, isDrawn: true },
+            { label: _t("Opportunities"), format: String, isDrawn: false },
+        ];
+    }
+
+    get stageRows() {
+        return (
+            this.state.byStage &&
+            this.state.byStage.groups
+                .map((group) => ({ group, figures: scoped(group, this.view.scope) }))
+                .filter(({ figures }) => figures.active_opportunities)
+                .map(({ group, figures }) => ({
+                    key: group.stage ? group.stage.id : 0,
+                    label: group.stage ? group.stage.name : _t("No stage"),
+                    values: [
+                        figures.pipeline_value,
+                        figures.weighted_pipeline,
+                        figures.active_opportunities,
+                    ],
+                }))
+        );
+    }
+
+    get monthColumns() {
+        return [
+            { label: _t("Won"), format: (amount) => this.money(amount), isDrawn: true },
+            { label: _t("Opportunities"), format: String, isDrawn: false },
+            { label: _t("Lost"), format: String, isDrawn: false },
+            {
+                label: _t("Win rate"),
+                format: (rate) => (rate === null ? "–" : this.percent(rate)),
+                isDrawn: false,
+            },
+        ];
+    }
+
+    get monthRows() {
+        return (
+            this.state.byMonth &&
+            lastMonths(this.state.byMonth.groups, this.now, this.view.scope).map((month) => ({
+                key: month.month,
+                label: month.from.toFormat("LLL yy"),
+                range: { from: month.from, to: month.to },
+                values: [month.won_revenue, month.won, month.lost, month.win_rate],
+            }))
+        );
+    }
+
+    /** The months of the period, which stand out. */
+    get highlightedMonths() {
+        const range = this.range;
+        return range && this.monthRows
+            ? this.monthRows
+                  .filter((row) => row.range.from >= range.from && row.range.from < range.to)
+                  .map((row) => row.key)
+            : undefined;
+    }
+
+    get asOf() {
+        const { readAt, position } = this.state;
+        return readAt
+            ? _t("As of %(time)s, event %(position)s", {
+                  time: readAt.toLocaleString(DateTime.TIME_WITH_SECONDS),
+                  position,
+              })
+            : "";
+    }
+
+    get asOfTitle() {
+        return this.state.readAt ? formatDateTime(this.state.readAt) : "";
+    }
+
+    // What stands behind it
+
+    get whose() {
+        return {
+            scope: this.view.scope,
+            userId: this.state.person.odoo.user_id,
+            isOther: Boolean(this.view.viewAs),
+        };
+    }
+
+    openTile(name) {
+        const range = this.range;
+        const label = this.tiles.find((tile) => tile.name === name).label;
+        const opening = {
+            pipeline: [["pending"], null, "stage_id"],
+            weighted: [["pending"], null, "stage_id"],
+            active: [["pending"], null, "stage_id"],
+            won: [["won"], range, "user_id"],
+            win_rate: [["won", "lost"], range, "status"],
+        };
+        const [statuses, closing, groupBy] = opening[name];
+        const domain = recordsDomain(this.whose, statuses, closing);
+        this.openRecords(label, statuses, domain, groupBy);
+    }
+
+    openStage(row) {
+        const domain = recordsDomain(this.whose, ["pending"]);
+        domain.push(["stage_id", "=", row.key || false]);
+        this.openRecords(_t("Pipeline, %s", row.label), ["pending"], domain, "user_id");
+    }
+
+    openMonth(row) {
+        const domain = recordsDomain(this.whose, ["won"], row.range);
+        this.openRecords(_t("Won, %s", row.label), ["won"], domain, "user_id");
+    }
+
+    async openRecords(name, statuses, domain, groupBy) {
+        const action = await this.action.loadAction(RECORDS_ACTION);
+        const title = this.view.viewAs ? `${name} (${this.state.person.name})` : name;
+        await this.action.doAction({
+            ...action,
+            name: title,
+            display_name: title,
+            domain,
+            context: {
+                // Whole sums stand below groups, below a list only those of its page.
+                group_by: [groupBy],
+                cqrs_counted: statuses.join(),
+            },
+        });
+    }
+
+    async openLead(id) {
+        const action = await this.orm.call(RECORDS_MODEL, "action_open_lead", [[id]]);
+        await this.action.doAction(action);
+    }
+}
+
+function direction(difference) {
+    if (!difference) {
+        return { tone: "text-muted", icon: "fa-minus" };
+    }
+    return difference > 0
+        ? { tone: "text-success", icon: "fa-arrow-up" }
+        : { tone: "text-danger", icon: "fa-arrow-down" };
+}
+
+registry.category("actions").add("crm_cqrs.dashboard", Dashboard);

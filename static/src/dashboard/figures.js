@@ -1,0 +1,155 @@
+/**
+ * What the dashboard makes of the API's figures. Months are texts as `2026-11`, in UTC,
+ * as the API's are.
+ */
+
+const { DateTime } = luxon;
+
+export const SCOPES = ["all", "own", "team"];
+export const PERIODS = ["month", "quarter", "year", "all"];
+export const MONTHS_SHOWN = 12;
+
+// For the server, whatever digits the user's language has.
+const LATIN = { locale: "en", numberingSystem: "latn" };
+const MONTHS = { month: 1, quarter: 3, year: 12 };
+
+/** Return the figures of a scope: of what is seen, of the own, or of the rest. */
+export function scoped(figures, scope) {
+    return scope === "all" ? figures : figures[scope];
+}
+
+/**
+ * @param {"month"|"quarter"|"year"|"all"} period
+ * @param {luxon.DateTime} now
+ * @param {number} [back] how many periods before the present one
+ * @returns {{from: luxon.DateTime, to: luxon.DateTime}|null} without `to`; null: all
+ */
+export function periodRange(period, now, back = 0) {
+    if (period === "all") {
+        return null;
+    }
+    const from = now.toUTC().startOf(period).minus({ months: back * MONTHS[period] });
+    return { from, to: from.plus({ months: MONTHS[period] }) };
+}
+
+/** Return the name of a period in the language of `from`, as "Q4 2026". */
+export function periodName(period, range) {
+    return {
+        month: () => range.from.toFormat("LLLL yyyy"),
+        quarter: () => range.from.toFormat("'Q'q yyyy"),
+        year: () => range.from.toFormat("yyyy"),
+    }[period]();
+}
+
+/**
+ * Add up what was closed in a range.
+ *
+ * @param {Object[]} groups of metrics by month
+ * @returns {{won_revenue: number, won: number, lost: number, win_rate: number|null}}
+ */
+export function closedIn(groups, range, scope) {
+    const sums = { won_revenue: 0, won: 0, lost: 0 };
+    for (const group of groups) {
+        if (range && !(group.month && isWithin(group.month, range))) {
+            continue;
+        }
+        const figures = scoped(group, scope);
+        for (const name in sums) {
+            sums[name] += figures[name];
+        }
+    }
+    // A sum of exact amounts, in binary fractions: rounded to what amounts have at most.
+    sums.won_revenue = Math.round(sums.won_revenue * 1e4) / 1e4;
+    const closed = sums.won + sums.lost;
+    return { ...sums, win_rate: closed ? sums.won / closed : null };
+}
+
+/** Return the part of the pipeline that is expected to be closed in a range. */
+export function expectedIn(groups, range, scope) {
+    return groups
+        .filter((group) => range && group.month && isWithin(group.month, range))
+        .reduce((sum, group) => sum + scoped(group, scope).pipeline_value, 0);
+}
+
+/**
+ * Return what was closed in each of the last months, the oldest first.
+ *
+ * @returns {{month: string, from: luxon.DateTime, to: luxon.DateTime,
+ *  won_revenue: number, won: number, lost: number, win_rate: number|null}[]}
+ */
+export function lastMonths(groups, now, scope, count = MONTHS_SHOWN) {
+    const months = [];
+    for (let back = count - 1; back >= 0; back--) {
+        const range = periodRange("month", now, back);
+        months.push({
+            month: range.from.toFormat("yyyy-MM", LATIN),
+            ...range,
+            ...closedIn(groups, range, scope),
+        });
+    }
+    return months;
+}
+
+/**
+ * @returns {{difference: number, ratio: number|null}|null} null where one is missing
+ */
+export function change(value, before) {
+    if (value === null || before === null) {
+        return null;
+    }
+    const difference = value - before;
+    return { difference, ratio: before ? difference / before : null };
+}
+
+/** Return the points of a line through the values, for a `viewBox` of 100 × 24. */
+export function linePoints(values) {
+    const known = values.filter((value) => value !== null);
+    const low = Math.min(0, ...known);
+    const high = Math.max(...known, low + 1e-9);
+    const step = values.length > 1 ? 100 / (values.length - 1) : 0;
+    return values
+        .map((value, index) => [index * step, value])
+        .filter(([, value]) => value !== null)
+        .map(([x, value]) => {
+            const y = 22 - (20 * (value - low)) / (high - low);
+            return `${x.toFixed(1)},${y.toFixed(1)}`;
+        })
+        .join(" ");
+}
+
+/**
+ * Return the domain of the opportunities that a figure counts, on
+ * `cqrs.opportunity.view`.
+ *
+ * @param {Object} view `{scope, userId, isOther}`: whose figures, and whether that is
+ *  somebody else than the user
+ * @param {("pending"|"won"|"lost")[]} statuses
+ * @param {{from: luxon.DateTime, to: luxon.DateTime}|null} [range] of closing
+ */
+export function recordsDomain({ scope, userId, isOther }, statuses, range = null) {
+    const domain = [["status", "in", statuses]];
+    // Archived ones are not pending, but may have been won.
+    domain.push(["active", "in", statuses.includes("pending") ? [true] : [true, false]]);
+    if (isOther) {
+        domain.push(["viewer_id", "=", userId]);
+    }
+    if (scope !== "all") {
+        domain.push(["user_id", scope === "own" ? "=" : "!=", userId]);
+    }
+    if (range) {
+        domain.push(
+            ["closed_at", ">=", serialized(range.from)],
+            ["closed_at", "<", serialized(range.to)]
+        );
+    }
+    return domain;
+}
+
+function isWithin(month, range) {
+    const start = DateTime.fromISO(`${month}-01`, { zone: "utc" });
+    return start >= range.from && start < range.to;
+}
+
+function serialized(time) {
+    return time.toFormat("yyyy-MM-dd HH:mm:ss", LATIN);
+}

@@ -1,0 +1,178 @@
+import { _t } from "@web/core/l10n/translation";
+import { imageUrl } from "@web/core/utils/urls";
+
+import { Component, onWillStart, onWillUnmount, onWillUpdateProps, useState } from "@odoo/owl";
+
+import { readApi } from "./api";
+import { formatMoney, formatMoneyShortly } from "./money";
+
+const PATH = "users/hierarchy";
+const LIMIT = 40;
+
+/**
+ * The user's people as a tree, with the pipeline of each; whoever is picked is the one
+ * as whom the dashboard is shown.
+ *
+ * - `viewedId`: uuid of the person as whom it is shown now
+ * - `revision`: is another number once the figures may have changed
+ * - `onPick`: called with `{id, user_id, name}`
+ */
+export class Organisation extends Component {
+    static template = "crm_cqrs.Organisation";
+    static props = {
+        viewedId: { type: String, optional: true },
+        revision: Number,
+        onPick: Function,
+    };
+
+    setup() {
+        this.abort = new AbortController();
+        // What is known of each person who has been expanded, by uuid, in that order.
+        this.state = useState({ root: null, levels: {}, error: "", isLoading: false });
+        onWillStart(() => {
+            this.load();
+        });
+        onWillUpdateProps((nextProps) => {
+            if (nextProps.revision !== this.props.revision) {
+                this.refresh();
+            }
+        });
+        onWillUnmount(() => this.abort.abort());
+    }
+
+    /** The rows that are shown: `{node, depth, isOpen, hasMore}`, parents first. */
+    get rows() {
+        const rows = [];
+        const add = (node, depth) => {
+            const level = this.state.levels[node.id];
+            const isOpen = Boolean(level?.isOpen);
+            rows.push({ key: node.id, node, depth, level, isOpen });
+            if (isOpen) {
+                level.items.forEach((item) => add(item, depth + 1));
+                if (level.next) {
+                    rows.push({ key: `${node.id}.more`, parent: node, depth: depth + 1 });
+                }
+            }
+        };
+        if (this.state.root) {
+            add(this.state.root, 0);
+        }
+        return rows;
+    }
+
+    get greatest() {
+        return Math.max(1, this.state.root?.metrics.pipeline_value || 0);
+    }
+
+    async load() {
+        await this.attempt(async () => {
+            const level = await this.readLevel();
+            this.state.root = level.parent;
+            this.state.levels[level.parent.id] = { ...level, isOpen: true };
+        });
+    }
+
+    /** Read again what is shown; a page of each level. */
+    async refresh() {
+        if (!this.state.root) {
+            return;
+        }
+        await this.attempt(async () => {
+            const ids = Object.keys(this.state.levels);
+            const levels = await Promise.all(
+                ids.map((id) =>
+                    this.readLevel({
+                        parent: id,
+                        limit: Math.min(200, Math.max(LIMIT, this.state.levels[id].items.length)),
+                    }).catch((error) => {
+                        // Moved away, perhaps.
+                        if (error.status === 404) {
+                            return null;
+                        }
+                        throw error;
+                    })
+                )
+            );
+            ids.forEach((id, index) => {
+                const level = levels[index];
+                if (!level) {
+                    delete this.state.levels[id];
+                    return;
+                }
+                Object.assign(this.state.levels[id], level);
+                if (id === this.state.root.id) {
+                    this.state.root = level.parent;
+                }
+            });
+        });
+    }
+
+    async toggle(node) {
+        const level = this.state.levels[node.id];
+        if (level) {
+            level.isOpen = !level.isOpen;
+            return;
+        }
+        await this.attempt(async () => {
+            const read = await this.readLevel({ parent: node.id });
+            this.state.levels[node.id] = { ...read, isOpen: true };
+        });
+    }
+
+    async more(parent) {
+        await this.attempt(async () => {
+            const level = this.state.levels[parent.id];
+            const page = await this.readLevel({ parent: parent.id, cursor: level.next });
+            level.items.push(...page.items);
+            level.next = page.next;
+        });
+    }
+
+    async readLevel(parameters = {}) {
+        const { data } = await readApi(
+            PATH,
+            { metrics: "true", limit: LIMIT, ...parameters },
+            this.abort.signal
+        );
+        return data;
+    }
+
+    async attempt(work) {
+        this.state.error = "";
+        this.state.isLoading = true;
+        try {
+            await work();
+        } catch (error) {
+            if (error.name !== "AbortError") {
+                this.state.error = error.message;
+            }
+        }
+        this.state.isLoading = false;
+    }
+
+    money(node, scope) {
+        const figures = scope ? node.metrics[scope] : node.metrics;
+        return formatMoneyShortly(figures.pipeline_value, node.metrics.currency);
+    }
+
+    exact(node, scope) {
+        const figures = scope ? node.metrics[scope] : node.metrics;
+        return formatMoney(figures.pipeline_value, node.metrics.currency);
+    }
+
+    share(node) {
+        return (100 * node.metrics.pipeline_value) / this.greatest;
+    }
+
+    avatar(node) {
+        return imageUrl("res.users", node.user_id, "avatar_128");
+    }
+
+    toggleLabel(node) {
+        return _t("People of %s", node.name);
+    }
+
+    pickLabel(node) {
+        return _t("Look at the dashboard as %s", node.name);
+    }
+}

@@ -1,0 +1,123 @@
+import { registry } from "@web/core/registry";
+
+const tours = registry.category("web_tour.tours");
+
+const tile = (name, text) =>
+    `.o_cqrs_tile[data-name="${name}"]:has(.o_cqrs_tile_value:contains(${text}))`;
+const person = (name) => `.o_cqrs_pick:contains(${name})`;
+
+tours.add("crm_cqrs_dashboard_drill", {
+    steps: () => [
+        { trigger: tile("active", "4") },
+        {
+            content: "From the figure to the records that it counts",
+            trigger: tile("pipeline", "400,000.00"),
+            run: "click",
+        },
+        {
+            content: "Their sum is the figure",
+            trigger: ".o_list_view tfoot:contains(400,000.00)",
+        },
+        { trigger: ".o_group_header:contains(New (4))", run: "click" },
+        { trigger: ".o_list_view:not(:has(.o_data_cell:contains(Peer deal)))" },
+        {
+            content: "A record opens the lead",
+            trigger: ".o_data_row .o_data_cell[name=name]:contains(Seller deal 1)",
+            run: "click",
+        },
+        { trigger: ".o_form_view .o_breadcrumb:contains(Seller deal 1)" },
+        {
+            content: "Back to the dashboard",
+            trigger: ".o_breadcrumb a:contains(Sales Dashboard), .o_back_button",
+            run: "click",
+        },
+        { trigger: `${tile("won", "12,345.67")}`, run: "click" },
+        { trigger: ".o_list_view tfoot:contains(12,345.67)" },
+        {
+            trigger: ".o_breadcrumb a:contains(Sales Dashboard)",
+            run: "click",
+        },
+        { trigger: "[data-scope=own]", run: "click" },
+        { trigger: tile("pipeline", "0.00") },
+        { trigger: "[data-scope=team]", run: "click" },
+        { trigger: tile("pipeline", "400,000.00") },
+        {
+            content: "The chart has a twin to read",
+            trigger: ".o_cqrs_chart[data-name=stages] .o_cqrs_toggle",
+            run: "click",
+        },
+        {
+            trigger:
+                ".o_cqrs_chart[data-name=stages] tr:contains(New):contains(400,000.00):contains(4)",
+        },
+    ],
+});
+
+tours.add("crm_cqrs_dashboard_look_as", {
+    steps: () => [
+        { trigger: tile("pipeline", "400,000.00") },
+        { trigger: ".o_cqrs_count:contains(4 of 4)" },
+        { content: "Look as the seller", trigger: person("Seller"), run: "click" },
+        { trigger: ".o_cqrs_banner:contains(Seller)" },
+        { trigger: tile("pipeline", "200,000.00") },
+        { trigger: ".o_cqrs_count:contains(2 of 2)" },
+        {
+            trigger: ".o_cqrs_opportunities:not(:has(a:contains(Manager deal)))",
+        },
+        {
+            trigger: `${tile("pipeline", "200,000.00")}`,
+            run: "click",
+        },
+        {
+            content: "The records are those of the seller",
+            trigger: ".o_list_view tfoot:contains(200,000.00)",
+        },
+        { trigger: ".o_breadcrumb a:contains(Sales Dashboard)", run: "click" },
+        { content: "And back", trigger: ".o_cqrs_back", run: "click" },
+        { trigger: ".o_cqrs_dashboard:not(:has(.o_cqrs_banner))" },
+        { trigger: tile("pipeline", "400,000.00") },
+    ],
+});
+
+tours.add("crm_cqrs_dashboard_alone", {
+    steps: () => [
+        { trigger: tile("pipeline", "200,000.00") },
+        { trigger: ".o_cqrs_count:contains(2 of 2)" },
+        {
+            trigger:
+                ".o_cqrs_dashboard:not(:has(.o_cqrs_organisation)):not(:has([data-scope]))",
+        },
+        {
+            content: "Nor is there anybody to be found",
+            trigger: ".o_cqrs_search input",
+            run: "edit Peer",
+        },
+        { trigger: ".o_cqrs_opportunities .o_cqrs_empty:contains(No opportunity matches)" },
+        { trigger: ".o_cqrs_empty button", run: "click" },
+        { trigger: ".o_cqrs_count:contains(2 of 2)" },
+        { trigger: ".o_cqrs_sort[data-name=name]", run: "click" },
+        { trigger: ".o_cqrs_opportunity:eq(0):contains(Seller deal 1)" },
+        { trigger: ".o_cqrs_sort[data-name=name]", run: "click" },
+        { trigger: ".o_cqrs_opportunity:eq(0):contains(Seller deal 2)" },
+    ],
+});
+
+tours.add("crm_cqrs_dashboard_link", {
+    steps: () => [
+        { trigger: ".o_cqrs_banner:contains(Seller)" },
+        { trigger: "[data-scope=own][aria-pressed=true]" },
+        { trigger: "select[name=period]:value(year)" },
+        { trigger: "select[name=status]:value(won)" },
+        { trigger: "th[aria-sort=ascending]:contains(Opportunity)" },
+        { trigger: ".o_cqrs_count:contains(1 of 1)" },
+        { trigger: `${tile("won", "12,345.67")}` },
+    ],
+});
+
+tours.add("crm_cqrs_dashboard_not_there", {
+    steps: () => [
+        { trigger: ".o_cqrs_error:contains(nothing here that you may see)" },
+        { trigger: ".o_cqrs_back", run: "click" },
+        { trigger: tile("pipeline", "400,000.00") },
+    ],
+});

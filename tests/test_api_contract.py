@@ -1,0 +1,98 @@
+import re
+
+import jsonschema_rs
+
+from odoo.http import _generate_routing_rules
+from odoo.tests import HttpCase, tagged
+
+from ..controllers.openapi import DOCS_URL, URL
+from ..controllers.parameters import OPERATIONS
+from ..controllers.problems import BASE, KINDS
+
+#: Of the API, but no operations of it
+ABOUT_IT = {URL, DOCS_URL, f"{BASE}<string:name>"}
+
+
+@tagged("post_install", "-at_install")
+class TestApiContract(HttpCase):
+    def document(self):
+        response = self.url_open(URL)
+        self.assertEqual(response.status_code, 200)
+        self.assertEqual(response.headers["Content-Type"], "application/json")
+        return response.json()
+
+    def test_anybody_may_read_it(self):
+        self.authenticate(None, None)
+        self.assertEqual(self.document()["openapi"], "3.1.0")
+        response = self.url_open(DOCS_URL)
+        self.assertEqual(response.status_code, 200)
+        self.assertEqual(response.headers["Content-Type"], "text/html; charset=utf-8")
+
+    def test_every_route_of_the_api_is_in_it(self):
+        routes = {
+            url
+            for url, endpoint in _generate_routing_rules(["crm_cqrs"], nodb_only=False)
+            if endpoint.routing["type"] == "cqrs_api"
+        }
+        declared = {operation.path for operation in OPERATIONS}
+        self.assertEqual(routes - ABOUT_IT, declared)
+        templated = {re.sub(r"<int:(\w+)>", r"{\1}", path) for path in declared}
+        self.assertEqual(set(self.document()["paths"]), templated)
+        self.assertIn("/api/v2/dashboard/opportunities/{opportunity_id}", templated)
+
+    def test_it_says_of_each_parameter_what_is_taken(self):
+        paths = self.document()["paths"]
+        parameters = {
+            each["name"]: each
+            for each in paths["/api/v2/dashboard/opportunities"]["get"]["parameters"]
+        }
+        self.assertEqual(
+            parameters["limit"]["schema"],
+            {"type": "integer", "minimum": 1, "maximum": 200},
+        )
+        self.assertEqual(len(parameters["sort"]["schema"]["enum"]), 12)
+        self.assertIs(parameters["status"]["explode"], True)
+        self.assertIn("min_position", parameters)
+        [id_, *__] = paths["/api/v2/dashboard/access/{opportunity_id}"]["get"][
+            "parameters"
+        ]
+        self.assertEqual((id_["in"], id_["required"]), ("path", True))
+
+    def test_what_is_deprecated_says_so(self):
+        deprecated = {
+            path
+            for path, item in self.document()["paths"].items()
+            if item["get"].get("deprecated")
+        }
+        self.assertEqual(
+            deprecated, {"/api/sales/dashboard/real", "/api/opportunities"}
+        )
+
+    def test_its_schemas_are_schemas_and_all_that_it_refers_to_is_there(self):
+        document = self.document()
+        for name, schema in document["components"]["schemas"].items():
+            with self.subTest(name):
+                jsonschema_rs.meta.validate(schema)
+        references = set(re.findall(r"'\$ref': '#/([^']+)'", str(document)))
+        self.assertGreater(len(references), 10)
+        for reference in references:
+            found = document
+            for part in reference.split("/"):
+                found = found[part]
+
+    def test_the_page_needs_nothing_from_elsewhere(self):
+        page = self.url_open(DOCS_URL).text
+        self.assertNotIn("<script", page)
+        loaded = re.findall(r'(?:src|<link[^>]*href)="([^"]+)"', page)
+        self.assertEqual(loaded, ["data:,", "/crm_cqrs/static/api_docs/docs.css"])
+        self.assertEqual(self.url_open(loaded[1]).status_code, 200)
+
+    def test_the_page_has_every_operation_and_every_problem(self):
+        page = self.url_open(DOCS_URL).text
+        for operation in OPERATIONS:
+            self.assertIn(f'id="{operation.name}"', page)
+            for name in operation.parameters:
+                self.assertIn(f"<code>{name}</code>", page)
+        for kind in KINDS:
+            self.assertIn(f'href="{BASE}{kind}"', page)
+            self.assertEqual(self.url_open(f"{BASE}{kind}").status_code, 200)

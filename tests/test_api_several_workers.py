@@ -1,0 +1,47 @@
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from odoo.tests import tagged
+
+from .own_server import OwnServer
+
+LIMIT = 24
+SET_LIMIT = f"""
+env["ir.config_parameter"].set_param("crm_cqrs.api_requests_per_minute", "{LIMIT}")
+env.cr.commit()
+"""
+
+
+@tagged("post_install", "-at_install")
+class TestApiSeveralWorkers(OwnServer):
+    def test_the_limit_and_the_count_hold_over_all_processes(self):
+        self.odoo("shell", script=SET_LIMIT)
+        url = self.serve("--workers=2", "--log-handler=werkzeug:INFO")
+
+        def ask(number):
+            path = ("/api/opportunities?limit=1", "/api/v2/dashboard/")[number % 2]
+            status, headers, __ = self.request(f"{url}{path}", "admin")
+            return status, headers["RateLimit"], headers["Retry-After"]
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(ask, range(2 * LIMIT)))
+        given = [rate for status, rate, __ in answers if status == 200]
+        refused = [(rate, after) for status, rate, after in answers if status == 429]
+        self.assertEqual((len(given), len(refused)), (LIMIT, LIMIT))
+        # No two requests took the same one.
+        remaining = sorted(int(re.search("r=([0-9]+)", rate)[1]) for rate in given)
+        self.assertEqual(remaining, list(range(LIMIT)))
+        for rate, after in refused:
+            self.assertEqual(rate, f'"user";r=0;t={after}')
+
+        used = sum(status == 200 for status, __, __ in answers[::2])
+        self.assertEqual(
+            self.query("SELECT route, requests FROM cqrs_api_usage"),
+            [("/api/opportunities", used)],
+        )
+        # Both processes were asked.
+        processes = re.findall(
+            r" (\d+) INFO \S+ werkzeug: .* /api/", self.log.read_text()
+        )
+        self.assertEqual(len(processes), 2 * LIMIT + 1)
+        self.assertEqual(len(set(processes)), 2)

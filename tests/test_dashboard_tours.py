@@ -1,0 +1,46 @@
+from odoo.tests import HttpCase, tagged
+
+from .common import SalesOrganisation
+
+PATH = "/odoo/sales-dashboard"
+
+
+@tagged("post_install", "-at_install")
+class TestDashboardTours(SalesOrganisation, HttpCase):
+    """The dashboard in a browser, as three people."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for user, name in ((cls.manager, "Manager deal"), (cls.seller, "Seller deal")):
+            for number in (1, 2):
+                cls.opportunity(user, name=f"{name} {number}")
+        cls.opportunity(cls.seller, 12_345.67, stage_id=cls.stage_won.id)
+        cls.opportunity(cls.peer, name="Peer deal")
+
+    def test_the_head_drills_to_the_records_and_checks_the_sum(self):
+        self.head.group_ids += self.env.ref("crm_cqrs.group_sale_team")
+        self.start_tour(PATH, "crm_cqrs_dashboard_drill", login=self.head.login)
+
+    def test_a_manager_looks_as_a_subordinate_and_back(self):
+        self.start_tour(PATH, "crm_cqrs_dashboard_look_as", login=self.manager.login)
+
+    def test_a_salesperson_sees_no_one_else(self):
+        self.start_tour(PATH, "crm_cqrs_dashboard_alone", login=self.seller.login)
+
+    def test_a_link_shows_the_same(self):
+        seller = self.uuid(self.seller)
+        self.start_tour(
+            f"{PATH}?scope=own&period=year&sort=name&status=won&view_as={seller}",
+            "crm_cqrs_dashboard_link",
+            login=self.manager.login,
+        )
+
+    def test_whom_one_may_not_look_as_is_not_there(self):
+        self.start_tour(
+            f"{PATH}?view_as={self.uuid(self.peer)}",
+            "crm_cqrs_dashboard_not_there",
+            login=self.manager.login,
+            # The browser itself says that the answer was a 404.
+            error_checker=lambda message: "404" not in message,
+        )
