@@ -98,7 +98,9 @@ class SalesOrganisation(TransactionCase):
         self.env.cr.flush()
         self.env.cr.execute(
             "INSERT INTO cqrs_epoch (epoch) SELECT max(epoch) + 1 FROM cqrs_epoch"
+            " RETURNING epoch"
         )
+        self.env["cqrs.event"]._number_events_by(*self.env.cr.fetchone())
 
     def dashboard(self, user):
         self.env.cr.flush()

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent / "schemathesis"
 #: More by hand: CRM_CQRS_CASES=50000 ./dev test -k schemathesis
 CASES = int(os.environ.get("CRM_CQRS_CASES", "5000"))
 #: What schemathesis makes of the contract: cases anyway, and cases for each example
-ANYWAY, EACH = 900, 16
+ANYWAY, EACH = 150, 16
 
 
 @tagged("post_install", "-at_install")
@@ -43,8 +43,8 @@ class TestApiSchemathesis(OwnServer):
     def test_every_check_passes_with_a_key_and_without(self):
         url = self.serve()
         key = f"Authorization: Bearer {self.keys['admin']}"
-        count = self.run_all_checks(url, CASES * 7 // 10, f"--header={key}")
+        count = self.run_all_checks(url, CASES * 8 // 10, f"--header={key}")
         answered = self.log.read_text().count(' HTTP/1.1" 200 ')
         self.assertGreater(answered, count // 5)
-        count += self.run_all_checks(url, CASES * 35 // 100)
+        count += self.run_all_checks(url, CASES // 2)
         self.assertGreaterEqual(count, CASES)

@@ -28,11 +28,17 @@ class CqrsEvent(models.Model):
         A copy of the database within its cluster needs none: the ids go on.
         """
         for (epoch,) in self.env.execute_query(self._BEGIN_EPOCH):
-            # Events take the epoch from here. The lock that this needs waits for who
-            # still writes events of the one before, and makes who comes later wait.
-            self.env.cr.execute(
-                SQL("ALTER TABLE cqrs_event ALTER epoch SET DEFAULT %s", epoch)
-            )
+            self._number_events_by(epoch)
+
+    def _number_events_by(self, epoch: int):
+        """Have the events from now on bear an epoch.
+
+        The lock that this needs waits for who still writes events of the one before,
+        and makes who comes later wait.
+        """
+        self.env.cr.execute(
+            SQL("ALTER TABLE cqrs_event ALTER epoch SET DEFAULT %s", epoch)
+        )
 
     def _register_hook(self):
         super()._register_hook()
