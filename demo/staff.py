@@ -58,6 +58,9 @@ class Staff:
             self.env.ref("base.group_user").id,
             self.env.ref("sales_team.group_sale_salesman").id,
         ]
+        if person.rank < self.people[-1].rank:
+            # What managers see on the dashboard opens for them.
+            groups.append(self.env.ref("crm_cqrs.group_sale_team").id)
         return {
             "name": person.name,
             "login": person.login,

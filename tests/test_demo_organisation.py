@@ -115,6 +115,13 @@ class TestDemoOrganisation(OrganisationCase):
             self.assertTrue(user.has_group("sales_team.group_sale_salesman"))
             self.assertFalse(user.has_group("sales_team.group_sale_salesman_all_leads"))
 
+    def test_managers_have_the_team_privilege(self):
+        *managers, __ = self.organisation.user_ids_by_rank
+        with_team = [
+            user.id for user in self.users if user.has_group("crm_cqrs.group_sale_team")
+        ]
+        self.assertEqual(with_team, [id_ for rank in managers for id_ in rank])
+
     def test_named_logins_are_a_line_of_command_and_a_peer(self):
         organisation = self.organisation
         Employee = self.env["hr.employee"]
