@@ -1,7 +1,7 @@
 """Pages of opportunities, in six orders, at the cost of the page."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import NamedTuple
@@ -250,8 +250,8 @@ class CqrsOpportunities(models.AbstractModel):
             return self.env["cqrs.metrics"]._count(
                 user,
                 measure="active" if filters.statuses else "total",
-                dimension="owner" if filters.stage_ids is None else "stage",
-                condition=replace(filters, statuses=None, archived=None).condition(),
+                stage_ids=filters.stage_ids,
+                owned=None if filters.user_ids is None else _owned(filters.user_ids),
             )
         return _Search(self.env, user, filters).count()
 
@@ -326,7 +326,11 @@ class CqrsOpportunities(models.AbstractModel):
                            manager.email AS manager_email,
                            %(seen_by)s AS visible_to_user_ids
                     FROM (SELECT DISTINCT user_id, company_id FROM page) owned
-                    LEFT JOIN cqrs_user_profile profile ON profile.id = owned.user_id
+                    -- OFFSET 0: as probes, or the planner would read all profiles.
+                    LEFT JOIN LATERAL (
+                        SELECT * FROM cqrs_user_profile profile
+                        WHERE profile.id = owned.user_id OFFSET 0
+                    ) profile ON true
                     LEFT JOIN LATERAL (
                         SELECT above.name, above.email
                         FROM cqrs_user_access access

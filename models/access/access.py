@@ -201,18 +201,38 @@ class CqrsAccess(models.AbstractModel):
                 owners.append(SQL("SELECT NULL"))
         return SQL(" UNION ALL ").join(owners)
 
+    @api.model
+    def _basis(self, viewers: list[Viewer]) -> tuple | None:
+        """Return what ``_visible`` follows from, to be compared with that of later.
+
+        Equal ones let the same rows through. None: there is no telling, as where the
+        past is read.
+        """
+        options = self._options()
+        # Every change to the closure counts the version up. That which a transaction
+        # has rolled back can come again for another change; its xmin cannot.
+        rows = self.env.execute_query(
+            SQL("SELECT version, xmin::text FROM cqrs_hierarchy")
+        )
+        if not rows:
+            return None
+        leaders = tuple(self._team_leaders()) if options["team_leaders"] else ()
+        return (*rows[0], tuple(options.items()), leaders, *viewers)
+
     def _lead_a_team(self, user_ids: list[int]) -> bool:
         """Return whether one of the users leads a sales team."""
-        query = SQL(
-            """
-            SELECT FROM cqrs_stream
-            WHERE stream_model = 'crm.team' AND (state -> 'user_id')::integer = ANY(%s)
-            LIMIT 1
-            """,
-            user_ids,
+        return any(leader_id in user_ids for __, leader_id in self._team_leaders())
+
+    def _team_leaders(self) -> list[tuple[int, int | None]]:
+        """Return the sales teams, each with its leader."""
+        return self.env.execute_query(
+            SQL(
+                """
+                SELECT stream_id, (state -> 'user_id')::integer FROM cqrs_stream
+                WHERE stream_model = 'crm.team' ORDER BY stream_id
+                """
+            )
         )
-        self.env.cr.execute(query)
-        return bool(self.env.cr.rowcount)
 
     @api.model
     def _may_see(self, user, opportunity_id: int) -> bool:

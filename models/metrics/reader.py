@@ -2,14 +2,19 @@
 
 from datetime import timezone
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import chain
 
 from odoo import api, fields, models
 from odoo.tools import SQL
+from odoo.tools.lru import LRU
 
-from ..projections.dashboard_metrics import MEASURES, NOT_ZERO
+from ..projections.dashboard_metrics import FOLDS, MEASURES, REPAIRS, TAIL
 
 AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
 COUNTS = tuple(name for name in MEASURES if name not in AMOUNTS)
+
+#: What is added up: of all, and of what the reader owns
+_SUMMED = (*MEASURES, *(f"own_{name}" for name in MEASURES))
 
 #: By what the metrics can be read: ``{by: (dimension of the sums, column)}``
 GROUPINGS = {
@@ -21,9 +26,23 @@ GROUPINGS = {
 #: To look up the rows of so many owners takes less than to go through all there are
 FEW_OWNERS = 500
 
+#: Sums of folded changes that a process keeps, each as somebody sees them
+KEPT_SUMS = 512
+
 
 class CqrsMetrics(models.AbstractModel):
+    """Adds the sums of what is folded to those of the tail.
+
+    The former change with a fold or with what somebody may see, and with nothing else:
+    a process keeps them for as long. So the metrics of who sees thousands of owners
+    cost what the tail does.
+    """
+
     _inherit = "cqrs.metrics"
+
+    def _register_hook(self):
+        super()._register_hook()
+        self.env.registry.cqrs_kept_sums = LRU(KEPT_SUMS)
 
     @api.model
     def _read(self, user, by: str | None = None) -> dict:
@@ -52,7 +71,7 @@ class CqrsMetrics(models.AbstractModel):
             raise ValueError(f"metrics by {by!r}: not one of {', '.join(GROUPINGS)}")
         dimension, column = GROUPINGS.get(by, ("owner", None))
         company, currency = self._company(user)
-        rows = self._sums(user, currency, dimension, column)
+        rows = self._sums(user, dimension, column, currency)
         rates = self._rates({row["currency_id"] for row in rows}, company, currency)
         totals = [row for row in rows if not row["is_group"]]
         total, own = _converted(totals, rates, currency)
@@ -138,19 +157,38 @@ class CqrsMetrics(models.AbstractModel):
         }
 
     @api.model
-    def _count(self, user, measure: str, dimension: str, condition: SQL) -> int:
+    def _count(
+        self,
+        user,
+        measure: str,
+        stage_ids: tuple[int, ...] | None = None,
+        owned: SQL | None = None,
+    ) -> int:
         """Return the sum of a count over what a user sees.
 
         :param measure: of ``MEASURES``
-        :param condition: on a row ``view`` with the columns of the dimension
+        :param stage_ids: in these stages alone
+        :param owned: condition on the owner of a row ``view``
         """
+        by_stage = stage_ids is not None
+        if owned is None:
+            grouping = GROUPINGS["stage"] if by_stage else ("owner", None)
+            return sum(
+                row[measure]
+                for row in self._sums(user, *grouping)
+                if not by_stage or (row["is_group"] and row["group"] in stage_ids)
+            )
         self.env.cr.execute("SET LOCAL jit = off")
         [(count,)] = self.env.execute_query(
             SQL(
-                "SELECT COALESCE(sum(%s), 0)::integer FROM (%s) view WHERE %s",
+                """
+                SELECT COALESCE(sum(%s), 0)::integer FROM (%s) view
+                WHERE %s AND %s
+                """,
                 SQL.identifier(measure),
-                self._visible_rows(user, dimension),
-                condition,
+                self._visible_rows(user, "stage" if by_stage else "owner"),
+                owned,
+                SQL("stage_id = ANY(%s)", list(stage_ids)) if by_stage else SQL("TRUE"),
             )
         )
         return count
@@ -180,15 +218,55 @@ class CqrsMetrics(models.AbstractModel):
             self.env["res.currency"].sudo().browse(currency_id),
         )
 
-    def _sums(self, user, currency, dimension: str, column: str | None) -> list[dict]:
+    def _sums(
+        self, user, dimension: str, column: str | None, currency=None
+    ) -> list[dict]:
         """Return the sums in each currency, over all and of each group.
 
         ``{currency_id, is_group, group, **MEASURES, own_<measure>: that of the user's
-        own}``; amounts are Decimal.
+        own}``; amounts are Decimal. Sums that are all zero have no row.
+
+        :param currency: that of what has none
         """
         # An estimate of what access takes to decide is easily above the cost from which
         # PostgreSQL compiles a query, which takes longer than all of it.
         self.env.cr.execute("SET LOCAL jit = off")
+        viewers = self.env["cqrs.access"]._viewers(user)
+        kept = getattr(self.env.registry, "cqrs_kept_sums", None)
+        basis = None if kept is None else self._basis(viewers)
+        key = basis and (*basis, user.id, dimension, column)
+        folded = kept.get(key) if key else None
+        if folded is None:
+            folded = self._sum(
+                user, column, self._seen(viewers, self._folded(dimension), few=True)
+            )
+            if key:
+                kept[key] = folded
+        tail = self._contributions(SQL.identifier(TAIL))
+        return _added(
+            chain(folded, self._sum(user, column, self._seen(viewers, tail))), currency
+        )
+
+    def _basis(self, viewers) -> tuple | None:
+        """Return what the folded sums that somebody sees follow from.
+
+        None: there is no telling, as where the past is read.
+        """
+        seen = self.env["cqrs.access"]._basis(viewers)
+        # As there, xmin is what tells a change from one that was rolled back.
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT fold.version, fold.xmin::text, repair.version, repair.xmin::text
+                FROM %s fold, %s repair
+                """,
+                SQL.identifier(FOLDS),
+                SQL.identifier(REPAIRS),
+            )
+        )
+        return (*seen, *rows[0]) if seen and rows else None
+
+    def _sum(self, user, column: str | None, rows: SQL) -> list[dict]:
         grouped = SQL.identifier(column) if column else SQL("NULL")
         own = SQL("user_id = %s", user.id)
         self.env.cr.execute(
@@ -196,23 +274,13 @@ class CqrsMetrics(models.AbstractModel):
                 """
                 SELECT currency_id, %(is_group)s AS is_group, %(group)s AS "group",
                        %(sums)s
-                FROM (
-                    SELECT COALESCE(currency_id, %(currency)s) AS currency_id,
-                           user_id, stage_id, month, %(measures)s
-                    FROM (%(visible)s) visible
-                ) metrics
+                FROM (%(rows)s) metrics
                 GROUP BY currency_id %(sets)s
-                -- A change not yet folded takes from one group what it gives another.
-                HAVING %(not_zero)s
-                ORDER BY currency_id
                 """,
                 is_group=SQL("GROUPING(%s) = 0", grouped) if column else SQL("FALSE"),
                 group=grouped,
                 sums=SQL(", ").join(_sum(name, own) for name in MEASURES),
-                currency=currency.id,
-                measures=SQL(", ").join(map(SQL.identifier, MEASURES)),
-                visible=self._visible_rows(user, dimension),
-                not_zero=NOT_ZERO,
+                rows=rows,
                 sets=SQL(", GROUPING SETS ((), (%s))", grouped) if column else SQL(),
             )
         )
@@ -220,10 +288,17 @@ class CqrsMetrics(models.AbstractModel):
 
     def _visible_rows(self, user, dimension: str) -> SQL:
         """Return the query of those of ``_rows`` that a user sees."""
+        viewers = self.env["cqrs.access"]._viewers(user)
+        return self._seen(viewers, self._rows(dimension), few=True)
+
+    def _seen(self, viewers, rows: SQL, few: bool = False) -> SQL:
+        """Return the query of those of some rows that one of the viewers sees.
+
+        :param few: there is an index of the rows' owners, for where they are few
+        """
         access = self.env["cqrs.access"]
-        viewers = access._viewers(user)
         condition = access._visible(viewers, SQL("part"))
-        if owners := access._visible_owners(viewers):
+        if few and (owners := access._visible_owners(viewers)):
             # Lets the planner look the rows of a few owners up, rather than ask of
             # each row there is whether it is seen.
             ids = {owner or 0 for (owner,) in self.env.execute_query(owners)}
@@ -231,7 +306,7 @@ class CqrsMetrics(models.AbstractModel):
                 condition = SQL(
                     "COALESCE(user_id, 0) = ANY(%s) AND %s", list(ids), condition
                 )
-        return SQL("SELECT * FROM (%s) part WHERE %s", self._rows(dimension), condition)
+        return SQL("SELECT * FROM (%s) part WHERE %s", rows, condition)
 
     def _rates(self, currency_ids: set[int], company, into=None) -> dict[int, tuple]:
         """Return ``{id: (currency, rate today)}``, on the day of UTC, whoever asks.
@@ -320,6 +395,28 @@ def _exact(rows: list[dict]) -> list[dict]:
             row[name] = Decimal(row[name])
             row[f"own_{name}"] = Decimal(row[f"own_{name}"])
     return rows
+
+
+def _added(rows, currency=None) -> list[dict]:
+    """Return the sums of rows of the same currency and group, in order of currency.
+
+    A change not yet folded takes from one group what it gives another: what adds up to
+    nothing has no row.
+    """
+    sums = {}
+    for row in rows:
+        currency_id = row["currency_id"] or (currency and currency.id)
+        key = currency_id, row["is_group"], row["group"]
+        present = sums.get(key, {})
+        sums[key] = row | {
+            "currency_id": currency_id,
+            **{name: row[name] + present.get(name, 0) for name in _SUMMED},
+        }
+    return [
+        sums[key]
+        for key in sorted(sums, key=lambda key: key[0] or 0)
+        if any(sums[key][name] for name in MEASURES)
+    ]
 
 
 def _converted(rows: list[dict], rates: dict, currency) -> tuple[dict, dict]:

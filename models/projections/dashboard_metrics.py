@@ -10,6 +10,10 @@ from .projection import Table
 
 ROLL_UP = "cqrs_metrics"
 TAIL = "cqrs_metrics_tail"
+#: Count the folds, and the repairs: each writes the sums. Apart, so that a fold during
+#: a long replay does not make that one start over.
+FOLDS = "cqrs_metrics_folds"
+REPAIRS = "cqrs_metrics_repairs"
 
 KEY = ("user_id", "team_id", "company_id", "currency_id", "stage_id", "month")
 #: ``total`` counts what is not archived, ``active`` what of it is pending
@@ -57,6 +61,7 @@ class CqrsMetrics(models.AbstractModel):
     _description = "Metrics"
     _cqrs_consumes = ("crm.lead",)
     _cqrs_tables = (Table(ROLL_UP), Table(TAIL))
+    _cqrs_counters = (REPAIRS,)
 
     # A type of its own makes the change two expressions instead of two dozen: it is
     # planned anew in each transaction that writes a lead.
@@ -107,7 +112,14 @@ class CqrsMetrics(models.AbstractModel):
         CREATE UNIQUE INDEX IF NOT EXISTS cqrs_metrics_key ON cqrs_metrics (
             dimension, COALESCE(user_id, 0), COALESCE(team_id, 0),
             COALESCE(company_id, 0), COALESCE(currency_id, 0), COALESCE(stage_id, 0),
-            COALESCE(month, '-infinity'))
+            COALESCE(month, '-infinity'));
+        CREATE TABLE IF NOT EXISTS cqrs_metrics_folds (
+            version bigint NOT NULL, folded_at timestamptz NOT NULL);
+        INSERT INTO cqrs_metrics_folds
+        SELECT 0, now() WHERE NOT EXISTS (SELECT FROM cqrs_metrics_folds);
+        CREATE TABLE IF NOT EXISTS cqrs_metrics_repairs (version bigint NOT NULL);
+        INSERT INTO cqrs_metrics_repairs
+        SELECT 0 WHERE NOT EXISTS (SELECT FROM cqrs_metrics_repairs)
         """
     )
 
@@ -142,11 +154,17 @@ class CqrsMetrics(models.AbstractModel):
         :param table: gives the SQL of a table's name
         """
         return SQL(
-            "SELECT %s FROM %s WHERE dimension = %s UNION ALL %s",
+            "%s UNION ALL %s",
+            self._folded(dimension, table),
+            self._contributions(table(TAIL)),
+        )
+
+    def _folded(self, dimension: str, table=SQL.identifier) -> SQL:
+        return SQL(
+            "SELECT %s FROM %s WHERE dimension = %s",
             _list("{}", KEY + MEASURES),
             table(ROLL_UP),
             dimension,
-            self._contributions(table(TAIL)),
         )
 
     def _contributions(self, changes: SQL) -> SQL:
@@ -245,6 +263,13 @@ class CqrsMetrics(models.AbstractModel):
             )
         )
         self._remove(zero_ids, SQL.identifier(ROLL_UP))
+        if folded:
+            self.env.cr.execute(
+                SQL(
+                    "UPDATE %s SET version = version + 1, folded_at = now()",
+                    SQL.identifier(FOLDS),
+                )
+            )
         return folded
 
     def _add(self, sums: SQL, table: SQL) -> SQL:

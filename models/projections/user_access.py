@@ -69,7 +69,8 @@ class CqrsUserAccess(models.Model):
         CREATE UNIQUE INDEX IF NOT EXISTS cqrs_user_access_key
             ON cqrs_user_access (viewer_id, owner_id, COALESCE(company_id, 0), via);
         CREATE INDEX IF NOT EXISTS cqrs_user_access_owner
-            ON cqrs_user_access (owner_id);
+            ON cqrs_user_access (owner_id, via)
+            INCLUDE (viewer_id, company_id, depth);
         CREATE INDEX IF NOT EXISTS cqrs_user_access_reports
             ON cqrs_user_access (viewer_id) WHERE depth = 1;
         CREATE TABLE IF NOT EXISTS cqrs_hierarchy (version bigint NOT NULL);
