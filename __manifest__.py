@@ -15,6 +15,7 @@
         "views/dashboard_views.xml",
         "views/event_views.xml",
         "views/run_views.xml",
+        "views/desk_views.xml",
         "views/lead_history_views.xml",
         "views/settings_views.xml",
         "views/delegation_views.xml",

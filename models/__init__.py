@@ -11,5 +11,6 @@ from . import (
     dashboard,
     dashboard_records,
     live,
+    desk,
     ir_http,
 )

@@ -13,6 +13,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from .committed import committed
+from .progress import Progress, Report, silent
 
 
 class CqrsReconciliation(models.Model):
@@ -97,19 +98,25 @@ class CqrsEvent(models.Model):
     _inherit = "cqrs.event"
 
     @api.model
-    def _reconcile(self, captured: list[str] | None = None) -> int:
+    def _reconcile(
+        self, captured: list[str] | None = None, report: Report = silent
+    ) -> int:
         """Record what has changed unseen since the last look; commits.
 
         To be called with nothing pending: each model has a transaction of its own,
         run again where a live write comes in between.
 
         :param captured: names of captured models, all of them by default
+        :param report: told of each model; if it raises, those before are still recorded
         :return: the number of events
         """
-        return sum(
-            committed(self.env, partial(self._look, model))
-            for model in captured or self._captured()
-        )
+        wanted = captured or self._captured()
+        progress = Progress(report, len(wanted))
+        events = 0
+        for model in wanted:
+            progress(model)
+            events += committed(self.env, partial(self._look, model))
+        return events
 
     def _look(self, model: str) -> int:
         """Record what has changed in a model since the last look, and note this one."""

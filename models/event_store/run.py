@@ -12,7 +12,7 @@ from odoo.tools import SQL
 
 from .progress import Report, silent
 from .replaced import forget_replaced
-from .replay import replay
+from .replay import replay, selected
 from .verify import verify
 
 _logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class CqrsRun(models.Model):
     kind = fields.Selection(
         [
             (VERIFY, "Verify"),
-            (REPLAY, "Replay"),
+            (REPLAY, "Rebuild"),
             (RECONCILE, "Reconcile"),
             (BUILD, "First Build"),
         ],
@@ -82,20 +82,76 @@ class CqrsRun(models.Model):
     user_id = fields.Many2one("res.users", "Requested By", readonly=True)
     progress = fields.Float("Progress (%)", readonly=True, aggregator=None)
     step = fields.Char(readonly=True)
+    step_name = fields.Char("Present Step", compute="_compute_step_name")
     started_at = fields.Datetime(readonly=True)
     finished_at = fields.Datetime(readonly=True)
     cancel_requested = fields.Boolean(readonly=True)
     findings = fields.Integer(readonly=True)
     result = fields.Json(readonly=True)
     error = fields.Text(readonly=True)
+    outcome = fields.Char(compute="_compute_outcome")
+
+    @api.depends("kind")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        for run in self:
+            run.display_name = f"{kinds.get(run.kind, '')} #{run.id}"
+
+    @api.depends("step")
+    @api.depends_context("lang")
+    def _compute_step_name(self):
+        """Give the name that people know of a step that is named after a model."""
+        models_ = self.sudo().env["ir.model"]
+        for run in self:
+            # A table goes by the name of its model.
+            model = (run.step or "").replace("_", ".")
+            run.step_name = models_._get(model).name if model in self.env else run.step
+
+    @api.depends("state", "kind", "findings", "error")
+    @api.depends_context("lang")
+    def _compute_outcome(self):
+        for run in self:
+            run.outcome = run._outcome()
+
+    def _outcome(self) -> str | bool:
+        """Return in a sentence what came of the run; False before it has ended."""
+        _ = self.env._
+        if self.state == FAILED:
+            return (self.error or "").strip().partition("\n")[0]
+        if self.state == CANCELLED:
+            if self.kind in (RECONCILE, BUILD):
+                return _("Cancelled. What had been recorded by then stays recorded.")
+            return _("Cancelled. Nothing was changed.")
+        if self.state != DONE:
+            return False
+        if not self.findings:
+            return {
+                VERIFY: _("Nothing is wrong."),
+                REPLAY: _("Every row was as the log has it."),
+                RECONCILE: _("Everything was recorded already."),
+                BUILD: _("Everything had its first event already."),
+            }[self.kind]
+        return {
+            VERIFY: _("Found to be wrong: %s.", self.findings),
+            REPLAY: _("Differences from the log, now repaired: %s.", self.findings),
+            RECONCILE: _("Changes unseen until now, and recorded: %s.", self.findings),
+            BUILD: _("First events recorded: %s.", self.findings),
+        }[self.kind]
 
     @api.model
     def action_verify(self):
         return self._request(VERIFY)
 
     @api.model
-    def action_replay(self):
-        return self._request(REPLAY)
+    def action_replay(self, projections: list[str] | None = None):
+        """Have some projections replayed, all by default.
+
+        :raise ValueError: there is no projection of that name
+        """
+        self._check_administrator()
+        selected(self.env, projections)
+        return self._request(REPLAY, projections=projections)
 
     @api.model
     def action_reconcile(self):
@@ -113,10 +169,10 @@ class CqrsRun(models.Model):
         runs.filtered(lambda run: run.state == RUNNING).cancel_requested = True
 
     @api.model
-    def _request(self, kind: str) -> dict:
+    def _request(self, kind: str, **values) -> dict:
         """Have the cron perform a run; return the action that shows it."""
         self._check_administrator()
-        run = self.sudo().create({"kind": kind, "user_id": self.env.uid})
+        run = self.sudo().create({"kind": kind, "user_id": self.env.uid, **values})
         self.env.ref("crm_cqrs.ir_cron_run").sudo()._trigger()
         return {
             "type": "ir.actions.act_window",
@@ -230,8 +286,7 @@ def _replay(run, report: Report) -> tuple[int, dict]:
 
 
 def _reconcile(run, report: Report) -> tuple[int, dict]:
-    report(0, "cqrs.event")
-    events = run.env["cqrs.event"]._reconcile()
+    events = run.env["cqrs.event"]._reconcile(report=report)
     return events, {"events": events}
 
 

@@ -21,9 +21,24 @@ def status(env) -> dict:
             row.pop("stream_model"): row for row in env.execute_query_dict(_STREAMS)
         },
         "missing_triggers": missing_triggers(env),
-        "holding_readers_back": _row(env, _OLDEST_WRITER),
-        "last_verified": _row(env, _LAST_VERIFIED),
+        "holding_readers_back": holding_readers_back(env),
+        "last_verified": last_verified(env),
     }
+
+
+def holding_readers_back(env) -> dict | None:
+    """Return ``{database, pid, application, user, prepared, since, seconds}``.
+
+    Of the oldest open transaction that has written, in any database of the cluster,
+    which readers of the log wait for. Of a prepared one, ``prepared`` is its name, and
+    there is no ``pid``. Of another role's, PostgreSQL may not tell the age: None.
+    """
+    return _row(env, _OLDEST_WRITER)
+
+
+def last_verified(env) -> dict | None:
+    """Return ``{id, finished_at, seconds, findings}`` of the last verification done."""
+    return _row(env, _LAST_VERIFIED)
 
 
 _LOG = SQL(
@@ -48,18 +63,28 @@ _STREAMS = SQL(
 
 _OLDEST_WRITER = SQL(
     """
-    SELECT datname AS database, pid, application_name AS application,
-           xact_start AS since,
-           extract(epoch FROM now() - xact_start)::integer AS seconds
-    FROM pg_stat_activity
-    WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
-    ORDER BY age(backend_xid) DESC LIMIT 1
+    SELECT database, pid, application, "user", prepared,
+           since,
+           GREATEST(0, extract(epoch FROM clock_timestamp() - since))::integer AS seconds
+    FROM (
+        SELECT datname AS database, pid, application_name AS application,
+               usename AS "user", NULL AS prepared, xact_start AS since,
+               backend_xid AS xid
+        FROM pg_stat_activity
+        WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+        UNION ALL
+        SELECT database, NULL, NULL, owner, gid, prepared, transaction
+        FROM pg_prepared_xacts
+    ) writer
+    ORDER BY age(xid) DESC LIMIT 1
     """
 )
 
 _LAST_VERIFIED = SQL(
     """
-    SELECT finished_at AT TIME ZONE 'UTC' AS finished_at, findings
+    SELECT id, finished_at AT TIME ZONE 'UTC' AS finished_at,
+           extract(epoch FROM now() AT TIME ZONE 'UTC' - finished_at)::integer
+               AS seconds, findings
     FROM cqrs_run WHERE kind = 'verify' AND state = 'done'
     ORDER BY id DESC LIMIT 1
     """

@@ -1,0 +1,241 @@
+"""What the administrator's desk shows: the health of the log, and the runs over it."""
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from .event_store.append_only import missing_triggers
+from .event_store.run import LOCK, RUNNING
+from .event_store.status import holding_readers_back, last_verified
+from .projections.dashboard_metrics import TAIL
+
+GOOD = "good"
+WATCH = "watch"
+BAD = "bad"
+
+#: From what on something is to be watched, and from what on it is bad: seconds since
+#: the reconciler's last look and since the last fold, of the transaction that holds
+#: readers back, since the last verification (which alone is no harm); changes in the tail
+LOOK_SECONDS = (15 * 60, 60 * 60)
+FOLD_SECONDS = (5 * 60, 60 * 60)
+HELD_SECONDS = (60, 10 * 60)
+VERIFIED_SECONDS = (2 * 24 * 3600, float("inf"))
+TAIL_CHANGES = (10_000, 100_000)
+
+#: Minutes that "lately" is
+LATELY = 10
+#: Rows that are looked at to count what may be many
+MANY = 10_000
+#: The past runs shown
+RUNS = 8
+
+RUN_FIELDS = (
+    "display_name",
+    "kind",
+    "state",
+    "progress",
+    "step_name",
+    "create_date",
+    "started_at",
+    "finished_at",
+    "cancel_requested",
+    "findings",
+    "outcome",
+)
+
+
+class CqrsDesk(models.AbstractModel):
+    """Says how event store and projections are, at a cost that does not grow with them.
+
+    It is asked every second while a run goes on. What may be a million rows is
+    therefore estimated, or counted up to ``MANY``.
+    """
+
+    _name = "cqrs.desk"
+    _description = "Administrator's Desk"
+
+    @api.model
+    def read_health(self) -> dict:
+        """Return the health of everything, for administrators; nothing is written.
+
+        Each part has a ``level``: ``good``, ``watch`` or ``bad``; that of the whole is
+        the worst. Times are UTC. ``is_more`` says that a number is the first
+        ``MANY`` of more.
+
+        :return: ``{level, read_at, log, reconciler, reader, verification, tail,
+            replaced, sizes: [{table, model, name, rows, bytes}], runs: [of RUN_FIELDS,
+            and is_abandoned]}``; ``rows`` are the database's own estimate, None before
+            there is one
+        :raise AccessError: the user is no administrator
+        """
+        self.env["cqrs.run"]._check_administrator()
+        desk = self.sudo()
+        parts = {
+            "log": desk._log(),
+            "reconciler": desk._reconciler(),
+            "reader": desk._reader(),
+            "verification": desk._verification(),
+            "tail": desk._tail(),
+        }
+        levels = {part["level"] for part in parts.values()}
+        return {
+            "level": next(each for each in (BAD, WATCH, GOOD) if each in levels),
+            "read_at": self.env.cr.now(),
+            **parts,
+            "replaced": desk._replaced(),
+            "sizes": desk._sizes(),
+            "runs": desk._runs(),
+        }
+
+    def _row(self, query: SQL) -> dict:
+        [row] = self.env.execute_query_dict(query)
+        return row
+
+    def _log(self) -> dict:
+        log = self._row(_LOG)
+        triggers = missing_triggers(self.env)
+        return {"level": BAD if triggers else GOOD, "missing_triggers": triggers, **log}
+
+    def _reconciler(self) -> dict:
+        captured = self.env["cqrs.event"]._captured()
+        look = self._row(SQL(_LOOK, captured))
+        level = _level(look["seconds"], LOOK_SECONDS)
+        if look["never"]:
+            level = BAD
+        return {"level": level, **look}
+
+    def _reader(self) -> dict:
+        holder = holding_readers_back(self.env)
+        waiting = self._row(SQL(_WAITING, MANY, MANY))
+        if not holder:
+            level = GOOD
+        elif holder["seconds"] is None:
+            # Of another role, whose age the database does not tell.
+            level = WATCH
+        else:
+            level = _level(holder["seconds"], HELD_SECONDS)
+        return {"level": level, "holder": holder, **waiting}
+
+    def _verification(self) -> dict:
+        last = last_verified(self.env)
+        if last and last["findings"]:
+            level = BAD
+        else:
+            level = _level(last and last["seconds"], VERIFIED_SECONDS)
+        return {"level": level, "last": last}
+
+    def _tail(self) -> dict:
+        cron = self.env.ref("crm_cqrs.ir_cron_fold_metrics", raise_if_not_found=False)
+        tail = self._row(SQL(_TAIL, TAIL_CHANGES[1], TAIL_CHANGES[1]))
+        folded_at = cron.lastcall if cron else None
+        seconds = folded_at and int((self.env.cr.now() - folded_at).total_seconds())
+        levels = {_level(tail["changes"], TAIL_CHANGES), _level(seconds, FOLD_SECONDS)}
+        return {
+            "level": next(each for each in (BAD, WATCH, GOOD) if each in levels),
+            **tail,
+            "folded_at": folded_at or None,
+            "seconds": seconds,
+        }
+
+    def _replaced(self) -> dict:
+        return self._row(SQL(_REPLACED, MANY, MANY))
+
+    def _sizes(self) -> list[dict]:
+        tables = {"cqrs_event": "cqrs.event", "cqrs_stream": "cqrs.stream"}
+        for projection in self.env["cqrs.projection"]._projections():
+            for table in projection._cqrs_tables:
+                tables[table.name] = projection._name
+        tables["cqrs_replaced"] = None
+        sizes = self.env.execute_query_dict(SQL(_SIZES, list(tables)))
+        models_ = self.env["ir.model"].with_env(self.env)
+        for size in sizes:
+            size["model"] = model = tables[size["table"]]
+            size["name"] = models_._get(model).name if model else None
+        return sizes
+
+    def _runs(self) -> list[dict]:
+        runs = self.env["cqrs.run"].search([], limit=RUNS)
+        abandoned = {
+            id_ for (id_,) in self.env.execute_query(SQL(_ABANDONED, RUNNING, LOCK))
+        }
+        return [
+            {**run, "is_abandoned": run["id"] in abandoned}
+            for run in runs.read(RUN_FIELDS)
+        ]
+
+
+def _level(value: float | None, limits: tuple[float, float]) -> str:
+    """Return the level of what is the better the smaller; None is not known yet."""
+    watch, bad = limits
+    if value is None or value is False:
+        return WATCH
+    if value >= bad:
+        return BAD
+    return WATCH if value >= watch else GOOD
+
+
+# From the end of the log: the cost is that of the rows looked at.
+_LOG = SQL(
+    """
+    SELECT COALESCE((SELECT max(position) FROM cqrs_event), 0) AS last_position,
+           (SELECT NULLIF(reltuples, -1)::bigint FROM pg_class
+            WHERE oid = 'cqrs_event'::regclass) AS events,
+           (SELECT max(epoch) FROM cqrs_epoch) AS epoch,
+           count(*) AS lately, count(*) >= %(many)s AS is_more,
+           COALESCE(round(count(*) / GREATEST(1.0 / 60, LEAST(%(minutes)s,
+               extract(epoch FROM now() - min(occurred_at)) / 60)), 1), 0)::float
+               AS per_minute,
+           %(minutes)s AS minutes
+    FROM (SELECT occurred_at FROM cqrs_event ORDER BY position DESC LIMIT %(many)s) log
+    WHERE occurred_at > now() - interval '1 minute' * %(minutes)s
+    """,
+    many=MANY,
+    minutes=LATELY,
+)
+
+_LOOK = """
+    SELECT min(looked_at) AT TIME ZONE 'UTC' AS looked_at,
+           extract(epoch FROM now() - min(looked_at))::integer AS seconds,
+           COALESCE(array_agg(model) FILTER (WHERE looked_at IS NULL), '{}') AS never
+    FROM unnest(%s) model LEFT JOIN cqrs_reconciliation ON stream_model = model
+"""
+
+# What readers are not given yet, see ``reader.py``.
+_WAITING = """
+    SELECT count(*) AS waiting, count(*) >= %s AS is_more
+    FROM (SELECT FROM cqrs_event event
+          WHERE (event.epoch, event.txid) >= (
+              (SELECT max(epoch) FROM cqrs_epoch),
+              pg_snapshot_xmin(pg_current_snapshot()))
+          LIMIT %s) event
+"""
+
+_TAIL = f"""
+    SELECT count(*) AS changes, count(*) >= %s AS is_more
+    FROM (SELECT FROM {TAIL} LIMIT %s) change
+"""
+
+_REPLACED = """
+    SELECT count(*) AS rows, count(*) >= %s AS is_more,
+           min(replaced_at) AT TIME ZONE 'UTC' AS since,
+           COALESCE(array_agg(DISTINCT table_name), '{}') AS tables
+    FROM (SELECT replaced_at, table_name FROM cqrs_replaced LIMIT %s) kept
+"""
+
+_SIZES = """
+    SELECT relname AS "table", NULLIF(reltuples, -1)::bigint AS rows,
+           pg_total_relation_size(pg_class.oid) AS bytes
+    FROM unnest(%s) WITH ORDINALITY AS listed (name, place)
+    JOIN pg_class ON pg_class.oid = to_regclass(listed.name)
+    ORDER BY place
+"""
+
+# Whoever performs a run holds a lock on it.
+_ABANDONED = """
+    SELECT id FROM cqrs_run
+    WHERE state = %s AND NOT EXISTS (
+        SELECT FROM pg_locks
+        WHERE locktype = 'advisory' AND granted AND objsubid = 2
+          AND classid::bigint = %s AND objid::bigint = cqrs_run.id
+          AND database = (SELECT oid FROM pg_database
+                          WHERE datname = current_database()))
+"""

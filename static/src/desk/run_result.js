@@ -1,0 +1,115 @@
+import { browser } from "@web/core/browser/browser";
+import { _t } from "@web/core/l10n/translation";
+import { registry } from "@web/core/registry";
+import { standardFieldProps } from "@web/views/fields/standard_field_props";
+import { formatFloat, formatInteger } from "@web/views/fields/formatters";
+import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
+import { useService } from "@web/core/utils/hooks";
+
+import { Component, onMounted, onPatched, onWillStart, onWillUnmount } from "@odoo/owl";
+
+import { FINDINGS, isUnderWay } from "./run_texts";
+
+/** Milliseconds between two looks at a run under way */
+const PAUSE = 1000;
+
+/**
+ * What a run has come to: `{findings: [of verify.py]}`, `{projections: [of replay.py]}`
+ * or `{events: number}`.
+ */
+export class RunResult extends Component {
+    static template = "crm_cqrs.RunResult";
+    static props = { ...standardFieldProps };
+
+    setup() {
+        this.orm = useService("orm");
+        this.names = {};
+        onWillStart(async () => {
+            const models = this.projections.map((each) => each.projection);
+            if (models.length) {
+                const known = await this.orm.searchRead(
+                    "ir.model",
+                    [["model", "in", models]],
+                    ["model", "name"]
+                );
+                this.names = Object.fromEntries(known.map((each) => [each.model, each.name]));
+            }
+        });
+    }
+
+    get result() {
+        return this.props.record.data[this.props.name] || {};
+    }
+
+    get findings() {
+        return this.result.findings || [];
+    }
+
+    get projections() {
+        return this.result.projections || [];
+    }
+
+    kind(finding) {
+        return FINDINGS[finding.kind] || finding.kind;
+    }
+
+    record(finding) {
+        return [finding.stream_model, finding.stream_id].filter(Boolean).join("/");
+    }
+
+    number(value) {
+        return formatInteger(value);
+    }
+
+    seconds(value) {
+        return formatFloat(value, { digits: [16, 2] });
+    }
+}
+
+registry.category("fields").add("cqrs_run_result", {
+    component: RunResult,
+    supportedTypes: ["json"],
+});
+
+/** Reads the run again for as long as it is under way and looked at. */
+export class RunWatch extends Component {
+    static template = "crm_cqrs.RunWatch";
+    static props = { ...standardWidgetProps };
+
+    setup() {
+        this.timer = null;
+        onMounted(() => this.plan());
+        onPatched(() => this.plan());
+        onWillUnmount(() => {
+            this.isGone = true;
+            browser.clearTimeout(this.timer);
+        });
+    }
+
+    get isUnderWay() {
+        return isUnderWay(this.props.record.data);
+    }
+
+    get text() {
+        return this.isUnderWay ? _t("Under way") : "";
+    }
+
+    plan() {
+        browser.clearTimeout(this.timer);
+        if (this.isUnderWay && !this.isGone) {
+            this.timer = browser.setTimeout(() => this.look(), PAUSE);
+        }
+    }
+
+    async look() {
+        if (!document.hidden) {
+            await this.props.record.load();
+        }
+        this.plan();
+    }
+}
+
+registry.category("view_widgets").add("cqrs_run_watch", {
+    component: RunWatch,
+    fieldDependencies: [{ name: "state", type: "selection" }],
+});

@@ -1,0 +1,285 @@
+from datetime import timedelta
+
+from odoo import SUPERUSER_ID, api
+from odoo.exceptions import AccessError
+from odoo.tests import TransactionCase, new_test_user, tagged
+
+from ..models.desk import MANY, TAIL_CHANGES, _level
+from ..models.event_store.run import LOCK
+
+
+@tagged("post_install", "-at_install")
+class TestDeskHealth(TransactionCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.admin = new_test_user(cls.env, "cqrs_admin", groups="base.group_system")
+        cls.env.cr.flush()
+
+    def health(self, part=None):
+        self.env.flush_all()
+        health = self.env["cqrs.desk"].with_user(self.admin).read_health()
+        return health[part] if part else health
+
+    def execute(self, query, *parameters):
+        self.env.cr.execute(query, parameters)
+
+    def run_of(self, **values):
+        return self.env["cqrs.run"].create({"kind": "verify", **values})
+
+    def test_only_administrators(self):
+        user = new_test_user(self.env, "cqrs_runs", "sales_team.group_sale_manager")
+        with self.assertRaises(AccessError):
+            self.env["cqrs.desk"].with_user(user).read_health()
+
+    def test_levels(self):
+        limits = (60, 600)
+        values = (0, 59, 60, 599, 600, None, False)
+        levels = ["good", "good", "watch", "watch", "bad", "watch", "watch"]
+        # Of False, as of an empty field, nothing is known; of 0 it is.
+        self.assertEqual([_level(value, limits) for value in values], levels)
+
+    def test_events_are_counted_from_the_end_of_the_log(self):
+        partner = self.env["res.users"].create({"name": "Seen", "login": "cqrs_seen"})
+        self.env.cr.flush()
+        log = self.health("log")
+        self.execute("SELECT max(position) FROM cqrs_event")
+        [position] = self.env.cr.fetchone()
+        self.execute(
+            "SELECT LEAST(count(*), %s) FROM cqrs_event"
+            " WHERE occurred_at > now() - interval '10 minutes'",
+            MANY,
+        )
+        [lately] = self.env.cr.fetchone()
+        self.assertTrue(partner)
+        self.assertGreater(lately, 0)
+        self.assertEqual((log["last_position"], log["lately"]), (position, lately))
+        self.assertEqual((log["level"], log["missing_triggers"]), ("good", []))
+        self.assertGreater(log["per_minute"], 0)
+
+    def test_a_missing_trigger_is_bad(self):
+        self.execute("ALTER TABLE cqrs_event DISABLE TRIGGER cqrs_event_append_only")
+        health = self.health()
+        self.assertEqual(
+            (
+                health["level"],
+                health["log"]["level"],
+                health["log"]["missing_triggers"],
+            ),
+            ("bad", "bad", ["cqrs_event_append_only"]),
+        )
+
+    def test_the_lag_of_the_reconciler_is_that_of_the_model_looked_at_first(self):
+        captured = self.env["cqrs.event"]._captured()
+        looks = self.env["cqrs.reconciliation"]
+        for model in captured:
+            looks._note_look(model, {"any": 0})
+        reconciler = self.health("reconciler")
+        self.assertEqual(
+            (reconciler["level"], reconciler["seconds"], reconciler["never"]),
+            ("good", 0, []),
+        )
+        for minutes, level in ((14, "good"), (20, "watch"), (61, "bad")):
+            self.execute(
+                "UPDATE cqrs_reconciliation SET looked_at = now() - %s"
+                " WHERE stream_model = 'crm.stage'",
+                timedelta(minutes=minutes),
+            )
+            reconciler = self.health("reconciler")
+            self.assertEqual(
+                (reconciler["level"], reconciler["seconds"]), (level, 60 * minutes)
+            )
+        self.execute("DELETE FROM cqrs_reconciliation WHERE stream_model = 'crm.stage'")
+        reconciler = self.health("reconciler")
+        self.assertEqual(
+            (reconciler["level"], reconciler["never"]), ("bad", ["crm.stage"])
+        )
+
+    def test_who_holds_readers_back(self):
+        with self.registry.cursor() as writer:
+            writer.execute("SET application_name = 'long import'")
+            writer.execute("SELECT pg_current_xact_id(), pg_backend_pid()")
+            pid = writer.fetchone()[1]
+            # Another one of the cluster may be older.
+            self.execute(
+                "SELECT pid FROM pg_stat_activity WHERE backend_xid IS NOT NULL"
+                " AND pid <> pg_backend_pid() ORDER BY age(backend_xid) DESC LIMIT 1"
+            )
+            [oldest] = self.env.cr.fetchone()
+            holder = self.health("reader")["holder"]
+            self.assertEqual(holder["pid"], oldest)
+            if oldest == pid:
+                self.assertEqual(
+                    (holder["database"], holder["application"], holder["prepared"]),
+                    (self.env.cr.dbname, "long import", None),
+                )
+
+    def test_events_that_readers_wait_for(self):
+        self.env["res.users"].create({"name": "Waiting", "login": "cqrs_waiting"})
+        self.env.cr.flush()
+        reader = self.health("reader")
+        self.execute(
+            "SELECT count(*) FROM cqrs_event WHERE (epoch, txid) >="
+            " ((SELECT max(epoch) FROM cqrs_epoch),"
+            " pg_snapshot_xmin(pg_current_snapshot()))"
+        )
+        [waiting] = self.env.cr.fetchone()
+        # Those of this transaction at least, which has not ended.
+        self.assertGreater(waiting, 0)
+        self.assertEqual((reader["waiting"], reader["is_more"]), (waiting, False))
+
+    def test_what_the_last_verification_found(self):
+        self.env["cqrs.run"].search([]).unlink()
+        self.assertEqual(self.health("verification"), {"level": "watch", "last": None})
+        now = self.env.cr.now().replace(microsecond=0)
+        for findings, hours, level in ((0, 1, "good"), (0, 50, "watch"), (3, 1, "bad")):
+            run = self.run_of(
+                state="done",
+                findings=findings,
+                finished_at=now - timedelta(hours=hours),
+            )
+            verification = self.health("verification")
+            last = verification["last"]
+            self.assertEqual(
+                (verification["level"], last["id"], last["findings"]),
+                (level, run.id, findings),
+            )
+            self.assertLess(abs(last["seconds"] - hours * 3600), 2)
+        # One that failed says nothing of the log.
+        self.run_of(state="failed", finished_at=now)
+        self.assertEqual(self.health("verification")["last"]["id"], run.id)
+
+    def test_the_tail_of_the_metrics(self):
+        cron = self.env.ref("crm_cqrs.ir_cron_fold_metrics")
+        cron.lastcall = self.env.cr.now() - timedelta(minutes=1)
+        self.execute("DELETE FROM cqrs_metrics_tail")
+        tail = self.health("tail")
+        self.assertEqual((tail["level"], tail["changes"]), ("good", 0))
+        self.assertLessEqual(abs(tail["seconds"] - 60), 1)
+        self.execute(
+            "INSERT INTO cqrs_metrics_tail SELECT NULL, NULL FROM generate_series(1, %s)",
+            TAIL_CHANGES[0],
+        )
+        tail = self.health("tail")
+        self.assertEqual(
+            (tail["level"], tail["changes"], tail["is_more"]),
+            ("watch", TAIL_CHANGES[0], False),
+        )
+        self.execute(
+            "INSERT INTO cqrs_metrics_tail SELECT NULL, NULL FROM generate_series(1, %s)",
+            TAIL_CHANGES[1],
+        )
+        tail = self.health("tail")
+        self.assertEqual(
+            (tail["level"], tail["changes"], tail["is_more"]),
+            ("bad", TAIL_CHANGES[1], True),
+        )
+        self.execute("DELETE FROM cqrs_metrics_tail")
+        cron.lastcall = self.env.cr.now() - timedelta(minutes=61)
+        self.assertEqual(self.health("tail")["level"], "bad")
+
+    def test_what_rebuilds_have_replaced(self):
+        self.execute("DELETE FROM cqrs_replaced")
+        replaced = self.health("replaced")
+        self.assertEqual(
+            (replaced["rows"], replaced["tables"], replaced["since"]), (0, [], None)
+        )
+        self.execute(
+            "INSERT INTO cqrs_replaced (table_name, row) VALUES"
+            " ('cqrs_user_profile', '{}'), ('cqrs_stream', '{}'), ('cqrs_stream', '{}')"
+        )
+        replaced = self.health("replaced")
+        self.assertEqual(
+            (replaced["rows"], replaced["is_more"], replaced["tables"]),
+            (3, False, ["cqrs_stream", "cqrs_user_profile"]),
+        )
+
+    def test_sizes(self):
+        sizes = {size["table"]: size for size in self.health("sizes")}
+        for table in ("cqrs_event", "cqrs_stream", "cqrs_opportunity_view"):
+            self.execute("SELECT pg_total_relation_size(%s::regclass)", table)
+            self.assertEqual(sizes[table]["bytes"], self.env.cr.fetchone()[0])
+        view = sizes["cqrs_opportunity_view"]
+        self.assertEqual(
+            (view["model"], view["name"]),
+            ("cqrs.opportunity.view", "Opportunity (Read Model)"),
+        )
+        tables = {
+            table.name
+            for projection in self.env["cqrs.projection"]._projections()
+            for table in projection._cqrs_tables
+        }
+        self.assertEqual(
+            set(sizes), tables | {"cqrs_event", "cqrs_stream", "cqrs_replaced"}
+        )
+
+    def test_a_run_that_nobody_performs_is_told_apart(self):
+        runs = self.run_of(state="running") + self.run_of(state="running")
+        abandoned, performed = runs
+        with self.registry.cursor() as cr:
+            cr.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK, performed.id])
+            shown = {run["id"]: run for run in self.health("runs")}
+            cr.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, performed.id])
+        self.assertEqual(
+            (shown[abandoned.id]["is_abandoned"], shown[performed.id]["is_abandoned"]),
+            (True, False),
+        )
+
+    def test_a_run_says_what_came_of_it(self):
+        for values, outcome in (
+            ({"state": "pending"}, False),
+            ({"state": "running"}, False),
+            ({"state": "done"}, "Nothing is wrong."),
+            ({"state": "done", "findings": 2}, "Found to be wrong: 2."),
+            (
+                {"state": "done", "kind": "replay"},
+                "Every row was as the log has it.",
+            ),
+            (
+                {"state": "done", "kind": "replay", "findings": 5},
+                "Differences from the log, now repaired: 5.",
+            ),
+            (
+                {"state": "done", "kind": "reconcile", "findings": 1},
+                "Changes unseen until now, and recorded: 1.",
+            ),
+            (
+                {"state": "done", "kind": "build"},
+                "Everything had its first event already.",
+            ),
+            ({"state": "failed", "error": "why\nwhere"}, "why"),
+            ({"state": "cancelled"}, "Cancelled. Nothing was changed."),
+            (
+                {"state": "cancelled", "kind": "build"},
+                "Cancelled. What had been recorded by then stays recorded.",
+            ),
+        ):
+            self.assertEqual(self.run_of(**values).outcome, outcome)
+
+    def test_a_run_has_a_name_and_a_step_that_people_know(self):
+        run = self.run_of(kind="replay", step="cqrs.user.profile")
+        self.assertEqual(
+            (run.display_name, run.step_name), (f"Rebuild #{run.id}", "User Profile")
+        )
+        run.step = "indexes and statistics"
+        self.assertEqual(run.step_name, "indexes and statistics")
+
+    def test_one_projection_is_rebuilt(self):
+        runs = self.env["cqrs.run"].with_user(self.admin)
+        action = runs.action_replay(["cqrs.user.profile"])
+        run = self.env["cqrs.run"].browse(action["res_id"])
+        self.assertEqual((run.kind, run.projections), ("replay", ["cqrs.user.profile"]))
+        with self.assertRaisesRegex(ValueError, "no such projection: res.users"):
+            runs.action_replay(["res.users"])
+
+    def test_the_reconciler_tells_of_each_model(self):
+        seen = []
+        with self.registry.cursor() as cr:
+            events = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+            events._reconcile(report=lambda done, step: seen.append((done, step)))
+        captured = self.env["cqrs.event"]._captured()
+        self.assertEqual([step for __, step in seen], captured)
+        self.assertEqual(
+            [done for done, __ in seen],
+            [number / len(captured) for number in range(len(captured))],
+        )
