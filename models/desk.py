@@ -14,7 +14,8 @@ BAD = "bad"
 
 #: From what on something is to be watched, and from what on it is bad: seconds since
 #: the reconciler's last look and since the last fold, of the transaction that holds
-#: readers back, since the last verification (which alone is no harm); changes in the tail
+#: readers back, since the last verification (which alone is no harm); changes in the
+#: tail
 LOOK_SECONDS = (15 * 60, 60 * 60)
 FOLD_SECONDS = (5 * 60, 60 * 60)
 HELD_SECONDS = (60, 10 * 60)

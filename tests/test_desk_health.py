@@ -24,6 +24,13 @@ class TestDeskHealth(TransactionCase):
     def execute(self, query, *parameters):
         self.env.cr.execute(query, parameters)
 
+    def lengthen_tail(self, changes):
+        self.execute(
+            "INSERT INTO cqrs_metrics_tail"
+            " SELECT NULL, NULL FROM generate_series(1, %s)",
+            changes,
+        )
+
     def run_of(self, **values):
         return self.env["cqrs.run"].create({"kind": "verify", **values})
 
@@ -156,19 +163,13 @@ class TestDeskHealth(TransactionCase):
         tail = self.health("tail")
         self.assertEqual((tail["level"], tail["changes"]), ("good", 0))
         self.assertLessEqual(abs(tail["seconds"] - 60), 1)
-        self.execute(
-            "INSERT INTO cqrs_metrics_tail SELECT NULL, NULL FROM generate_series(1, %s)",
-            TAIL_CHANGES[0],
-        )
+        self.lengthen_tail(TAIL_CHANGES[0])
         tail = self.health("tail")
         self.assertEqual(
             (tail["level"], tail["changes"], tail["is_more"]),
             ("watch", TAIL_CHANGES[0], False),
         )
-        self.execute(
-            "INSERT INTO cqrs_metrics_tail SELECT NULL, NULL FROM generate_series(1, %s)",
-            TAIL_CHANGES[1],
-        )
+        self.lengthen_tail(TAIL_CHANGES[1])
         tail = self.health("tail")
         self.assertEqual(
             (tail["level"], tail["changes"], tail["is_more"]),

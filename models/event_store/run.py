@@ -116,27 +116,32 @@ class CqrsRun(models.Model):
 
     def _outcome(self) -> str | bool:
         """Return in a sentence what came of the run; False before it has ended."""
-        _ = self.env._
         if self.state == FAILED:
             return (self.error or "").strip().partition("\n")[0]
         if self.state == CANCELLED:
             if self.kind in (RECONCILE, BUILD):
-                return _("Cancelled. What had been recorded by then stays recorded.")
-            return _("Cancelled. Nothing was changed.")
+                return self.env._(
+                    "Cancelled. What had been recorded by then stays recorded."
+                )
+            return self.env._("Cancelled. Nothing was changed.")
         if self.state != DONE:
             return False
         if not self.findings:
             return {
-                VERIFY: _("Nothing is wrong."),
-                REPLAY: _("Every row was as the log has it."),
-                RECONCILE: _("Everything was recorded already."),
-                BUILD: _("Everything had its first event already."),
+                VERIFY: self.env._("Nothing is wrong."),
+                REPLAY: self.env._("Every row was as the log has it."),
+                RECONCILE: self.env._("Everything was recorded already."),
+                BUILD: self.env._("Everything had its first event already."),
             }[self.kind]
         return {
-            VERIFY: _("Found to be wrong: %s.", self.findings),
-            REPLAY: _("Differences from the log, now repaired: %s.", self.findings),
-            RECONCILE: _("Changes unseen until now, and recorded: %s.", self.findings),
-            BUILD: _("First events recorded: %s.", self.findings),
+            VERIFY: self.env._("Found to be wrong: %s.", self.findings),
+            REPLAY: self.env._(
+                "Differences from the log, now repaired: %s.", self.findings
+            ),
+            RECONCILE: self.env._(
+                "Changes unseen until now, and recorded: %s.", self.findings
+            ),
+            BUILD: self.env._("First events recorded: %s.", self.findings),
         }[self.kind]
 
     @api.model

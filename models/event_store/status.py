@@ -65,7 +65,8 @@ _OLDEST_WRITER = SQL(
     """
     SELECT database, pid, application, "user", prepared,
            since,
-           GREATEST(0, extract(epoch FROM clock_timestamp() - since))::integer AS seconds
+           GREATEST(0, extract(epoch FROM clock_timestamp() - since))::integer
+               AS seconds
     FROM (
         SELECT datname AS database, pid, application_name AS application,
                usename AS "user", NULL AS prepared, xact_start AS since,

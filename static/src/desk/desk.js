@@ -184,7 +184,9 @@ export class Desk extends Component {
         if (!lately) {
             return _t("None in the last %s minutes.", minutes);
         }
-        const rate = per_minute.toLocaleString(undefined, { maximumFractionDigits: 1 });
+        const rate = per_minute.toLocaleString(undefined, {
+            maximumFractionDigits: per_minute < 10 ? 1 : 0,
+        });
         return is_more
             ? _t("%s or more a minute lately.", rate)
             : _t("%(rate)s a minute over the last %(minutes)s minutes.", { rate, minutes });

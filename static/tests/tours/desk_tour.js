@@ -1,0 +1,59 @@
+import { rpc } from "@web/core/network/rpc";
+import { registry } from "@web/core/registry";
+
+/** Tell the test, which holds a run up, to let it go on. */
+const release = (name) => () =>
+    rpc("/web/dataset/call_kw/ir.config_parameter/set_param", {
+        model: "ir.config_parameter",
+        method: "set_param",
+        args: ["crm_cqrs.test_release", name],
+        kwargs: {},
+    });
+
+registry.category("web_tour.tours").add("crm_cqrs_desk", {
+    steps: () => [
+        { trigger: ".o_cqrs_health[data-name=log][data-level=good]:contains(In order)" },
+        {
+            content: "Rebuild one read model",
+            trigger: ".o_cqrs_sizes button[data-model='cqrs.user.profile']",
+            run: "click",
+        },
+        {
+            trigger: ".modal:contains(Rebuild: User Profile) .modal-footer .btn-primary",
+            run: "click",
+        },
+        {
+            content: "It has come some way",
+            trigger:
+                ".o_cqrs_run[data-state=running]:contains(User Profile) [role=progressbar]:not([aria-valuenow='0'])",
+            run: release("profile"),
+        },
+        {
+            content: "It says what came of it",
+            trigger: ".o_cqrs_last[data-state=done]:contains(now repaired: 2.)",
+        },
+        { content: "Rebuild everything", trigger: "[data-kind=replay]", run: "click" },
+        { trigger: ".modal .modal-footer .btn-primary:contains(Rebuild)", run: "click" },
+        {
+            trigger: ".o_cqrs_run[data-state=running]:contains(Opportunity) .o_cqrs_cancel",
+            run: "click",
+        },
+        {
+            trigger: ".o_cqrs_run:contains(About to end):has(.o_cqrs_cancel:disabled)",
+            run: release("opportunity"),
+        },
+        { trigger: ".o_cqrs_last[data-state=cancelled]:contains(Nothing was changed)" },
+        {
+            content: "The log of past runs",
+            trigger: ".o_cqrs_runs tr[data-state=cancelled] th button",
+            run: "click",
+        },
+        { trigger: ".o_form_view .o_breadcrumb:contains(Rebuild #)" },
+        { trigger: ".o_breadcrumb a:contains(Event Store)", run: "click" },
+        { trigger: ".o_cqrs_runs tr[data-state=done] th button", run: "click" },
+        {
+            content: "What was rebuilt, as a table",
+            trigger: ".o_form_view .o_cqrs_run_result tr:contains(User Profile):contains(2)",
+        },
+    ],
+});
