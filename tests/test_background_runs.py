@@ -218,14 +218,30 @@ class TestBackgroundRuns(TransactionCase):
         self.assertEqual(self.seen(failing, "state", "error"), ("failed", "why"))
         self.assertEqual(self.seen(next_, "state", "error"), ("done", False))
 
-    def test_a_run_that_nobody_performs_any_more_has_failed(self):
-        abandoned = self.committed(state="running")
+    def test_a_run_that_was_interrupted_is_not_taken_up_again(self):
+        interrupted = self.committed()
+        with (
+            patch.object(run_module, "verify", side_effect=KeyboardInterrupt),
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            self.perform_pending()
+        self.perform_pending()
+        self.assertEqual(self.seen(interrupted, "state", "attempts"), ("cancelled", 1))
+
+    def test_a_run_whose_server_was_killed_is_taken_up_again(self):
+        killed = self.committed(kind="replay", state="running", attempts=1)
+        cancelled = self.committed(state="running", cancel_requested=True)
+        hopeless = self.committed(state="running", attempts=3)
         elsewhere = self.committed(state="running")
         with self.registry.cursor() as cr:
             cr.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, elsewhere])
             self.perform_pending()
         self.assertEqual(
-            self.seen(abandoned, "state", "error"),
-            ("failed", "The server was stopped."),
+            self.seen(killed, "state", "attempts", "error"), ("done", 2, False)
+        )
+        self.assertEqual(self.seen(cancelled, "state"), ("cancelled",))
+        self.assertEqual(
+            self.seen(hopeless, "state", "error"),
+            ("failed", "The server was stopped in each of 3 attempts."),
         )
         self.assertEqual(self.seen(elsewhere, "state"), ("running",))

@@ -33,6 +33,10 @@ CANCELLED = "cancelled"
 LOCK = zlib.crc32(b"cqrs.run") >> 1
 
 
+#: Times that a run is begun, where each is ended with the server
+ATTEMPTS = 3
+
+
 class Cancelled(Exception):
     """Somebody has asked for the end of the run."""
 
@@ -83,6 +87,7 @@ class CqrsRun(models.Model):
     progress = fields.Float("Progress (%)", readonly=True, aggregator=None)
     step = fields.Char(readonly=True)
     step_name = fields.Char("Present Step", compute="_compute_step_name")
+    attempts = fields.Integer(readonly=True, aggregator=None)
     started_at = fields.Datetime(readonly=True)
     finished_at = fields.Datetime(readonly=True)
     cancel_requested = fields.Boolean(readonly=True)
@@ -193,7 +198,8 @@ class CqrsRun(models.Model):
     @api.model
     def _perform_pending(self):
         """Perform the runs asked for, oldest first; commits."""
-        self._abandoned()._end(FAILED, error=self.env._("The server was stopped."))
+        for run in self._abandoned():
+            run._take_up_again()
         while run := self.search([("state", "=", PENDING)], order="id", limit=1):
             try:
                 run._perform()
@@ -230,8 +236,30 @@ class CqrsRun(models.Model):
         )
         return self.browse([id_ for (id_,) in self.env.cr.fetchall()])
 
+    def _take_up_again(self):
+        """Have a run that nobody performs any more performed from its start; commits.
+
+        A build and a reconciliation find done what was committed; a verification and a
+        replay are one transaction, of which nothing is left.
+        """
+        if self.cancel_requested:
+            self._end(CANCELLED)
+        elif self.attempts >= ATTEMPTS:
+            # It may be the run that ends the server.
+            error = self.env._("The server was stopped in each of %s attempts.")
+            self._end(FAILED, error=error % self.attempts)
+        else:
+            self.state = PENDING
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+
     def _perform_locked(self, report: Report):
-        self.write({"state": RUNNING, "started_at": fields.Datetime.now()})
+        self.write(
+            {
+                "state": RUNNING,
+                "started_at": fields.Datetime.now(),
+                "attempts": self.attempts + 1,
+            }
+        )
         # Shown while it runs, which is in a job or a command of its own.
         self.env.cr.commit()  # pylint: disable=invalid-commit
 
@@ -241,8 +269,10 @@ class CqrsRun(models.Model):
 
         try:
             findings, result = _WORK[self.kind](self, note)
-        except Cancelled:
+        except (Cancelled, KeyboardInterrupt) as exc:
             self._end(CANCELLED)
+            if not isinstance(exc, Cancelled):
+                raise
         except Exception as exc:
             self._end(FAILED, error=str(exc))
             raise

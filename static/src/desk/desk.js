@@ -237,7 +237,7 @@ export class Desk extends Component {
 
     outcome(run) {
         if (run.is_abandoned) {
-            return _t("The server was stopped meanwhile. Ask for it again.");
+            return _t("The server was stopped meanwhile. It is taken up again within minutes.");
         }
         return run.outcome || "";
     }
