@@ -2,6 +2,7 @@ from odoo.http import Controller, request
 
 from ..models.hierarchy import Place
 from ..models.metrics.reader import GROUPINGS
+from ..models.metrics.series import PERIODS
 from .cursors import placed, signed
 from .opportunities import next_link
 from .parameters import (
@@ -17,6 +18,7 @@ from .parameters import (
 from .schemas import ref
 
 MAX_LIMIT = 200
+MAX_MONTHS = 60
 DEFAULT_LIMIT = 80
 
 
@@ -49,6 +51,37 @@ class DashboardApi(Controller):
     )
     def metrics(self, user, by=None):
         return request.env["cqrs.metrics"]._read(user, by)
+
+    @operation(
+        "/api/v2/dashboard/metrics/series",
+        summary="The figures at the end of each month",
+        description=(
+            "Pipeline and active opportunities as they were at the end of each month,"
+            " worked out from the events, and what was closed in it, with the"
+            " opportunities of whoever's you may see today, at the rates of today. The"
+            " last month is the present one, as of now. Before `recorded_since` there"
+            " is no event to tell."
+        ),
+        parameters=[
+            Parameter(
+                "months",
+                **whole_number(MAX_MONTHS),
+                description="How many, 12 by default.",
+            ),
+            Parameter(
+                "compare",
+                **one_of(*PERIODS),
+                description=(
+                    "Tell also what was closed in the month, quarter or year before the"
+                    " present one, in as much of it as has passed of the present one."
+                ),
+            ),
+        ],
+        response=ref("MetricsSeries"),
+        is_view=True,
+    )
+    def metrics_series(self, user, months=12, compare=None):
+        return request.env["cqrs.metrics"]._read_series(user, months, compare)
 
     @operation(
         "/api/v2/dashboard/users/profile",

@@ -106,6 +106,7 @@ _FIGURES = {
     "lost": _COUNT,
     "win_rate": nullable({"type": "number", "minimum": 0, "maximum": 1}),
 }
+_CLOSED = {name: _FIGURES[name] for name in ("won_revenue", "won", "lost", "win_rate")}
 _SCOPES = {**_FIGURES, "own": ref("Figures"), "team": ref("Figures")}
 
 _COUNTS = obj(total=_COUNT, own=_COUNT, subordinates=_COUNT)
@@ -254,6 +255,29 @@ COMPONENTS = {
             },
         },
     },
+    "MetricsSeries": obj(
+        user_id=_INTEGER,
+        currency=_CURRENCY,
+        months=array(
+            obj(
+                month={"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
+                until={**_TIME, "description": "The end of the month, or now."},
+                **_SCOPES,
+            )
+        ),
+        before=nullable(
+            obj(
+                **{"from": _TIME, "until": _TIME},
+                **_CLOSED,
+                own=obj(**_CLOSED),
+                team=obj(**_CLOSED),
+            )
+        ),
+        recorded_since=nullable(
+            {**_TIME, "description": "The time of the first event."}
+        ),
+        computed_at=_TIME,
+    ),
     "Access": obj(
         user_id=_INTEGER,
         accessible_opportunities={**_COUNT, "description": "Not archived."},

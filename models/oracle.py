@@ -5,14 +5,16 @@ It shares no code with the projections, so that the two are unlikely to be wrong
 same way. ``verify`` reports the differences.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timezone
 from decimal import Decimal
 
 from odoo.tools import SQL, split_every
 
+from .event_store.upcast import upcast
 from .projections.dashboard_metrics import KEY, MEASURES
 
 #: Records read at a time
@@ -154,17 +156,7 @@ def _metrics(env):
             if status in ("won", "lost"):
                 closing = lead.date_closed
             month = closing and date(closing.year, closing.month, 1)
-            measures = {"total": lead.active}
-            if status == "won":
-                measures |= {"won": 1, "won_revenue": value}
-            elif status == "lost":
-                measures |= {"lost": 1}
-            elif lead.active:
-                measures |= {
-                    "active": 1,
-                    "pipeline_value": value,
-                    "weighted_pipeline": value * _decimal(lead.probability) / 100,
-                }
+            measures = _measures(lead.active, status, value, _decimal(lead.probability))
             group = tuple(
                 record.id or None
                 for record in (
@@ -181,6 +173,7 @@ def _metrics(env):
             ):
                 sums[dimension].update(measures)
         env.invalidate_all(flush=False)
+    _add_changes(env, sums)
     query = SQL(
         "SELECT %s FROM (%s) sums",
         SQL(
@@ -204,6 +197,65 @@ def _metrics(env):
     }
     expected = {key: each for key, each in expected.items() if each}
     yield from _compare("cqrs_metrics", expected, found)
+
+
+def _measures(active: bool, status: str, value: Decimal, probability: Decimal) -> dict:
+    """Return what one opportunity adds to the sums."""
+    measures = {"total": active}
+    if status == "won":
+        measures |= {"won": 1, "won_revenue": value}
+    elif status == "lost":
+        measures |= {"lost": 1}
+    elif active:
+        measures |= {
+            "active": 1,
+            "pipeline_value": value,
+            "weighted_pipeline": value * probability / 100,
+        }
+    return measures
+
+
+def _add_changes(env, sums: dict):
+    """Add the sums by month of the change, of the log, one event after another.
+
+    Odoo's records do not tell what they were.
+    """
+    current = env["crm.lead"]._cqrs_source.schema_version
+    with env.cr._cnx.cursor("cqrs_oracle") as cursor:
+        cursor.itersize = BATCH_SIZE
+        cursor.execute(
+            "SELECT stream_id, schema_version, occurred_at, before IS NULL, after::text"
+            " FROM cqrs_event WHERE stream_model = 'crm.lead'"
+            " ORDER BY stream_id, version"
+        )
+        former_id, state = None, {}
+        for stream_id, schema, occurred_at, is_creation, after in cursor:
+            if stream_id != former_id:
+                former_id, state = stream_id, {}
+            day = occurred_at.astimezone(timezone.utc).date()
+            former = state
+            after = json.loads(after, parse_float=Decimal) if after else None
+            after = upcast("crm.lead", schema, current, after)
+            if after is None or is_creation:
+                state = after or {}
+            else:
+                state = {**state, **after}
+            for sign, each in ((-1, former), (1, state)):
+                if each.get("type") == "opportunity":
+                    key = [each.get(name) for name in _GROUP]
+                    key = ("change", *key, None, day.replace(day=1))
+                    measures = _measures(
+                        bool(each.get("active")),
+                        each.get("won_status"),
+                        Decimal(each.get("expected_revenue") or 0),
+                        Decimal(each.get("probability") or 0),
+                    )
+                    for name, amount in measures.items():
+                        sums[key][name] += sign * amount
+
+
+#: Fields of the recorded state by which there are sums
+_GROUP = ("user_id", "team_id", "company_id", "company_id.currency_id")
 
 
 #: ``{table: function(env)}`` that yields each ``Drift`` of the table

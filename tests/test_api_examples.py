@@ -21,7 +21,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)")
 #: Of which only the kind of value is the same each time
 _VARIES = re.compile(
     r"(^|_)(ids?|position|userid|companyid|actinguserid|cursor|next|hash|epoch|subject"
-    r"|correlationid|moduleversion|generated_at|computed_at|probability)$"
+    r"|correlationid|moduleversion|month|generated_at|computed_at|probability)$"
 )
 
 
@@ -64,6 +64,10 @@ class TestApiExamples(ApiCase):
         asked = {
             "dashboard": (manager, v2),
             "metrics": (manager, f"{v2}metrics?by=stage"),
+            "metrics_series": (
+                manager,
+                f"{v2}metrics/series?months=1&compare=quarter",
+            ),
             "profile": (manager, f"{v2}users/profile"),
             "hierarchy": (manager, f"{v2}users/hierarchy?metrics=true"),
             "opportunities": (

@@ -214,8 +214,8 @@ class TestMetricsEqualAPlainLoop(SalesOrganisation):
     def test_sums_of_nothing_have_no_row(self):
         rows = SQL("SELECT count(*) FROM cqrs_metrics WHERE user_id = %s", self.peer.id)
         self.fold()
-        # By owner, by stage, by month.
-        self.assertEqual(self.env.execute_query(rows), [(3,)])
+        # By owner, by stage, by month, by month of the change.
+        self.assertEqual(self.env.execute_query(rows), [(4,)])
         self.peers.unlink()
         self.fold()
         self.assertEqual(self.env.execute_query(rows), [(0,)])

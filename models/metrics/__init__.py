@@ -1,1 +1,1 @@
-from . import reader, dashboard_metrics, folding
+from . import reader, series, dashboard_metrics, folding

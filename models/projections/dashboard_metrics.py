@@ -45,12 +45,14 @@ NOT_ZERO = SQL("(%s) <> (%s)", _list("sum({0})"), _list("0"))
 class CqrsMetrics(models.AbstractModel):
     """Sums of opportunities by owner, team, company and currency.
 
-    ``cqrs_metrics`` has them three times over: by these alone (``dimension`` *owner*),
+    ``cqrs_metrics`` has them four times over: by these alone (``dimension`` *owner*),
     and also by stage, and by the month of closing: that of ``date_closed`` once won or
-    lost, of the expected closing before. ``cqrs_metrics_tail`` has a row for each
-    change since: the opportunity before it and after it, as far as it matters here. A
-    cron folds the tail into the sums. Whoever reads adds the two up, in one statement,
-    and so is exact at every moment; whoever writes only appends, and never waits.
+    lost, of the expected closing before; and by the month in which they changed
+    (*change*), so that what came after a month, taken from the sums of today, leaves
+    those of its end. ``cqrs_metrics_tail`` has a row for each change since: the
+    opportunity before it and after it, as far as it matters here, and when. A cron
+    folds the tail into the sums. Whoever reads adds the two up, in one statement, and
+    so is exact at every moment; whoever writes only appends, and never waits.
 
     Amounts are exact, in the currency of the row; the weighted pipeline is the sum of
     value times probability. Sums that are all zero have no row.
@@ -89,6 +91,7 @@ class CqrsMetrics(models.AbstractModel):
     _TABLES = SQL(
         """
         CREATE TABLE IF NOT EXISTS cqrs_metrics_tail (
+            occurred_at timestamptz NOT NULL,
             former cqrs_metrics_lead,
             state cqrs_metrics_lead
         ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
@@ -134,16 +137,62 @@ class CqrsMetrics(models.AbstractModel):
 
     _APPEND = SQL(
         """
-        INSERT INTO cqrs_metrics_tail (former, state)
-        SELECT former, state
+        INSERT INTO cqrs_metrics_tail (occurred_at, former, state)
+        SELECT occurred_at, former, state
         FROM (
-            SELECT jsonb_populate_record(NULL::cqrs_metrics_lead, former) AS former,
+            SELECT occurred_at,
+                   jsonb_populate_record(NULL::cqrs_metrics_lead, former) AS former,
                    jsonb_populate_record(NULL::cqrs_metrics_lead, state) AS state
             FROM stream OFFSET 0
         ) change
         WHERE former IS DISTINCT FROM state
         """
     )
+
+    @api.model
+    def _apply(self, streams):
+        """Append every change there has been, not only what it all came to.
+
+        Only a replay calls it: the months of the changes follow from the log alone.
+        """
+        for model in streams:
+            self.env.cr.execute(self._append_all(model))
+
+    def _append_all(self, model: str) -> SQL:
+        # Of the creation, which is large, only what matters is merged with what
+        # follows. A stream that was deleted and created again starts over, as in the
+        # fold.
+        return SQL(
+            """
+            INSERT INTO cqrs_metrics_tail (occurred_at, former, state)
+            SELECT occurred_at, former, state
+            FROM (
+                SELECT occurred_at, state, lag(state) OVER (
+                           PARTITION BY stream_id ORDER BY version) AS former
+                FROM (
+                    SELECT stream_id, version, occurred_at,
+                           CASE WHEN after IS NOT NULL THEN jsonb_populate_record(
+                               NULL::cqrs_metrics_lead,
+                               cqrs_jsonb_merge(after) OVER (
+                                   PARTITION BY stream_id, life ORDER BY version)
+                           ) END AS state
+                    FROM (
+                        SELECT stream_id, version, occurred_at,
+                               CASE WHEN before IS NULL
+                                    THEN to_jsonb(jsonb_populate_record(
+                                        NULL::cqrs_metrics_lead, after))
+                                    ELSE after END AS after,
+                               count(*) FILTER (WHERE before IS NULL) OVER (
+                                   PARTITION BY stream_id ORDER BY version) AS life
+                        FROM cqrs_event
+                        WHERE stream_model = %s
+                    ) event
+                ) stream
+            ) change
+            WHERE former IS DISTINCT FROM state
+            """,
+            model,
+        )
 
     @api.model
     def _rows(self, dimension: str, table=SQL.identifier) -> SQL:
@@ -153,9 +202,11 @@ class CqrsMetrics(models.AbstractModel):
 
         :param table: gives the SQL of a table's name
         """
+        month = "changed_in" if dimension == "change" else "month"
         return SQL(
-            "%s UNION ALL %s",
+            "%s UNION ALL SELECT %s FROM (%s) contribution",
             self._folded(dimension, table),
+            _list("{}", (*KEY[:-1], month, *MEASURES)),
             self._contributions(table(TAIL)),
         )
 
@@ -168,7 +219,10 @@ class CqrsMetrics(models.AbstractModel):
         )
 
     def _contributions(self, changes: SQL) -> SQL:
-        """Return the query of what some changes take from the sums and add to them."""
+        """Return the query of what some changes take from the sums and add to them.
+
+        It gives the columns of ``KEY`` and ``MEASURES``, and the month of the change.
+        """
         return SQL(
             """
             SELECT user_id, team_id, company_id,
@@ -183,7 +237,9 @@ class CqrsMetrics(models.AbstractModel):
                    -- Not divided by 100: a division may round.
                    CASE WHEN pending THEN value * COALESCE(probability, 0) * 0.01
                         ELSE 0 END AS weighted_pipeline,
-                   CASE WHEN won THEN value ELSE 0 END AS won_revenue
+                   CASE WHEN won THEN value ELSE 0 END AS won_revenue,
+                   date_trunc('month', occurred_at AT TIME ZONE 'UTC')::date
+                       AS changed_in
             FROM (
                 -- Leads add nothing. They are not left out by a condition, from which
                 -- the planner would expect to find next to no row.
@@ -194,8 +250,9 @@ class CqrsMetrics(models.AbstractModel):
                            AND COALESCE(won_status, 'pending') = 'pending' AS pending,
                        type = 'opportunity' AND won_status = 'won' AS won,
                        type = 'opportunity' AND won_status = 'lost' AS lost
-                FROM (SELECT -1 AS sign, (former).* FROM %(changes)s
-                      UNION ALL SELECT 1, (state).* FROM %(changes)s) side
+                FROM (SELECT -1 AS sign, occurred_at, (former).* FROM %(changes)s
+                      UNION ALL
+                      SELECT 1, occurred_at, (state).* FROM %(changes)s) side
             ) opportunity
             """,
             changes=changes,
@@ -252,7 +309,7 @@ class CqrsMetrics(models.AbstractModel):
                 WITH folded AS (
                     DELETE FROM cqrs_metrics_tail WHERE ctid = ANY(ARRAY(
                         SELECT ctid FROM cqrs_metrics_tail LIMIT %s))
-                    RETURNING former, state
+                    RETURNING occurred_at, former, state
                 ),
                 sum AS (%s)
                 SELECT (SELECT count(*) FROM folded),
@@ -379,14 +436,16 @@ def _by_dimension(contributions: SQL) -> SQL:
     return SQL(
         """
         SELECT CASE WHEN GROUPING(stage_id) = 0 THEN 'stage'
-                    WHEN GROUPING(month) = 0 THEN 'month' ELSE 'owner' END AS dimension,
-               %s, %s
+                    WHEN GROUPING(month) = 0 THEN 'month'
+                    WHEN GROUPING(changed_in) = 0 THEN 'change'
+                    ELSE 'owner' END AS dimension,
+               %s, COALESCE(month, changed_in) AS month, %s
         FROM (%s) contribution
         GROUP BY user_id, team_id, company_id, currency_id,
-                 GROUPING SETS ((), (stage_id), (month))
+                 GROUPING SETS ((), (stage_id), (month), (changed_in))
         HAVING %s
         """,
-        _list("{}", KEY),
+        _list("{}", KEY[:-1]),
         _list("sum({0}) AS {0}"),
         contributions,
         NOT_ZERO,

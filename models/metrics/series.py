@@ -1,0 +1,223 @@
+"""The metrics at the end of each month, and of a part of the period before."""
+
+from collections import defaultdict
+from datetime import date, datetime, time, timezone
+
+from dateutil.relativedelta import relativedelta
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..projections.dashboard_metrics import MEASURES
+from .reader import _converted, _exact, _scopes, _sum
+
+#: What there is at a moment, as opposed to what was closed in a month
+LEVELS = ("total", "active", "pipeline_value", "weighted_pipeline")
+CLOSED = ("won_revenue", "won", "lost", "win_rate")
+
+#: Months of each period
+PERIODS = {"month": 1, "quarter": 3, "year": 12}
+
+
+class CqrsMetrics(models.AbstractModel):
+    _inherit = "cqrs.metrics"
+
+    @api.model
+    def _read_series(self, user, months: int = 12, compare: str | None = None) -> dict:
+        """Return the metrics at the end of each of the last months and now.
+
+        ``pipeline_value``, ``weighted_pipeline``, ``average_value`` and
+        ``active_opportunities`` are those of the end of the month, of the present one
+        those of now: as ``as_of`` replays them, but of the owners whose opportunities
+        the user may see today, at the rates of today. ``won_revenue``, ``won``,
+        ``lost`` and ``win_rate`` are of what was closed in the month, as it is today.
+
+        :param months: how many, the present one included
+        :param compare: ``"month"``, ``"quarter"`` or ``"year"``: tell also what was
+            closed in the period before the present one, in as much of it as has passed
+            of the present one
+        :return: ``{user_id, currency, months: [{month, until, **figures, own: figures,
+            team: figures}], before, recorded_since, computed_at}``, the oldest first;
+            ``before: {from, until, won_revenue, won, lost, win_rate, own, team}`` is
+            None without ``compare``, ``recorded_since`` the time of the first event
+        :raise ValueError: ``compare`` is something else
+        """
+        if compare is not None and compare not in PERIODS:
+            raise ValueError(f"compare {compare!r}: not one of {', '.join(PERIODS)}")
+        now = self.env.cr.now().replace(tzinfo=timezone.utc)
+        present = now.date().replace(day=1)
+        first = present - relativedelta(months=months - 1)
+        company, currency = self._company(user)
+        level = self._by_currency(
+            row
+            for row in self._sums(user, currency, "owner", None)
+            if not row["is_group"]
+        )
+        changes = self._sums_of_months(user, currency, "change", first)
+        closings = self._sums_of_months(user, currency, "month", first, present)
+        before = self._closed_before(user, currency, compare, now) if compare else None
+        rates = self._rates(
+            {
+                currency_id
+                for each in (level, *changes.values(), *closings.values())
+                for currency_id in each
+            }
+            | set(before["rows"] if before else ()),
+            company,
+            currency,
+        )
+
+        def scopes(rows: dict[int, dict]) -> tuple[dict, dict]:
+            each = [{"currency_id": id_, **row} for id_, row in rows.items()]
+            return _converted(each, rates, currency)
+
+        items = []
+        for back in range(months):
+            month = present - relativedelta(months=back)
+            figures = [
+                {
+                    name: (at_end if name in LEVELS else closed)[name]
+                    for name in MEASURES
+                }
+                for at_end, closed in zip(
+                    scopes(level), scopes(closings.get(month, {})), strict=True
+                )
+            ]
+            items.append(
+                {
+                    "month": f"{month:%Y-%m}",
+                    "until": _start(month + relativedelta(months=1)) if back else now,
+                    **_scopes(*figures),
+                }
+            )
+            level = _less(level, changes.get(month, {}))
+        if before:
+            rows = before.pop("rows")
+            before |= _closed_scopes(*scopes(rows))
+        return {
+            "user_id": user.id,
+            "currency": currency.name,
+            "months": items[::-1],
+            "before": before,
+            "recorded_since": self._recorded_since(),
+            "computed_at": now,
+        }
+
+    def _sums_of_months(
+        self, user, currency, dimension: str, first: date, last: date | None = None
+    ) -> dict[date, dict[int, dict]]:
+        """Return the sums of each month, from the first on: ``{month: {currency: …}}``.
+
+        Each is as those of ``_sums``.
+        """
+        self.env.cr.execute("SET LOCAL jit = off")
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT month, COALESCE(currency_id, %(currency)s) AS currency_id,
+                       %(sums)s
+                FROM (%(visible)s) visible
+                WHERE month >= %(first)s AND month <= %(last)s
+                GROUP BY 1, 2
+                """,
+                currency=currency.id,
+                sums=_own_and_all(user),
+                visible=self._visible_rows(user, dimension),
+                first=first,
+                last=last or date.max,
+            )
+        )
+        months = defaultdict(dict)
+        for row in _exact(self.env.cr.dictfetchall()):
+            months[row.pop("month")][row.pop("currency_id")] = row
+        return months
+
+    def _closed_before(self, user, currency, period: str, now: datetime) -> dict:
+        """Return ``{from, until, rows: {currency: sums}}`` of the period before."""
+        length = PERIODS[period]
+        start = now.date().replace(day=1)
+        start -= relativedelta(months=(start.month - 1) % length)
+        before = start - relativedelta(months=length)
+        # The one before may be shorter.
+        until = min(_start(before) + (now - _start(start)), _start(start))
+        last = until.date().replace(day=1)
+        rows = self._closed_between(user, currency, _start(last), until)
+        whole = self._sums_of_months(
+            user, currency, "month", before, last - relativedelta(days=1)
+        )
+        for month in whole.values():
+            rows = _less(rows, month, sign=-1)
+        return {"from": _start(before), "until": until, "rows": rows}
+
+    def _closed_between(
+        self, user, currency, start: datetime, end: datetime
+    ) -> dict[int, dict]:
+        """Return the sums of what was closed from a time on, before another."""
+        access = self.env["cqrs.access"]
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT COALESCE(currency_id, %(currency)s) AS currency_id, %(sums)s
+                FROM (
+                    SELECT user_id, currency_id,
+                           0 AS total, 0 AS active,
+                           0 AS pipeline_value, 0 AS weighted_pipeline,
+                           CASE status WHEN 'won' THEN 1 ELSE 0 END AS won,
+                           CASE status WHEN 'lost' THEN 1 ELSE 0 END AS lost,
+                           CASE status WHEN 'won' THEN value ELSE 0 END AS won_revenue
+                    FROM cqrs_opportunity_view opportunity
+                    WHERE closed_at >= %(start)s AND closed_at < %(end)s
+                      AND status IN ('won', 'lost') AND %(visible)s
+                ) closed
+                GROUP BY 1
+                """,
+                currency=currency.id,
+                sums=_own_and_all(user),
+                start=start.replace(tzinfo=None),
+                end=end.replace(tzinfo=None),
+                visible=access._visible(access._viewers(user), SQL("opportunity")),
+            )
+        )
+        return self._by_currency(_exact(self.env.cr.dictfetchall()))
+
+    def _by_currency(self, rows) -> dict[int, dict]:
+        return {row.pop("currency_id"): row for row in rows}
+
+    def _recorded_since(self) -> datetime | None:
+        rows = self.env.execute_query(
+            SQL("SELECT occurred_at FROM cqrs_event ORDER BY position LIMIT 1")
+        )
+        return rows[0][0].astimezone(timezone.utc) if rows else None
+
+
+def _own_and_all(user) -> SQL:
+    own = SQL("user_id = %s", user.id)
+    return SQL(", ").join(_sum(name, own) for name in MEASURES)
+
+
+def _less(
+    sums: dict[int, dict], others: dict[int, dict], sign: int = 1
+) -> dict[int, dict]:
+    """Return the sums in each currency without the others."""
+    names = [*MEASURES, *(f"own_{name}" for name in MEASURES)]
+    return {
+        currency_id: {
+            name: sums.get(currency_id, {}).get(name, 0)
+            - sign * others.get(currency_id, {}).get(name, 0)
+            for name in names
+        }
+        for currency_id in {*sums, *others}
+    }
+
+
+def _closed_scopes(total: dict, own: dict) -> dict:
+    scopes = _scopes(total, own)
+    closed = {name: scopes[name] for name in CLOSED}
+    return closed | {
+        scope: {name: scopes[scope][name] for name in CLOSED}
+        for scope in ("own", "team")
+    }
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time(), timezone.utc)
