@@ -50,7 +50,9 @@ class CqrsMetrics(models.AbstractModel):
         company, currency = self._company(user)
         level = self._by_currency(
             row
-            for row in self._sums(user, currency, "owner", None)
+            for row in self._sums(
+                user, dimension="owner", column=None, currency=currency
+            )
             if not row["is_group"]
         )
         changes = self._sums_of_months(user, currency, "change", first)

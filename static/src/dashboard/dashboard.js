@@ -19,6 +19,8 @@ import {
     closedIn,
     expectedIn,
     lastMonths,
+    levelBefore,
+    levels,
     linePoints,
     periodName,
     periodRange,
@@ -38,6 +40,8 @@ const RECORDS_ACTION = "crm_cqrs.dashboard_records_action";
 const RECORDS_MODEL = "cqrs.opportunity.view";
 /** Milliseconds for which a tile is marked as changed */
 const MARKED = 8000;
+/** Months of the series: those shown, and the one before a year's first */
+const MONTHS_READ = 13;
 const PERSON_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** What is chosen, and what each may be; as in the address, but for `viewAs`. */
@@ -74,6 +78,7 @@ export class Dashboard extends Component {
             person: null,
             byStage: null,
             byMonth: null,
+            series: null,
             position: null,
             readAt: null,
             revision: 0,
@@ -157,11 +162,13 @@ export class Dashboard extends Component {
     }
 
     choose(choice) {
-        const { viewAs } = this.view;
+        const { viewAs, period } = this.view;
         Object.assign(this.view, choice);
         this.publish();
         if (this.view.viewAs !== viewAs) {
             this.load();
+        } else if (this.view.period !== period && this.state.byMonth) {
+            this.read();
         }
     }
 
@@ -228,7 +235,8 @@ export class Dashboard extends Component {
 
     /** Read everything, of somebody else perhaps. */
     async load() {
-        Object.assign(this.state, { person: null, byStage: null, byMonth: null, error: null });
+        const nothing = { person: null, byStage: null, byMonth: null, series: null };
+        Object.assign(this.state, { ...nothing, error: null });
         this.state.changed = {};
         if (!this.state.me) {
             await this.loadMe();
@@ -252,6 +260,13 @@ export class Dashboard extends Component {
         const { signal } = (this.abort = new AbortController());
         const parameters = { user: this.view.viewAs };
         const ask = (path, more) => readApi(path, { ...parameters, ...more }, signal);
+        const period = this.view.period;
+        const series = ask("metrics/series", {
+            months: MONTHS_READ,
+            compare: period === "all" ? undefined : period,
+        });
+        // Awaited later, when the numbers stand.
+        series.catch(() => {});
         try {
             const [person, byStage, byMonth] = await Promise.all([
                 this.view.viewAs ? ask("users/profile") : { data: this.state.me },
@@ -272,6 +287,7 @@ export class Dashboard extends Component {
                 this.state.revision++;
             }
             this.lastPosition = byMonth.position;
+            this.state.series = { ...(await series).data, period };
         } catch (error) {
             if (error.name === "AbortError") {
                 return;
@@ -359,30 +375,21 @@ export class Dashboard extends Component {
         const closed = this.closed;
         const values = this.values();
         const months = lastMonths(byMonth.groups, this.now, scope);
-        const beforeRange = periodRange(period, this.now, 1);
-        const before = beforeRange && closedIn(byMonth.groups, beforeRange, scope);
-        const beforeName = beforeRange && periodName(period, beforeRange);
+        const closedTrend = this.closedTrend(closed);
         const due = expectedIn(byMonth.groups, this.range, scope);
         const tiles = {
             pipeline: {
                 value: this.money(values.pipeline),
-                note:
-                    figures.average_value === null
-                        ? _t("Nothing is open")
-                        : _t("%s on average", this.money(figures.average_value)),
-                foot: this.range
-                    ? _t("%(amount)s due in %(period)s", {
-                          amount: this.short(due),
-                          period: this.periodName,
-                      })
-                    : "",
+                note: this.pipelineNote(figures, due),
                 share: this.range && values.pipeline ? due / values.pipeline : null,
+                ...this.level("pipeline_value", values.pipeline),
             },
             weighted: {
                 value: this.money(values.weighted),
                 note: values.pipeline
                     ? _t("%s of the pipeline", this.percent(values.weighted / values.pipeline))
                     : _t("Nothing is open"),
+                ...this.level("weighted_pipeline", values.weighted),
                 share: values.pipeline ? values.weighted / values.pipeline : null,
             },
             won: {
@@ -391,7 +398,7 @@ export class Dashboard extends Component {
                     closed.won === 1
                         ? _t("1 opportunity")
                         : _t("%s opportunities", closed.won),
-                trend: before && this.wonTrend(values.won, before.won_revenue, beforeName),
+                trend: closedTrend.won,
                 points: linePoints(months.map((month) => month.won_revenue)),
             },
             active: {
@@ -407,42 +414,87 @@ export class Dashboard extends Component {
                     scope === "all" && this.hasOthers && values.active
                         ? byStage.own.active_opportunities / values.active
                         : null,
+                ...this.level("active_opportunities", values.active),
             },
             win_rate: {
                 value: values.win_rate === null ? "–" : this.percent(values.win_rate, 1),
                 note: _t("%(won)s won, %(lost)s lost", closed),
-                trend: before && this.rateTrend(values.win_rate, before.win_rate, beforeName),
+                trend: closedTrend.win_rate,
                 points: linePoints(months.map((month) => month.win_rate)),
             },
         };
         return Object.entries(labels).map(([name, label]) => ({ name, label, ...tiles[name] }));
     }
 
-    wonTrend(value, before, beforeName) {
-        const { difference, ratio } = change(value, before);
+    pipelineNote(figures, due) {
+        if (figures.average_value === null) {
+            return _t("Nothing is open");
+        }
+        return this.range
+            ? _t("%(amount)s due in %(period)s", {
+                  amount: this.short(due),
+                  period: this.periodName,
+              })
+            : _t("%s on average", this.money(figures.average_value));
+    }
+
+    /** How a figure of what there is came about: since the period began, and a line. */
+    level(name, value) {
+        const { series } = this.state;
+        const { scope, period } = this.view;
+        if (!series) {
+            return {};
+        }
+        const before = this.range && levelBefore(series, this.range, scope, name);
+        const isCount = name === "active_opportunities";
+        const title =
+            before !== null &&
+            _t("%(before)s at the end of %(period)s", {
+                before: isCount ? String(before) : this.money(before),
+                period: periodName(period, periodRange(period, this.now, 1)),
+            });
         return {
-            ...direction(difference),
-            text: ratio === null ? this.short(difference) : this.percent(Math.abs(ratio)),
-            title: _t("%(before)s in the whole of %(period)s", {
-                before: this.money(before),
-                period: beforeName,
-            }),
+            trend: this.trend(value, before, title, isCount ? String : undefined),
+            points: linePoints([...levels(series, scope, name).slice(0, -1), value]),
         };
     }
 
-    rateTrend(value, before, beforeName) {
+    /** How what was closed compares with an equal part of the period before. */
+    closedTrend(closed) {
+        const { series } = this.state;
+        const { scope, period } = this.view;
+        if (!series?.before || series.period !== period) {
+            return {};
+        }
+        const before = scoped(series.before, scope);
+        const name = periodName(period, periodRange(period, this.now, 1));
+        const title = (text) =>
+            _t("%(before)s in the same part of %(period)s", { before: text, period: name });
+        const rates = change(closed.win_rate, before.win_rate);
+        return {
+            won: this.trend(
+                closed.won_revenue,
+                before.won_revenue,
+                title(this.money(before.won_revenue))
+            ),
+            win_rate: rates && {
+                ...direction(rates.difference),
+                text: _t("%s points", Math.round(1000 * Math.abs(rates.difference)) / 10),
+                title: title(this.percent(before.win_rate, 1)),
+            },
+        };
+    }
+
+    trend(value, before, title, format = (amount) => this.short(amount)) {
         const changed = change(value, before);
         if (!changed) {
             return null;
         }
-        const points = Math.round(1000 * Math.abs(changed.difference)) / 10;
+        const { difference, ratio } = changed;
         return {
-            ...direction(changed.difference),
-            text: _t("%s points", points),
-            title: _t("%(before)s in the whole of %(period)s", {
-                before: this.percent(before, 1),
-                period: beforeName,
-            }),
+            ...direction(difference),
+            text: ratio === null ? format(difference) : this.percent(Math.abs(ratio)),
+            title,
         };
     }
 

@@ -64,6 +64,35 @@ export function closedIn(groups, range, scope) {
     return { ...sums, win_rate: closed ? sums.won / closed : null };
 }
 
+/**
+ * Return a figure at the end of each of the last months, the present one as of now;
+ * null where there was no event yet to tell it.
+ *
+ * @param {Object} series of the API
+ * @param {string} name of a figure
+ */
+export function levels(series, scope, name) {
+    return series.months
+        .slice(-MONTHS_SHOWN)
+        .map((month) => (isRecorded(series, month) ? scoped(month, scope)[name] : null));
+}
+
+/**
+ * Return a figure as it was when a range began; null where that is not known.
+ *
+ * @param {{from: luxon.DateTime}} range
+ */
+export function levelBefore(series, range, scope, name) {
+    const key = range.from.minus({ months: 1 }).toFormat("yyyy-MM", LATIN);
+    const month = series.months.find((each) => each.month === key);
+    return month && isRecorded(series, month) ? scoped(month, scope)[name] : null;
+}
+
+function isRecorded(series, month) {
+    const time = (text) => DateTime.fromISO(text).toMillis();
+    return series.recorded_since && time(month.until) > time(series.recorded_since);
+}
+
 /** Return the part of the pipeline that is expected to be closed in a range. */
 export function expectedIn(groups, range, scope) {
     return groups

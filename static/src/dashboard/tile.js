@@ -7,7 +7,6 @@ import { Component } from "@odoo/owl";
  * - `note`: a line below
  * - `trend`: `{text, tone, icon, title}` against the period before
  * - `points`: of a line through the last months, for a `viewBox` of 100 × 24
- * - `foot`: a text instead of these
  * - `share`: of a bar that is filled to that, from 0 to 1
  * - `hasChanged`: somebody has just changed it
  */
@@ -20,7 +19,6 @@ export class Tile extends Component {
         note: { type: String, optional: true },
         trend: { type: [Object, { value: null }], optional: true },
         points: { type: String, optional: true },
-        foot: { type: String, optional: true },
         share: { type: [Number, { value: null }], optional: true },
         hasChanged: Boolean,
         onOpen: Function,

@@ -5,6 +5,8 @@ import {
     closedIn,
     expectedIn,
     lastMonths,
+    levelBefore,
+    levels,
     linePoints,
     periodRange,
     recordsDomain,
@@ -77,6 +79,38 @@ test("the last months are all there, the oldest first", () => {
     expect(months[1].won_revenue).toBe(0);
     expect(months[1].win_rate).toBe(null);
     expect(months.at(-1).month).toBe("2026-11");
+});
+
+const level = (month, until, active, own) => ({
+    month,
+    until,
+    active_opportunities: active,
+    own: { active_opportunities: own },
+    team: { active_opportunities: active - own },
+});
+const SERIES = {
+    months: [
+        level("2026-08", "2026-09-01T00:00:00+00:00", 0, 0),
+        level("2026-09", "2026-10-01T00:00:00+00:00", 4, 1),
+        level("2026-10", "2026-11-01T00:00:00+00:00", 6, 3),
+        level("2026-11", "2026-11-24T13:00:00+00:00", 5, 2),
+    ],
+    // Of a server in another zone.
+    recorded_since: "2026-09-01T03:00:00+03:00",
+};
+
+test("what there was at the end of a month, since there are events", () => {
+    const name = "active_opportunities";
+    expect(levels(SERIES, "all", name)).toEqual([null, 4, 6, 5]);
+    expect(levels(SERIES, "own", name)).toEqual([null, 1, 3, 2]);
+    expect(levels({ months: [], recorded_since: null }, "all", name)).toEqual([]);
+    const before = (period, scope) =>
+        levelBefore(SERIES, periodRange(period, NOW), scope, name);
+    expect(before("month", "all")).toBe(6);
+    expect(before("quarter", "team")).toBe(3);
+    // Before the first event, and before the series.
+    expect(levelBefore(SERIES, periodRange("month", NOW, 2), "all", name)).toBe(null);
+    expect(before("year", "all")).toBe(null);
 });
 
 test("months are read and written alike in every language", () => {
