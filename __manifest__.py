@@ -16,6 +16,7 @@
         "views/event_views.xml",
         "views/run_views.xml",
         "views/desk_views.xml",
+        "views/projection_views.xml",
         "views/lead_history_views.xml",
         "views/settings_views.xml",
         "views/delegation_views.xml",

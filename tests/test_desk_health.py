@@ -107,6 +107,8 @@ class TestDeskHealth(TransactionCase):
             writer.execute("SET application_name = 'long import'")
             writer.execute("SELECT pg_current_xact_id(), pg_backend_pid()")
             pid = writer.fetchone()[1]
+            # As it is now, and then for the rest of this transaction.
+            self.execute("SELECT pg_stat_clear_snapshot()")
             # Another one of the cluster may be older.
             self.execute(
                 "SELECT pid FROM pg_stat_activity WHERE backend_xid IS NOT NULL"
