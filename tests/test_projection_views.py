@@ -139,9 +139,11 @@ class TestProjectionViews(SalesOrganisation):
     def test_the_log_and_its_runs_are_for_administrators(self):
         for model in ("cqrs.event", "cqrs.run", "cqrs.stream"):
             for user in (self.seller, self.manager, self.sales_manager):
-                with self.subTest(model, login=user.login):
-                    with self.assertRaises(AccessError):
-                        self.found(model, user, [])
+                with (
+                    self.subTest(model, login=user.login),
+                    self.assertRaises(AccessError),
+                ):
+                    self.found(model, user, [])
         self.assertTrue(self.found("cqrs.event", self.admin, []))
 
     def path(self, menu):
