@@ -26,8 +26,8 @@ class TestDeskHealth(TransactionCase):
 
     def lengthen_tail(self, changes):
         self.execute(
-            "INSERT INTO cqrs_metrics_tail"
-            " SELECT NULL, NULL FROM generate_series(1, %s)",
+            "INSERT INTO cqrs_metrics_tail (occurred_at)"
+            " SELECT now() FROM generate_series(1, %s)",
             changes,
         )
 
