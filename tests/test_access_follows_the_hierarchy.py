@@ -1,5 +1,5 @@
 from odoo import Command
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import SQL
 
 from .common import SalesOrganisation
@@ -65,6 +65,19 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
         self.env.cr.execute(query)
         self.assertEqual(self.env.cr.fetchone(), before)
 
+    def test_a_move_writes_no_access_row_that_stays(self):
+        query = (
+            "SELECT array_agg((ctid, a) ORDER BY a)::text FROM cqrs_user_access a"
+            " WHERE owner_id = %s"
+        )
+        self.env.cr.execute(query, [self.seller.id])
+        before = self.env.cr.fetchone()
+        link = self.employee("link", self.manager_employee)
+        self.seller_employee.parent_id = link
+        self.assertSeenBy(self.deal, self.seller, self.manager, self.head)
+        self.env.cr.execute(query, [self.seller.id])
+        self.assertEqual(self.env.cr.fetchone(), before)
+
     def test_an_employee_without_a_user_is_a_link(self):
         link = self.employee("link", self.other_manager_employee)
         self.seller_employee.parent_id = link
@@ -76,10 +89,58 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
     def test_a_cycle_is_cut(self):
         self.head_employee.parent_id = self.seller_employee
         self.assertSeenBy(self.deal, self.seller, self.manager, self.head)
+        self.assertEqual(
+            self.rows(self.seller),
+            {self.seller: (0, 1), self.manager: (1, 1), self.head: (2, 1)},
+        )
         deal = self.opportunity(self.head)
         self.assertSeenBy(deal, self.seller, self.manager, self.head)
         self.head_employee.parent_id = False
         self.assertSeenBy(deal, self.head)
+
+    def test_a_person_who_is_twice_in_a_chain(self):
+        other = self.env["res.company"].create({"name": "cqrs other company"})
+        between = self.employee("between", self.head_employee, self.manager, other)
+        self.seller_employee.parent_id = between
+        self.assertEqual(
+            self.rows(self.seller),
+            {self.seller: (0, 1), self.manager: (1, 1), self.head: (2, 1)},
+        )
+        # The shorter way counts, and both do.
+        between.parent_id = self.manager_employee
+        self.assertEqual(
+            self.rows(self.seller),
+            {self.seller: (0, 1), self.manager: (1, 2), self.head: (3, 1)},
+        )
+        self.seller_employee.parent_id = self.manager_employee
+        self.assertEqual(
+            self.rows(self.seller),
+            {self.seller: (0, 1), self.manager: (1, 1), self.head: (2, 1)},
+        )
+
+    def test_nobody_stands_above_themselves(self):
+        other = self.env["res.company"].create({"name": "cqrs other company"})
+        second = self.employee("second", user=self.seller, company=other)
+        self.seller_employee.parent_id = second
+        self.env.cr.flush()
+        access = self.env["cqrs.user.access"]
+        row = access.search([("owner_id", "=", self.seller.id)])
+        self.assertEqual(
+            (row.viewer_id.id, row.company_id.id, row.depth, row.paths),
+            (self.seller.id, False, 0, 1),
+        )
+
+    def test_a_user_without_an_employee_has_the_own_row(self):
+        user, employee = self.person("alone")
+        employee.unlink()
+        self.assertEqual(self.rows(user), {user: (0, 1)})
+        new = new_test_user(self.env, login="cqrs_new")
+        self.assertEqual(self.rows(new), {new: (0, 1)})
+
+    def test_a_deleted_employee_is_below_nobody(self):
+        self.seller_employee.unlink()
+        self.assertSeenBy(self.deal, self.seller)
+        self.assertEqual(self.rows(self.seller), {self.seller: (0, 1)})
 
     def test_a_deleted_manager_takes_nobody_along(self):
         self.manager_employee.user_id = False
@@ -110,8 +171,12 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
         # Nobody stands above the seller among the employees of that company …
         self.assertSeenBy(deal, self.seller)
         boss = self.employee("boss", user=self.manager, company=other)
-        self.employee("sub", boss, self.seller, company=other)
+        sub = self.employee("sub", boss, self.seller, company=other)
         # … now the manager does, in that company.
+        self.assertSeenBy(deal, self.seller, self.manager)
+        sub.parent_id = False
+        self.assertSeenBy(deal, self.seller)
+        sub.parent_id = boss
         self.assertSeenBy(deal, self.seller, self.manager)
         self.manager.company_ids = [Command.unlink(other.id)]
         self.assertSeenBy(deal, self.seller)
@@ -132,7 +197,26 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
         self.assertFalse(deal.user_id)
         self.assertSeenBy(deal)
 
+    def hierarchy_version(self):
+        self.env.cr.flush()
+        self.env.cr.execute("SELECT version FROM cqrs_hierarchy")
+        return self.env.cr.fetchone()
+
+    def test_what_says_nothing_of_the_hierarchy_does_not_touch_it(self):
+        before = self.hierarchy_version()
+        self.seller_employee.name = "Renamed"
+        self.assertEqual(self.hierarchy_version(), before)
+        self.seller_employee.parent_id = False
+        self.assertNotEqual(self.hierarchy_version(), before)
+
+    def test_a_user_who_becomes_a_portal_user_has_no_row(self):
+        self.seller_employee.unlink()
+        self.seller.group_ids = [Command.set(self.env.ref("base.group_portal").ids)]
+        self.assertEqual(self.rows(self.seller), {})
+
     def test_a_portal_user_sees_nothing(self):
+        # Nor does one wait, or fail, for somebody else's change of the hierarchy.
+        before = self.hierarchy_version()
         portal = self.env["res.users"].create(
             {
                 "name": "Portal",
@@ -141,4 +225,5 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
             }
         )
         self.assertEqual(self.rows(portal), {})
+        self.assertEqual(self.hierarchy_version(), before)
         self.assertEqual(self.visible(portal), set())

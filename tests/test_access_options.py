@@ -84,6 +84,16 @@ class TestAccessOptions(SalesOrganisation):
         self.peer.company_ids = [Command.link(other.id)]
         self.assertTrue(self.sees(self.peer, deal))
 
+    def test_who_leads_no_team_is_asked_about_owners_alone(self):
+        # A page of theirs goes by the index on the owner still.
+        self.option("team_leaders")
+        access = self.env["cqrs.access"]
+        self.team.user_id = self.peer
+        self.env.cr.flush()
+        for user, tells in ((self.peer, False), (self.seller, True)):
+            owners = access._visible_owners(access._viewers(user))
+            self.assertIs(owners is not None, tells)
+
     def test_an_archived_leader_sees_nothing(self):
         self.option("team_leaders")
         self.team.user_id = self.peer
@@ -148,9 +158,55 @@ class TestAccessOptions(SalesOrganisation):
     def test_an_archived_department_manager_sees_nothing_more(self):
         self.departments()
         self.option("department_managers")
+        self.assertTrue(self.sees(self.peer))
         self.peer_employee.active = False
         self.assertFalse(self.sees(self.peer))
         self.assertTrue(self.sees(self.other_manager))
+
+    def test_a_department_above_changes_its_manager(self):
+        __, above = self.departments()
+        self.option("department_managers")
+        self.assertTrue(self.sees(self.other_manager))
+        above.manager_id = False
+        self.assertFalse(self.sees(self.other_manager))
+
+    def test_the_manager_of_a_department_changes_the_user(self):
+        self.departments()
+        self.option("department_managers")
+        self.assertTrue(self.sees(self.peer))
+        self.peer_employee.user_id = False
+        self.assertFalse(self.sees(self.peer))
+        self.peer_employee.user_id = self.peer
+        self.assertTrue(self.sees(self.peer))
+
+    def department_rows(self, owner):
+        """Return ``{viewer: (depth, paths)}`` of an owner, through departments."""
+        self.env.cr.flush()
+        rows = self.env["cqrs.user.access"].search(
+            [("owner_id", "=", owner.id), ("via", "=", "department")]
+        )
+        return {row.viewer_id: (row.depth, row.paths) for row in rows}
+
+    def test_who_manages_a_department_and_the_one_above(self):
+        own, above = self.departments()
+        self.assertEqual(
+            self.department_rows(self.seller),
+            {self.peer: (1, 1), self.other_manager: (2, 1)},
+        )
+        above.manager_id = self.peer_employee
+        self.assertEqual(self.department_rows(self.seller), {self.peer: (1, 2)})
+        # Not above themselves.
+        self.peer_employee.department_id = own
+        self.assertEqual(self.department_rows(self.peer), {})
+
+    def test_who_stands_above_in_both_ways_and_then_in_one(self):
+        self.departments()
+        self.assertFalse(self.sees(self.peer))
+        self.seller_employee.parent_id = self.peer_employee
+        self.assertTrue(self.sees(self.peer))
+        self.seller_employee.parent_id = self.manager_employee
+        self.assertFalse(self.sees(self.peer))
+        self.assertEqual(self.department_rows(self.seller)[self.peer], (1, 1))
 
     def test_a_cycle_of_departments_is_cut(self):
         own, above = self.departments()
@@ -162,11 +218,8 @@ class TestAccessOptions(SalesOrganisation):
         self.env["cqrs.event"]._record({"hr.department": None}, origin="reconcile")
         self.assertTrue(self.sees(self.peer))
         self.assertTrue(self.sees(self.other_manager))
-        rows = self.env["cqrs.user.access"].search(
-            [("owner_id", "=", self.seller.id), ("via", "=", "department")]
-        )
         self.assertEqual(
-            {row.viewer_id: (row.depth, row.paths) for row in rows},
+            self.department_rows(self.seller),
             {self.peer: (1, 1), self.other_manager: (2, 1)},
         )
         # Who manages one department of a cycle is above each of the others.

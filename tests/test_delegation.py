@@ -141,6 +141,11 @@ class TestDelegation(SalesOrganisation):
         self.seller.active = False
         self.assertFalse(self.sees(self.peer))
 
+    def test_an_archived_delegate_is_lent_nothing(self):
+        self.lend(self.seller)
+        self.peer.active = False
+        self.assertEqual(self.visible(self.peer), set())
+
     def test_all_documents_can_be_lent(self):
         everything = self.env.ref("sales_team.group_sale_salesman_all_leads")
         self.other_manager.group_ids = [Command.link(everything.id)]
