@@ -41,6 +41,10 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
             {self.seller: (0, 1), self.manager: (1, 1), self.head: (2, 1)},
         )
 
+    def test_without_a_company_everyone_above_in_any(self):
+        self.deal.company_id = False
+        self.assertSeenBy(self.deal, self.seller, self.manager, self.head)
+
     def test_a_move_takes_the_subtree_along(self):
         self.manager_employee.parent_id = self.other_manager_employee
         self.assertSeenBy(self.deal, self.seller, self.manager, self.other_manager)

@@ -1,5 +1,6 @@
 from odoo import Command
 from odoo.tests import Form, tagged
+from odoo.tools import SQL
 
 from ..models.access.access import OPTIONS
 from .common import SalesOrganisation
@@ -162,6 +163,28 @@ class TestAccessOptions(SalesOrganisation):
         self.peer_employee.active = False
         self.assertFalse(self.sees(self.peer))
         self.assertTrue(self.sees(self.other_manager))
+
+    def test_department_managers_of_one_without_a_company(self):
+        self.departments()
+        self.deal.company_id = False
+        self.assertFalse(self.sees(self.peer))
+        self.option("department_managers")
+        self.assertTrue(self.sees(self.peer))
+
+    def test_department_managers_are_not_among_those_above(self):
+        self.departments()
+        self.option("department_managers")
+        self.env.cr.flush()
+        access = self.env["cqrs.access"]
+        self.env.cr.execute(
+            SQL(
+                "SELECT %s FROM cqrs_opportunity_view view WHERE id = %s",
+                access._seen_by(SQL("view")),
+                self.deal.id,
+            )
+        )
+        above = self.seller | self.manager | self.head
+        self.assertEqual(self.env.cr.fetchone()[0], sorted(above.ids))
 
     def test_a_department_above_changes_its_manager(self):
         __, above = self.departments()

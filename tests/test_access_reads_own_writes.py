@@ -76,12 +76,16 @@ class TestAccessReadsOwnWrites(SalesOrganisation):
         ):
             with self.subTest(model):
                 at_hand = self.env[model].with_user(self.peer).browse(record.id)
+                for answer in (
+                    lambda at_hand=at_hand: at_hand.has_access("read"),
+                    lambda at_hand=at_hand, name=condition: at_hand[name],
+                ):
+                    self.seller_employee.parent_id = False
+                    self.assertFalse(answer())
+                    self.seller_employee.parent_id = self.peer_employee
+                    self.assertTrue(answer())
                 self.seller_employee.parent_id = False
-                self.assertFalse(at_hand[condition])
                 self.assertFalse(at_hand.has_access("read"))
-                self.seller_employee.parent_id = self.peer_employee
-                self.assertTrue(at_hand[condition])
-                self.assertTrue(at_hand.has_access("read"))
 
     def test_writes_before_and_after_a_read_are_two_events(self):
         self.deal.expected_revenue = 5

@@ -143,9 +143,41 @@ class TestAccessRules(SalesOrganisation):
             self.assertTrue(self.found(self.manager))
         self.assertEqual(len(self.events(self.deal)), before + 1)
 
+    def test_a_department_manager_if_the_option_is_on(self):
+        self.other_manager.group_ids = [Command.set(self.env.ref(TEAM).ids)]
+        department = self.env["hr.department"].create(
+            {"name": "cqrs", "manager_id": self.other_manager_employee.id}
+        )
+        self.seller_employee.write(
+            {"department_id": department.id, "parent_id": self.manager_employee.id}
+        )
+        everywhere = self.opportunity(self.seller)
+        everywhere.company_id = False
+        for lead in self.deal | everywhere:
+            self.assertFalse(self.found(self.other_manager, lead))
+        option = OPTIONS["department_managers"]
+        self.env["ir.config_parameter"].set_param(option, True)
+        for lead in self.deal | everywhere:
+            self.assertTrue(self.found(self.other_manager, lead))
+        profiles = self.env["cqrs.user.profile"].with_user(self.other_manager)
+        people = self.other_manager | self.peer
+        self.assertEqual(set(profiles.search([]).ids), set(people.ids))
+
+    def test_one_without_a_company(self):
+        self.deal.company_id = False
+        self.assertTrue(self.found(self.manager))
+        self.assertFalse(self.deal.with_user(self.head).has_access("read"))
+
+    def test_the_condition_is_made_for_few_owners_or_for_many(self):
+        self.env.cr.flush()
+        for few, has_few in ((2, True), (1, False)):
+            with patch.object(rules, "FEW", few):
+                [viewer] = self.env["cqrs.access"]._own_view(self.manager)
+                self.assertIs(viewer.has_few, has_few)
+
     def test_new_records_and_the_opposite(self):
         leads = self.leads(self.manager)
-        theirs = self.opportunity(self.peer)
+        theirs = self.opportunity(self.peer) | self.opportunity(None)
         both = [("id", "in", (self.deal | theirs).ids)]
         su = leads.sudo()
         for domain, expected in [

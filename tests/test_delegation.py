@@ -67,6 +67,23 @@ class TestDelegation(SalesOrganisation):
         self.lend(self.seller)
         self.assertTrue(self.sees(self.peer))
 
+    def test_what_is_lent_can_be_looked_for(self):
+        self.lend(self.seller)
+        own = self.opportunity(self.peer)
+        leads = self.env["crm.lead"].with_user(self.peer)
+        lent = leads.search([("cqrs_lent", "=", True)])
+        self.assertEqual(lent.ids, self.deal.ids)
+        self.assertIn(own, leads.search([("cqrs_lent", "=", False)]))
+
+    def test_a_move_of_the_lenders_people_shows_before_a_flush(self):
+        self.in_team(self.manager)
+        self.lend(self.manager)
+        leads = self.env["crm.lead"].with_user(self.peer)
+        domain = [("id", "=", self.deal.id)]
+        self.assertTrue(leads.search(domain))
+        self.seller_employee.parent_id = False
+        self.assertFalse(leads.search(domain))
+
     def test_odoos_lists_show_no_more_than_they_show_the_lender(self):
         self.lend(self.manager)
         lead = self.env["crm.lead"].with_user(self.peer).browse(self.deal.id)
@@ -127,6 +144,19 @@ class TestDelegation(SalesOrganisation):
                 with self.subTest(zone=zone, moment=moment), freeze_time(moment):
                     expected = lender.ids if lent else []
                     self.assertEqual(lenders(self.peer), expected)
+
+    def test_in_a_zone_that_is_unknown_the_days_are_those_of_utc(self):
+        self.lend(self.seller, date_from="2030-05-06", date_to="2030-05-06")
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE res_partner SET tz = 'Nowhere/Gone' WHERE id = %s",
+            [self.seller.partner_id.id],
+        )
+        self.env.invalidate_all()
+        lenders = self.env["cqrs.access"]._lenders
+        for day, expected in ((5, []), (6, self.seller.ids), (7, [])):
+            with freeze_time(f"2030-05-{day:02} 12:00:00"):
+                self.assertEqual(lenders(self.peer), expected)
 
     def test_only_in_companies_where_both_may_work(self):
         other = self.env["res.company"].create({"name": "cqrs other company"})

@@ -191,7 +191,7 @@ class CqrsAccess(models.AbstractModel):
                 SQL(
                     """
                     SELECT owner_id FROM cqrs_user_access
-                    WHERE viewer_id = ANY(%s) AND via = ANY(%s) AND depth > 0
+                    WHERE viewer_id = ANY(%s) AND via = ANY(%s)
                     """,
                     ids,
                     vias,

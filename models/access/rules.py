@@ -69,8 +69,7 @@ class CqrsRule(models.AbstractModel):
             record[fname] = record._origin.id in found
 
     def _cqrs_search(self, operator: str, value, condition: Condition | None):
-        if operator not in ("in", "not in"):
-            return NotImplemented
+        # Of a boolean field, Odoo asks nothing but "in" and "not in".
         named = operator == "in"
         accepted = {each for each in (True, False) if (each in value) is named}
         if not condition:
