@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from . import bench, check, clean, cluster, database, demo, lint, odoo, tests
+from . import bench, check, clean, cluster, database, demo, i18n, lint, odoo, tests
 from .console import Failure, say
 from .environment import environment
 from .process import run_in_front
@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     clean_parser.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("test", help="run the tests: ./dev test [PYTEST ARGUMENTS]")
     commands.add_parser("lint", help="run ruff and pylint-odoo")
+    commands.add_parser("i18n", help="export what can be translated into i18n/")
     commands.add_parser("odoo", help="run Odoo: ./dev odoo shell -d demo --no-http")
     commands.add_parser("psql", help="run psql: ./dev psql [-d NAME] ...")
     return result
@@ -73,6 +74,8 @@ def run(options: argparse.Namespace) -> int:
         return bench.run(options.data)
     if options.command == "clean":
         return clean.run(confirmed=options.yes)
+    if options.command == "i18n":
+        return i18n.run()
     if options.command == "lint":
         return lint.run()
     return check.run() if options.check else demo.serve(options.port)

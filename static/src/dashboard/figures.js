@@ -3,6 +3,8 @@
  * as the API's are.
  */
 
+import { _t } from "@web/core/l10n/translation";
+
 const { DateTime } = luxon;
 
 export const SCOPES = ["all", "own", "team"];
@@ -36,7 +38,11 @@ export function periodRange(period, now, back = 0) {
 export function periodName(period, range) {
     return {
         month: () => range.from.toFormat("LLLL yyyy"),
-        quarter: () => range.from.toFormat("'Q'q yyyy"),
+        quarter: () =>
+            _t("Q%(quarter)s %(year)s", {
+                quarter: range.from.toFormat("q"),
+                year: range.from.toFormat("yyyy"),
+            }),
         year: () => range.from.toFormat("yyyy"),
     }[period]();
 }
