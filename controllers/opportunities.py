@@ -82,6 +82,11 @@ _FILTERS = [
         **list_of(_salesperson, {"anyOf": [UUID_SCHEMA, {"const": _NOBODY}]}),
         description="Owned by these people; `none` is for those that nobody owns.",
     ),
+    Parameter(
+        "scope",
+        **one_of("all", "own", "team"),
+        description="All that is seen, what the viewer owns of it, or the rest.",
+    ),
     *_range("value", decimal, _NUMBER, _RANGES["value"]),
     *_range("closing", day, _DAY, _RANGES["closing"]),
     *_range("created", time, _TIME, _RANGES["created"]),
@@ -145,7 +150,7 @@ class OpportunitiesApi(Controller):
         **given,
     ):
         env = request.env
-        filters = _filters(given)
+        filters = _filters(given, user)
         bound_to = ("opportunities", env.uid, user.id, sort, filters)
         page = env["cqrs.opportunities"]._read_page(
             user,
@@ -215,8 +220,12 @@ def next_link(cursor: str | None) -> dict[str, str]:
     return {"Link": f'<{url}>; rel="next"'}
 
 
-def _filters(given: dict) -> Filters:
-    people = given.get("salesperson")
+def _filters(given: dict, user) -> Filters:
+    people, scope = given.get("salesperson"), given.get("scope")
+    user_ids = people and _user_ids(people)
+    if scope == "own":
+        is_wanted = user_ids is None or user.id in user_ids
+        user_ids = (user.id,) if is_wanted else ()
     ranges = {
         field: Range(given.get(f"{name}_from"), given.get(f"{name}_to"))
         for name, field in (
@@ -229,7 +238,8 @@ def _filters(given: dict) -> Filters:
     return Filters(
         stage_ids=given.get("stage"),
         statuses=given.get("status"),
-        user_ids=people and _user_ids(people),
+        user_ids=user_ids,
+        but_user_id=user.id if scope == "team" else None,
         text=given.get("text"),
         archived=_ARCHIVED[given.get("archived", "false")],
         **ranges,

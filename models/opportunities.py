@@ -39,6 +39,7 @@ class Filters:
     :ivar stage_ids: in one of these stages; None is any, as below
     :ivar statuses: of ``pending``, ``won``, ``lost``
     :ivar user_ids: owned by one of these; None among them is *unassigned*
+    :ivar but_user_id: not owned by this one
     :ivar value: ``Decimal``, each in the currency of its opportunity
     :ivar closing_date: days (``date``)
     :ivar created_at: times (aware ``datetime``), as ``changed_at``
@@ -52,6 +53,7 @@ class Filters:
     stage_ids: tuple[int, ...] | None = None
     statuses: tuple[str, ...] | None = None
     user_ids: tuple[int | None, ...] | None = None
+    but_user_id: int | None = None
     value: Range = _OPEN
     closing_date: Range = _OPEN
     created_at: Range = _OPEN
@@ -79,6 +81,8 @@ class Filters:
             conditions.append(SQL("view.status = ANY(%s)", list(self.statuses)))
         if self.user_ids is not None:
             conditions.append(_owned(self.user_ids))
+        if self.but_user_id is not None:
+            conditions.append(SQL("view.user_id IS DISTINCT FROM %s", self.but_user_id))
         for name in ("value", "closing_date", "created_at", "changed_at"):
             column = SQL.identifier("view", name)
             for operator, bound in zip((">=", "<="), getattr(self, name), strict=True):
@@ -246,6 +250,13 @@ class CqrsOpportunities(models.AbstractModel):
 
         Where the metrics do not count them, it costs what it counts.
         """
+        if (but := filters.but_user_id) is not None:
+            # The metrics may count both, but not what is between them.
+            others = replace(filters, but_user_id=None)
+            count = self._count(user, others)
+            if others.user_ids is None or but in others.user_ids:
+                count -= self._count(user, replace(others, user_ids=(but,)))
+            return count
         if filters.are_summed:
             return self.env["cqrs.metrics"]._count(
                 user,

@@ -79,6 +79,11 @@ class TestApiPages(Pages, ApiCase):
         )
         self.assertFiltered(lambda d: not d.active, archived="true")
         self.assertFiltered(
+            lambda d: d.active and d.user_id != self.seller,
+            user=seller,
+            scope="team",
+        )
+        self.assertFiltered(
             lambda d: d.user_id == self.seller, archived="any", salesperson=seller
         )
         self.assertFiltered(

@@ -382,6 +382,17 @@ class TestOpportunityFilters(Pages):
                 ),
             ),
             (
+                Filters(but_user_id=self.seller.id),
+                lambda d: d.active and d.user_id != self.seller,
+            ),
+            (
+                Filters(
+                    user_ids=(self.seller.id, self.manager.id),
+                    but_user_id=self.seller.id,
+                ),
+                lambda d: d.active and d.user_id == self.manager,
+            ),
+            (
                 Filters(value=Range(Decimal("10.5"), Decimal("99.99"))),
                 lambda d: d.active and 10.5 <= d.expected_revenue <= 99.99,
             ),

@@ -197,12 +197,13 @@ export class Opportunities extends Component {
     }
 
     async readPages(props, limit, cursor, signal) {
-        const { view, person } = props;
+        const { view } = props;
         const ask = (parameters) =>
             readApi(
                 PATH,
                 {
                     user: view.viewAs,
+                    scope: view.scope,
                     sort: view.sort,
                     stage: view.stage,
                     text: view.search,
@@ -211,27 +212,13 @@ export class Opportunities extends Component {
                 },
                 signal
             ).then(({ data }) => data);
-        const own = { salesperson: person.id };
-        const owner = view.scope === "own" ? own : {};
-        // The API gives the own or all; the team is what is left of all.
-        const ofTeam = view.scope === "team";
-        const ownCount = ofTeam && !cursor ? ask({ ...own, limit: 1, fields: "odoo_id" }) : null;
-        const items = cursor ? [...this.state.items] : [];
-        const wanted = items.length + (cursor ? 1 : Math.min(limit, LIMIT));
-        let page;
-        do {
-            page = await ask({ ...owner, fields: FIELDS, limit, cursor: page?.next || cursor });
-            items.push(
-                ...page.items.filter(
-                    (item) => !ofTeam || item.salesperson?.user_id !== person.userId
-                )
-            );
-        } while (page.next && items.length < wanted);
-        const others = ownCount && (await ownCount).total;
-        if (!cursor) {
-            this.state.total = page.total - (others || 0);
-        }
-        Object.assign(this.state, { items, next: page.next });
+        const page = await ask({ fields: FIELDS, limit, cursor });
+        const before = cursor ? this.state.items : [];
+        Object.assign(this.state, {
+            items: [...before, ...page.items],
+            next: page.next,
+            total: page.total,
+        });
     }
 
     money(item) {
