@@ -1,7 +1,7 @@
 """Pages of opportunities, in six orders, at the cost of the page."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import NamedTuple
