@@ -78,11 +78,18 @@ class TestApiPages(Pages, ApiCase):
             stage=stage.id,
         )
         self.assertFiltered(lambda d: not d.active, archived="true")
-        self.assertFiltered(
-            lambda d: d.active and d.user_id != self.seller,
-            user=seller,
-            scope="team",
-        )
+        for scope, is_own in (("own", True), ("team", False)):
+            wanted = self.seen(
+                self.manager,
+                lambda d, is_own=is_own: (
+                    d.active and (d.user_id == self.manager) is is_own
+                ),
+            )
+            self.assertTrue(wanted)
+            self.assertEqual(
+                self.walked(self.manager, sort="name", scope=scope),
+                self.in_order(wanted, "name", False),
+            )
         self.assertFiltered(
             lambda d: d.user_id == self.seller, archived="any", salesperson=seller
         )
