@@ -52,6 +52,8 @@ class Shadow:
         """
         # For the sorts and hashes below; the default is meant for many connections.
         self.cr.execute("SET LOCAL work_mem = '128MB'")
+        # Compiling gains nothing here: the time goes into jsonb, and into writing.
+        self.cr.execute("SET LOCAL jit = off")
         progress(STREAM)
         self._shadow_events()
         for table in self._tables:

@@ -159,9 +159,8 @@ class CqrsMetrics(models.AbstractModel):
             self.env.cr.execute(self._append_all(model))
 
     def _append_all(self, model: str) -> SQL:
-        # Of the creation, which is large, only what matters is merged with what
-        # follows. A stream that was deleted and created again starts over, as in the
-        # fold.
+        # The creation, which is large, is read once, and what follows is laid over it.
+        # A stream that was deleted and created again starts over, as in the fold.
         return SQL(
             """
             INSERT INTO cqrs_metrics_tail (occurred_at, former, state)
@@ -171,22 +170,22 @@ class CqrsMetrics(models.AbstractModel):
                            PARTITION BY stream_id ORDER BY version) AS former
                 FROM (
                     SELECT stream_id, version, occurred_at,
-                           CASE WHEN after IS NOT NULL THEN jsonb_populate_record(
-                               NULL::cqrs_metrics_lead,
-                               cqrs_jsonb_merge(after) OVER (
-                                   PARTITION BY stream_id, life ORDER BY version)
-                           ) END AS state
+                           CASE WHEN before IS NULL THEN creation
+                                WHEN after IS NOT NULL THEN jsonb_populate_record(
+                                    first_value(creation) OVER life,
+                                    cqrs_jsonb_merge(after)
+                                        FILTER (WHERE before IS NOT NULL) OVER life)
+                           END AS state
                     FROM (
-                        SELECT stream_id, version, occurred_at,
-                               CASE WHEN before IS NULL
-                                    THEN to_jsonb(jsonb_populate_record(
-                                        NULL::cqrs_metrics_lead, after))
-                                    ELSE after END AS after,
+                        SELECT stream_id, version, occurred_at, before, after,
+                               CASE WHEN before IS NULL THEN jsonb_populate_record(
+                                   NULL::cqrs_metrics_lead, after) END AS creation,
                                count(*) FILTER (WHERE before IS NULL) OVER (
                                    PARTITION BY stream_id ORDER BY version) AS life
                         FROM cqrs_event
                         WHERE stream_model = %s
                     ) event
+                    WINDOW life AS (PARTITION BY stream_id, life ORDER BY version)
                 ) stream
             ) change
             WHERE former IS DISTINCT FROM state
@@ -241,8 +240,8 @@ class CqrsMetrics(models.AbstractModel):
                    date_trunc('month', occurred_at AT TIME ZONE 'UTC')::date
                        AS changed_in
             FROM (
-                -- Leads add nothing. They are not left out by a condition, from which
-                -- the planner would expect to find next to no row.
+                -- Leads add nothing. They are not left out by a condition on their type,
+                -- from which the planner would expect to find next to no row.
                 SELECT side.*,
                        sign * COALESCE(expected_revenue, 0) AS value,
                        type = 'opportunity' AND active AS present,
@@ -251,8 +250,10 @@ class CqrsMetrics(models.AbstractModel):
                        type = 'opportunity' AND won_status = 'won' AS won,
                        type = 'opportunity' AND won_status = 'lost' AS lost
                 FROM (SELECT -1 AS sign, occurred_at, (former).* FROM %(changes)s
+                      WHERE (former).type IS NOT NULL
                       UNION ALL
-                      SELECT 1, occurred_at, (state).* FROM %(changes)s) side
+                      SELECT 1, occurred_at, (state).* FROM %(changes)s
+                      WHERE (state).type IS NOT NULL) side
             ) opportunity
             """,
             changes=changes,
