@@ -1,24 +1,31 @@
-"""./dev bench: makes an organisation with its deals, to measure the addon with.
+"""./dev bench: makes an organisation with its deals, and measures the addon with it.
 
-Of each size there are two databases, made once: one in which the addon is not
-installed, and a copy of it in which it is. ``benchmarks/data`` says what is in them.
+Of each size there are databases, made once: one in which the addon is not installed,
+and copies of it in which it is, or OCA's auditlog. ``benchmarks/data`` says what is in
+them. What is measured is measured on copies of these, by ``benchmarks`` in a process
+of Odoo's Python.
 """
 
+import configparser
 import json
+import os
+import platform
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from demo import names
 
-from . import cluster, database, demo, odoo, template
+from . import browser, cluster, database, demo, odoo, serving, template, throwaway, venv
 from .console import Failure, say, step
 from .environment import PROVISIONING, Environment, environment, provisioning_lock
 from .locks import exclusive
-from .paths import ADDON, ROOT, digest
-from .process import run_logged
+from .paths import ADDON, LOGS, ROOT, STATE, digest, write_atomically
+from .process import run_in_front, run_logged
 
 PASSWORD = "benchmark"
 SEED = 19
@@ -65,6 +72,20 @@ class Size:
 
 
 SIZES = {"10k": Size(50, 2), "100k": Size(500, 4), "1m": Size(5000, 6)}
+SMALL = "10k"
+"""What the others are said to have grown from."""
+FULL, QUICK = "1m", "100k"
+PARTS = ("reads", "freshness", "writes", "reorganisation", "rebuild")
+AUDITLOG = "auditlog"
+AUDITLOG_RULE = """
+INSERT INTO auditlog_rule (
+    name, model_id, model_name, model_model, log_read, log_write, log_create,
+    log_unlink, log_export_data, capture_record, log_type, state)
+SELECT 'Benchmark', id, 'Lead', model, false, true, true,
+       true, false, false, 'full', 'confirmed'
+FROM ir_model WHERE model = 'crm.lead'
+"""
+AUDITLOG_FAST = "UPDATE auditlog_rule SET log_type = 'fast'"
 
 
 @dataclass(frozen=True)
@@ -74,6 +95,130 @@ class Role:
     user_id: int
     employee_id: int
     login: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; ``size`` None is that of a quick or a full run."""
+
+    size: str | None
+    quick: bool
+    parts: tuple[str, ...]
+    json: Path | None
+    charts: Path | None
+
+
+def measure(options: Options) -> int:
+    """Measure, on copies of the databases, and print what is found."""
+    size = options.size or (QUICK if options.quick else FULL)
+    with environment() as env, ExitStack() as stack:
+        chromium = find_browser() if "freshness" in options.parts else None
+        bare = ensure_bare(env, size)
+        installed, first_build_s = ensure_installed(env, size, bare)
+        bases = {"installed": installed}
+        parts = set(options.parts)
+        if parts & {"reads", "writes", "reorganisation"}:
+            bases["bare"] = bare
+        if "reads" in parts:
+            small, _seconds = ensure_installed(env, SMALL, ensure_bare(env, SMALL))
+            bases["small"] = small
+        if "writes" in parts:
+            audited = ensure_auditlog(env, size, bare)
+            bases |= {"auditlog_full": audited, "auditlog_fast": audited}
+        databases = {}
+        with step("Copying the databases"):
+            for kind, base in bases.items():
+                copy = throwaway.database_from(env, base)
+                databases[kind] = stack.enter_context(copy)
+        if "writes" in parts:
+            query(env, databases["auditlog_fast"], AUDITLOG_FAST)
+        served = {"installed"} if parts & {"reads", "freshness", "rebuild"} else set()
+        served |= {"bare", "small"} if "reads" in parts else set()
+        urls = {
+            kind: stack.enter_context(serve(env, kind, databases[kind]))
+            for kind in sorted(served)
+        }
+        plan = {
+            "size": size,
+            "small_size": SMALL,
+            "is_quick": options.quick,
+            "parts": options.parts,
+            "databases": databases,
+            "urls": urls,
+            "roles": people(env, installed),
+            "small_roles": people(env, bases["small"]) if "small" in bases else {},
+            "password": PASSWORD,
+            "first_build_s": first_build_s,
+            "chromium": chromium,
+            "json": options.json and os.fspath(options.json.resolve()),
+            "charts": options.charts and os.fspath(options.charts.resolve()),
+            "about": about(env, size),
+        }
+        path = STATE / f"bench-{os.getpid()}.json"
+        write_atomically(path, json.dumps(plan))
+        try:
+            return run_in_front(
+                [venv.python(), "-m", "benchmarks", path],
+                environ={**env.environ, "CRM_CQRS_ADDONS_PATH": addons_path()},
+                cwd=ROOT,
+            )
+        finally:
+            path.unlink()
+
+
+def find_browser() -> str | None:
+    """Return the path of the browser; None, once the person is told, without one."""
+    browser.ensure()
+    return browser.find()
+
+
+def people(env: Environment, name: str) -> dict[str, dict[str, object]]:
+    return {role: asdict(person) for role, person in roles(env, name).items()}
+
+
+def addons_path() -> str:
+    """Odoo's own, the floor's, and that of the packages of the virtual environment."""
+    configuration = configparser.ConfigParser(interpolation=None)
+    configuration.read(odoo.CONFIG)
+    folders = [ROOT / "benchmarks" / "addons"]
+    folders += venv.VENV.glob("lib/python3*/site-packages/odoo/addons")
+    path = configuration["options"]["addons_path"]
+    return ",".join((path, *map(os.fspath, folders)))
+
+
+@contextmanager
+def serve(env: Environment, kind: str, name: str) -> Iterator[str]:
+    """Serve a database for the block, with the floor beside it; gives the URL."""
+    port = serving.free_port()
+    options = (
+        "--max-cron-threads=0",
+        "--load=base,rpc,web,cqrs_floor",
+        f"--addons-path={addons_path()}",
+        "--log-level=warn",
+    )
+    log = LOGS / f"bench-server-{kind}.log"
+    with serving.served(env, name, port, log, *options):
+        yield f"http://{serving.HOST}:{port}"
+
+
+def about(env: Environment, size: str) -> dict[str, str]:
+    """What was measured on, for whoever compares."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    [(postgres,)] = database.query(env.environ, "SHOW server_version")
+    users = SIZES[size].users
+    return {
+        "data": f"{size}: {200 * users:,} opportunities, {users:,} users",
+        "machine": f"{os.cpu_count()} cores, {memory:.0f} GB, {platform.machine()}",
+        "PostgreSQL": postgres,
+        "Odoo": odoo.SERIES,
+        "Python": venv_version(),
+    }
+
+
+def venv_version() -> str:
+    configuration = (venv.VENV / "pyvenv.cfg").read_text()
+    match = re.search(r"^version(?:_info)? = (.+)$", configuration, re.MULTILINE)
+    return match[1] if match else "unknown"
 
 
 def run(size: str) -> int:
@@ -126,6 +271,26 @@ def ensure_installed(env: Environment, size: str, bare: str) -> tuple[str, float
 
     ensure(env, name, make)
     return name, json.loads(database.comment(env.environ, name))
+
+
+def ensure_auditlog(env: Environment, size: str, bare: str) -> str:
+    """Return the database in which OCA's auditlog logs the leads, in its full mode."""
+    lock = (ROOT / "requirements.lock").read_text()
+    wheel = re.search(r"^odoo-addon-auditlog==\S+", lock, re.MULTILINE)
+    kind = template.prefix(f"bench_{size}_audited")
+    name = kind + digest(bare, wheel[0], AUDITLOG_RULE)
+
+    def make(partial: str) -> None:
+        with step(f"Copying the organisation ({size})"):
+            database.create_from(env.environ, bare, partial)
+        path = f"--addons-path={addons_path()}"
+        template.run_odoo(
+            env, "Installing auditlog", "-d", partial, "-i", AUDITLOG, path
+        )
+        query(env, partial, AUDITLOG_RULE)
+
+    ensure(env, name, make)
+    return name
 
 
 def ensure(env: Environment, name: str, make: Callable[[str], None]) -> None:

@@ -36,8 +36,12 @@ def ensure() -> str | None:
     return notice
 
 
+def find() -> str | None:
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 def is_present() -> bool:
-    return any(shutil.which(name) for name in NAMES)
+    return find() is not None
 
 
 def is_debian() -> bool:

@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from . import bench, check, clean, cluster, database, demo, i18n, lint, odoo, tests
 from .console import Failure, say
@@ -53,12 +54,7 @@ def parser() -> argparse.ArgumentParser:
         help="play the acceptance scenario over HTTP instead, print the manager's "
         "dashboard as JSON, and fail where a value is wrong",
     )
-    bench_parser = commands.add_parser(
-        "bench", help="make a large organisation, and time the addon's first build"
-    )
-    bench_parser.add_argument(
-        "--data", choices=bench.SIZES, required=True, help="how many opportunities"
-    )
+    add_bench(commands)
     clean_parser = commands.add_parser("clean", help="remove all that was provisioned")
     clean_parser.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("test", help="run the tests: ./dev test [PYTEST ARGUMENTS]")
@@ -69,9 +65,57 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    result = commands.add_parser(
+        "bench", help="measure the addon beside what people would use instead"
+    )
+    result.add_argument(
+        "--data",
+        choices=bench.SIZES,
+        help="only make a large organisation, with this many opportunities, and time "
+        "the addon's first build",
+    )
+    result.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"fewer repetitions, and {bench.QUICK} opportunities",
+    )
+    result.add_argument(
+        "--size",
+        choices=bench.SIZES,
+        help=f"measure at this many opportunities; {bench.FULL} by default",
+    )
+    result.add_argument(
+        "--only",
+        nargs="+",
+        choices=bench.PARTS,
+        default=bench.PARTS,
+        metavar="PART",
+        help=f"of {', '.join(bench.PARTS)}",
+    )
+    result.add_argument("--json", type=Path, metavar="FILE")
+    result.add_argument(
+        "--charts", type=Path, metavar="FOLDER", help="draw charts there, as SVG"
+    )
+
+
+def run_bench(options: argparse.Namespace) -> int:
+    if options.data:
+        return bench.run(options.data)
+    return bench.measure(
+        bench.Options(
+            size=options.size,
+            quick=options.quick,
+            parts=tuple(options.only),
+            json=options.json,
+            charts=options.charts,
+        )
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     if options.command == "bench":
-        return bench.run(options.data)
+        return run_bench(options)
     if options.command == "clean":
         return clean.run(confirmed=options.yes)
     if options.command == "i18n":

@@ -1,0 +1,63 @@
+"""What the parts find."""
+
+from dataclasses import dataclass, field
+
+from .measure import Ratio, Samples
+
+
+@dataclass
+class Table:
+    """Rows of texts under a title, for the terminal; as long as ``columns``."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+
+
+@dataclass
+class Chart:
+    """Bars: a number for each label."""
+
+    name: str
+    title: str
+    bars: dict[str, float]
+
+
+@dataclass
+class Found:
+    """
+    :ivar ratios, figures: named as in the JSON
+    :ivar times: p50, p95 and p99 in milliseconds by what was measured
+    """
+
+    ratios: dict[str, Ratio] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    times: dict[str, dict[str, float]] = field(default_factory=dict)
+    tables: list[Table] = field(default_factory=list)
+    charts: list[Chart] = field(default_factory=list)
+
+    def add_times(self, samples: Samples, prefix: str) -> None:
+        for name in samples.names():
+            self.times[f"{prefix}/{name}"] = {
+                "p50_ms": 1000 * samples.percentile(name, 50),
+                "p95_ms": 1000 * samples.percentile(name, 95),
+                "p99_ms": 1000 * samples.percentile(name, 99),
+                "count": samples.count(name),
+            }
+
+
+def milliseconds(seconds: float) -> str:
+    """
+    >>> milliseconds(0.00123), milliseconds(1.5)
+    ('1.23', '1500')
+    """
+    value = 1000 * seconds
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def ratio(value: Ratio) -> str:
+    """
+    >>> ratio(Ratio(2, 1.5, 2.25))
+    '2.00 (1.50-2.25)'
+    """
+    return f"{value.value:.2f} ({value.low:.2f}-{value.high:.2f})"

@@ -1,0 +1,62 @@
+"""What is to be measured, and where: handed over as a file of JSON."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PARTS = ("reads", "freshness", "writes", "reorganisation", "rebuild")
+"""In the order in which they run: the last ones change the most."""
+
+
+@dataclass(frozen=True)
+class Role:
+    user_id: int
+    employee_id: int
+    login: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    :ivar size: of the data, such as ``100k``; ``small_size`` is what it has grown from
+    :ivar is_quick: fewer repetitions
+    :ivar databases: names by kind: ``installed``, ``bare``, ``auditlog_full``,
+        ``auditlog_fast``, ``small``; all may be written to
+    :ivar urls: of the servers of ``installed``, ``bare`` and ``small``
+    :ivar roles: of ``installed``, ``small_roles`` of ``small``
+    :ivar first_build_s: what the first build of ``installed`` took
+    :ivar chromium: path of the browser, None where there is none
+    :ivar json, charts: where to write, None for nowhere
+    :ivar about: of the machine and the versions, by name
+    """
+
+    size: str
+    small_size: str
+    is_quick: bool
+    parts: tuple[str, ...]
+    databases: dict[str, str]
+    urls: dict[str, str]
+    roles: dict[str, Role]
+    small_roles: dict[str, Role]
+    password: str
+    first_build_s: float
+    chromium: str | None
+    json: Path | None
+    charts: Path | None
+    about: dict[str, str]
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> "Plan":
+        def people(name: str) -> dict[str, Role]:
+            return {role: Role(**each) for role, each in values[name].items()}
+
+        return cls(
+            **{
+                **values,
+                "parts": tuple(values["parts"]),
+                "roles": people("roles"),
+                "small_roles": people("small_roles"),
+                "json": values["json"] and Path(values["json"]),
+                "charts": values["charts"] and Path(values["charts"]),
+            }
+        )

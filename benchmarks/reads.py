@@ -1,0 +1,219 @@
+"""Reads over HTTP: v2, v1, Odoo's own, and the floor, asked in turn."""
+
+from collections.abc import Callable
+from functools import partial
+
+from .found import Chart, Found, Table, milliseconds, ratio
+from .measure import Samples, interleave
+from .odoo_databases import environment
+from .people import Person
+from .plan import Plan, Role
+
+ROLES = ("head", "director", "manager", "leaf", "adversarial")
+DASHBOARD = "/api/v2/dashboard/"
+PAGE = f"{DASHBOARD}opportunities"
+ENDPOINTS = {
+    "metrics": f"{DASHBOARD}metrics",
+    "metrics by stage": f"{DASHBOARD}metrics?by=stage",
+    "metrics by salesperson": f"{DASHBOARD}metrics?by=salesperson",
+    "metrics by month": f"{DASHBOARD}metrics?by=month",
+    "profile": f"{DASHBOARD}users/profile",
+    "hierarchy": f"{DASHBOARD}users/hierarchy",
+    "hierarchy with metrics": f"{DASHBOARD}users/hierarchy?metrics=true",
+}
+ORDERS = ("value", "closing_date", "created_at", "changed_at", "stage", "name")
+FLOOR = "/cqrs_floor"
+PAGE_SIZE = 80
+DEEP = 1000
+"""The page that is far into a list; the last whole one where there are fewer."""
+
+Case = Callable[[], object]
+
+
+def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
+    samples = Samples()
+    # What takes a second is not asked as often as what takes a few milliseconds.
+    every_rounds = (40, 6, 5, 30) if plan.is_quick else (200, 40, 20, 100)
+    for some, rounds in zip(cases(plan), every_rounds, strict=True):
+        interleave(some, rounds, samples, on_round=on_round)
+    return found(plan, samples)
+
+
+def cases(plan: Plan) -> tuple[dict[str, Case], ...]:
+    """Return what is asked: what the ratios are of, the rest of v2, what is slow, and
+    what is asked of data of both sizes."""
+    first: dict[str, Case] = {}
+    fast: dict[str, Case] = {}
+    slow: dict[str, Case] = {}
+    growth: dict[str, Case] = {}
+    for name in ROLES:
+        role = plan.roles[name]
+        person = log_in(plan, "installed", role)
+        first[f"{name}: floor"] = partial(person.get, FLOOR)
+        first[f"{name}: dashboard"] = partial(person.get, DASHBOARD)
+        answer, _body = person.get(DASHBOARD)
+        known = {"If-None-Match": answer.headers["ETag"]}
+        first[f"{name}: 304"] = partial(person.get, DASHBOARD, 304, known)
+        for endpoint, url in ENDPOINTS.items():
+            fast[f"{name}: {endpoint}"] = partial(person.get, url)
+        for sort, cursor in deep_cursors(plan, role).items():
+            into = first if sort == "-value" else fast
+            into[f"{name}: page {sort}"] = partial(person.get, f"{PAGE}?sort={sort}")
+            if cursor:
+                url = f"{PAGE}?sort={sort}&cursor={cursor}"
+                fast[f"{name}: page 1000 {sort}"] = partial(person.get, url)
+        slow[f"{name}: v2 dashboard"] = partial(person.get, DASHBOARD)
+        slow[f"{name}: v1 dashboard"] = partial(person.get, "/api/sales/dashboard/real")
+        slow[f"{name}: v1 page"] = partial(person.get, "/api/opportunities")
+        bare = log_in(plan, "bare", role)
+        slow[f"{name}: Odoo's sums"] = partial(odoo_sums, bare)
+        slow[f"{name}: Odoo's page"] = partial(odoo_page, bare)
+        slow[f"{name}: Odoo's page 1000"] = partial(odoo_page, bare, DEEP)
+        slow[f"{name}: Odoo's dashboard"] = partial(odoo_dashboard, bare)
+    for name in ("head", "leaf"):
+        for size, people in (("installed", plan.roles), ("small", plan.small_roles)):
+            person = log_in(plan, size, people[name])
+            growth[f"{name}: {size} dashboard"] = partial(person.get, DASHBOARD)
+            growth[f"{name}: {size} page"] = partial(person.get, PAGE)
+    return first, fast, slow, growth
+
+
+def log_in(plan: Plan, kind: str, role: Role) -> Person:
+    return Person(plan.urls[kind], plan.databases[kind], role.login, plan.password)
+
+
+def deep_cursors(plan: Plan, role: Role) -> dict[str, str | None]:
+    """Return what leads to page 1,000, or the last whole one, by order.
+
+    Made as the API makes it, of one long page: to walk there over HTTP would take
+    longer than all that is measured.
+    """
+    from odoo.addons.crm_cqrs.controllers.cursors import signed
+    from odoo.addons.crm_cqrs.controllers.opportunities import _filters
+
+    cursors = {}
+    with environment(plan.databases["installed"], role.user_id) as env:
+        # Of no user's request: the reader is asked for whom.
+        reader = env["cqrs.opportunities"].sudo()
+        filters = _filters({})
+        total = reader._count(env.user, filters)
+        before = (min(DEEP, total // PAGE_SIZE) - 1) * PAGE_SIZE
+        for sort in (f"{sign}{order}" for order in ORDERS for sign in ("-", "")):
+            cursors[sort] = None
+            if before > 0:
+                order, descending = sort.removeprefix("-"), sort.startswith("-")
+                page = reader._read_page(
+                    env.user, order, descending, filters, None, before
+                )
+                bound_to = ("opportunities", env.uid, env.uid, sort, filters)
+                place = (page.next.key, page.next.id)
+                cursors[sort] = signed(env, place, bound_to)
+    return cursors
+
+
+def odoo_sums(person: Person) -> None:
+    """What Odoo's own screens ask for the same three numbers."""
+    person.call(
+        "crm.lead",
+        "web_read_group",
+        domain=[["type", "=", "opportunity"]],
+        groupby=["won_status"],
+        aggregates=["expected_revenue:sum"],
+    )
+
+
+def odoo_page(person: Person, number: int = 1) -> None:
+    """What Odoo's list asks for the same columns; it pages by OFFSET."""
+    named = {"fields": {"display_name": {}}}
+    person.call(
+        "crm.lead",
+        "web_search_read",
+        domain=[["type", "=", "opportunity"]],
+        specification={
+            "name": {},
+            "expected_revenue": {},
+            "company_currency": named,
+            "stage_id": named,
+            "won_status": {},
+            "user_id": named,
+            "partner_id": named,
+        },
+        order="expected_revenue desc, id desc",
+        limit=PAGE_SIZE,
+        offset=(number - 1) * PAGE_SIZE,
+        count_limit=10001,
+    )
+
+
+def odoo_dashboard(person: Person) -> None:
+    odoo_sums(person)
+    odoo_page(person)
+
+
+def found(plan: Plan, samples: Samples) -> Found:
+    result = Found()
+    result.add_times(samples, "reads")
+    ratios = {
+        "read_dashboard_head_vs_floor": ("head: dashboard", "head: floor"),
+        "read_dashboard_leaf_vs_floor": ("leaf: dashboard", "leaf: floor"),
+        "read_page_head_vs_floor": ("head: page -value", "head: floor"),
+        "read_page_adversarial_vs_floor": (
+            "adversarial: page -value",
+            "adversarial: floor",
+        ),
+        "read_304_vs_floor": ("head: 304", "head: floor"),
+        "read_dashboard_head_vs_v1_speedup": (
+            "head: v1 dashboard",
+            "head: v2 dashboard",
+        ),
+        "read_dashboard_head_vs_odoo_speedup": (
+            "head: Odoo's dashboard",
+            "head: v2 dashboard",
+        ),
+        "read_growth_10k_to_1m": ("head: installed dashboard", "head: small dashboard"),
+    }
+    for name, (measured, base) in ratios.items():
+        result.ratios[name] = samples.ratio(measured, base)
+    result.tables += tables(plan, samples)
+    result.charts.append(
+        Chart(
+            "reads",
+            f"Dashboard of the head at {plan.size}, p50 in ms",
+            {
+                name: 1000 * samples.median(f"head: {name}")
+                for name in ("floor", "304", "dashboard", "v1 dashboard")
+                + ("Odoo's dashboard",)
+            },
+        )
+    )
+    return result
+
+
+def tables(plan: Plan, samples: Samples) -> list[Table]:
+    times = Table(
+        f"Reads at {plan.size}: p50 / p95 / p99 in ms, p50 as a multiple of the floor",
+        ("", *ROLES),
+    )
+    endings = {name.partition(": ")[2]: None for name in samples.names()}
+    for ending in endings:
+        row = [ending]
+        for role in ROLES:
+            name, base = f"{role}: {ending}", f"{role}: floor"
+            if name not in samples:
+                row.append("")
+                continue
+            points = (milliseconds(samples.percentile(name, p)) for p in (50, 95, 99))
+            multiple = samples.median(name) / samples.median(base)
+            row.append(f"{' / '.join(points)} = {multiple:.1f}x")
+        if any(row[1:]) and not ending.startswith(("small", "installed")):
+            times.rows.append(tuple(row))
+    growth = Table(
+        f"Growth from {plan.small_size} to {plan.size}, p50", ("", "head", "leaf")
+    )
+    for what in ("dashboard", "page"):
+        cells = [
+            ratio(samples.ratio(f"{role}: installed {what}", f"{role}: small {what}"))
+            for role in ("head", "leaf")
+        ]
+        growth.rows.append((what, *cells))
+    return [times, growth]

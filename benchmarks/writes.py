@@ -1,0 +1,311 @@
+"""Writes, whole transactions with commit: bare Odoo, this addon, OCA's auditlog."""
+
+import multiprocessing
+import os
+import random
+import statistics
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from psycopg2.errors import OperationalError
+
+from odoo.service.model import retrying
+
+from .found import Chart, Found, Table, milliseconds, ratio
+from .measure import Ratio, Samples
+from .odoo_databases import close_connections, environment
+from .plan import Plan
+
+KINDS = ("bare", "installed", "auditlog_fast", "auditlog_full")
+POOL = 2500
+"""Opportunities that are written to."""
+WRITERS = 16
+ADDON = "crm_cqrs"
+PATIENCE = 60
+"""Seconds that the last write of a writer may take."""
+
+
+class Writer:
+    """Does one kind of write in a database, again and again."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        # The same for all databases, which have the same data.
+        self._random = random.Random(19)
+        with environment(name) as env:
+            env.cr.execute("SELECT user_id FROM bench_role ORDER BY user_id")
+            self.user_ids = [user_id for (user_id,) in env.cr.fetchall()]
+            self.stage_ids = env["crm.stage"].search([("is_won", "=", False)]).ids
+            # Every so many, so that they are of all ages and owners.
+            env.cr.execute(
+                """
+                SELECT id FROM (
+                    SELECT id, row_number() OVER (ORDER BY id) AS n,
+                           count(*) OVER () AS total
+                    FROM crm_lead
+                    WHERE type = 'opportunity' AND won_status = 'pending' AND active
+                      AND company_id = (SELECT min(id) FROM res_company)
+                ) lead WHERE n %% GREATEST(total / %s, 1) = 0 ORDER BY id LIMIT %s
+                """,
+                [POOL, POOL],
+            )
+            self.ids = [lead_id for (lead_id,) in env.cr.fetchall()]
+            self._random.shuffle(self.ids)
+
+    def _amount(self) -> int:
+        return self._random.randint(1, 10**6)
+
+    def _values(self) -> dict:
+        return {
+            "name": "Benchmark",
+            "type": "opportunity",
+            "expected_revenue": self._amount(),
+            "user_id": self._random.choice(self.user_ids),
+        }
+
+    def _choose(self, env, count: int = 1):
+        return env["crm.lead"].browse(self._random.sample(self.ids, count))
+
+    def create(self, env) -> None:
+        env["crm.lead"].create(self._values())
+
+    def create100(self, env) -> None:
+        env["crm.lead"].create([self._values() for _ in range(100)])
+
+    def field(self, env) -> None:
+        self._choose(env).expected_revenue = self._amount()
+
+    def stage(self, env) -> None:
+        lead = self._choose(env)
+        others = [each for each in self.stage_ids if each != lead.stage_id.id]
+        lead.stage_id = self._random.choice(others)
+
+    def field100(self, env) -> None:
+        self._choose(env, 100).write({"expected_revenue": self._amount()})
+
+    def reassign(self, env) -> None:
+        lead = self._choose(env)
+        others = [each for each in self.user_ids if each != lead.user_id.id]
+        lead.user_id = self._random.choice(others)
+
+    def unlink(self, env) -> None:
+        env["crm.lead"].browse(self.ids.pop()).unlink()
+
+    def import1000(self, env) -> None:
+        rows = [
+            [f"Import {n}", "opportunity", str(self._amount())] for n in range(1000)
+        ]
+        result = env["crm.lead"].load(["name", "type", "expected_revenue"], rows)
+        if not result["ids"]:
+            raise RuntimeError(f"The import was refused: {result['messages']}")
+
+
+OPERATIONS = {
+    # name: (rounds when quick, rounds in full)
+    "create": (20, 150),
+    "create100": (2, 15),
+    "field": (40, 300),
+    "stage": (20, 150),
+    "field100": (3, 25),
+    "reassign": (12, 100),
+    "unlink": (20, 150),
+    "import1000": (1, 5),
+}
+TITLES = {
+    "create": "create",
+    "create100": "create of 100",
+    "field": "write of one field",
+    "stage": "change of the stage",
+    "field100": "write of one field of 100",
+    "reassign": "change of the salesperson",
+    "unlink": "unlink",
+    "import1000": "import of 1,000 rows",
+}
+
+
+def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
+    writers = {kind: Writer(plan.databases[kind]) for kind in KINDS}
+    samples = Samples()
+    for operation, rounds in OPERATIONS.items():
+        repeat(writers, operation, rounds[not plan.is_quick], samples, on_round)
+    result = Found()
+    result.add_times(samples, "writes")
+    for name in ("create", "create100", "field", "field100", "unlink"):
+        result.ratios[f"write_{name}_vs_bare"] = samples.ratio(
+            f"{name} installed", f"{name} bare"
+        )
+    result.ratios["write_create_vs_auditlog"] = samples.ratio(
+        "create installed", "create auditlog_full"
+    )
+    table = Table(
+        f"Writes with commit at {plan.size}: p50 in ms, and as a multiple of bare Odoo's",
+        ("", "bare", f"with {ADDON}", "auditlog, fast", "auditlog, full"),
+    )
+    for operation, title in TITLES.items():
+        base = f"{operation} bare"
+        cells = [milliseconds(samples.median(base))]
+        for kind in KINDS[1:]:
+            name = f"{operation} {kind}"
+            cells.append(
+                f"{milliseconds(samples.median(name))} = "
+                f"{ratio(samples.ratio(name, base))}"
+            )
+        table.rows.append((title, *cells))
+    result.tables.append(table)
+    bars = {
+        f"{operation} {kind}": samples.ratio(
+            f"{operation} {kind}", f"{operation} bare"
+        ).value
+        for operation in TITLES
+        for kind in KINDS[1:]
+    }
+    title = f"Writes at {plan.size} as a multiple of bare Odoo's"
+    result.charts.append(Chart("writes", title, bars))
+    add_concurrent(plan, {k: writers[k] for k in KINDS[:2]}, result, on_round)
+    return result
+
+
+def repeat(
+    writers: dict[str, Writer],
+    operation: str,
+    rounds: int,
+    samples: Samples,
+    on_round: Callable[[], None],
+) -> None:
+    kinds = list(writers)
+    shuffle = random.Random(operation).shuffle
+    # What takes seconds needs no warming up.
+    warm = rounds > 5
+    for number in range(rounds + warm):
+        shuffle(kinds)
+        for kind in kinds:
+            writer = writers[kind]
+            began = time.perf_counter()
+            with environment(writer.name) as env:
+                getattr(writer, operation)(env)
+            if number or not warm:
+                samples.add(f"{operation} {kind}", time.perf_counter() - began)
+        on_round()
+
+
+@dataclass
+class Tally:
+    """What a number of writers got done."""
+
+    commits: int = 0
+    retries: int = 0
+    failures: int = 0
+
+
+def add_concurrent(
+    plan: Plan,
+    writers: dict[str, Writer],
+    result: Found,
+    on_round: Callable[[], None],
+) -> None:
+    """16 processes, half of whose writes are to a hundred opportunities they share."""
+    turns, seconds = (3, 2.0) if plan.is_quick else (6, 5.0)
+    speeds: dict[str, list[float]] = {kind: [] for kind in writers}
+    totals = {kind: Tally() for kind in writers}
+    for turn in range(turns):
+        for kind in sorted(writers, reverse=bool(turn % 2)):
+            tally, took = write_together(writers[kind], seconds)
+            speeds[kind].append(tally.commits / took)
+            for name in ("commits", "retries", "failures"):
+                total = getattr(totals[kind], name) + getattr(tally, name)
+                setattr(totals[kind], name, total)
+        on_round()
+    parts = [a / b for a, b in zip(speeds["installed"], speeds["bare"], strict=True)]
+    whole = statistics.median(speeds["installed"]) / statistics.median(speeds["bare"])
+    result.ratios["write_concurrent_tps_vs_bare_speedup"] = Ratio(
+        whole, min(whole, *parts), max(whole, *parts)
+    )
+    result.figures["write_concurrent_failures"] = totals["installed"].failures
+    table = Table(
+        f"{WRITERS} concurrent writers",
+        ("", "commits/s", "commits", "retries", "failures"),
+    )
+    for kind, tally in totals.items():
+        speed = statistics.median(speeds[kind])
+        counts = (tally.commits, tally.retries, tally.failures)
+        table.rows.append((kind, f"{speed:.0f}", *map(str, counts)))
+        result.figures[f"write_concurrent_{kind}_retries"] = tally.retries
+        result.figures[f"write_concurrent_{kind}_tps"] = speed
+    result.tables.append(table)
+
+
+def write_together(writer: Writer, seconds: float) -> tuple[Tally, float]:
+    """Have all writers write for so long; return what they did and how long it took."""
+    # A fork copies what other threads hold, locked for ever: until they are idle.
+    time.sleep(1)
+    close_connections()
+    context = multiprocessing.get_context("fork")
+    began = time.monotonic()
+    pipes, processes = [], []
+    for number in range(WRITERS):
+        answers, answer = context.Pipe(duplex=False)
+        work = (writer, began + seconds, number, answer)
+        process = context.Process(target=_write, args=work)
+        process.start()
+        pipes.append(answers)
+        processes.append(process)
+    total = Tally()
+    try:
+        for answers in pipes:
+            if not answers.poll(seconds + PATIENCE):
+                raise RuntimeError("A writer does not end.")
+            tally = answers.recv()
+            if isinstance(tally, str):
+                raise RuntimeError(tally)
+            total.commits += tally.commits
+            total.retries += tally.retries
+            total.failures += tally.failures
+        return total, time.monotonic() - began
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+
+
+def _write(writer: Writer, end: float, number: int, answer) -> None:
+    try:
+        answer.send(write_until(writer, end, number))
+    except Exception:
+        answer.send(traceback.format_exc())
+    finally:
+        # Without the ends of what the parent has begun, such as its display.
+        os._exit(0)
+
+
+def write_until(writer: Writer, end: float, number: int) -> Tally:
+    chance = random.Random(number)
+    tally = Tally()
+    hot, own = writer.ids[:100], writer.ids[100 + number : 2000 : WRITERS]
+    while time.monotonic() < end:
+        draw = chance.random()
+        lead_id = chance.choice(hot if draw < 0.5 else own)
+        attempts = 0
+
+        def work(env, draw=draw, lead_id=lead_id):
+            nonlocal attempts
+            attempts += 1
+            lead = env["crm.lead"].browse(lead_id)
+            if draw > 0.9:
+                lead.create(writer._values())
+            elif draw > 0.7:
+                lead.stage_id = chance.choice(writer.stage_ids)
+            else:
+                lead.expected_revenue = chance.randint(1, 10**6)
+
+        try:
+            with environment(writer.name) as env:
+                retrying(partial(work, env), env)
+        except OperationalError:
+            tally.failures += 1
+        else:
+            tally.commits += 1
+        tally.retries += attempts - 1
+    return tally
