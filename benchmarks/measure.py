@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 BLOCKS = 5
 
@@ -92,7 +93,7 @@ def cut(values: list[float]) -> list[list[float]]:
     """Cut into at most ``BLOCKS`` parts of about the same length."""
     parts = min(BLOCKS, len(values))
     edges = [len(values) * n // parts for n in range(parts + 1)]
-    return [values[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [values[a:b] for a, b in pairwise(edges)]
 
 
 def interleave(

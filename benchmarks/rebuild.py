@@ -28,7 +28,7 @@ class Beside:
     writes: int = 0
     failures: int = 0
     waits: list[float] = field(default_factory=list)
-    errors: list[BaseException] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
 
 
 def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
@@ -66,8 +66,10 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
         ("folding the tail of the metrics", f"{fold_metrics_s:.2f} s"),
         (
             "full rebuild beside live writers",
-            f"{rebuild_s:.1f} s, {events / rebuild_s:.0f} events/s, "
-            f"{busy.writes} writes beside it, {busy.failures} failed",
+            (
+                f"{rebuild_s:.1f} s, {events / rebuild_s:.0f} events/s, "
+                f"{busy.writes} writes beside it, {busy.failures} failed"
+            ),
         ),
         ("longest wait of a reader in it", f"{1000 * max(busy.waits):.0f} ms"),
         ("the same with the writers alone", f"{1000 * max(quiet.waits):.0f} ms"),
@@ -148,7 +150,7 @@ def beside(plan: Plan, writer: Writer) -> Iterator[Beside]:
     def guarded(work: Callable[[], None]) -> None:
         try:
             work()
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001  (raised again when the block ends)
             tally.errors.append(error)
 
     threads = [

@@ -155,7 +155,8 @@ def choose(name: str, owners: int) -> Move | None:
                 SELECT id AS root, id, user_id FROM cqrs_employee
                 WHERE user_id IS NOT NULL AND active AND parent_id IS NOT NULL
                   AND company_id = (SELECT min(id) FROM res_company)
-                UNION ALL
+                -- Not ALL: an employee of Odoo's demo data manages himself.
+                UNION
                 SELECT below.root, employee.id, employee.user_id
                 FROM cqrs_employee employee JOIN below ON parent_id = below.id
             )
