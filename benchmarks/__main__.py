@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from rich.console import Console
@@ -14,11 +15,12 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from .found import Found
 from .odoo_databases import configure
 from .plan import PARTS, Plan
 
 
-def main(path: str) -> None:
+def main(path: str) -> int:
     plan = Plan.of(json.loads(Path(path).read_text()))
     configure()
     # What follows imports Odoo's models, which needs the configuration.
@@ -31,7 +33,8 @@ def main(path: str) -> None:
         "reorganisation": reorganisation,
         "rebuild": rebuild,
     }
-    found = []
+    whole = Found()
+    failed = []
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -42,8 +45,7 @@ def main(path: str) -> None:
     # Drawn by no thread of its own, since writers are forked.
     console = Console(stderr=True)
     with Progress(*columns, console=console, auto_refresh=False) as progress:
-        parts = [part for part in PARTS if part in plan.parts]
-        for part in parts:
+        for part in (part for part in PARTS if part in plan.parts):
             task = progress.add_task(part.capitalize(), total=None)
 
             def on_round(task=task):
@@ -51,22 +53,23 @@ def main(path: str) -> None:
                 progress.refresh()
 
             began = time.monotonic()
-            found.append(modules[part].measure(plan, on_round))
+            try:
+                whole.add(modules[part].measure(plan, on_round))
+            except Exception:  # noqa: BLE001  (what the others find is worth having)
+                console.print(traceback.format_exc(), markup=False, highlight=False)
+                failed.append(part)
             done = progress.tasks[task].completed
             progress.update(task, total=done, refresh=True)
             if not console.is_terminal:
                 seconds = time.monotonic() - began
-                console.print(f"{part.capitalize()}: done in {seconds:.0f} s")
-    whole = report.merge(found)
+                console.print(f"{part.capitalize()}: {seconds:.0f} s")
     width = None if sys.stdout.isatty() else 160
     report.show(Console(width=width), plan, whole)
-    if plan.json:
-        plan.json.write_text(report.as_json(plan, whole) + "\n")
-    if plan.charts:
-        plan.charts.mkdir(parents=True, exist_ok=True)
-        for chart in whole.charts:
-            report.draw(chart, plan.charts)
+    report.write(plan, whole)
+    if failed:
+        console.print(f"What is missing since it failed: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    sys.exit(main(sys.argv[1]))

@@ -36,6 +36,13 @@ class Found:
     tables: list[Table] = field(default_factory=list)
     charts: list[Chart] = field(default_factory=list)
 
+    def add(self, other: "Found") -> None:
+        self.ratios.update(other.ratios)
+        self.figures.update(other.figures)
+        self.times.update(other.times)
+        self.tables.extend(other.tables)
+        self.charts.extend(other.charts)
+
     def add_times(self, samples: Samples, prefix: str) -> None:
         for name in samples.names():
             self.times[f"{prefix}/{name}"] = {

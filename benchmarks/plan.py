@@ -26,7 +26,8 @@ class Plan:
     :ivar roles: of ``installed``, ``small_roles`` of ``small``
     :ivar first_build_s: what the first build of ``installed`` took
     :ivar chromium: path of the browser, None where there is none
-    :ivar json, charts: where to write, None for nowhere
+    :ivar json, markdown: files to write, None for none
+    :ivar charts: the folder to draw charts in
     :ivar about: of the machine and the versions, by name
     """
 
@@ -42,7 +43,8 @@ class Plan:
     first_build_s: float
     chromium: str | None
     json: Path | None
-    charts: Path | None
+    markdown: Path | None
+    charts: Path
     about: dict[str, str]
 
     @classmethod
@@ -57,6 +59,7 @@ class Plan:
                 "roles": people("roles"),
                 "small_roles": people("small_roles"),
                 "json": values["json"] and Path(values["json"]),
-                "charts": values["charts"] and Path(values["charts"]),
+                "markdown": values["markdown"] and Path(values["markdown"]),
+                "charts": Path(values["charts"]),
             }
         )

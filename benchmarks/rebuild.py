@@ -136,7 +136,7 @@ def beside(plan: Plan, writer: Writer) -> Iterator[Beside]:
         while not over.wait(PAUSE):
             try:
                 with environment(writer.name) as env:
-                    retrying(lambda env=env: writer.field(env), env)
+                    retrying(lambda env=env: writer.do_field(env), env)
             except OperationalError:
                 tally.failures += 1
             else:

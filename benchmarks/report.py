@@ -1,6 +1,7 @@
 """What was found: as tables, as JSON, as charts."""
 
 import json
+import os
 from pathlib import Path
 
 import pygal
@@ -10,20 +11,29 @@ from rich.table import Table as RichTable
 from .found import Chart, Found, Table
 from .plan import Plan
 
-
-def merge(found: list[Found]) -> Found:
-    whole = Found()
-    for part in found:
-        whole.ratios.update(part.ratios)
-        whole.figures.update(part.figures)
-        whole.times.update(part.times)
-        whole.tables.extend(part.tables)
-        whole.charts.extend(part.charts)
-    return whole
+MARKS = ("<!-- measured -->\n", "<!-- end of what was measured -->\n")
+"""What a document of ours has the tables between."""
 
 
-def show(console: Console, plan: Plan, found: Found) -> None:
-    """Print the tables, the ratios with their spread last."""
+def write(plan: Plan, found: Found) -> None:
+    """Write the files that were asked for."""
+    if plan.json:
+        plan.json.write_text(as_json(plan, found) + "\n")
+    plan.charts.mkdir(parents=True, exist_ok=True)
+    for chart in found.charts:
+        draw(chart, plan.charts)
+    if plan.markdown:
+        before, after = "", ""
+        if plan.markdown.exists():
+            before, _mark, rest = plan.markdown.read_text().partition(MARKS[0])
+            after = rest.partition(MARKS[1])[2]
+        charts = os.path.relpath(plan.charts, plan.markdown.parent)
+        text = as_markdown(plan, found, charts)
+        plan.markdown.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
+
+
+def tables(plan: Plan, found: Found) -> list[Table]:
+    """Return all that was found, the ratios with their spread at the end."""
     ratios = Table(
         "Ratios: lower is better, of a speedup higher",
         ("", "ratio", "in parts of the run", "spread"),
@@ -42,15 +52,30 @@ def show(console: Console, plan: Plan, found: Found) -> None:
         figures.rows.append((name, f"{value:,.1f}".removesuffix(".0")))
     about = Table("Measured", ("", ""))
     about.rows += plan.about.items()
-    for table in (*found.tables, ratios, figures, about):
-        if not table.rows:
-            continue
+    return [each for each in (*found.tables, ratios, figures, about) if each.rows]
+
+
+def show(console: Console, plan: Plan, found: Found) -> None:
+    for table in tables(plan, found):
         drawn = RichTable(title=table.title, title_justify="left", title_style="bold")
         for number, column in enumerate(table.columns):
             drawn.add_column(column, justify="right" if number else "left")
         for row in table.rows:
             drawn.add_row(*row)
         console.print(drawn)
+
+
+def as_markdown(plan: Plan, found: Found, charts: str) -> str:
+    """Return the tables, what was measured on first, and the charts of a folder."""
+    *rest, about = tables(plan, found)
+    lines = []
+    for table in (about, *rest):
+        lines += [f"### {table.title}", "", f"| {' | '.join(table.columns)} |"]
+        lines.append("|---" + "|--:" * (len(table.columns) - 1) + "|")
+        lines += [f"| {' | '.join(row)} |" for row in table.rows]
+        lines.append("")
+    lines += [f"![{each.title}]({charts}/{each.name}.svg)" for each in found.charts]
+    return "\n".join(lines) + "\n"
 
 
 def as_json(plan: Plan, found: Found) -> str:

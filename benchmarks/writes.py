@@ -70,32 +70,32 @@ class Writer:
     def _choose(self, env, count: int = 1):
         return env["crm.lead"].browse(self._random.sample(self.ids, count))
 
-    def create(self, env) -> None:
+    def do_create(self, env) -> None:
         env["crm.lead"].create(self._values())
 
-    def create100(self, env) -> None:
+    def do_create100(self, env) -> None:
         env["crm.lead"].create([self._values() for _ in range(100)])
 
-    def field(self, env) -> None:
+    def do_field(self, env) -> None:
         self._choose(env).expected_revenue = self._amount()
 
-    def stage(self, env) -> None:
+    def do_stage(self, env) -> None:
         lead = self._choose(env)
         others = [each for each in self.stage_ids if each != lead.stage_id.id]
         lead.stage_id = self._random.choice(others)
 
-    def field100(self, env) -> None:
+    def do_field100(self, env) -> None:
         self._choose(env, 100).write({"expected_revenue": self._amount()})
 
-    def reassign(self, env) -> None:
+    def do_reassign(self, env) -> None:
         lead = self._choose(env)
         others = [each for each in self.user_ids if each != lead.user_id.id]
         lead.user_id = self._random.choice(others)
 
-    def unlink(self, env) -> None:
+    def do_unlink(self, env) -> None:
         env["crm.lead"].browse(self.ids.pop()).unlink()
 
-    def import_(self, env) -> None:
+    def do_import(self, env) -> None:
         rows = [
             [f"Import {n}", "opportunity", str(self._amount())]
             for n in range(self.import_rows)
@@ -114,7 +114,7 @@ OPERATIONS = {
     "field100": (3, 25),
     "reassign": (12, 100),
     "unlink": (20, 150),
-    "import_": (1, 5),
+    "import": (1, 5),
 }
 TITLES = {
     "create": "create",
@@ -124,7 +124,7 @@ TITLES = {
     "field100": "write of one field of 100",
     "reassign": "change of the salesperson",
     "unlink": "unlink",
-    "import_": "import",
+    "import": "import",
 }
 
 
@@ -156,7 +156,7 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
                 f"{milliseconds(samples.median(name))} = "
                 f"{ratio(samples.ratio(name, base))}"
             )
-        if operation == "import_":
+        if operation == "import":
             title = f"{title} of {import_rows:,} rows"
         table.rows.append((title, *cells))
     result.tables.append(table)
@@ -190,7 +190,7 @@ def repeat(
             writer = writers[kind]
             began = time.perf_counter()
             with environment(writer.name) as env:
-                getattr(writer, operation)(env)
+                getattr(writer, f"do_{operation}")(env)
             if number or not warm:
                 samples.add(f"{operation} {kind}", time.perf_counter() - began)
         on_round()

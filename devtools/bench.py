@@ -75,6 +75,7 @@ SIZES = {"10k": Size(50, 2), "100k": Size(500, 4), "1m": Size(5000, 6)}
 SMALL = "10k"
 """What the others are said to have grown from."""
 FULL, QUICK = "1m", "100k"
+CHARTS = STATE / "charts"
 PARTS = ("reads", "freshness", "writes", "reorganisation", "rebuild")
 AUDITLOG = "auditlog"
 AUDITLOG_RULE = """
@@ -105,7 +106,8 @@ class Options:
     quick: bool
     parts: tuple[str, ...]
     json: Path | None
-    charts: Path | None
+    markdown: Path | None
+    charts: Path
 
 
 def measure(options: Options) -> int:
@@ -151,7 +153,8 @@ def measure(options: Options) -> int:
             "first_build_s": first_build_s,
             "chromium": chromium,
             "json": options.json and os.fspath(options.json.resolve()),
-            "charts": options.charts and os.fspath(options.charts.resolve()),
+            "markdown": options.markdown and os.fspath(options.markdown.resolve()),
+            "charts": os.fspath(options.charts.resolve()),
             "about": about(env, size),
         }
         path = STATE / f"bench-{os.getpid()}.json"
@@ -204,12 +207,14 @@ def serve(env: Environment, kind: str, name: str) -> Iterator[str]:
 def about(env: Environment, size: str) -> dict[str, str]:
     """What was measured on, for whoever compares."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    [(postgres,)] = database.query(env.environ, "SHOW server_version")
+    sql = "SELECT current_setting('server_version'), current_setting('fsync')"
+    [(postgres, fsync)] = database.query(env.environ, sql)
     users = SIZES[size].users
     return {
+        "command": f"./dev {' '.join(sys.argv[1:])}",
         "data": f"{size}: {200 * users:,} opportunities, {users:,} users",
         "machine": f"{os.cpu_count()} cores, {memory:.0f} GB, {platform.machine()}",
-        "PostgreSQL": postgres,
+        "PostgreSQL": f"{postgres}, fsync {fsync}",
         "Odoo": odoo.SERIES,
         "Python": venv_version(),
     }

@@ -93,9 +93,22 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         metavar="PART",
         help=f"of {', '.join(bench.PARTS)}",
     )
-    result.add_argument("--json", type=Path, metavar="FILE")
     result.add_argument(
-        "--charts", type=Path, metavar="FOLDER", help="draw charts there, as SVG"
+        "--json", type=Path, metavar="FILE", help="write the ratios and the figures"
+    )
+    result.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write the tables, in place of those in a document such as "
+        "docs/benchmarks.md",
+    )
+    result.add_argument(
+        "--charts",
+        type=Path,
+        metavar="FOLDER",
+        default=bench.CHARTS,
+        help=f"draw the charts there, as SVG; by default in {bench.CHARTS}",
     )
 
 
@@ -108,6 +121,7 @@ def run_bench(options: argparse.Namespace) -> int:
             quick=options.quick,
             parts=tuple(options.only),
             json=options.json,
+            markdown=options.markdown,
             charts=options.charts,
         )
     )
