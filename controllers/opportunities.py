@@ -5,6 +5,7 @@ from werkzeug.exceptions import NotFound
 from odoo.http import Controller, request
 
 from ..models.opportunities import MAX_TEXT, After, Filters, Range
+from ..models.opportunity_items import FIELDS
 from ..models.projections.opportunity_view import ORDERS
 from .cursors import placed, signed
 from .parameters import (
@@ -20,7 +21,7 @@ from .parameters import (
     time,
     whole_number,
 )
-from .schemas import OPPORTUNITY, ref
+from .schemas import ref
 
 URL = "/api/v2/dashboard/opportunities"
 
@@ -61,9 +62,9 @@ _RANGES = {
 }
 _id = whole_number(_MAX_ID)
 _status = one_of("pending", "won", "lost")
-_field = one_of(*OPPORTUNITY)
+_field = one_of(*FIELDS)
 
-FIELDS = Parameter(
+_FIELDS = Parameter(
     "fields",
     **list_of(_field["parse"], _field["schema"]),
     description="Which fields to give of each; all by default.",
@@ -136,7 +137,7 @@ class OpportunitiesApi(Controller):
             "Whoever follows `next` to the end is given each opportunity once that has"
             " not changed meanwhile. The same address is the `Link` with `rel=next`."
         ),
-        parameters=[*_FILTERS, *_PAGING, FIELDS],
+        parameters=[*_FILTERS, *_PAGING, _FIELDS],
         response=ref("Opportunities"),
         is_view=True,
     )
@@ -146,7 +147,7 @@ class OpportunitiesApi(Controller):
         sort="-value",
         limit=DEFAULT_LIMIT,
         cursor=None,
-        fields=None,
+        fields=FIELDS,
         **given,
     ):
         env = request.env
@@ -164,7 +165,7 @@ class OpportunitiesApi(Controller):
         return json_response(
             {
                 "total": env["cqrs.opportunities"]._count(user, filters),
-                "items": env["cqrs.dashboard"]._opportunities(page.rows, user, fields),
+                "items": env["cqrs.dashboard"]._opportunities(page.ids, user, fields),
                 "next": following,
             },
             next_link(following),
@@ -175,17 +176,18 @@ class OpportunitiesApi(Controller):
         tag="Opportunities",
         summary="An opportunity",
         description="Archived or not.",
-        parameters=[FIELDS],
+        parameters=[_FIELDS],
         response=ref("Opportunity"),
         is_view=True,
     )
-    def opportunity(self, opportunity_id, user, fields=None):
+    def opportunity(self, opportunity_id, user, fields=FIELDS):
         if opportunity_id > _MAX_ID:
             raise NotFound()
-        row = request.env["cqrs.opportunities"]._read_one(user, opportunity_id)
-        if not row:
+        if not request.env["cqrs.access"]._may_see(user, opportunity_id):
             raise NotFound()
-        return request.env["cqrs.dashboard"]._opportunities([row], user, fields)[0]
+        dashboard = request.env["cqrs.dashboard"]
+        [opportunity] = dashboard._opportunities([opportunity_id], user, fields)
+        return opportunity
 
     @operation(
         "/api/v2/dashboard/access/<int:opportunity_id>",

@@ -1,12 +1,12 @@
 """What the API shows, read from the projections alone."""
 
 from datetime import timezone
-from decimal import ROUND_HALF_UP, Decimal
 
 from odoo import api, models
 from odoo.tools import SQL
 
-from .opportunities import Opportunity
+from .json_encoding import JsonText
+from .opportunity_items import FIELDS, items
 
 #: Opportunities on the dashboard's first page
 PAGE_SIZE = 80
@@ -46,7 +46,7 @@ class CqrsDashboard(models.AbstractModel):
         metrics = self.env["cqrs.metrics"]._read(user)
         counts = metrics.pop("opportunities")
         page = self.env["cqrs.opportunities"]._read_page(user, limit=PAGE_SIZE)
-        items = self._opportunities(page.rows, user, DASHBOARD_FIELDS)
+        items = self._opportunities(page.ids, user, DASHBOARD_FIELDS)
         return {
             "user": profile,
             "metrics": metrics,
@@ -151,63 +151,16 @@ class CqrsDashboard(models.AbstractModel):
 
     @api.model
     def _opportunities(
-        self, rows: list[Opportunity], user, names: tuple[str, ...] | None = None
-    ) -> list[dict]:
-        """Return opportunities as the API shows them to the user.
+        self, ids: list[int], user, names: tuple[str, ...] = FIELDS
+    ) -> list[JsonText]:
+        """Return opportunities as the API shows them to the user, in this order.
 
-        :param names: of the fields to give, all by default
+        :param ids: of opportunities that the user sees
+        :param names: of the fields to give
         """
-        currencies = {
-            currency_id: self._currency(currency_id, user)
-            for currency_id in {row.currency_id for row in rows}
-        }
-        items = (self._opportunity(row, currencies[row.currency_id]) for row in rows)
-        if names is None:
-            return list(items)
-        return [{name: item[name] for name in names} for item in items]
-
-    def _opportunity(self, row: Opportunity, currency) -> dict:
-        names = row.stage_name or {}
-        return {
-            "odoo_id": row.id,
-            "name": row.name,
-            "value": _round(row.value, currency),
-            "currency": currency.name,
-            "stage": row.stage_id
-            and {
-                "id": row.stage_id,
-                "name": names.get(self.env.lang) or names.get("en_US"),
-            },
-            "status": row.status,
-            "salesperson": row.user_id
-            and {
-                "id": row.owner_uuid,
-                "user_id": row.user_id,
-                "name": row.owner_name,
-                "email": row.owner_email,
-                "manager": row.manager_name
-                and {"name": row.manager_name, "email": row.manager_email},
-            },
-            "partner": row.partner_id
-            and {"id": row.partner_id, "name": row.partner_name},
-            "visible_to_user_ids": row.visible_to_user_ids,
-            "version": row.version,
-            "probability": row.probability,
-            "archived": not row.active,
-            "team_id": row.team_id,
-            "company_id": row.company_id,
-            "closing_date": row.closing_date,
-            "closed_at": row.closed_at,
-            "created_at": row.created_at,
-            "changed_at": row.changed_at,
-        }
-
-    def _currency(self, currency_id: int | None, user):
-        """Return the currency, that of the user's company where there is none."""
-        return (
-            self.env["res.currency"].sudo().browse(currency_id)
-            or user.sudo().company_id.currency_id
-        )
+        seen_by = self.env["cqrs.access"]._seen_by(SQL("owned"))
+        query = items(ids, names, user.id, self.env.lang or "en_US", seen_by)
+        return [JsonText(text) for (text,) in self.env.execute_query(query)]
 
     def _meta(self) -> dict:
         [(position,)] = self.env.execute_query(
@@ -219,9 +172,3 @@ class CqrsDashboard(models.AbstractModel):
     def _rows(self, query: SQL) -> list[dict]:
         self.env.cr.execute(query)
         return self.env.cr.dictfetchall()
-
-
-def _round(amount: Decimal | str, currency) -> Decimal:
-    # Amounts leave PostgreSQL as text: Odoo's cursor turns numeric into float.
-    unit = Decimal(1).scaleb(-currency.decimal_places)
-    return Decimal(amount).quantize(unit, ROUND_HALF_UP)

@@ -3,13 +3,21 @@
 import json
 import re
 import secrets
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-# json has no hook to write a number as given. A mark that nobody can guess makes the
+# json has no hook to write a text as given. A mark that nobody can guess makes the
 # strings that stand for one.
 _MARK = secrets.token_hex(16)
-_MARKED = re.compile(rf'"{_MARK}([^"]*)"')
+_MARKED = re.compile(rf'"{_MARK}([0-9]+)"')
+
+
+@dataclass(frozen=True)
+class JsonText:
+    """What is JSON already, as PostgreSQL makes it; ``dumps`` puts it in as it is."""
+
+    text: str
 
 
 def dumps(value, indent: int | None = None) -> str:
@@ -18,12 +26,18 @@ def dumps(value, indent: int | None = None) -> str:
     >>> dumps({"value": Decimal("100000.00")})
     '{"value": 100000.00}'
     """
-    return _MARKED.sub(r"\1", json.dumps(value, default=_default, indent=indent))
+    texts = []
 
+    def default(value):
+        if isinstance(value, date):
+            return value.isoformat()
+        if isinstance(value, Decimal):
+            texts.append(f"{value:f}")
+        elif isinstance(value, JsonText):
+            texts.append(value.text)
+        else:
+            raise TypeError(f"{type(value).__name__} has no JSON form")
+        return f"{_MARK}{len(texts) - 1}"
 
-def _default(value):
-    if isinstance(value, Decimal):
-        return f"{_MARK}{value:f}"
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    marked = json.dumps(value, default=default, indent=indent)
+    return _MARKED.sub(lambda match: texts[int(match[1])], marked)

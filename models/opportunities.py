@@ -2,8 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timezone
-from decimal import Decimal
+from datetime import datetime, timezone
 from typing import NamedTuple
 
 from odoo import api, models
@@ -118,47 +117,15 @@ class After:
     id: int
 
 
-class Opportunity(NamedTuple):
-    """A row of a page. Times are aware, in UTC; ``stage_name`` is ``{lang: text}``.
-
-    The manager is the salesperson's, in the company of the opportunity before others.
-    """
-
-    id: int
-    name: str
-    value: Decimal
-    currency_id: int | None
-    probability: float | None
-    stage_id: int | None
-    stage_name: dict | None
-    status: str
-    active: bool
-    user_id: int | None
-    owner_uuid: str | None
-    owner_name: str | None
-    owner_email: str | None
-    manager_name: str | None
-    manager_email: str | None
-    team_id: int | None
-    company_id: int | None
-    partner_id: int | None
-    partner_name: str | None
-    closing_date: date | None
-    closed_at: datetime | None
-    created_at: datetime | None
-    changed_at: datetime
-    visible_to_user_ids: list[int]
-    version: int
-
-
 @dataclass(frozen=True)
 class Page:
-    """Some opportunities in order; ``next`` is where the following page begins.
+    """The ids of some opportunities, in order.
 
-    :ivar next: what to give as ``after``; None on the last page
+    :ivar next: where the following page begins, to be given as ``after``; None on the
+        last page
     """
 
-    rows: list[Opportunity]
+    ids: list[int]
     next: After | None
 
 
@@ -240,7 +207,7 @@ class CqrsOpportunities(models.AbstractModel):
                 break
             after = None
         return Page(
-            rows=self._rows([place.id for place in places[:limit]]),
+            ids=[place.id for place in places[:limit]],
             next=places[limit - 1] if len(places) > limit else None,
         )
 
@@ -265,13 +232,6 @@ class CqrsOpportunities(models.AbstractModel):
                 owned=None if filters.user_ids is None else _owned(filters.user_ids),
             )
         return _Search(self.env, user, filters).count()
-
-    @api.model
-    def _read_one(self, user, opportunity_id: int) -> Opportunity | None:
-        """Return an opportunity, archived or not; None if the user does not see it."""
-        if not self.env["cqrs.access"]._may_see(user, opportunity_id):
-            return None
-        return self._rows([opportunity_id])[0]
 
     def _segments(
         self, sort: str, descending: bool, filters: Filters, after: After | None
@@ -314,75 +274,6 @@ class CqrsOpportunities(models.AbstractModel):
             )
         )
         return [stage_id for (stage_id,) in rows]
-
-    def _rows(self, ids: list[int]) -> list[Opportunity]:
-        """Return the rows of some ids, in this order."""
-        self.env.cr.execute(
-            SQL(
-                """
-                WITH page AS MATERIALIZED (
-                    SELECT view.id, name, value::text AS value, currency_id,
-                           probability, stage_id, status, active, user_id, team_id,
-                           company_id, partner_id, partner_name, closing_date,
-                           closed_at, created_at, changed_at, version, number
-                    FROM unnest(%(ids)s::integer[]) WITH ORDINALITY
-                        AS place (id, number)
-                    JOIN cqrs_opportunity_view view ON view.id = place.id
-                ),
-                -- Once for each, however many of the page are theirs.
-                owner AS MATERIALIZED (
-                    SELECT owned.user_id, owned.company_id,
-                           profile.uuid AS owner_uuid, profile.name AS owner_name,
-                           profile.email AS owner_email, manager.name AS manager_name,
-                           manager.email AS manager_email,
-                           %(seen_by)s AS visible_to_user_ids
-                    FROM (SELECT DISTINCT user_id, company_id FROM page) owned
-                    -- OFFSET 0: as probes, or the planner would read all profiles.
-                    LEFT JOIN LATERAL (
-                        SELECT * FROM cqrs_user_profile profile
-                        WHERE profile.id = owned.user_id OFFSET 0
-                    ) profile ON true
-                    LEFT JOIN LATERAL (
-                        SELECT above.name, above.email
-                        FROM cqrs_user_access access
-                        JOIN cqrs_user_profile above ON above.id = viewer_id
-                        WHERE owner_id = owned.user_id AND depth = 1
-                          AND via = 'hierarchy'
-                        ORDER BY (access.company_id = owned.company_id) DESC, viewer_id
-                        LIMIT 1
-                    ) manager ON true
-                )
-                SELECT page.id, page.name, page.value, page.currency_id,
-                       page.probability, page.stage_id,
-                       stage.state -> 'name' AS stage_name, page.status, page.active,
-                       page.user_id, owner_uuid, owner_name, owner_email, manager_name,
-                       manager_email, page.team_id, page.company_id, page.partner_id,
-                       page.partner_name, page.closing_date, page.closed_at,
-                       page.created_at, page.changed_at, visible_to_user_ids,
-                       page.version
-                FROM page
-                JOIN owner ON COALESCE(owner.user_id, 0) = COALESCE(page.user_id, 0)
-                    AND COALESCE(owner.company_id, 0) = COALESCE(page.company_id, 0)
-                LEFT JOIN cqrs_stream stage
-                  ON stage.stream_model = 'crm.stage'
-                 AND stage.stream_id = page.stage_id
-                ORDER BY number
-                """,
-                ids=ids,
-                seen_by=self.env["cqrs.access"]._seen_by(SQL("owned")),
-            )
-        )
-        return [
-            Opportunity(
-                **row
-                | {"value": Decimal(row["value"])}
-                | {
-                    name: row[name] and row[name].replace(tzinfo=timezone.utc)
-                    for name in ("closed_at", "created_at", "changed_at")
-                }
-            )
-            for row in self.env.cr.dictfetchall()
-        ]
 
 
 class _Search:

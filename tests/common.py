@@ -1,5 +1,6 @@
 """A small sales organisation, and what its events and readers say of it."""
 
+import json
 import os
 import subprocess
 import unittest
@@ -17,6 +18,7 @@ from odoo.sql_db import connection_info_for
 from odoo.tests import BaseCase, TransactionCase, new_test_user
 
 from ..models.event_store.upcast import UPCASTERS
+from ..models.json_encoding import dumps
 
 ODOO = os.environ.get("CRM_CQRS_ODOO")
 TEMPLATE = os.environ.get("CRM_CQRS_TEMPLATE_DB")
@@ -104,7 +106,7 @@ class SalesOrganisation(TransactionCase):
 
     def dashboard(self, user):
         self.env.cr.flush()
-        return self.env["cqrs.dashboard"].with_user(user)._read_dashboard()
+        return as_json(self.env["cqrs.dashboard"].with_user(user)._read_dashboard())
 
     def uuid(self, user):
         """Return the id by which outside systems know a user."""
@@ -120,6 +122,11 @@ class SalesOrganisation(TransactionCase):
         query = self.env["cqrs.access"]._visible_opportunities(user)
         self.env.cr.execute(query)
         return {row["id"] for row in self.env.cr.dictfetchall()}
+
+
+def as_json(value):
+    """Return a value as whoever asks the API gets it."""
+    return json.loads(dumps(value), parse_float=Decimal)
 
 
 def money(text):

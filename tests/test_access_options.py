@@ -23,7 +23,7 @@ class TestAccessOptions(SalesOrganisation):
         """Return whether a user sees a deal: the same for a page, and for the sums."""
         visible = self.visible(user)
         page = self.env["cqrs.opportunities"]._read_page(user, limit=1000)
-        self.assertEqual({row.id for row in page.rows}, visible)
+        self.assertEqual(set(page.ids), visible)
         metrics = self.env["cqrs.metrics"]._read(user)
         self.assertEqual(metrics["opportunities"]["total"], len(visible))
         return (deal or self.deal).id in visible

@@ -70,7 +70,7 @@ class TestApiListsUnderWrites(TransactionCase):
                     after=text and After(*placed(env, text, bound_to)),
                     limit=4,
                 )
-                yield [row.id for row in page.rows]
+                yield page.ids
                 if page.next is None:
                     return
                 text = signed(env, (page.next.key, page.next.id), bound_to)

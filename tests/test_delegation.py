@@ -38,7 +38,7 @@ class TestDelegation(SalesOrganisation):
         deal = deal or self.deal
         may_see = deal.id in self.visible(user)
         page = self.env["cqrs.opportunities"]._read_page(user, limit=1000)
-        self.assertIs(deal.id in [row.id for row in page.rows], may_see)
+        self.assertIs(deal.id in page.ids, may_see)
         leads = self.env["crm.lead"].with_user(user)
         self.assertIs(bool(leads.search([("id", "=", deal.id)])), may_see)
         self.assertIs(leads.browse(deal.id).has_access("read"), may_see)

@@ -9,7 +9,7 @@ from odoo.tests import tagged
 
 from ..models import opportunities
 from ..models.opportunities import ORDERS, After, Filters, Range
-from .common import SalesOrganisation
+from .common import SalesOrganisation, as_json
 
 #: How a page is found: ``{plan: (FEW_OWNERS, WALK, whether owners are known)}``
 PLANS = {
@@ -139,11 +139,11 @@ class Pages(SalesOrganisation):
         read_page = self.env["cqrs.opportunities"]._read_page
         while True:
             page = read_page(user, after=after, limit=limit, **arguments)
-            ids += [row.id for row in page.rows]
-            self.assertLessEqual(len(page.rows), limit)
+            ids += page.ids
+            self.assertLessEqual(len(page.ids), limit)
             if page.next is None:
                 return ids
-            self.assertEqual(len(page.rows), limit)
+            self.assertEqual(len(page.ids), limit)
             self.assertEqual(page.next.id, ids[-1])
             between(page)
             after = page.next
@@ -229,7 +229,7 @@ class TestOpportunityPages(Pages):
             patch.object(opportunities._Search, "_goes_on", side_effect=AssertionError),
         ):
             page = self.env["cqrs.opportunities"]._read_page(self.head, limit=3)
-        self.assertEqual(len(page.rows), 3)
+        self.assertEqual(len(page.ids), 3)
 
     def test_what_does_not_change_is_given_once_while_others_do(self):
         for name in PLANS:
@@ -274,10 +274,7 @@ class TestOpportunityPages(Pages):
                     )
 
     def test_stages_put_in_another_order_write_no_opportunity(self):
-        versions = {
-            row.id: row.version
-            for row in self.env["cqrs.opportunities"]._read_page(self.head).rows
-        }
+        versions = self.versions()
         self.stage_new.sequence = 500
         for name in PLANS:
             with plan(name):
@@ -285,8 +282,18 @@ class TestOpportunityPages(Pages):
             self.assertEqual(
                 ids, self.in_order(self.seen(self.head), "stage", False), name
             )
+        self.assertEqual(self.versions(), versions)
+
+    def versions(self):
         page = self.env["cqrs.opportunities"]._read_page(self.head)
-        self.assertEqual({row.id: row.version for row in page.rows}, versions)
+        return {
+            item["odoo_id"]: item["version"] for item in self.items(self.head, page.ids)
+        }
+
+    def items(self, user, ids):
+        return as_json(
+            self.env["cqrs.dashboard"].with_user(user)._opportunities(ids, user)
+        )
 
     def test_a_row_has_all_that_a_list_shows(self):
         deal = self.opportunity(
@@ -297,33 +304,72 @@ class TestOpportunityPages(Pages):
         )
         deal.action_set_won()
         self.env.cr.flush()
-        [row] = [
-            row
-            for row in self.env["cqrs.opportunities"]._read_page(self.head).rows
-            if row.id == deal.id
-        ]
-        self.assertEqual(row.value, Decimal("1234.56"))
-        self.assertEqual(row.currency_id, self.env.company.currency_id.id)
-        self.assertEqual(row.stage_id, deal.stage_id.id)
-        self.assertEqual(row.stage_name["en_US"], deal.stage_id.name)
-        self.assertEqual((row.status, row.active), ("won", True))
-        self.assertEqual((row.user_id, row.owner_name), (self.seller.id, "Seller"))
-        self.assertEqual(row.owner_email, self.seller.email)
-        self.assertEqual(row.manager_name, "Manager")
-        self.assertEqual(row.manager_email, self.manager.email)
-        self.assertEqual(row.team_id, deal.team_id.id)
-        self.assertEqual(row.company_id, deal.company_id.id)
-        self.assertEqual(row.partner_id, self.customers[0].id)
-        self.assertEqual(row.partner_name, "Åström & Söhne")
-        self.assertEqual(row.closing_date, date(2026, 7, 1))
-        self.assertEqual(row.closed_at, deal.date_closed.replace(tzinfo=timezone.utc))
-        self.assertEqual(row.created_at, deal.create_date.replace(tzinfo=timezone.utc))
-        self.assertEqual(row.changed_at.tzinfo, timezone.utc)
+        [item] = self.items(self.head, deal.ids)
+        currency = deal.company_id.currency_id
         self.assertEqual(
-            row.visible_to_user_ids,
-            sorted((self.seller | self.manager | self.head).ids),
+            {
+                **item,
+                "closed_at": datetime.fromisoformat(item["closed_at"]),
+                "created_at": datetime.fromisoformat(item["created_at"]),
+            },
+            {
+                "odoo_id": deal.id,
+                "name": deal.name,
+                "value": Decimal("1234.56"),
+                "currency": currency.name,
+                "stage": {"id": deal.stage_id.id, "name": deal.stage_id.name},
+                "status": "won",
+                "salesperson": {
+                    "id": self.uuid(self.seller),
+                    "user_id": self.seller.id,
+                    "name": "Seller",
+                    "email": self.seller.email,
+                    "manager": {"name": "Manager", "email": self.manager.email},
+                },
+                "partner": {
+                    "id": self.customers[0].id,
+                    "name": "Åström & Söhne",
+                },
+                "visible_to_user_ids": sorted(
+                    (self.seller | self.manager | self.head).ids
+                ),
+                "version": 2,
+                "probability": 100,
+                "archived": False,
+                "team_id": deal.team_id.id,
+                "company_id": deal.company_id.id,
+                "closing_date": "2026-07-01",
+                "closed_at": deal.date_closed.replace(tzinfo=timezone.utc),
+                "created_at": deal.create_date.replace(tzinfo=timezone.utc),
+                "changed_at": item["changed_at"],
+            },
         )
-        self.assertEqual(row.version, 2)
+        self.assertEqual(
+            datetime.fromisoformat(item["changed_at"]).utcoffset(), timedelta()
+        )
+
+    def test_what_an_opportunity_lacks_is_null(self):
+        deal = self.opportunity(self.seller, 0)
+        deal.write(
+            dict.fromkeys(("user_id", "team_id", "company_id", "stage_id"), False)
+        )
+        self.env.cr.flush()
+        [item] = self.items(self.head, deal.ids)
+        self.assertEqual(
+            {name for name, value in item.items() if value is None},
+            {
+                "stage",
+                "salesperson",
+                "partner",
+                "company_id",
+                "closing_date",
+                "closed_at",
+                "team_id",
+            },
+        )
+        self.assertEqual(item["visible_to_user_ids"], [])
+        # In the currency of the company of whoever looks.
+        self.assertEqual(item["currency"], self.head.company_id.currency_id.name)
 
     def test_a_name_too_long_for_an_index_is_recorded_and_sorted(self):
         name = "".join(
@@ -341,7 +387,7 @@ class TestOpportunityPages(Pages):
         page = self.env["cqrs.opportunities"]._read_page(
             self.head, sort="stage", after=After("0", 1)
         )
-        self.assertEqual((page.rows, page.next), ([], None))
+        self.assertEqual((page.ids, page.next), ([], None))
 
     def owners(self, user):
         """Return the ids of those whose opportunities a user may see."""
@@ -469,7 +515,7 @@ class TestOpportunityFilters(Pages):
     def test_who_has_no_profile_sees_nothing(self):
         portal = self.env.ref("base.public_user")
         page = self.env["cqrs.opportunities"]._read_page(portal)
-        self.assertEqual((page.rows, page.next), ([], None))
+        self.assertEqual((page.ids, page.next), ([], None))
         self.assertEqual(self.env["cqrs.opportunities"]._count(portal), 0)
 
     def test_words_are_found_whatever_stands_between_them(self):

@@ -30,6 +30,7 @@ from ..models.metrics.reader import AMOUNTS
 from ..models.opportunities import Filters
 from ..models.oracle import compared
 from ..models.projections.opportunity_view import ORDERS
+from .common import as_json
 from .plain_rules import ALL_DOCUMENTS, OWN, TEAM, PlainRules
 
 #: Steps of each of the histories, and how many; a long run by hand:
@@ -620,11 +621,13 @@ class History(RuleBasedStateMachine):
                 after=page and page.next,
                 limit=20,
             )
-            found += page.rows
+            found += page.ids
         leads = {lead.id: lead for lead in rules.seen(user)}
-        assert sorted(row.id for row in found) == sorted(leads), (user.login, sort)
-        for row in found[:5]:
-            assert row.visible_to_user_ids == sorted(rules.visible_to(leads[row.id]))
+        assert sorted(found) == sorted(leads), (user.login, sort)
+        items = self.env["cqrs.dashboard"]._opportunities(found[:5], user)
+        for id_, item in zip(found[:5], as_json(items), strict=True):
+            assert item["odoo_id"] == id_
+            assert item["visible_to_user_ids"] == sorted(rules.visible_to(leads[id_]))
 
     def odoos_screens(self, rules, user):
         if not (user.active and user.has_group(OWN)):

@@ -240,7 +240,7 @@ class CqrsMetrics(models.AbstractModel):
                    date_trunc('month', occurred_at AT TIME ZONE 'UTC')::date
                        AS changed_in
             FROM (
-                -- Leads add nothing. They are not left out by a condition on their type,
+                -- Leads add nothing. They are not left out by a condition on the type,
                 -- from which the planner would expect to find next to no row.
                 SELECT side.*,
                        sign * COALESCE(expected_revenue, 0) AS value,
