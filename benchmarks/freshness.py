@@ -8,7 +8,7 @@ from itertools import count
 
 from .chromium import page
 from .found import Found, Table, milliseconds
-from .measure import Samples
+from .measure import Samples, rounds
 from .odoo_databases import environment
 from .people import Person
 from .plan import Plan
@@ -40,13 +40,12 @@ WATCH = f"""
 
 
 def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
-    rounds, page_rounds = (20, 5) if plan.is_quick else (100, 30)
     samples = Samples()
     name = plan.databases["installed"]
     person = log_in(plan, "installed", plan.roles["manager"])
     amounts = count(STEP, STEP)
     with opportunity(plan) as lead_id:
-        for _ in range(rounds):
+        for _ in rounds(plan.pick(0, 3, 20)):
             before = pipeline(person)
             samples.add("v2", seen_in_v2(name, lead_id, next(amounts), person, before))
             on_round()
@@ -56,7 +55,7 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
                 dashboard.wait_for(f"!!{TILE}")
                 # The page says nowhere that it is subscribed, which it is soon.
                 time.sleep(3)
-                for _ in range(page_rounds):
+                for _ in rounds(plan.pick(0, 8, 80)):
                     samples.add(
                         "open dashboard",
                         seen_on_page(name, lead_id, next(amounts), dashboard),

@@ -14,9 +14,9 @@ import random
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 
 BLOCKS = 5
 
@@ -65,6 +65,12 @@ class Samples:
     def add(self, name: str, seconds: float) -> None:
         self._seconds[name].append(seconds)
 
+    def forget_first(self, names: list[str]) -> None:
+        """Forget the first of each that has others."""
+        for name in names:
+            if len(self._seconds[name]) > 1:
+                del self._seconds[name][0]
+
     def count(self, name: str) -> int:
         return len(self._seconds[name])
 
@@ -96,9 +102,22 @@ def cut(values: list[float]) -> list[list[float]]:
     return [values[a:b] for a, b in pairwise(edges)]
 
 
+def rounds(seconds: float) -> Iterator[int]:
+    """Count for so many seconds, once at least.
+
+    >>> list(rounds(0))
+    [0]
+    """
+    end = time.monotonic() + seconds
+    for number in count():
+        yield number
+        if time.monotonic() >= end:
+            return
+
+
 def interleave(
     cases: Mapping[str, Callable[[], object]],
-    rounds: int,
+    seconds: float,
     samples: Samples,
     *,
     seed: int = 19,
@@ -106,16 +125,15 @@ def interleave(
 ) -> None:
     """Time each case once a round, in an order that is another one each time.
 
-    What is started before, to warm up, is not counted: a round more than asked for.
+    The first round warms up: it does not count, unless there is time for no other.
     """
     names = list(cases)
     shuffle = random.Random(seed).shuffle
-    for number in range(rounds + 1):
+    for _ in rounds(seconds):
         shuffle(names)
         for name in names:
             began = time.perf_counter()
             cases[name]()
-            seconds = time.perf_counter() - began
-            if number:
-                samples.add(name, seconds)
+            samples.add(name, time.perf_counter() - began)
         on_round()
+    samples.forget_first(names)

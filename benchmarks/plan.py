@@ -6,6 +6,7 @@ from typing import Any
 
 PARTS = ("reads", "freshness", "writes", "reorganisation", "rebuild")
 """In the order in which they run: the last ones change the most."""
+PACES = ("once", "quick", "full")
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Role:
 class Plan:
     """
     :ivar size: of the data, such as ``100k``; ``small_size`` is what it has grown from
-    :ivar is_quick: fewer repetitions
+    :ivar pace: how long all is repeated: one of ``PACES``
     :ivar databases: names by kind: ``installed``, ``bare``, ``auditlog_full``,
         ``auditlog_fast``, ``small``; all may be written to
     :ivar urls: of the servers of ``installed``, ``bare`` and ``small``
@@ -33,7 +34,7 @@ class Plan:
 
     size: str
     small_size: str
-    is_quick: bool
+    pace: str
     parts: tuple[str, ...]
     databases: dict[str, str]
     urls: dict[str, str]
@@ -46,6 +47,10 @@ class Plan:
     markdown: Path | None
     charts: Path
     about: dict[str, str]
+
+    def pick(self, once: int, quick: int, full: int) -> int:
+        """Return the one of this pace; of seconds, mostly."""
+        return (once, quick, full)[PACES.index(self.pace)]
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Plan":

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .found import Chart, Found, Table, milliseconds
-from .measure import Samples
+from .measure import Samples, rounds
 from .odoo_databases import environment
 from .plan import Plan
 
@@ -85,25 +85,25 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     installed, bare = plan.databases["installed"], plan.databases["bare"]
     with environment(installed) as env:
         env.cr.execute(BUILD)
-    rounds = 3 if plan.is_quick else 10
     samples = Samples()
     wal: dict[str, int] = {}
-    rows: dict[str, int] = {}
+    written: dict[str, int] = {}
     moves = {}
     for owners in OWNERS:
         move = choose(installed, owners)
         if move is None:
             continue
         moves[owners] = move
-        for number in range(2 * rounds):
+        names = {way: f"{owners} owners {way}" for way in WAYS}
+        for _ in rounds(plan.pick(0, 4, 30)):
             # There and back, so that each round finds what the one before did.
-            back = bool(number % 2)
-            for way in WAYS:
-                name = f"{owners} owners {way}"
-                database = bare if way == "bare" else installed
-                seconds, wal[name], rows[name] = perform(database, move, way, back)
-                samples.add(name, seconds)
+            for back in (False, True):
+                for way, name in names.items():
+                    database = bare if way == "bare" else installed
+                    took, wal[name], written[name] = perform(database, move, way, back)
+                    samples.add(name, took)
             on_round()
+        samples.forget_first(list(names.values()))
     result = Found()
     result.add_times(samples, "reorganisation")
     if 259 in moves:
@@ -122,12 +122,12 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
                     TITLES[way],
                     milliseconds(samples.median(name)),
                     f"{wal[name] / 1e6:.2f}",
-                    str(rows[name]),
+                    f"{written[name]:,}",
                 )
             )
             key = f"reorg_{owners}_{way}"
             result.figures[f"{key}_wal_bytes"] = wal[name]
-            result.figures[f"{key}_rows"] = rows[name]
+            result.figures[f"{key}_rows"] = written[name]
         result.tables.append(table)
     most = max(moves)
     result.charts.append(

@@ -13,6 +13,25 @@ from .plan import Plan
 
 MARKS = ("<!-- measured -->\n", "<!-- end of what was measured -->\n")
 """What a document of ours has the tables between."""
+WANTED = {
+    "read_dashboard_head_vs_floor": "≤ 3",
+    "read_dashboard_leaf_vs_floor": "≤ 3",
+    "read_page_head_vs_floor": "≤ 4",
+    "read_page_adversarial_vs_floor": "≤ 4",
+    "read_304_vs_floor": "≤ 1.5",
+    "read_dashboard_head_vs_v1_speedup": "≥ 50",
+    "read_growth_10k_to_1m": "≤ 1.3",
+    "write_create_vs_bare": "≤ 1.10",
+    "write_create100_vs_bare": "≤ 1.05",
+    "write_field_vs_bare": "≤ 1.20",
+    "write_field100_vs_bare": "≤ 1.10",
+    "write_unlink_vs_bare": "≤ 1.25",
+    "write_concurrent_failures": "0",
+    "first_build_s": "≤ 60",
+    "fold_events_per_s": "≥ 200,000",
+    "rebuild_s": "≤ 60",
+}
+"""What the addon is to hold at a million opportunities."""
 
 
 def write(plan: Plan, found: Found) -> None:
@@ -36,7 +55,7 @@ def tables(plan: Plan, found: Found) -> list[Table]:
     """Return all that was found, the ratios with their spread at the end."""
     ratios = Table(
         "Ratios: lower is better, of a speedup higher",
-        ("", "ratio", "in parts of the run", "spread"),
+        ("", "ratio", "in parts of the run", "spread", "wanted at 1m"),
     )
     for name, value in found.ratios.items():
         ratios.rows.append(
@@ -45,11 +64,13 @@ def tables(plan: Plan, found: Found) -> list[Table]:
                 f"{value.value:.2f}",
                 f"{value.low:.2f} to {value.high:.2f}",
                 f"{value.spread_percent:.0f} %",
+                WANTED.get(name, ""),
             )
         )
-    figures = Table("Figures", ("", ""))
+    figures = Table("Figures", ("", "", "wanted at 1m"))
     for name, value in found.figures.items():
-        figures.rows.append((name, f"{value:,.1f}".removesuffix(".0")))
+        text = f"{value:,.1f}".removesuffix(".0")
+        figures.rows.append((name, text, WANTED.get(name, "")))
     about = Table("Measured", ("", ""))
     about.rows += plan.about.items()
     return [each for each in (*found.tables, ratios, figures, about) if each.rows]

@@ -14,7 +14,7 @@ from psycopg2.errors import OperationalError
 from odoo.service.model import retrying
 
 from .found import Chart, Found, Table, milliseconds, ratio
-from .measure import Ratio, Samples
+from .measure import Ratio, Samples, interleave
 from .odoo_databases import close_connections, environment
 from .plan import Plan
 
@@ -54,6 +54,11 @@ class Writer:
             )
             self.ids = [lead_id for (lead_id,) in env.cr.fetchall()]
             self._random.shuffle(self.ids)
+
+    def perform(self, operation: str) -> None:
+        """Do it in a transaction of its own, and commit."""
+        with environment(self.name) as env:
+            getattr(self, f"do_{operation}")(env)
 
     def _amount(self) -> int:
         return self._random.randint(1, 10**6)
@@ -106,15 +111,15 @@ class Writer:
 
 
 OPERATIONS = {
-    # name: (rounds when quick, rounds in full)
-    "create": (20, 150),
-    "create100": (2, 15),
-    "field": (40, 300),
-    "stage": (20, 150),
-    "field100": (3, 25),
-    "reassign": (12, 100),
-    "unlink": (20, 150),
-    "import": (1, 5),
+    # name: seconds, by pace
+    "create": (0, 4, 30),
+    "create100": (0, 7, 60),
+    "field": (0, 4, 30),
+    "stage": (0, 3, 20),
+    "field100": (0, 5, 40),
+    "reassign": (0, 3, 30),
+    "unlink": (0, 4, 30),
+    "import": (0, 0, 60),
 }
 TITLES = {
     "create": "create",
@@ -129,11 +134,15 @@ TITLES = {
 
 
 def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
-    import_rows = 250 if plan.is_quick else 1000
+    import_rows = plan.pick(20, 250, 1000)
     writers = {kind: Writer(plan.databases[kind], import_rows) for kind in KINDS}
     samples = Samples()
-    for operation, rounds in OPERATIONS.items():
-        repeat(writers, operation, rounds[not plan.is_quick], samples, on_round)
+    for operation, seconds in OPERATIONS.items():
+        cases = {
+            f"{operation} {kind}": partial(writer.perform, operation)
+            for kind, writer in writers.items()
+        }
+        interleave(cases, plan.pick(*seconds), samples, on_round=on_round)
     result = Found()
     result.add_times(samples, "writes")
     for name in ("create", "create100", "field", "field100", "unlink"):
@@ -173,29 +182,6 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     return result
 
 
-def repeat(
-    writers: dict[str, Writer],
-    operation: str,
-    rounds: int,
-    samples: Samples,
-    on_round: Callable[[], None],
-) -> None:
-    kinds = list(writers)
-    shuffle = random.Random(operation).shuffle
-    # What takes seconds needs no warming up.
-    warm = rounds > 5
-    for number in range(rounds + warm):
-        shuffle(kinds)
-        for kind in kinds:
-            writer = writers[kind]
-            began = time.perf_counter()
-            with environment(writer.name) as env:
-                getattr(writer, f"do_{operation}")(env)
-            if number or not warm:
-                samples.add(f"{operation} {kind}", time.perf_counter() - began)
-        on_round()
-
-
 @dataclass
 class Tally:
     """What a number of writers got done."""
@@ -212,7 +198,7 @@ def add_concurrent(
     on_round: Callable[[], None],
 ) -> None:
     """16 processes, half of whose writes are to a hundred opportunities they share."""
-    turns, seconds = (3, 2.0) if plan.is_quick else (6, 5.0)
+    turns, seconds = plan.pick(1, 3, 6), plan.pick(1, 2, 5)
     speeds: dict[str, list[float]] = {kind: [] for kind in writers}
     totals = {kind: Tally() for kind in writers}
     for turn in range(turns):

@@ -74,7 +74,7 @@ class Size:
 SIZES = {"10k": Size(50, 2), "100k": Size(500, 4), "1m": Size(5000, 6)}
 SMALL = "10k"
 """What the others are said to have grown from."""
-FULL, QUICK = "1m", "100k"
+SIZE_BY_PACE = {"once": "10k", "quick": "100k", "full": "1m"}
 CHARTS = STATE / "charts"
 PARTS = ("reads", "freshness", "writes", "reorganisation", "rebuild")
 AUDITLOG = "auditlog"
@@ -100,10 +100,10 @@ class Role:
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says; ``size`` None is that of a quick or a full run."""
+    """What the command line says; ``benchmarks/plan.py`` knows the paces."""
 
-    size: str | None
-    quick: bool
+    size: str
+    pace: str
     parts: tuple[str, ...]
     json: Path | None
     markdown: Path | None
@@ -112,7 +112,7 @@ class Options:
 
 def measure(options: Options) -> int:
     """Measure, on copies of the databases, and print what is found."""
-    size = options.size or (QUICK if options.quick else FULL)
+    size = options.size
     with environment() as env, ExitStack() as stack:
         chromium = find_browser() if "freshness" in options.parts else None
         bare = ensure_bare(env, size)
@@ -143,7 +143,7 @@ def measure(options: Options) -> int:
         plan = {
             "size": size,
             "small_size": SMALL,
-            "is_quick": options.quick,
+            "pace": options.pace,
             "parts": options.parts,
             "databases": databases,
             "urls": urls,

@@ -75,15 +75,28 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="only make a large organisation, with this many opportunities, and time "
         "the addon's first build",
     )
-    result.add_argument(
+    pace = result.add_mutually_exclusive_group()
+    pace.add_argument(
         "--quick",
-        action="store_true",
-        help=f"fewer repetitions, and {bench.QUICK} opportunities",
+        action="store_const",
+        dest="pace",
+        const="quick",
+        default="full",
+        help=f"fewer repetitions, and {bench.SIZE_BY_PACE['quick']} opportunities",
+    )
+    pace.add_argument(
+        "--once",
+        action="store_const",
+        dest="pace",
+        const="once",
+        help="no repetitions, to see that all of it works, and "
+        f"{bench.SIZE_BY_PACE['once']} opportunities",
     )
     result.add_argument(
         "--size",
         choices=bench.SIZES,
-        help=f"measure at this many opportunities; {bench.FULL} by default",
+        help="measure at this many opportunities; "
+        f"{bench.SIZE_BY_PACE['full']} by default",
     )
     result.add_argument(
         "--only",
@@ -117,8 +130,8 @@ def run_bench(options: argparse.Namespace) -> int:
         return bench.run(options.data)
     return bench.measure(
         bench.Options(
-            size=options.size,
-            quick=options.quick,
+            size=options.size or bench.SIZE_BY_PACE[options.pace],
+            pace=options.pace,
             parts=tuple(options.only),
             json=options.json,
             markdown=options.markdown,

@@ -1,0 +1,86 @@
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from xml.etree import ElementTree
+
+from odoo.tests import BaseCase, tagged
+
+ROOT = Path(__file__).parent.parent
+RATIOS = {
+    "read_dashboard_head_vs_floor",
+    "read_dashboard_leaf_vs_floor",
+    "read_page_head_vs_floor",
+    "read_page_adversarial_vs_floor",
+    "read_304_vs_floor",
+    "read_dashboard_head_vs_v1_speedup",
+    "read_dashboard_head_vs_odoo_speedup",
+    "read_growth_10k_to_1m",
+    "write_create_vs_bare",
+    "write_create100_vs_bare",
+    "write_field_vs_bare",
+    "write_field100_vs_bare",
+    "write_unlink_vs_bare",
+    "write_create_vs_auditlog",
+    "write_concurrent_tps_vs_bare_speedup",
+}
+FIGURES = {
+    "first_build_s",
+    "fold_events_per_s",
+    "rebuild_s",
+    "freshness_p95_ms",
+    "write_concurrent_failures",
+}
+
+
+@tagged("post_install", "-at_install")
+@unittest.skipUnless(
+    os.environ.get("CRM_CQRS_PRIVATE_SERVER"),
+    "needs ./dev test with its own PostgreSQL, where the data are kept",
+)
+class TestBenchmarks(BaseCase):
+    def test_each_thing_is_measured_once_and_written_down(self):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        document = folder / "document.md"
+        document.write_text(
+            "Before\n<!-- measured -->\nold\n<!-- end of what was measured -->\nAfter\n"
+        )
+        environ = {
+            name: value
+            for name, value in os.environ.items()
+            # As from a shell, where no other ./dev has said where all things are.
+            if not name.startswith(("PG", "PYTHON", "ODOO_RC"))
+        }
+        done = subprocess.run(
+            [ROOT / "dev", "bench", "--once", f"--json={folder / 'json'}"]
+            + [f"--markdown={document}", f"--charts={folder / 'charts'}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environ,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        found = json.loads((folder / "json").read_text())
+        # 259 people are more than there are in an organisation of this size.
+        self.assertEqual(set(found["ratios"]), RATIOS)
+        self.assertEqual(set(found["spread"]), RATIOS)
+        self.assertLessEqual(FIGURES, set(found["figures"]))
+        self.assertEqual(found["size"], "10k")
+        self.assertEqual(found["figures"]["write_concurrent_failures"], 0)
+        for name, value in found["ratios"].items():
+            self.assertGreater(value, 0, name)
+            self.assertIn(name, done.stdout)
+        text = document.read_text()
+        self.assertTrue(text.startswith("Before\n<!-- measured -->\n"))
+        self.assertTrue(text.endswith("<!-- end of what was measured -->\nAfter\n"))
+        self.assertNotIn("old", text)
+        self.assertIn("| read_304_vs_floor |", text)
+        charts = {
+            path.name: ElementTree.parse(path).getroot().tag
+            for path in (folder / "charts").iterdir()
+        }
+        names = ("reads", "writes", "reorganisation", "rebuild")
+        tag = "{http://www.w3.org/2000/svg}svg"
+        self.assertEqual(charts, {f"{name}.svg": tag for name in names})
