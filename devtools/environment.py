@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cluster, locks, odoo, paths, server, venv
+from . import cluster, locks, node_modules, odoo, paths, server, venv
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,10 @@ def environment() -> Iterator[Environment]:
         with locks.exclusive(provisioning_lock(), PROVISIONING):
             package = odoo.ensure()
             venv.ensure()
+            node_modules.ensure()
             odoo.write_configuration(package)
             variables = server.ensure()
-        programs = (venv.VENV / "bin", cluster.programs())
+        programs = (venv.VENV / "bin", node_modules.PROGRAMS, cluster.programs())
         search = [*map(os.fspath, programs), os.environ["PATH"]]
         yield Environment(
             odoo=package,
@@ -74,4 +75,5 @@ def tidy_up() -> None:
     """Stop the server and remove what former inputs made: nobody uses either."""
     cluster.stop()
     venv.prune()
+    node_modules.prune()
     paths.remove_tree(paths.WORK)

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import browser, odoo, server, template, throwaway, venv
+from . import browser, node_modules, odoo, server, template, throwaway, venv
 from .console import say
 from .environment import environment
 from .paths import ADDON, ADDONS, LINK, ROOT
@@ -32,6 +32,7 @@ def run(arguments: Sequence[str]) -> int:
                     **env.environ,
                     "CRM_CQRS_TEMPLATE_DB": base,
                     "CRM_CQRS_ODOO": os.fspath(odoo.COMMAND),
+                    "CRM_CQRS_NODE_MODULES": os.fspath(node_modules.MODULES),
                     # That of somebody else has no replica for us to make.
                     "CRM_CQRS_PRIVATE_SERVER": "" if server.is_external() else "1",
                 },

@@ -120,6 +120,7 @@ export class FigureChart extends Component {
         const values = {
             beginAtZero: true,
             reverse: Boolean(isHorizontal && isRtl),
+            position: !isHorizontal && isRtl ? "right" : undefined,
             border: { display: false },
             grid: { color: variable("--o-cqrs-grid"), drawTicks: false },
             ticks: { color: style.color, maxTicksLimit: 5, callback: formatTick, padding: 6 },

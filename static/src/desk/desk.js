@@ -303,6 +303,8 @@ export class Desk extends Component {
         return sizes.map((size, index) => ({
             ...size,
             name: size.model ? size.name : _t("Replaced by rebuilds"),
+            // A long name is broken where one of its words ends.
+            words: size.table.split(/(?<=_)/),
             isFirst: size.model !== sizes[index - 1]?.model,
         }));
     }

@@ -9,7 +9,7 @@ export const KINDS = {
         label: _t("Verify"),
         icon: "fa-check-square-o",
         text: _t(
-            "Looks whether the log is whole, and whether everything else says what it says. It changes nothing."
+            "Looks whether the log is whole, and whether everything else says what it says. It repairs nothing; where nothing is wrong, what rebuilds have replaced is forgotten."
         ),
     },
     reconcile: {

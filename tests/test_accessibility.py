@@ -1,0 +1,184 @@
+"""``axe`` finds nothing on any screen, in any of the forms that it takes.
+
+Odoo's own frame, which is around each of them, is not looked at.
+"""
+
+import os
+import unittest
+import uuid
+from pathlib import Path
+from unittest.mock import patch
+
+import psycopg2
+
+from odoo.http import request
+from odoo.sql_db import connection_info_for
+from odoo.tests import tagged
+from odoo.tests.common import HOST
+
+from ..models.event_store.run import LOCK
+from .browser import BrowserCase
+from .common import SalesOrganisation
+
+MODULES = os.environ.get("CRM_CQRS_NODE_MODULES")
+DARK = "crm_cqrs/static/tests/dark/primary_variables.dark.scss"
+SIZES = ((1400, 900), (360, 740))
+
+AXE = """
+(async () => {
+    const { violations } = await axe.run(".o_action", { resultTypes: ["violations"] });
+    return violations.flatMap(({ id, help, nodes }) =>
+        nodes.map(({ html, any }) => {
+            const why = any.map(({ message }) => message).join("; ");
+            return `${id}: ${help}: ${html.slice(0, 300)} ${why}`;
+        })
+    );
+})()
+"""
+
+SIDEWAYS = """
+[document.documentElement, ...document.querySelectorAll(".o_action .o_content")]
+    .filter((each) => each.scrollWidth > each.clientWidth)
+    .map((each) => `${each.className} is ${each.scrollWidth} wide`)
+"""
+
+FORM = """
+(() => {
+    const surface = document.querySelector(".o_control_panel");
+    const [red] = getComputedStyle(surface).backgroundColor.match(/\\d+/g);
+    const { direction } = getComputedStyle(surface);
+    return [red < 128 ? "dark" : "light", direction];
+})()
+"""
+
+CHARTS = """
+document.querySelector(".o_cqrs_opportunity")
+    && document.querySelector(".o_cqrs_tile[data-name=won] .o_cqrs_line")
+    && document.querySelector(".o_cqrs_pick")
+    && document.querySelector("canvas")
+"""
+
+TABLES = "document.querySelectorAll('.o_cqrs_toggle').forEach((each) => each.click())"
+UNFOLDED = """
+document.querySelectorAll("details").forEach((each) => { each.open = true; })
+"""
+DRAWN = """
+new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 100)))
+"""
+
+DASHBOARD = "/odoo/sales-dashboard"
+
+
+@tagged("post_install", "-at_install")
+@unittest.skipUnless(MODULES, "needs ./dev test, which provides axe and rtlcss")
+class TestAccessibility(SalesOrganisation, BrowserCase):
+    """Light and dark, left to right and right to left, wide and narrow."""
+
+    expected_errors = ("404",)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.manager.group_ids += cls.env.ref("base.group_system")
+        cls.newcomer, _employee = cls.person("newcomer", cls.manager_employee)
+        cls.customer = cls.env["res.partner"].create({"name": "Customer"})
+        for user in (cls.manager, cls.seller):
+            cls.opportunity(user, name="Open deal", partner_id=cls.customer.id)
+            cls.opportunity(user, name="Won deal").action_set_won()
+            cls.opportunity(user, name="Lost deal").action_set_lost()
+        cls.late = cls.opportunity(cls.manager, date_deadline="2020-01-31")
+        cls.late.name = "Late deal"
+        cls.env["res.lang"]._activate_lang("ar_001")
+        cls.env["ir.asset"].create(
+            {
+                "name": "crm_cqrs: a dark palette",
+                "bundle": "web.assets_web_dark",
+                "directive": "before",
+                "target": "web/static/src/scss/primary_variables.scss",
+                "path": DARK,
+            }
+        )
+        cls.axe = Path(MODULES, "axe-core", "axe.min.js").read_text()
+
+    def setUp(self):
+        super().setUp()
+        scheme = patch.object(
+            self.env.registry["ir.http"],
+            "color_scheme",
+            lambda self: request.cookies.get("color_scheme", "light"),
+        )
+        self.enterContext(scheme)
+
+    def runs(self):
+        """Have one run in each state, and another connection perform one of them."""
+        runs = self.env["cqrs.run"].create(
+            [
+                {"kind": "build", "state": "done", "findings": 4},
+                {"kind": "replay", "state": "cancelled"},
+                {"kind": "reconcile", "state": "failed", "error": "Out of space"},
+                {"kind": "verify", "state": "running", "progress": 10},
+                {"kind": "verify", "state": "done", "findings": 2},
+                {"kind": "replay", "state": "running", "progress": 42},
+                {"kind": "verify", "state": "pending"},
+            ]
+        )
+        now = self.env.cr.now()
+        runs.filtered(lambda run: run.state != "pending").started_at = now
+        runs.filtered(lambda run: run.state == "done").finished_at = now
+        connection = psycopg2.connect(**connection_info_for(self.env.cr.dbname)[1])
+        self.addCleanup(connection.close)
+        with connection.cursor() as cr:
+            cr.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK, runs[5].id])
+
+    def check(self, form: list[str], state: str):
+        """Have axe look at what is shown, wide and narrow."""
+        self.js(f"{self.axe};true")
+        for width, height in SIZES:
+            self.resize(width, height)
+            # The charts follow, and sizes, after what has resized is drawn.
+            self.js(DRAWN)
+            with self.subTest(form=form, state=state, width=width):
+                self.assertEqual(self.js(FORM), form)
+                self.assertEqual(self.js(AXE), [])
+                self.assertEqual(self.js(SIDEWAYS), [])
+        self.resize(*SIZES[0])
+
+    def test_axe_finds_nothing(self):
+        self.runs()
+        with self.browse():
+            # One method for all: each form has styles of its own, which take longer
+            # to make than to look at.
+            for language, direction in (("en_US", "ltr"), ("ar_001", "rtl")):
+                self.manager.lang = language
+                self.enter(self.manager.login)
+                for scheme in ("light", "dark"):
+                    self.browser.set_cookie("color_scheme", scheme, "/", HOST)
+                    self.check_screens([scheme, direction])
+
+    def check_screens(self, form: list[str]):
+        self.visit(f"{DASHBOARD}?status=any", CHARTS)
+        self.check(form, "charts")
+        self.js(TABLES)
+        self.until("!document.querySelector('canvas')")
+        self.check(form, "tables")
+        self.visit(
+            f"{DASHBOARD}?view_as={self.uuid(self.newcomer)}",
+            "document.querySelectorAll('.o_cqrs_empty').length === 3",
+        )
+        self.check(form, "nothing")
+        self.visit(
+            f"{DASHBOARD}?view_as={uuid.uuid4()}",
+            "document.querySelector('.o_cqrs_error')",
+        )
+        self.check(form, "error")
+        self.visit(
+            "/odoo/event-store",
+            "document.querySelectorAll('.o_cqrs_run').length === 2",
+        )
+        self.check(form, "desk")
+        self.visit(
+            f"/odoo/crm.lead/{self.late.id}/lead-history",
+            "document.querySelectorAll('.o_cqrs_history_entry').length === 2",
+        )
+        self.js(UNFOLDED)
+        self.check(form, "history")
