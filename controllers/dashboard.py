@@ -6,6 +6,8 @@ from ..models.metrics.series import PERIODS
 from .cursors import placed, signed
 from .opportunities import next_link
 from .parameters import (
+    COMPANY,
+    CURRENCY,
     UUID_SCHEMA,
     Parameter,
     json_response,
@@ -27,11 +29,12 @@ class DashboardApi(Controller):
         "/api/v2/dashboard/",
         summary="The dashboard",
         description="Who you are, what you see in figures, and its most valuable part.",
+        parameters=[COMPANY, CURRENCY],
         response=ref("Dashboard"),
         is_view=True,
     )
-    def dashboard(self, user):
-        return request.env["cqrs.dashboard"]._read_dashboard(user)
+    def dashboard(self, user, company=None, currency=None):
+        return request.env["cqrs.dashboard"]._read_dashboard(user, company, currency)
 
     @operation(
         "/api/v2/dashboard/metrics",
@@ -44,13 +47,15 @@ class DashboardApi(Controller):
                     "Give them of each stage, salesperson or month, too. The month is"
                     " that of closing: expected, until won or lost."
                 ),
-            )
+            ),
+            COMPANY,
+            CURRENCY,
         ],
         response=ref("MetricsBy"),
         is_view=True,
     )
-    def metrics(self, user, by=None):
-        return request.env["cqrs.metrics"]._read(user, by)
+    def metrics(self, user, by=None, company=None, currency=None):
+        return request.env["cqrs.metrics"]._read(user, by, company, currency)
 
     @operation(
         "/api/v2/dashboard/metrics/series",
@@ -76,12 +81,18 @@ class DashboardApi(Controller):
                     " present one, in as much of it as has passed of the present one."
                 ),
             ),
+            COMPANY,
+            CURRENCY,
         ],
         response=ref("MetricsSeries"),
         is_view=True,
     )
-    def metrics_series(self, user, months=12, compare=None):
-        return request.env["cqrs.metrics"]._read_series(user, months, compare)
+    def metrics_series(
+        self, user, months=12, compare=None, company=None, currency=None
+    ):
+        return request.env["cqrs.metrics"]._read_series(
+            user, months, compare, company, currency
+        )
 
     @operation(
         "/api/v2/dashboard/users/profile",
@@ -115,6 +126,8 @@ class DashboardApi(Controller):
                     " everyone below does (`team`), and of both."
                 ),
             ),
+            COMPANY,
+            CURRENCY,
             Parameter(
                 "limit",
                 **whole_number(MAX_LIMIT),
@@ -137,6 +150,8 @@ class DashboardApi(Controller):
         metrics="false",
         limit=DEFAULT_LIMIT,
         cursor=None,
+        company=None,
+        currency=None,
     ):
         env = request.env
         parent = user if parent is None else known_person(user, parent)
@@ -147,6 +162,8 @@ class DashboardApi(Controller):
             None if cursor is None else Place(*placed(env, cursor, bound_to)),
             limit,
             has_metrics=metrics == "true",
+            company_id=company,
+            into=currency,
         )
         following = level["next"] and signed(env, level["next"], bound_to)
         return json_response({**level, "next": following}, next_link(following))

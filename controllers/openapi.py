@@ -36,7 +36,9 @@ read](/api/v2/docs).
 - **Whose view**: with `user` you look as a person below you.
 - **Amounts** are exact decimals with the digits of their currency: read them as
   decimals, not as floats. Sums are in the currency of the company of whose view it is,
-  converted at the rate of the day; `amounts` says from what.
+  or in `currency`, converted at the rate of the day; `amounts` says from what. An
+  opportunity's own value is in its own.
+- **Of which company**: of all that the viewer works in, or of `company` alone.
 - **Times** are ISO 8601 with an offset, in UTC.
 - **Errors** are `application/problem+json` (RFC 9457), whose `type` leads to a page.
 - **Lists** go on with `cursor=<next>`, or along the `Link` with `rel="next"`.

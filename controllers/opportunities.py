@@ -9,6 +9,8 @@ from ..models.opportunity_items import FIELDS
 from ..models.projections.opportunity_view import ORDERS
 from .cursors import placed, signed
 from .parameters import (
+    COMPANY,
+    MAX_ID,
     UUID_SCHEMA,
     Parameter,
     day,
@@ -28,7 +30,6 @@ URL = "/api/v2/dashboard/opportunities"
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 80
 
-_MAX_ID = 2**31 - 1
 _NOBODY = "none"
 _ARCHIVED = {"false": False, "true": True, "any": None}
 
@@ -60,7 +61,7 @@ _RANGES = {
     "created": "Time of creation",
     "changed": "Time of the last event",
 }
-_id = whole_number(_MAX_ID)
+_id = whole_number(MAX_ID)
 _status = one_of("pending", "won", "lost")
 _field = one_of(*FIELDS)
 
@@ -88,6 +89,7 @@ _FILTERS = [
         **one_of("all", "own", "team"),
         description="All that is seen, what the viewer owns of it, or the rest.",
     ),
+    COMPANY,
     *_range("value", decimal, _NUMBER, _RANGES["value"]),
     *_range("closing", day, _DAY, _RANGES["closing"]),
     *_range("created", time, _TIME, _RANGES["created"]),
@@ -181,7 +183,7 @@ class OpportunitiesApi(Controller):
         is_view=True,
     )
     def opportunity(self, opportunity_id, user, fields=FIELDS):
-        if opportunity_id > _MAX_ID:
+        if opportunity_id > MAX_ID:
             raise NotFound()
         if not request.env["cqrs.access"]._may_see(user, opportunity_id):
             raise NotFound()
@@ -202,7 +204,7 @@ class OpportunitiesApi(Controller):
     )
     def access(self, opportunity_id, user):
         access = request.env["cqrs.access"]
-        if opportunity_id > _MAX_ID or not access._may_see(
+        if opportunity_id > MAX_ID or not access._may_see(
             request.env.user, opportunity_id
         ):
             raise NotFound()
@@ -242,6 +244,7 @@ def _filters(given: dict, user) -> Filters:
         statuses=given.get("status"),
         user_ids=user_ids,
         but_user_id=user.id if scope == "team" else None,
+        company_id=given.get("company"),
         text=given.get("text"),
         archived=_ARCHIVED[given.get("archived", "false")],
         **ranges,

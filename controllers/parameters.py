@@ -32,12 +32,16 @@ from .etags import Tag
 
 JSON = "application/json"
 
+#: Of a record in Odoo
+MAX_ID = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Parameter:
     """A parameter of the query.
 
-    :ivar parse: makes the value of the text; raises ``ValueError`` with a sentence
+    :ivar parse: makes the value of the text; raises ``ValueError`` with a sentence, or
+        ``NotFound``
     :ivar schema: JSON Schema of exactly the texts that ``parse`` takes
     :ivar is_list: may be repeated, as well as written with commas; ``parse`` is given
         all texts, joined by commas, and ``schema`` is that of an array
@@ -297,6 +301,45 @@ def list_of(parse: Callable[[str], object], schema: dict) -> dict:
 _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 UUID_SCHEMA = {"type": "string", "format": "uuid"}
 
+
+def company_id(text: str) -> int:
+    """Return the id of a company that the caller may work in.
+
+    :raise NotFound: there is none
+    """
+    id_ = _COMPANY["parse"](text)
+    if not request.env["cqrs.access"]._works_in(request.env.user, id_):
+        raise NotFound()
+    return id_
+
+
+def currency(text: str):
+    """Return the ``res.currency`` record of an active currency."""
+    if not re.fullmatch(_CODE, text):
+        raise ValueError("Expected a currency, as EUR.")
+    found = request.env["res.currency"].sudo().search([("name", "=", text)])
+    if not found:
+        raise ValueError(f"There is no active currency {text}.")
+    return found
+
+
+_COMPANY = whole_number(MAX_ID)
+_CODE = "[A-Z]{3}"
+
+COMPANY = Parameter(
+    "company",
+    company_id,
+    _COMPANY["schema"],
+    "Of the opportunities of this company alone, by its id in Odoo: one that you may"
+    " work in. By default of all that is seen.",
+)
+CURRENCY = Parameter(
+    "currency",
+    currency,
+    {"type": "string", "pattern": f"^{_CODE}$"},
+    "The currency of the sums, by its code of ISO 4217: one that is active in Odoo. By"
+    " default that of the company of whose view it is.",
+)
 USER = Parameter(
     "user",
     person_id,

@@ -6,6 +6,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from .json_encoding import JsonText
+from .opportunities import Filters
 from .opportunity_items import FIELDS, items
 
 #: Opportunities on the dashboard's first page
@@ -39,13 +40,21 @@ class CqrsDashboard(models.AbstractModel):
     _description = "Dashboard"
 
     @api.model
-    def _read_dashboard(self, user=None) -> dict:
-        """Return ``{user, metrics, opportunities, hierarchy, meta}``."""
+    def _read_dashboard(
+        self, user=None, company_id: int | None = None, into=None
+    ) -> dict:
+        """Return ``{user, metrics, opportunities, hierarchy, meta}``.
+
+        :param company_id: of the opportunities of this company alone
+        :param into: the ``res.currency`` of the metrics, as of ``cqrs.metrics``
+        """
         user = user or self.env.user
         profile = self._read_profile(user)
-        metrics = self.env["cqrs.metrics"]._read(user)
+        metrics = self.env["cqrs.metrics"]._read(user, company_id=company_id, into=into)
         counts = metrics.pop("opportunities")
-        page = self.env["cqrs.opportunities"]._read_page(user, limit=PAGE_SIZE)
+        page = self.env["cqrs.opportunities"]._read_page(
+            user, filters=Filters(company_id=company_id), limit=PAGE_SIZE
+        )
         items = self._opportunities(page.ids, user, DASHBOARD_FIELDS)
         return {
             "user": profile,

@@ -32,12 +32,15 @@ class CqrsHierarchy(models.AbstractModel):
         after: Place | None = None,
         limit: int = 80,
         has_metrics: bool = False,
+        company_id: int | None = None,
+        into=None,
     ) -> dict:
         """Return a person and a page of the reports, by name.
 
         :param user: the ``res.users`` record whose view it is
         :param parent: the ``res.users`` record whose reports are asked for
         :param has_metrics: give them; they cost as many people as are below
+        :param company_id: for the metrics, as ``into``, as of ``cqrs.metrics``
         :return: ``{parent: node, total, items: [node], next: Place or None}``; a node
             is ``{id: uuid, user_id, name, email, is_manager, reports_count, metrics:
             {currency, **figures, own: figures, team: figures}}``, with figures as of
@@ -47,7 +50,7 @@ class CqrsHierarchy(models.AbstractModel):
         ids = [parent.id, *report_ids[:limit]]
         nodes = self._nodes(ids)
         if has_metrics:
-            metrics = self.env["cqrs.metrics"]._read_people(user, ids)
+            metrics = self.env["cqrs.metrics"]._read_people(user, ids, company_id, into)
             for node in nodes:
                 node["metrics"] = metrics[node["user_id"]]
         parent_node, *nodes = nodes

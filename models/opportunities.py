@@ -39,6 +39,7 @@ class Filters:
     :ivar statuses: of ``pending``, ``won``, ``lost``
     :ivar user_ids: owned by one of these; None among them is *unassigned*
     :ivar but_user_id: not owned by this one
+    :ivar company_id: of this company
     :ivar value: ``Decimal``, each in the currency of its opportunity
     :ivar closing_date: days (``date``)
     :ivar created_at: times (aware ``datetime``), as ``changed_at``
@@ -53,6 +54,7 @@ class Filters:
     statuses: tuple[str, ...] | None = None
     user_ids: tuple[int | None, ...] | None = None
     but_user_id: int | None = None
+    company_id: int | None = None
     value: Range = _OPEN
     closing_date: Range = _OPEN
     created_at: Range = _OPEN
@@ -82,6 +84,8 @@ class Filters:
             conditions.append(_owned(self.user_ids))
         if self.but_user_id is not None:
             conditions.append(SQL("view.user_id IS DISTINCT FROM %s", self.but_user_id))
+        if self.company_id is not None:
+            conditions.append(SQL("view.company_id = %s", self.company_id))
         for name in ("value", "closing_date", "created_at", "changed_at"):
             column = SQL.identifier("view", name)
             for operator, bound in zip((">=", "<="), getattr(self, name), strict=True):
@@ -100,7 +104,10 @@ class Filters:
     def are_summed(self) -> bool:
         """Whether the metrics count what they leave."""
         summed = Filters(
-            stage_ids=self.stage_ids, statuses=self.statuses, user_ids=self.user_ids
+            stage_ids=self.stage_ids,
+            statuses=self.statuses,
+            user_ids=self.user_ids,
+            company_id=self.company_id,
         )
         return self == summed and self.statuses in (None, ("pending",))
 
@@ -230,6 +237,7 @@ class CqrsOpportunities(models.AbstractModel):
                 measure="active" if filters.statuses else "total",
                 stage_ids=filters.stage_ids,
                 owned=None if filters.user_ids is None else _owned(filters.user_ids),
+                company_id=filters.company_id,
             )
         return _Search(self.env, user, filters).count()
 

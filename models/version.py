@@ -44,7 +44,8 @@ _CURRENCIES = """
     FROM res_currency currency
     JOIN res_company company
       ON company.id = (SELECT company_id FROM res_users WHERE id = %(user)s)
-    WHERE currency.id IN (SELECT currency_id FROM res_company) ORDER BY currency.id
+    WHERE currency.active OR currency.id IN (SELECT currency_id FROM res_company)
+    ORDER BY currency.id
 """
 
 
@@ -71,8 +72,8 @@ def answer_version(env, user) -> str:
         access._options(),
         # Names of stages, and sentences.
         env.lang,
-        # Amounts are converted to the currency of the viewer's company, by rates that
-        # are no events either.
+        # Amounts are converted to the currency of the viewer's company, or to any that
+        # is active, by rates that are no events either.
         env.execute_query(SQL(_CURRENCIES, user=user.id, day=fields.Date.today())),
         # What makes the answer.
         Manifest.for_addon("crm_cqrs").version,

@@ -36,6 +36,32 @@ class TestDashboardTours(SalesOrganisation, HttpCase):
             login=self.manager.login,
         )
 
+    def test_a_company_and_a_currency(self):
+        currency = self.env["res.currency"].create({"name": "CQX", "symbol": "CQX"})
+        self.env["res.currency.rate"].create(
+            {"currency_id": currency.id, "rate": 4, "company_id": self.env.company.id}
+        )
+        branch = self.env["res.company"].create(
+            {"name": "Branch", "currency_id": currency.id}
+        )
+        self.manager.company_ids |= branch
+        self.opportunity(
+            self.manager, 888.88, name="Abroad", company_id=branch.id, team_id=False
+        )
+        self.start_tour(PATH, "crm_cqrs_dashboard_company", login=self.manager.login)
+        # As another session has it, from the address alone.
+        self.start_tour(
+            f"{PATH}?company={branch.id}&currency=CQX",
+            "crm_cqrs_dashboard_company_link",
+            login=self.manager.login,
+        )
+
+    def test_there_is_nothing_to_choose_where_there_is_one(self):
+        self.env["res.currency"].search(
+            [("id", "!=", self.env.company.currency_id.id)]
+        ).active = False
+        self.start_tour(PATH, "crm_cqrs_dashboard_one_company", login=self.seller.login)
+
     def test_whom_one_may_not_look_as_is_not_there(self):
         self.start_tour(
             f"{PATH}?view_as={self.uuid(self.peer)}",

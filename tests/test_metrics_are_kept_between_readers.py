@@ -94,6 +94,21 @@ class TestMetricsAreKeptBetweenReaders(SalesOrganisation):
         self.assertEqual(self.pipeline(self.other_manager), money("0.00"))
         self.assertEqual(self.pipeline(self.peer), money("1.00"))
 
+    def test_each_company_has_its_own(self):
+        company = self.env["res.company"].create({"name": "Kept"})
+        self.manager.company_ids |= company
+        self.opportunity(self.manager, 1, company_id=company.id, team_id=False)
+        self.fold()
+        metrics = self.env["cqrs.metrics"]
+        for __ in ("read", "kept"):
+            for company_id, expected in (
+                (None, "101.00"),
+                (company.id, "1.00"),
+                (self.env.company.id, "100.00"),
+            ):
+                found = metrics._read(self.manager, company_id=company_id)
+                self.assertEqual(found["pipeline_value"], money(expected))
+
     def test_each_sees_their_own(self):
         self.assertEqual(self.pipeline(self.seller), money("100.00"))
         self.assertEqual(self.pipeline(self.manager), money("100.00"))

@@ -249,6 +249,17 @@ class CqrsAccess(models.AbstractModel):
         return bool(self.env.cr.rowcount)
 
     @api.model
+    def _works_in(self, user, company_id: int) -> bool:
+        """Return whether a user may work in a company."""
+        query = SQL(
+            "SELECT FROM cqrs_user_profile WHERE id = %s AND %s = ANY(company_ids)",
+            user.id,
+            company_id,
+        )
+        self.env.cr.execute(query)
+        return bool(self.env.cr.rowcount)
+
+    @api.model
     def _person(self, user, uuid: str):
         """Return the user of a profile if ``user`` may look as that one, else none.
 

@@ -45,20 +45,25 @@ class CqrsMetrics(models.AbstractModel):
         self.env.registry.cqrs_kept_sums = LRU(KEPT_SUMS)
 
     @api.model
-    def _read(self, user, by: str | None = None) -> dict:
+    def _read(
+        self, user, by: str | None = None, company_id: int | None = None, into=None
+    ) -> dict:
         """Return the metrics over all that a user sees; nothing is written.
 
         Figures are ``pipeline_value``, ``weighted_pipeline``, ``won_revenue`` and
-        ``average_value`` (Decimal, in ``currency``, that of the user's company),
-        ``active_opportunities``, ``won``, ``lost`` (integers) and ``win_rate`` (Decimal
-        from 0 to 1, four digits). ``average_value`` of none active, and ``win_rate``
-        of none won or lost, are None.
+        ``average_value`` (Decimal, in ``currency``), ``active_opportunities``, ``won``,
+        ``lost`` (integers) and ``win_rate`` (Decimal from 0 to 1, four digits).
+        ``average_value`` of none active, and ``win_rate`` of none won or lost, are
+        None.
 
         Sums are exact in each currency, then converted once, at today's rate;
         ``amounts`` says from what.
 
         :param user: a ``res.users`` record
         :param by: ``"stage"``, ``"salesperson"`` or ``"month"`` (of closing)
+        :param company_id: of the opportunities of this company alone
+        :param into: the ``res.currency`` of the figures, by default that of the user's
+            company
         :return: ``{user_id, currency, **figures, own: figures, team: figures, amounts:
             [{currency, rate, pipeline_value, weighted_pipeline, won_revenue}],
             opportunities: {total, own, subordinates}, computed_at}``, where *own* is
@@ -71,7 +76,8 @@ class CqrsMetrics(models.AbstractModel):
             raise ValueError(f"metrics by {by!r}: not one of {', '.join(GROUPINGS)}")
         dimension, column = GROUPINGS.get(by, ("owner", None))
         company, currency = self._company(user)
-        rows = self._sums(user, dimension, column, currency)
+        rows = self._sums(user, dimension, column, currency, company_id)
+        currency = into or currency
         rates = self._rates({row["currency_id"] for row in rows}, company, currency)
         totals = [row for row in rows if not row["is_group"]]
         total, own = _converted(totals, rates, currency)
@@ -109,10 +115,13 @@ class CqrsMetrics(models.AbstractModel):
         return metrics
 
     @api.model
-    def _read_people(self, user, person_ids: list[int]) -> dict[int, dict]:
+    def _read_people(
+        self, user, person_ids: list[int], company_id: int | None = None, into=None
+    ) -> dict[int, dict]:
         """Return the figures of what people and those below them own.
 
-        :param user: whose view it is, in what currency: a ``res.users`` record
+        :param user: whose view it is: a ``res.users`` record
+        :param company_id: as ``into``, as of ``_read``
         :return: ``{user id: {currency, **figures, own: figures, team: figures}}``, of
             all the people, where *own* is what the person owns, *team* what everyone
             does who is below the person in the hierarchy
@@ -139,11 +148,12 @@ class CqrsMetrics(models.AbstractModel):
                 """,
                 currency=currency.id,
                 sums=SQL(", ").join(_sum(name, own) for name in MEASURES),
-                visible=self._visible_rows(user, "owner"),
+                visible=self._visible_rows(user, "owner", company_id),
                 people=person_ids,
             )
         )
         rows = _exact(self.env.cr.dictfetchall())
+        currency = into or currency
         rates = self._rates({row["currency_id"] for row in rows}, company, currency)
         people = {person_id: [] for person_id in person_ids}
         for row in rows:
@@ -163,19 +173,21 @@ class CqrsMetrics(models.AbstractModel):
         measure: str,
         stage_ids: tuple[int, ...] | None = None,
         owned: SQL | None = None,
+        company_id: int | None = None,
     ) -> int:
         """Return the sum of a count over what a user sees.
 
         :param measure: of ``MEASURES``
         :param stage_ids: in these stages alone
         :param owned: condition on the owner of a row ``view``
+        :param company_id: of this company alone
         """
         by_stage = stage_ids is not None
         if owned is None:
             grouping = GROUPINGS["stage"] if by_stage else ("owner", None)
             return sum(
                 row[measure]
-                for row in self._sums(user, *grouping)
+                for row in self._sums(user, *grouping, company_id=company_id)
                 if not by_stage or (row["is_group"] and row["group"] in stage_ids)
             )
         self.env.cr.execute("SET LOCAL jit = off")
@@ -186,7 +198,7 @@ class CqrsMetrics(models.AbstractModel):
                 WHERE %s AND %s
                 """,
                 SQL.identifier(measure),
-                self._visible_rows(user, "stage" if by_stage else "owner"),
+                self._visible_rows(user, "stage" if by_stage else "owner", company_id),
                 owned,
                 SQL("stage_id = ANY(%s)", list(stage_ids)) if by_stage else SQL("TRUE"),
             )
@@ -219,7 +231,12 @@ class CqrsMetrics(models.AbstractModel):
         )
 
     def _sums(
-        self, user, dimension: str, column: str | None, currency=None
+        self,
+        user,
+        dimension: str,
+        column: str | None,
+        currency=None,
+        company_id: int | None = None,
     ) -> list[dict]:
         """Return the sums in each currency, over all and of each group.
 
@@ -227,6 +244,7 @@ class CqrsMetrics(models.AbstractModel):
         own}``; amounts are Decimal. Sums that are all zero have no row.
 
         :param currency: that of what has none
+        :param company_id: of this company alone
         """
         # An estimate of what access takes to decide is easily above the cost from which
         # PostgreSQL compiles a query, which takes longer than all of it.
@@ -234,18 +252,17 @@ class CqrsMetrics(models.AbstractModel):
         viewers = self.env["cqrs.access"]._viewers(user)
         kept = getattr(self.env.registry, "cqrs_kept_sums", None)
         basis = None if kept is None else self._basis(viewers)
-        key = basis and (*basis, user.id, dimension, column)
+        key = basis and (*basis, user.id, dimension, column, company_id)
         folded = kept.get(key) if key else None
         if folded is None:
-            folded = self._sum(
-                user, column, self._seen(viewers, self._folded(dimension), few=True)
-            )
+            rows = self._seen(viewers, self._folded(dimension), company_id, few=True)
+            folded = self._sum(user, column, rows)
             if key:
                 kept[key] = folded
-        tail = self._contributions(SQL.identifier(TAIL))
-        return _added(
-            chain(folded, self._sum(user, column, self._seen(viewers, tail))), currency
+        tail = self._seen(
+            viewers, self._contributions(SQL.identifier(TAIL)), company_id
         )
+        return _added(chain(folded, self._sum(user, column, tail)), currency)
 
     def _basis(self, viewers) -> tuple | None:
         """Return what the folded sums that somebody sees follow from.
@@ -286,18 +303,23 @@ class CqrsMetrics(models.AbstractModel):
         )
         return _exact(self.env.cr.dictfetchall())
 
-    def _visible_rows(self, user, dimension: str) -> SQL:
+    def _visible_rows(self, user, dimension: str, company_id: int | None = None) -> SQL:
         """Return the query of those of ``_rows`` that a user sees."""
         viewers = self.env["cqrs.access"]._viewers(user)
-        return self._seen(viewers, self._rows(dimension), few=True)
+        return self._seen(viewers, self._rows(dimension), company_id, few=True)
 
-    def _seen(self, viewers, rows: SQL, few: bool = False) -> SQL:
+    def _seen(
+        self, viewers, rows: SQL, company_id: int | None = None, few: bool = False
+    ) -> SQL:
         """Return the query of those of some rows that one of the viewers sees.
 
+        :param company_id: of this company alone
         :param few: there is an index of the rows' owners, for where they are few
         """
         access = self.env["cqrs.access"]
         condition = access._visible(viewers, SQL("part"))
+        if company_id is not None:
+            condition = SQL("company_id = %s AND %s", company_id, condition)
         if few and (owners := access._visible_owners(viewers)):
             # Lets the planner look the rows of a few owners up, rather than ask of
             # each row there is whether it is seen.

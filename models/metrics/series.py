@@ -23,7 +23,14 @@ class CqrsMetrics(models.AbstractModel):
     _inherit = "cqrs.metrics"
 
     @api.model
-    def _read_series(self, user, months: int = 12, compare: str | None = None) -> dict:
+    def _read_series(
+        self,
+        user,
+        months: int = 12,
+        compare: str | None = None,
+        company_id: int | None = None,
+        into=None,
+    ) -> dict:
         """Return the metrics at the end of each of the last months and now.
 
         ``pipeline_value``, ``weighted_pipeline``, ``average_value`` and
@@ -36,6 +43,7 @@ class CqrsMetrics(models.AbstractModel):
         :param compare: ``"month"``, ``"quarter"`` or ``"year"``: tell also what was
             closed in the period before the present one, in as much of it as has passed
             of the present one
+        :param company_id: as ``into``, as of ``_read``
         :return: ``{user_id, currency, months: [{month, until, **figures, own: figures,
             team: figures}], before, recorded_since, computed_at}``, the oldest first;
             ``before: {from, until, won_revenue, won, lost, win_rate, own, team}`` is
@@ -51,13 +59,23 @@ class CqrsMetrics(models.AbstractModel):
         level = self._by_currency(
             row
             for row in self._sums(
-                user, dimension="owner", column=None, currency=currency
+                user,
+                dimension="owner",
+                column=None,
+                currency=currency,
+                company_id=company_id,
             )
             if not row["is_group"]
         )
-        changes = self._sums_of_months(user, currency, "change", first)
-        closings = self._sums_of_months(user, currency, "month", first, present)
-        before = self._closed_before(user, currency, compare, now) if compare else None
+        asked = {"user": user, "currency": currency, "company_id": company_id}
+        changes = self._sums_of_months(**asked, dimension="change", first=first)
+        closings = self._sums_of_months(
+            **asked, dimension="month", first=first, last=present
+        )
+        before = (
+            self._closed_before(**asked, period=compare, now=now) if compare else None
+        )
+        currency = into or currency
         rates = self._rates(
             {
                 currency_id
@@ -106,7 +124,13 @@ class CqrsMetrics(models.AbstractModel):
         }
 
     def _sums_of_months(
-        self, user, currency, dimension: str, first: date, last: date | None = None
+        self,
+        user,
+        currency,
+        company_id: int | None,
+        dimension: str,
+        first: date,
+        last: date | None = None,
     ) -> dict[date, dict[int, dict]]:
         """Return the sums of each month, from the first on: ``{month: {currency: …}}``.
 
@@ -124,7 +148,7 @@ class CqrsMetrics(models.AbstractModel):
                 """,
                 currency=currency.id,
                 sums=_own_and_all(user),
-                visible=self._visible_rows(user, dimension),
+                visible=self._visible_rows(user, dimension, company_id),
                 first=first,
                 last=last or date.max,
             )
@@ -134,7 +158,9 @@ class CqrsMetrics(models.AbstractModel):
             months[row.pop("month")][row.pop("currency_id")] = row
         return months
 
-    def _closed_before(self, user, currency, period: str, now: datetime) -> dict:
+    def _closed_before(
+        self, user, currency, company_id: int | None, period: str, now: datetime
+    ) -> dict:
         """Return ``{from, until, rows: {currency: sums}}`` of the period before."""
         length = PERIODS[period]
         start = now.date().replace(day=1)
@@ -143,16 +169,25 @@ class CqrsMetrics(models.AbstractModel):
         # The one before may be shorter.
         until = min(_start(before) + (now - _start(start)), _start(start))
         last = until.date().replace(day=1)
-        rows = self._closed_between(user, currency, _start(last), until)
+        asked = {"user": user, "currency": currency, "company_id": company_id}
+        rows = self._closed_between(**asked, start=_start(last), end=until)
         whole = self._sums_of_months(
-            user, currency, "month", before, last - relativedelta(days=1)
+            **asked,
+            dimension="month",
+            first=before,
+            last=last - relativedelta(days=1),
         )
         for month in whole.values():
             rows = _less(rows, month, sign=-1)
         return {"from": _start(before), "until": until, "rows": rows}
 
     def _closed_between(
-        self, user, currency, start: datetime, end: datetime
+        self,
+        user,
+        currency,
+        company_id: int | None,
+        start: datetime,
+        end: datetime,
     ) -> dict[int, dict]:
         """Return the sums of what was closed from a time on, before another."""
         access = self.env["cqrs.access"]
@@ -169,7 +204,7 @@ class CqrsMetrics(models.AbstractModel):
                            CASE status WHEN 'won' THEN value ELSE 0 END AS won_revenue
                     FROM cqrs_opportunity_view opportunity
                     WHERE closed_at >= %(start)s AND closed_at < %(end)s
-                      AND status IN ('won', 'lost') AND %(visible)s
+                      AND status IN ('won', 'lost') AND %(company)s AND %(visible)s
                 ) closed
                 GROUP BY 1
                 """,
@@ -177,6 +212,9 @@ class CqrsMetrics(models.AbstractModel):
                 sums=_own_and_all(user),
                 start=start.replace(tzinfo=None),
                 end=end.replace(tzinfo=None),
+                company=SQL("TRUE")
+                if company_id is None
+                else SQL("company_id = %s", company_id),
                 visible=access._visible(access._viewers(user), SQL("opportunity")),
             )
         )

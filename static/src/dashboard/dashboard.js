@@ -13,6 +13,7 @@ import { Component, onWillStart, onWillUnmount, useRef, useState } from "@odoo/o
 import { readApi } from "./api";
 import { FigureChart } from "./figure_chart";
 import {
+    ALL,
     PERIODS,
     SCOPES,
     change,
@@ -28,7 +29,7 @@ import {
     scoped,
 } from "./figures";
 import { useLive } from "./live";
-import { formatMoney, formatMoneyShortly } from "./money";
+import { activeCurrencies, formatMoney, formatMoneyShortly } from "./money";
 import { Opportunities, SORTS, STATUSES } from "./opportunities";
 import { Organisation } from "./organisation";
 import { SyncButton } from "./sync_button";
@@ -50,16 +51,26 @@ const CHOICES = {
     period: (value) => PERIODS.includes(value),
     sort: (value) => SORTS.includes(String(value).replace("-", "")),
     status: (value) => STATUSES.includes(value),
+    company: (value) => value === ALL || companies().some(({ id }) => id === value),
+    currency: (value) => currencyCodes().includes(value),
 };
-const DEFAULTS = { scope: "all", period: "quarter", sort: "-value", status: "pending" };
+const DEFAULTS = {
+    scope: "all",
+    period: "quarter",
+    sort: "-value",
+    status: "pending",
+    company: ALL,
+    // That of the company of whose view it is.
+    currency: undefined,
+};
 
 /**
  * What the user sees, or somebody of the user's people, in figures that follow what is
  * committed. It asks API v2 and nothing else.
  *
  * The address says all that is chosen: `scope`, `period`, `view_as` (a person's uuid),
- * `sort`, `status`, `stage` (an id) and `search`. Where it says nothing, the user's
- * last choice holds.
+ * `company` (an id, or `all`), `currency` (a code), `sort`, `status`, `stage` (an id) and
+ * `search`. Where it says nothing, the user's last choice holds.
  */
 export class Dashboard extends Component {
     static template = "crm_cqrs.Dashboard";
@@ -146,30 +157,45 @@ export class Dashboard extends Component {
     /** Put what is chosen into the address, and keep it for the next time. */
     publish() {
         const { viewAs, stage, search, scope, period, sort, status } = this.view;
+        const { company, currency } = this.view;
         this.props.updateActionState?.({
             scope,
             period,
             sort,
             status,
+            company: this.companies.length ? company : undefined,
+            currency: this.currency,
             view_as: viewAs,
             stage,
             search: search || undefined,
         });
         browser.localStorage.setItem(
             this.storageKey,
-            JSON.stringify({ scope, period, sort, status, hasOthers: this.hasOthers })
+            JSON.stringify({
+                scope,
+                period,
+                sort,
+                status,
+                company,
+                currency,
+                hasOthers: this.hasOthers,
+            })
         );
     }
 
     choose(choice) {
-        const { viewAs, period } = this.view;
+        const { viewAs, company, period, currency } = this.view;
         Object.assign(this.view, choice);
         this.publish();
-        if (this.view.viewAs !== viewAs) {
+        if (this.view.viewAs !== viewAs || this.view.company !== company) {
             this.load();
-        } else if (this.view.period !== period && this.state.byMonth) {
-            this.read();
+        } else if (this.view.period !== period || this.view.currency !== currency) {
+            this.state.byMonth ? this.read() : this.load();
         }
+    }
+
+    chooseCompany(value) {
+        this.choose({ company: Number(value) || ALL });
     }
 
     lookAs(node) {
@@ -200,6 +226,31 @@ export class Dashboard extends Component {
             ["year", _t("This Year")],
             ["all", _t("All Time")],
         ];
+    }
+
+    /** What there is to choose from; nothing where there is but one. */
+    get companies() {
+        return companies();
+    }
+
+    get currencies() {
+        return currencyCodes();
+    }
+
+    /** The currency of the figures, where there are others. */
+    get currency() {
+        return currencyCodes().length
+            ? this.view.currency || this.state.byStage?.currency
+            : undefined;
+    }
+
+    /** What the figures are asked for by, beside whose they are. */
+    get asked() {
+        return { company: this.companyId, currency: this.view.currency };
+    }
+
+    get companyId() {
+        return this.view.company === ALL ? undefined : this.view.company;
     }
 
     get hasPeople() {
@@ -258,7 +309,7 @@ export class Dashboard extends Component {
     async read() {
         this.abort?.abort();
         const { signal } = (this.abort = new AbortController());
-        const parameters = { user: this.view.viewAs };
+        const parameters = { user: this.view.viewAs, ...this.asked };
         const ask = (path, more) => readApi(path, { ...parameters, ...more }, signal);
         const period = this.view.period;
         const series = ask("metrics/series", {
@@ -269,11 +320,14 @@ export class Dashboard extends Component {
         series.catch(() => {});
         try {
             const [person, byStage, byMonth] = await Promise.all([
-                this.view.viewAs ? ask("users/profile") : { data: this.state.me },
+                this.view.viewAs
+                    ? readApi("users/profile", { user: this.view.viewAs }, signal)
+                    : { data: this.state.me },
                 ask("metrics", { by: "stage" }),
                 ask("metrics", { by: "month" }),
             ]);
-            const before = this.state.byMonth && this.values();
+            const isSameCurrency = this.state.byStage?.currency === byStage.data.currency;
+            const before = isSameCurrency && this.state.byMonth && this.values();
             Object.assign(this.state, {
                 person: person.data,
                 byStage: byStage.data,
@@ -442,7 +496,7 @@ export class Dashboard extends Component {
     level(name, value) {
         const { series } = this.state;
         const { scope, period } = this.view;
-        if (!series) {
+        if (!series || series.currency !== this.state.byStage.currency) {
             return {};
         }
         const before = this.range && levelBefore(series, this.range, scope, name);
@@ -463,7 +517,9 @@ export class Dashboard extends Component {
     closedTrend(closed) {
         const { series } = this.state;
         const { scope, period } = this.view;
-        if (!series?.before || series.period !== period) {
+        const isOfThis =
+            series?.period === period && series.currency === this.state.byStage.currency;
+        if (!isOfThis || !series.before) {
             return {};
         }
         const before = scoped(series.before, scope);
@@ -585,6 +641,7 @@ export class Dashboard extends Component {
             scope: this.view.scope,
             userId: this.state.person.odoo.user_id,
             isOther: Boolean(this.view.viewAs),
+            companyId: this.companyId,
         };
     }
 
@@ -634,6 +691,15 @@ export class Dashboard extends Component {
         const action = await this.orm.call(RECORDS_MODEL, "action_open_lead", [[id]]);
         await this.action.doAction(action);
     }
+}
+
+function companies() {
+    return user.allowedCompanies.length > 1 ? user.allowedCompanies : [];
+}
+
+function currencyCodes() {
+    const codes = activeCurrencies();
+    return codes.length > 1 ? codes : [];
 }
 
 function direction(difference) {

@@ -10,6 +10,8 @@ const { DateTime } = luxon;
 export const SCOPES = ["all", "own", "team"];
 export const PERIODS = ["month", "quarter", "year", "all"];
 export const MONTHS_SHOWN = 12;
+/** The choice of every company */
+export const ALL = "all";
 
 // For the server, whatever digits the user's language has.
 const LATIN = { locale: "en", numberingSystem: "latn" };
@@ -156,17 +158,21 @@ export function linePoints(values) {
  * Return the domain of the opportunities that a figure counts, on
  * `cqrs.opportunity.view`.
  *
- * @param {Object} view `{scope, userId, isOther}`: whose figures, and whether that is
- *  somebody else than the user
+ * @param {Object} view `{scope, userId, isOther, companyId}`: whose figures, whether that
+ *  is somebody else than the user, and of which company alone
  * @param {("pending"|"won"|"lost")[]} statuses
  * @param {{from: luxon.DateTime, to: luxon.DateTime}|null} [range] of closing
  */
-export function recordsDomain({ scope, userId, isOther }, statuses, range = null) {
+export function recordsDomain(view, statuses, range = null) {
+    const { scope, userId, isOther, companyId } = view;
     const domain = [["status", "in", statuses]];
     // Archived ones are not pending, but may have been won.
     domain.push(["active", "in", statuses.includes("pending") ? [true] : [true, false]]);
     if (isOther) {
         domain.push(["viewer_id", "=", userId]);
+    }
+    if (companyId) {
+        domain.push(["company_id", "=", companyId]);
     }
     if (scope !== "all") {
         domain.push(["user_id", scope === "own" ? "=" : "!=", userId]);

@@ -13,6 +13,13 @@ export function formatMoney(amount, code, options) {
     return id ? text : `${text}\u00A0${code}`;
 }
 
+/** Return the codes of the currencies that are active. */
+export function activeCurrencies() {
+    return Object.values(currencies)
+        .map((currency) => currency.name)
+        .sort();
+}
+
 /** As `formatMoney`, in a few characters, such as `$ 1.5M` and `$ 10M`. */
 export function formatMoneyShortly(amount, code) {
     const magnitude = amount ? Math.floor(Math.log10(Math.abs(amount)) / 3) : 0;

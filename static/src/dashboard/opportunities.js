@@ -13,6 +13,7 @@ import {
 } from "@odoo/owl";
 
 import { readApi } from "./api";
+import { ALL } from "./figures";
 import { formatMoney } from "./money";
 
 const { DateTime } = luxon;
@@ -38,7 +39,7 @@ const FILTERS = {
  * The opportunities behind the figures: sorted, searched, filtered, and without an end
  * to see but the last one.
  *
- * - `view`: `{viewAs, scope, sort, status, stage, search}`, as in the address
+ * - `view`: `{viewAs, scope, company, sort, status, stage, search}`, as in the address
  * - `person`: `{id, userId}` whose view it is; null while it is not known
  * - `stages`: `[{id, name}]` to choose from
  * - `revision`: is another number once they may have changed
@@ -204,6 +205,7 @@ export class Opportunities extends Component {
                 {
                     user: view.viewAs,
                     scope: view.scope,
+                    company: view.company === ALL ? undefined : view.company,
                     sort: view.sort,
                     stage: view.stage,
                     text: view.search,
@@ -248,6 +250,7 @@ function question({ view, person }) {
     return JSON.stringify([
         view.viewAs,
         view.scope,
+        view.company,
         view.sort,
         view.status,
         view.stage,

@@ -14,6 +14,7 @@ const LIMIT = 40;
  * as whom the dashboard is shown.
  *
  * - `viewedId`: uuid of the person as whom it is shown now
+ * - `asked`: what the figures are asked for by: `{company, currency}`
  * - `revision`: is another number once the figures may have changed
  * - `onPick`: called with `{id, user_id, name}`
  */
@@ -21,19 +22,28 @@ export class Organisation extends Component {
     static template = "crm_cqrs.Organisation";
     static props = {
         viewedId: { type: String, optional: true },
+        asked: Object,
         revision: Number,
         onPick: Function,
     };
 
     setup() {
         this.abort = new AbortController();
+        this.asked = this.props.asked;
         // What is known of each person who has been expanded, by uuid, in that order.
         this.state = useState({ root: null, levels: {}, error: "", isLoading: false });
         onWillStart(() => {
             this.load();
         });
         onWillUpdateProps((nextProps) => {
-            if (nextProps.revision !== this.props.revision) {
+            const { company, currency } = nextProps.asked;
+            if (company !== this.asked.company || currency !== this.asked.currency) {
+                // What is under way would be an answer to what was asked before.
+                this.abort.abort();
+                this.abort = new AbortController();
+                this.asked = nextProps.asked;
+                this.state.root ? this.refresh() : this.load();
+            } else if (nextProps.revision !== this.props.revision) {
                 this.refresh();
             }
         });
@@ -131,7 +141,7 @@ export class Organisation extends Component {
     async readLevel(parameters = {}) {
         const { data } = await readApi(
             PATH,
-            { metrics: "true", limit: LIMIT, ...parameters },
+            { metrics: "true", limit: LIMIT, ...this.asked, ...parameters },
             this.abort.signal
         );
         return data;

@@ -154,6 +154,11 @@ test("the records of a figure are those that it counts", () => {
         ["closed_at", ">=", "2026-11-01 00:00:00"],
         ["closed_at", "<", "2026-12-01 00:00:00"],
     ]);
+    expect(recordsDomain({ ...mine, companyId: 3 }, ["pending"]).at(-1)).toEqual([
+        "company_id",
+        "=",
+        3,
+    ]);
     expect(recordsDomain({ ...mine, scope: "own" }, ["pending"]).at(-1)).toEqual([
         "user_id",
         "=",

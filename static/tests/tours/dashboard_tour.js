@@ -114,6 +114,67 @@ tours.add("crm_cqrs_dashboard_link", {
     ],
 });
 
+const ofBranch = (amount) =>
+    `${tile("pipeline", amount)}:not(:has(.o_cqrs_tile_value:contains(,)))`;
+
+tours.add("crm_cqrs_dashboard_company", {
+    steps: () => [
+        { trigger: tile("pipeline", "400,222.22") },
+        { trigger: ".o_cqrs_count:contains(5 of 5)" },
+        { trigger: "select[name=company]", run: "selectByLabel Branch" },
+        { trigger: ofBranch("222.22") },
+        { trigger: ".o_cqrs_count:contains(1 of 1)" },
+        { trigger: ".o_cqrs_opportunity:contains(Abroad):contains(888.88)" },
+        { trigger: ".o_cqrs_person:contains(Manager) td[title*='222.22']" },
+        {
+            content: "In its own currency",
+            trigger: "select[name=currency]",
+            run: "selectByLabel CQX",
+        },
+        { trigger: ofBranch("888.88") },
+        { trigger: ".o_cqrs_person:contains(Manager) td[title*='888.88']" },
+        { trigger: tile("pipeline", "888.88"), run: "click" },
+        {
+            content: "The records that it counts, and their sum",
+            trigger: ".o_list_view:not(:has(.o_group_header:eq(1))) tfoot:contains(888.88)",
+        },
+        { trigger: ".o_group_header:contains(New (1))", run: "click" },
+        { trigger: ".o_data_row .o_data_cell[name=name]:contains(Abroad)" },
+        { trigger: ".o_breadcrumb a:contains(Sales Dashboard)", run: "click" },
+        {
+            trigger: "select[name=currency]:value(CQX)",
+            run() {
+                const query = new URLSearchParams(location.search);
+                if (query.get("currency") !== "CQX" || !Number(query.get("company"))) {
+                    throw new Error(`The address does not say it: ${location.search}`);
+                }
+            },
+        },
+        { trigger: ofBranch("888.88") },
+        { trigger: "select[name=company]", run: "selectByLabel All Companies" },
+        { trigger: tile("pipeline", "1,600,888.88") },
+        { trigger: ".o_cqrs_count:contains(5 of 5)" },
+    ],
+});
+
+tours.add("crm_cqrs_dashboard_company_link", {
+    steps: () => [
+        { trigger: ofBranch("888.88") },
+        { trigger: ".o_cqrs_count:contains(1 of 1)" },
+        { trigger: "select[name=currency]:value(CQX)" },
+    ],
+});
+
+tours.add("crm_cqrs_dashboard_one_company", {
+    steps: () => [
+        { trigger: tile("pipeline", "200,000.00") },
+        {
+            trigger:
+                ".o_cqrs_choices:has(select[name=period]):not(:has(select[name=company])):not(:has(select[name=currency]))",
+        },
+    ],
+});
+
 tours.add("crm_cqrs_dashboard_not_there", {
     steps: () => [
         { trigger: ".o_cqrs_error:contains(nothing here that you may see)" },

@@ -1,0 +1,228 @@
+"""Figures of one company alone, and in any currency."""
+
+from datetime import date, datetime
+
+from dateutil.relativedelta import relativedelta
+
+from odoo.tests import tagged
+
+from .api import ApiCase
+from .common import money
+
+NOT_FOUND = "/api/v2/problems/not-found"
+BAD_PARAMETER = "/api/v2/problems/bad-parameter"
+
+
+@tagged("post_install", "-at_install")
+class TestApiCompanyAndCurrency(ApiCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.home = cls.env.company
+        # Four of the branch's, and two of the third one, are one of the home's.
+        cls.foreign, cls.third = (
+            cls.env["res.currency"].create({"name": name, "symbol": name})
+            for name in ("CQX", "CQY")
+        )
+        cls.rates = cls.env["res.currency.rate"].create(
+            [
+                {"currency_id": currency.id, "rate": rate, "company_id": cls.home.id}
+                for currency, rate in ((cls.foreign, 4), (cls.third, 2))
+            ]
+        )
+        cls.branch = cls.env["res.company"].create(
+            {"name": "cqrs branch", "currency_id": cls.foreign.id}
+        )
+        cls.elsewhere = cls.env["res.company"].create({"name": "cqrs elsewhere"})
+        cls.manager.company_ids |= cls.branch
+        cls.own = cls.opportunity(cls.manager, 1000.10, probability=50)
+        cls.deal = cls.opportunity(cls.seller, 30)
+        cls.abroad = cls.opportunity(
+            cls.manager, 80, company_id=cls.branch.id, team_id=False, probability=50
+        )
+        cls.nowhere = cls.opportunity(
+            cls.manager, 5, company_id=False, team_id=False, probability=50
+        )
+        cls.env.cr.flush()
+
+    def test_a_company_alone(self):
+        self.assertFalse(self.nowhere.company_id)
+        cases = (
+            (None, "1055.10", 4),
+            (self.home, "1030.10", 2),
+            (self.branch, "20.00", 1),
+        )
+        for company, value, count in cases:
+            asked = {"company": company.id} if company else {}
+            with self.subTest(company=company and company.name):
+                metrics = self.body(self.manager, "metrics", by="stage", **asked)
+                self.assertEqual(metrics["pipeline_value"], money(value))
+                self.assertEqual(metrics["active_opportunities"], count)
+                self.assertEqual(metrics["currency"], self.home.currency_id.name)
+                self.assertEqual(
+                    [group["pipeline_value"] for group in metrics["groups"]],
+                    [money(value)],
+                )
+                dashboard = self.body(self.manager, **asked)
+                self.assertEqual(dashboard["metrics"]["pipeline_value"], money(value))
+                self.assertEqual(dashboard["opportunities"]["total"], count)
+                listed = self.body(self.manager, "opportunities", **asked)
+                self.assertEqual(listed["total"], count)
+                for items in (dashboard["opportunities"]["items"], listed["items"]):
+                    self.assertEqual(len(items), count)
+                [month] = self.body(self.manager, "metrics/series", months=1, **asked)[
+                    "months"
+                ]
+                self.assertEqual(month["pipeline_value"], money(value))
+                level = self.body(
+                    self.manager, "users/hierarchy", metrics="true", **asked
+                )
+                self.assertEqual(
+                    level["parent"]["metrics"]["pipeline_value"], money(value)
+                )
+
+    def test_what_is_listed_of_a_company_is_its_own_in_its_currency(self):
+        for asked in ({}, {"status": "pending"}, {"scope": "own"}, {"text": "Deal"}):
+            page = self.body(
+                self.manager, "opportunities", company=self.branch.id, **asked
+            )
+            self.assertEqual(page["total"], 1)
+            [item] = page["items"]
+            self.assertEqual(
+                (item["odoo_id"], item["value"], item["currency"]),
+                (self.abroad.id, money("80.00"), "CQX"),
+            )
+        team = self.body(
+            self.manager, "opportunities", company=self.home.id, scope="team"
+        )
+        self.assertEqual(
+            (team["total"], [item["odoo_id"] for item in team["items"]]),
+            (1, self.deal.ids),
+        )
+
+    def test_a_currency(self):
+        # At 4 and at 2; of the branch's at 1 and at 0.5.
+        cases = (("CQX", "4220.40", 4, 1), ("CQY", "2110.20", 2, "0.5"))
+        for code, value, of_home, of_branch in cases:
+            with self.subTest(code):
+                metrics = self.body(self.manager, "metrics", currency=code)
+                self.assertEqual(metrics["currency"], code)
+                self.assertEqual(metrics["pipeline_value"], money(value))
+                self.assertEqual(
+                    {each["currency"]: each["rate"] for each in metrics["amounts"]},
+                    {
+                        self.home.currency_id.name: money(of_home),
+                        "CQX": money(of_branch),
+                    },
+                )
+                dashboard = self.body(self.manager, currency=code)
+                self.assertEqual(dashboard["metrics"]["pipeline_value"], money(value))
+                values = {
+                    item["odoo_id"]: (item["value"], item["currency"])
+                    for item in dashboard["opportunities"]["items"]
+                }
+                self.assertEqual(values[self.abroad.id], (money("80.00"), "CQX"))
+                self.assertEqual(
+                    values[self.own.id],
+                    (money("1000.10"), self.home.currency_id.name),
+                )
+                series = self.body(
+                    self.manager, "metrics/series", months=1, currency=code
+                )
+                self.assertEqual(series["currency"], code)
+                self.assertEqual(series["months"][0]["pipeline_value"], money(value))
+                level = self.body(
+                    self.manager, "users/hierarchy", metrics="true", currency=code
+                )
+                self.assertEqual(
+                    [
+                        level["parent"]["metrics"][n]
+                        for n in ("currency", "pipeline_value")
+                    ],
+                    [code, money(value)],
+                )
+
+    def test_both(self):
+        asked = {"company": self.branch.id, "currency": "CQX"}
+        for path in ("metrics", "metrics/series"):
+            metrics = self.body(self.manager, path, **asked)
+            metrics = metrics["months"][-1] if "months" in metrics else metrics
+            self.assertEqual(metrics["pipeline_value"], money("80.00"))
+            self.assertEqual(metrics["weighted_pipeline"], money("40.00"))
+
+    def test_what_was_closed_before(self):
+        present = datetime.combine(date.today().replace(day=1), datetime.min.time())
+        starts = {
+            "month": present - relativedelta(months=1),
+            "year": present.replace(month=1) - relativedelta(years=1),
+        }
+        for lead in (self.own, self.abroad):
+            lead.action_set_won()
+        for period, start in starts.items():
+            (self.own | self.abroad).date_closed = start
+            for company, code, value in (
+                (self.home, "CQX", "4000.40"),
+                (self.branch, "CQX", "80.00"),
+                (self.branch, "CQY", "40.00"),
+            ):
+                with self.subTest(period, company=company.name, currency=code):
+                    before = self.body(
+                        self.manager,
+                        "metrics/series",
+                        compare=period,
+                        company=company.id,
+                        currency=code,
+                    )["before"]
+                    self.assertEqual(
+                        (before["won_revenue"], before["won"]), (money(value), 1)
+                    )
+
+    def test_a_company_of_others_is_not_there(self):
+        for path in ("", "metrics", "metrics/series", "opportunities"):
+            for company in (self.elsewhere.id, 2**31 - 1):
+                with self.subTest(path, company=company):
+                    response = self.get(self.manager, path, company=company)
+                    self.assertProblem(response, 404, type=NOT_FOUND)
+        # Whoever they look as, it is one of their own.
+        self.seller.company_ids |= self.elsewhere
+        seller = self.uuid(self.seller)
+        response = self.get(self.manager, user=seller, company=self.elsewhere.id)
+        self.assertProblem(response, 404, type=NOT_FOUND)
+        as_seller = self.body(self.manager, user=seller, company=self.branch.id)
+        self.assertEqual(as_seller["opportunities"]["total"], 0)
+
+    def test_what_has_no_meaning_is_refused_by_name(self):
+        self.third.active = False
+        for name, values in (
+            ("company", ("x", "0", "-1", "1.5", "", str(2**31))),
+            ("currency", ("ZZZ", "CQY", "cqx", "CQXX", "", "C\x00X")),
+        ):
+            for path in ("", "metrics", "metrics/series", "users/hierarchy"):
+                for value in values:
+                    with self.subTest(path, name=name, value=value):
+                        response = self.get(self.manager, path, **{name: value})
+                        self.assertProblem(
+                            response, 400, type=BAD_PARAMETER, parameter=name
+                        )
+        # What is listed has the currency that it has.
+        response = self.get(self.manager, "opportunities", currency="CQX")
+        self.assertProblem(response, 400, parameter="currency")
+
+    def test_a_rate_makes_another_answer(self):
+        for path in ("metrics", "metrics/series"):
+            with self.subTest(path):
+                first = self.get(self.manager, path, currency="CQY")
+                held = {"If-None-Match": first.headers["ETag"]}
+                again = self.get(self.manager, path, held, currency="CQY")
+                self.assertEqual(again.status_code, 304)
+                self.rates[1].rate += 1
+                again = self.get(self.manager, path, held, currency="CQY")
+                self.assertEqual(again.status_code, 200)
+
+    def test_a_cursor_is_of_its_company(self):
+        page = self.body(self.manager, "opportunities", company=self.home.id, limit=1)
+        query = {"cursor": page["next"], "limit": 1}
+        response = self.get(self.manager, "opportunities", **query)
+        self.assertProblem(response, 400, parameter="cursor")
+        rest = self.body(self.manager, "opportunities", company=self.home.id, **query)
+        self.assertEqual([each["odoo_id"] for each in rest["items"]], self.deal.ids)
