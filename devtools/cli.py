@@ -6,7 +6,19 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import bench, check, clean, cluster, database, demo, i18n, lint, odoo, tests
+from . import (
+    bench,
+    check,
+    clean,
+    cluster,
+    database,
+    demo,
+    i18n,
+    lint,
+    odoo,
+    screenshots,
+    tests,
+)
 from .console import Failure, say
 from .environment import environment
 from .process import run_in_front
@@ -60,6 +72,9 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("test", help="run the tests: ./dev test [PYTEST ARGUMENTS]")
     commands.add_parser("lint", help="run ruff and pylint-odoo")
     commands.add_parser("i18n", help="export what can be translated into i18n/")
+    commands.add_parser(
+        "screenshots", help="take the pictures of the README and of the app's page"
+    )
     commands.add_parser("odoo", help="run Odoo: ./dev odoo shell -d demo --no-http")
     commands.add_parser("psql", help="run psql: ./dev psql [-d NAME] ...")
     return result
@@ -149,6 +164,8 @@ def run(options: argparse.Namespace) -> int:
         return i18n.run()
     if options.command == "lint":
         return lint.run()
+    if options.command == "screenshots":
+        return screenshots.run()
     return check.run() if options.check else demo.serve(options.port)
 
 
