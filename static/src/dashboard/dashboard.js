@@ -29,7 +29,7 @@ import {
     scoped,
 } from "./figures";
 import { useLive } from "./live";
-import { activeCurrencies, formatMoney, formatMoneyShortly } from "./money";
+import { activeCurrencies, formatMoney, formatMoneyShortly, ownCurrency } from "./money";
 import { Opportunities, SORTS, STATUSES } from "./opportunities";
 import { Organisation } from "./organisation";
 import { SyncButton } from "./sync_button";
@@ -60,8 +60,6 @@ const DEFAULTS = {
     sort: "-value",
     status: "pending",
     company: ALL,
-    // That of the company of whose view it is.
-    currency: undefined,
 };
 
 /**
@@ -151,6 +149,8 @@ export class Dashboard extends Component {
             const value = [given[name], remembered[name]].find((each) => accepts(each));
             view[name] = value || DEFAULTS[name];
         }
+        // The user's own, whoever's dashboard it is: so figures compare.
+        view.currency ||= this.currencies.length ? ownCurrency() : undefined;
         return view;
     }
 
@@ -164,7 +164,7 @@ export class Dashboard extends Component {
             sort,
             status,
             company: this.companies.length ? company : undefined,
-            currency: this.currency,
+            currency,
             view_as: viewAs,
             stage,
             search: search || undefined,
@@ -235,13 +235,6 @@ export class Dashboard extends Component {
 
     get currencies() {
         return currencyCodes();
-    }
-
-    /** The currency of the figures, where there are others. */
-    get currency() {
-        return currencyCodes().length
-            ? this.view.currency || this.state.byStage?.currency
-            : undefined;
     }
 
     /** What the figures are asked for by, beside whose they are. */

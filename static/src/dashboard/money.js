@@ -1,4 +1,5 @@
 import { currencies, formatCurrency } from "@web/core/currency";
+import { user } from "@web/core/user";
 
 /**
  * @param {number} amount
@@ -18,6 +19,11 @@ export function activeCurrencies() {
     return Object.values(currencies)
         .map((currency) => currency.name)
         .sort();
+}
+
+/** Return the code of the currency of the user's company, if it is active. */
+export function ownCurrency() {
+    return currencies[user.defaultCompany.currency_id]?.name;
 }
 
 /** As `formatMoney`, in a few characters, such as `$ 1.5M` and `$ 10M`. */
