@@ -32,6 +32,7 @@
         ],
         "web.assets_unit_tests": [
             "crm_cqrs/static/tests/dashboard/**/*",
+            "crm_cqrs/static/tests/desk/**/*",
         ],
     },
     "post_init_hook": "post_init_hook",

@@ -60,6 +60,15 @@ class Page:
                 sys.exit(f"{name}: no {selector} after {WAIT_SECONDS} s. {seen[:300]}")
             time.sleep(STEP_SECONDS)
 
+    def place_of(self, selector: str) -> dict:
+        """Return the rectangle of an element, as a screenshot is clipped to."""
+        place = self.evaluate(
+            f"document.querySelector({json.dumps(selector)})"
+            ".getBoundingClientRect().toJSON()"
+        )
+        sides = ("x", "y", "width", "height")
+        return {"scale": 1, **{side: place[side] for side in sides}}
+
 
 def open_page(browser: str, profile: str) -> tuple[subprocess.Popen, Page]:
     process = subprocess.Popen(
@@ -167,7 +176,8 @@ def take(page: Page, order: dict, shot: dict) -> None:
         write(order, busiest_lead(session, url), shot["writes"])
     page.wait_for(shot["ready"], shot["file"])
     time.sleep(SETTLE_SECONDS)
-    picture = page.call("Page.captureScreenshot")["data"]
+    clip = {"clip": page.place_of(shot["part"])} if shot["part"] else {}
+    picture = page.call("Page.captureScreenshot", **clip)["data"]
     Path(shot["file"]).write_bytes(base64.b64decode(picture))
     # Read by ./dev, which counts them.
     sys.stdout.write(f"{shot['file']}\n")

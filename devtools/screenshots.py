@@ -28,6 +28,7 @@ class Shot:
     clicks: selectors of what is clicked first, one after the other
     writes: what the administrator then writes elsewhere to an opportunity
     ready: selector of what is there once the page is as it should be
+    part: selector of what alone is in the picture, all of the window by default
     """
 
     file: str
@@ -38,6 +39,7 @@ class Shot:
     height: int = 900
     clicks: tuple[str, ...] = ()
     writes: dict[str, float] | None = None
+    part: str = ""
     password: str = ""
 
 
@@ -71,8 +73,10 @@ def shots(logins: dict[str, str]) -> list[Shot]:
         shot(
             "empty",
             logins["head"],
-            f"{dashboard}?scope=own",
+            f"{dashboard}?search=unicorn",
             ".o_cqrs_opportunities .o_cqrs_empty",
+            height=1250,
+            part=".o_cqrs_opportunities",
         ),
         shot(
             "error",

@@ -3,7 +3,7 @@ from odoo.tests import HttpCase, tagged
 
 @tagged("post_install", "-at_install")
 class TestDashboardComponents(HttpCase):
-    """Runs ``static/tests/dashboard``, in Odoo's own suite."""
+    """Runs the tests in ``static/tests``, in Odoo's own suite."""
 
     def test_hoot(self):
         self.browser_js(

@@ -39,14 +39,17 @@ class TestDashboardTours(SalesOrganisation, HttpCase):
     def test_a_company_and_a_currency(self):
         currency = self.env["res.currency"].create({"name": "CQX", "symbol": "CQX"})
         self.env["res.currency.rate"].create(
-            {"currency_id": currency.id, "rate": 4, "company_id": self.env.company.id}
+            {"currency_id": currency.id, "rate": 4, "company_id": False}
         )
         branch = self.env["res.company"].create(
             {"name": "Branch", "currency_id": currency.id}
         )
         self.manager.company_ids |= branch
+        boss = self.employee("boss", user=None, company=branch)
+        boss.user_id = self.manager
+        person, __ = self.person("abroad", boss, branch)
         self.opportunity(
-            self.manager, 888.88, name="Abroad", company_id=branch.id, team_id=False
+            person, 888.88, name="Abroad", company_id=branch.id, team_id=False
         )
         self.start_tour(PATH, "crm_cqrs_dashboard_company", login=self.manager.login)
         # As another session has it, from the address alone.

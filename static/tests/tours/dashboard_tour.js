@@ -121,6 +121,15 @@ tours.add("crm_cqrs_dashboard_company", {
     steps: () => [
         { trigger: tile("pipeline", "400,222.22") },
         { trigger: ".o_cqrs_count:contains(5 of 5)" },
+        {
+            content: "Somebody whose company has another currency, in one's own",
+            trigger: person("Abroad"),
+            run: "click",
+        },
+        { trigger: ".o_cqrs_banner:contains(Abroad)" },
+        { trigger: ofBranch("222.22") },
+        { trigger: ".o_cqrs_back", run: "click" },
+        { trigger: tile("pipeline", "400,222.22") },
         { trigger: "select[name=company]", run: "selectByLabel Branch" },
         { trigger: ofBranch("222.22") },
         { trigger: ".o_cqrs_count:contains(1 of 1)" },
@@ -178,6 +187,7 @@ tours.add("crm_cqrs_dashboard_one_company", {
 tours.add("crm_cqrs_dashboard_not_there", {
     steps: () => [
         { trigger: ".o_cqrs_error:contains(nothing here that you may see)" },
+        { trigger: ".o_cqrs_banner:not(:has(.placeholder))" },
         { trigger: ".o_cqrs_back", run: "click" },
         { trigger: tile("pipeline", "400,000.00") },
     ],

@@ -1,0 +1,250 @@
+import { describe, expect, test } from "@odoo/hoot";
+import { waitFor } from "@odoo/hoot-dom";
+import { advanceTime, animationFrame } from "@odoo/hoot-mock";
+import { defineMailModels } from "@mail/../tests/mail_test_helpers";
+import {
+    contains,
+    getService,
+    makeServerError,
+    mountWithCleanup,
+    onRpc,
+} from "@web/../tests/web_test_helpers";
+
+import { WebClient } from "@web/webclient/webclient";
+
+describe.current.tags("desktop");
+defineMailModels();
+
+const READ_AT = "2026-11-24 13:01:05";
+
+const run = (values) => ({
+    id: 7,
+    display_name: "Rebuild #7",
+    kind: "replay",
+    state: "running",
+    progress: 0,
+    step_name: "",
+    create_date: "2026-11-24 13:00:00",
+    started_at: "2026-11-24 13:00:00",
+    finished_at: false,
+    cancel_requested: false,
+    findings: 0,
+    outcome: false,
+    is_abandoned: false,
+    ...values,
+});
+const done = run({
+    state: "done",
+    progress: 100,
+    finished_at: "2026-11-24 13:00:20",
+    findings: 2,
+    outcome: "Differences from the log, now repaired: 2.",
+});
+
+const health = (runs = [], parts = {}) => ({
+    level: "good",
+    read_at: READ_AT,
+    log: {
+        level: "good",
+        last_position: 1234,
+        events: 1200,
+        lately: 0,
+        per_minute: 0,
+        is_more: false,
+        minutes: 10,
+        missing_triggers: [],
+    },
+    reconciler: { level: "good", seconds: 30, never: [] },
+    reader: { level: "good", waiting: 0, is_more: false, holder: null },
+    verification: { level: "watch", last: null },
+    tail: { level: "good", changes: 0, is_more: false, folded_at: READ_AT, seconds: 5 },
+    replaced: { rows: 0, is_more: false, since: false, tables: [] },
+    sizes: [],
+    runs,
+    ...parts,
+});
+
+/** Open the desk, which is answered one after the other; the last again and again. */
+async function openDesk(...answers) {
+    onRpc("cqrs.desk", "read_health", () => {
+        expect.step("look");
+        const answer = answers.length > 1 ? answers.shift() : answers[0];
+        if (answer instanceof Error) {
+            throw answer;
+        }
+        return answer;
+    });
+    await mountWithCleanup(WebClient);
+    await getService("action").doAction({
+        type: "ir.actions.client",
+        tag: "crm_cqrs.desk",
+    });
+    expect.verifySteps(["look"]);
+}
+
+async function wait(seconds) {
+    await advanceTime(1000 * seconds);
+    await animationFrame();
+}
+
+test("a run under way is followed by the second, to its outcome", async () => {
+    await openDesk(
+        health([run({ progress: 41.6, step_name: "User Profile" })]),
+        health([run({ progress: 80, step_name: "Opportunity" })]),
+        health([done])
+    );
+    expect(".o_cqrs_run [role=progressbar]").toHaveAttribute("aria-valuenow", "42");
+    expect(".o_cqrs_percent").toHaveText("42 %");
+    expect(".o_cqrs_run").toHaveText(/Rebuild #7\s+Running\s+1 min 5 s/);
+    expect(".o_cqrs_run").toHaveText(/User Profile/);
+    await wait(1);
+    expect.verifySteps(["look"]);
+    expect(".o_cqrs_percent").toHaveText("80 %");
+    expect(".o_cqrs_run").toHaveText(/Opportunity/);
+    await wait(1);
+    expect.verifySteps(["look"]);
+    expect(".o_cqrs_run").toHaveCount(0);
+    expect(".o_cqrs_last").toHaveText(/Done\s+20 s\s+Differences from the log, now repaired: 2\./);
+    // Nothing goes on any more: it is looked at less often.
+    await wait(9);
+    expect.verifySteps([]);
+    await wait(1);
+    expect.verifySteps(["look"]);
+});
+
+test("a run is cancelled once", async () => {
+    onRpc("cqrs.run", "action_cancel", ({ args }) => {
+        expect.step(["cancel", ...args]);
+        return true;
+    });
+    await openDesk(
+        health([run()]),
+        health([run({ cancel_requested: true, step_name: "User Profile" })]),
+        health([run({ state: "cancelled", outcome: "Cancelled. Nothing was changed." })])
+    );
+    expect(".o_cqrs_cancel").toHaveAttribute("aria-label", "Cancel Rebuild #7");
+    await contains(".o_cqrs_cancel").click();
+    expect.verifySteps([["cancel", [7]], "look"]);
+    expect(".o_cqrs_cancel").not.toBeEnabled();
+    expect(".o_cqrs_run").toHaveText(/About to end, at its next step\./);
+    await wait(1);
+    expect.verifySteps(["look"]);
+    expect(".o_cqrs_last").toHaveText(/Cancelled\. Nothing was changed\./);
+});
+
+test("what is first in turn is first shown", async () => {
+    const waiting = { state: "pending", started_at: false };
+    await openDesk(
+        health([
+            run({ id: 9, display_name: "Verify #9", ...waiting, create_date: READ_AT }),
+            run({ id: 8, display_name: "Verify #8", ...waiting }),
+            run(),
+        ])
+    );
+    expect(".o_cqrs_run:eq(0)").toHaveText(/Rebuild #7/);
+    expect(".o_cqrs_run:eq(1)").toHaveText(/Verify #8\s+Waiting/);
+    expect(".o_cqrs_run:eq(1)").toHaveText(/About to begin\./);
+    expect(".o_cqrs_run:eq(2)").toHaveText(/Verify #9/);
+});
+
+test("a run that nobody begins makes one wonder", async () => {
+    const create_date = "2026-11-24 12:59:00";
+    await openDesk(health([run({ state: "pending", started_at: false, create_date })]));
+    expect(".o_cqrs_run").toHaveText(/Nobody has begun it: are scheduled actions running\?/);
+});
+
+test("each outcome is in words", async () => {
+    await openDesk(
+        health([
+            run({ id: 6, is_abandoned: true }),
+            run({ id: 5, state: "failed", outcome: "No space left on device" }),
+            run({ id: 4, state: "cancelled", outcome: "Cancelled. Nothing was changed." }),
+            done,
+        ])
+    );
+    const line = (index) => `.o_cqrs_runs tbody tr:eq(${index}) td:last`;
+    expect(line(0)).toHaveText(
+        /Stopped\s+The server was stopped meanwhile\. It is taken up again within minutes\./
+    );
+    expect(line(1)).toHaveText(/Failed\s+No space left on device/);
+    expect(line(2)).toHaveText(/Cancelled\s+Cancelled\. Nothing was changed\./);
+    expect(line(3)).toHaveText(/Done\s+Differences from the log, now repaired: 2\./);
+    // Nobody performs the one that was stopped, so that it is the last one.
+    expect(".o_cqrs_run").toHaveCount(0);
+    expect(".o_cqrs_last").toHaveText(/Stopped/);
+});
+
+test("a refusal is shown, and nothing begins", async () => {
+    expect.errors(1);
+    onRpc("cqrs.run", "action_verify", () => {
+        throw makeServerError({
+            type: "AccessError",
+            message: "Only administrators may do this.",
+        });
+    });
+    await openDesk(health());
+    await contains("[data-kind=verify]").click();
+    await waitFor(".modal:contains(Only administrators may do this.)");
+    expect.verifyErrors(["Only administrators may do this."]);
+    expect.verifySteps([]);
+    expect("[data-kind=verify]").toBeEnabled();
+    expect(".o_cqrs_progress").toHaveText(/Nothing has been run yet\./);
+});
+
+test("what writes is asked for first", async () => {
+    for (const kind of ["verify", "reconcile", "replay"]) {
+        onRpc("cqrs.run", `action_${kind}`, ({ args }) => {
+            expect.step([kind, ...args]);
+            return {};
+        });
+    }
+    const sizes = [
+        { table: "cqrs_event", model: "cqrs.event", name: "Event", rows: 9, bytes: 8192 },
+        {
+            table: "cqrs_user_profile",
+            model: "cqrs.user.profile",
+            name: "User Profile",
+            rows: null,
+            bytes: 3 * 1024 ** 2,
+        },
+    ];
+    await openDesk(health([], { sizes }));
+    await contains("[data-kind=verify]").click();
+    expect.verifySteps([["verify"], "look"]);
+    await contains("[data-kind=reconcile]").click();
+    await contains(".modal:contains(Reconcile?) .modal-footer .btn-secondary").click();
+    expect.verifySteps([]);
+    await contains("[data-kind=reconcile]").click();
+    await contains(".modal .modal-footer .btn-primary").click();
+    expect.verifySteps([["reconcile"], "look"]);
+    // The log is what is rebuilt from.
+    expect(".o_cqrs_sizes button").toHaveCount(1);
+    expect(".o_cqrs_sizes tbody tr:eq(1)").toHaveText(/cqrs_user_profile\s+–\s+3 MB/);
+    await contains(".o_cqrs_sizes button").click();
+    await contains(".modal:contains(Rebuild: User Profile) .modal-footer .btn-primary").click();
+    expect.verifySteps([["replay", ["cqrs.user.profile"]], "look"]);
+});
+
+test("a verification that would forget something is asked for too", async () => {
+    onRpc("cqrs.run", "action_verify", () => {
+        expect.step("verify");
+        return {};
+    });
+    const replaced = { rows: 3, is_more: false, since: READ_AT, tables: ["cqrs_metrics"] };
+    await openDesk(health([], { replaced }));
+    await contains("[data-kind=verify]").click();
+    await contains(".modal:contains(are forgotten) .modal-footer .btn-primary").click();
+    expect.verifySteps(["verify", "look"]);
+});
+
+test("a server that is away is said to be, until it is back", async () => {
+    await openDesk(health([run()]), makeServerError({ message: "away" }), health([done]));
+    await wait(1);
+    expect.verifySteps(["look"]);
+    expect(".o_control_panel").toHaveText(/The server does not answer\. It is shown as it was\./);
+    expect(".o_cqrs_run").toHaveCount(1);
+    await wait(1);
+    expect.verifySteps(["look"]);
+    expect(".o_control_panel").not.toHaveText(/does not answer/);
+    expect(".o_cqrs_last").toHaveCount(1);
+});

@@ -1,0 +1,269 @@
+"""Whatever a mouse can do on our screens, the keyboard alone can."""
+
+from odoo.tests import tagged
+
+from .browser import BrowserCase
+from .common import SalesOrganisation
+
+DASHBOARD = "/odoo/sales-dashboard"
+DESK = "/odoo/event-store"
+
+#: Keys after which something must have come
+MANY = 200
+
+# What has the focus, in a way that a person can see, or null outside of the screen.
+FOCUSED = """
+(() => {
+    const focused = document.activeElement;
+    if (!focused.closest(".o_action")) {
+        return null;
+    }
+    focused.wasFocused = true;
+    const { outlineStyle, outlineWidth } = getComputedStyle(focused);
+    const isSeen = outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+    return [focused.outerHTML.slice(0, 200), isSeen];
+})()
+"""
+
+MISSED = """
+[...document.querySelectorAll(
+    ".o_action :is(a[href], button, input, select, summary, [tabindex='0'])"
+)].filter((each) => each.checkVisibility() && !each.disabled && !each.wasFocused)
+    .map((each) => each.outerHTML.slice(0, 200))
+"""
+
+CHOSEN = "new URL(location).searchParams.get('%s')"
+LOADED = """
+document.querySelector(".o_cqrs_opportunity") && document.querySelector(".o_cqrs_pick")
+    && document.querySelector("canvas")
+"""
+
+
+class KeyboardCase(SalesOrganisation, BrowserCase):
+    def tab_through(self):
+        """Have all that there is focused, in turn; it ends after the last of it."""
+        self.tab_to("document.activeElement.closest('.o_action')")
+        unseen = []
+        for _key in range(MANY):
+            focused = self.js(FOCUSED)
+            if not focused:
+                break
+            html, is_seen = focused
+            if not is_seen:
+                unseen.append(html)
+            self.press("Tab")
+        else:
+            self.fail("the focus does not get out")
+        self.assertEqual(unseen, [])
+        self.assertEqual(self.js(MISSED), [])
+
+    def tab_to(self, condition: str, shift: bool = False):
+        for _key in range(MANY):
+            self.press("Tab", shift=shift)
+            if self.js(f"Boolean({condition})"):
+                return
+        self.fail(f"never focused: {condition}")
+
+    def focus_on(self, selector: str, text: str = "", shift: bool = False):
+        """Press Tab until an element with a text has the focus."""
+        self.tab_to(
+            f"document.activeElement.matches({selector!r})"
+            f" && document.activeElement.textContent.includes({text!r})",
+            shift,
+        )
+
+    def assert_focused(self, selector: str):
+        self.assertTrue(self.js(f"document.activeElement.matches({selector!r})"))
+
+    def text(self, selector: str):
+        return self.js(f"document.querySelector({selector!r})?.textContent")
+
+    def wait_for_text(self, selector: str, text: str):
+        self.until(
+            f"document.querySelector({selector!r})?.textContent.includes({text!r})"
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestDashboardByKeyboard(KeyboardCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for user, name in ((cls.manager, "Manager deal"), (cls.seller, "Seller deal")):
+            for number in (1, 2):
+                cls.opportunity(user, name=f"{name} {number}")
+        cls.opportunity(cls.seller, 12_345.67, stage_id=cls.stage_won.id)
+        cls.manager.group_ids += cls.env.ref("crm_cqrs.group_sale_team")
+
+    def open(self, query=""):
+        self.visit(f"{DASHBOARD}{query}", LOADED)
+
+    def test_everything_is_reached_and_left(self):
+        self.manager.group_ids += self.env.ref("base.group_system")
+        with self.browse():
+            self.enter(self.manager.login)
+            self.open()
+            self.until("document.querySelector('.o_cqrs_sync')")
+            self.tab_through()
+            self.js(
+                "document.querySelectorAll('.o_cqrs_toggle')"
+                ".forEach((each) => each.click())"
+            )
+            self.until("!document.querySelector('canvas')")
+            self.tab_through()
+
+    def test_figures_open_what_they_count(self):
+        with self.browse():
+            self.enter(self.manager.login)
+            self.open()
+            self.focus_on(".o_cqrs_tile[data-name=pipeline]", "400,000.00")
+            self.press("Enter")
+            self.wait_for_text(".o_list_view tfoot", "400,000.00")
+            self.open()
+            self.focus_on("[data-name=stages] .o_cqrs_toggle")
+            self.press("Enter")
+            self.wait_for_text("[data-name=stages] tbody td", "400,000.00")
+            self.assert_focused("[data-name=stages] .o_cqrs_toggle")
+            self.focus_on("[data-name=stages] tbody button", "New")
+            self.press("Enter")
+            self.wait_for_text(".o_list_view tfoot", "400,000.00")
+
+    def test_what_is_shown_is_chosen(self):
+        with self.browse():
+            self.enter(self.manager.login)
+            self.open()
+            self.focus_on("[data-scope=own]")
+            self.press("Space")
+            self.wait_for_text("[data-name=pipeline]", "200,000.00")
+            self.assertEqual(self.js(CHOSEN % "scope"), "own")
+            self.focus_on("select[name=period]")
+            self.press("ArrowDown")
+            self.until(CHOSEN % "period" + " === 'year'")
+            self.focus_on("input[type=search]")
+            self.write_text("deal 2")
+            self.wait_for_text(".o_cqrs_count", "1 of 1")
+            self.focus_on("select[name=status]")
+            self.press("ArrowDown")
+            self.until(CHOSEN % "status" + " === 'won'")
+            self.wait_for_text(".o_cqrs_opportunities .o_cqrs_empty", "No opportunity")
+            self.focus_on(".o_cqrs_empty button", "Clear Filters")
+            self.press("Enter")
+            self.wait_for_text(".o_cqrs_count", "2 of 2")
+
+    def test_a_list_is_sorted_and_its_rows_opened(self):
+        with self.browse():
+            self.enter(self.manager.login)
+            self.open()
+            self.focus_on(".o_cqrs_sort[data-name=name]")
+            self.press("Enter")
+            self.wait_for_text(".o_cqrs_opportunity a", "Manager deal 1")
+            self.assert_focused(".o_cqrs_sort[data-name=name]")
+            self.press("Enter")
+            self.wait_for_text(".o_cqrs_opportunity a", "Seller deal 2")
+            self.assert_focused("[aria-sort=descending] button")
+            self.focus_on(".o_cqrs_opportunity a", "Seller deal 1")
+            self.press("Enter")
+            self.wait_for_text(".o_form_view .o_breadcrumb", "Seller deal 1")
+
+    def test_a_long_list_goes_on(self):
+        for number in range(90):
+            self.opportunity(self.seller, 1, name=f"Small deal {number}")
+        with self.browse():
+            self.enter(self.manager.login)
+            self.open()
+            self.wait_for_text(".o_cqrs_count", "of 94")
+            self.focus_on(".o_cqrs_opportunity a")
+            # Where the next page is on its way, the focus waits at the end.
+            self.tab_to("document.querySelector('.o_cqrs_opportunity:nth-child(94)')")
+
+    def test_the_dashboard_of_somebody_else_and_back(self):
+        with self.browse():
+            self.enter(self.head.login)
+            self.open()
+            self.focus_on(".o_cqrs_expand[aria-expanded=false]")
+            self.press("Enter")
+            self.until(
+                "[...document.querySelectorAll('.o_cqrs_pick')]"
+                ".some((each) => each.textContent.includes('Seller'))"
+            )
+            self.assert_focused(".o_cqrs_expand[aria-expanded=true]")
+            self.focus_on(".o_cqrs_pick", "Seller")
+            self.press("Enter")
+            self.wait_for_text(".o_cqrs_banner", "Seller")
+            self.wait_for_text("[data-name=pipeline]", "200,000.00")
+            self.assert_focused(".o_cqrs_pick[aria-current=true]")
+            self.focus_on(".o_cqrs_back", shift=True)
+            self.press("Enter")
+            self.until("!document.querySelector('.o_cqrs_banner')")
+            self.wait_for_text("[data-name=pipeline]", "400,000.00")
+
+    def test_a_sync_is_started(self):
+        self.manager.group_ids += self.env.ref("base.group_system")
+        with self.browse():
+            self.enter(self.manager.login)
+            self.open()
+            self.focus_on(".o_cqrs_sync")
+            self.press("Enter")
+            self.wait_for_text(".o_cqrs_sync", "Waiting")
+        run = self.env["cqrs.run"].search([], limit=1)
+        self.assertEqual((run.kind, run.user_id), ("reconcile", self.manager))
+
+
+@tagged("post_install", "-at_install")
+class TestDeskByKeyboard(KeyboardCase):
+    def setUp(self):
+        super().setUp()
+        self.env["cqrs.run"].create({"kind": "verify", "state": "done", "findings": 2})
+        self.manager.group_ids += self.env.ref("base.group_system")
+
+    def open(self):
+        self.visit(DESK, "document.querySelector('.o_cqrs_runs')")
+
+    def last_run(self):
+        return self.env["cqrs.run"].search([], limit=1)
+
+    def test_everything_is_reached_and_left(self):
+        with self.browse():
+            self.enter(self.manager.login)
+            self.open()
+            self.tab_through()
+
+    def test_work_is_begun_and_cancelled(self):
+        with self.browse():
+            self.enter(self.manager.login)
+            self.open()
+            self.focus_on("[data-kind=verify]")
+            self.press("Enter")
+            self.wait_for_text(".o_cqrs_run", "Waiting")
+            self.assert_focused("[data-kind=verify]")
+            self.focus_on(".o_cqrs_cancel")
+            self.press("Enter")
+            self.wait_for_text(".o_cqrs_last", "Nothing was changed")
+        run = self.last_run()
+        self.assertEqual((run.kind, run.state), ("verify", "cancelled"))
+
+    def test_what_is_asked_first_is_refused_or_confirmed(self):
+        with self.browse():
+            self.enter(self.manager.login)
+            self.open()
+            self.focus_on("[data-kind=reconcile]")
+            self.press("Enter")
+            self.wait_for_text(".modal", "Reconcile?")
+            self.press("Escape")
+            self.until("!document.querySelector('.modal')")
+            self.assert_focused("[data-kind=reconcile]")
+            self.press("Enter")
+            self.wait_for_text(".modal", "Reconcile?")
+            self.focus_on(".modal-footer .btn-primary")
+            self.press("Enter")
+            self.wait_for_text(".o_cqrs_run", "Reconcile")
+        run = self.last_run()
+        self.assertEqual((run.kind, run.state), ("reconcile", "pending"))
+
+    def test_a_past_run_is_opened(self):
+        with self.browse():
+            self.enter(self.manager.login)
+            self.open()
+            self.focus_on(".o_cqrs_runs th button", "Verify #")
+            self.press("Enter")
+            self.wait_for_text(".o_form_view .o_breadcrumb", "Verify #")
