@@ -27,6 +27,7 @@ from werkzeug.exceptions import NotFound
 from odoo.http import Response, request, route
 
 from ..models.json_encoding import dumps
+from ..models.once import only_reads
 from .dispatcher import BadParameter
 from .etags import Tag
 
@@ -133,6 +134,7 @@ def operation(
             # Odoo mixes the query into the arguments.
             in_path = {name: arguments[name] for name in _path_names(path)}
             if is_view:
+                only_reads(request.env)
                 values["user"] = _viewed(values.get("user"))
                 tag = Tag(values["user"])
                 if not_modified := tag.not_modified():

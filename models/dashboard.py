@@ -68,43 +68,34 @@ class CqrsDashboard(models.AbstractModel):
     def _read_profile(self, user=None) -> dict:
         """Return who the user is, in Odoo and in the hierarchy."""
         user = user or self.env.user
-        (row,) = self._rows(
+        [row] = self._rows(
             SQL(
                 """
                 SELECT uuid AS id, email, name, employee_id, manager_employee_id,
-                       company_id
-                FROM cqrs_user_profile WHERE id = %s
+                       (SELECT json_build_object('id', uuid, 'name', manager.name,
+                                                 'email', manager.email)
+                        FROM cqrs_user_access access
+                        JOIN cqrs_user_profile manager ON manager.id = viewer_id
+                        WHERE owner_id = profile.id AND depth = 1
+                          AND via = 'hierarchy'
+                        ORDER BY (access.company_id = profile.company_id) DESC,
+                                 viewer_id
+                        LIMIT 1) AS manager,
+                       (SELECT json_agg(json_build_object(
+                                   'id', uuid, 'name', report.name,
+                                   'email', report.email)
+                               ORDER BY report.name, report.id)
+                        FROM cqrs_user_profile report
+                        WHERE active AND id IN (
+                            SELECT owner_id FROM cqrs_user_access
+                            WHERE viewer_id = profile.id AND depth = 1
+                              AND via = 'hierarchy')) AS subordinates
+                FROM cqrs_user_profile profile WHERE id = %s
                 """,
                 user.id,
             )
         )
-        manager = self._rows(
-            SQL(
-                """
-                SELECT DISTINCT ON (owner_id) profile.uuid AS id, name, email
-                FROM cqrs_user_access access
-                JOIN cqrs_user_profile profile ON profile.id = viewer_id
-                WHERE owner_id = %s AND depth = 1 AND via = 'hierarchy'
-                ORDER BY owner_id, (access.company_id = %s) DESC, viewer_id
-                """,
-                user.id,
-                row["company_id"],
-            )
-        )
-        subordinates = self._rows(
-            SQL(
-                """
-                SELECT profile.uuid AS id, name, email
-                FROM (SELECT DISTINCT owner_id FROM cqrs_user_access
-                      WHERE viewer_id = %s AND depth = 1 AND via = 'hierarchy')
-                     report
-                JOIN cqrs_user_profile profile ON profile.id = owner_id
-                WHERE profile.active
-                ORDER BY name, profile.id
-                """,
-                user.id,
-            )
-        )
+        subordinates = row["subordinates"] or []
         return {
             "id": row["id"],
             "email": row["email"],
@@ -115,7 +106,7 @@ class CqrsDashboard(models.AbstractModel):
                 "manager_employee_id": row["manager_employee_id"],
             },
             "hierarchy": {
-                "manager": manager[0] if manager else None,
+                "manager": row["manager"],
                 "subordinates": subordinates,
                 "is_manager": bool(subordinates),
                 "reports_count": len(subordinates),
@@ -172,11 +163,10 @@ class CqrsDashboard(models.AbstractModel):
         return [JsonText(text) for (text,) in self.env.execute_query(query)]
 
     def _meta(self) -> dict:
-        [(position,)] = self.env.execute_query(
-            SQL("SELECT max(position) FROM cqrs_event")
-        )
-        generated_at = self.env.cr.now().replace(tzinfo=timezone.utc)
-        return {"position": position, "generated_at": generated_at}
+        return {
+            "position": self.env["cqrs.event"]._latest_position(),
+            "generated_at": self.env.cr.now().replace(tzinfo=timezone.utc),
+        }
 
     def _rows(self, query: SQL) -> list[dict]:
         self.env.cr.execute(query)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from odoo import api, models
 from odoo.tools import SQL, str2bool
 
+from ..once import once
+
 #: Options of the settings, all off by default: ``{option: system parameter}``
 OPTIONS = {
     "team_leaders": "crm_cqrs.team_leaders_see_their_team",
@@ -65,6 +67,10 @@ class CqrsAccess(models.AbstractModel):
 
         :param user: a ``res.users`` record
         """
+        question = ("viewers", user.id, self.env.uid, self.env.su)
+        return once(self.env, question, lambda: self._ask_viewers(user))
+
+    def _ask_viewers(self, user) -> list[Viewer]:
         viewers = self._viewers_through(user, self._lenders(user))
         if self.env.su or user == self.env.user:
             return viewers

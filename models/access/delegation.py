@@ -6,6 +6,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
+from ..once import once
+
 
 class CqrsDelegation(models.Model):
     """A person lends another their view of the opportunities, from a day to a day.
@@ -96,6 +98,9 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _lenders(self, user):
+        return once(self.env, ("lenders", user.id), lambda: self._ask_lenders(user))
+
+    def _ask_lenders(self, user) -> list[int]:
         names = ["lender_id", "delegate_id", "date_from", "date_to", "active"]
         self.env["cqrs.delegation"].flush_model(names)
         now = pytz.utc.localize(fields.Datetime.now())

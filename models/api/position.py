@@ -12,6 +12,8 @@ from odoo import api, models
 from odoo.http import request
 from odoo.tools import SQL
 
+from ..once import once
+
 #: Of a read, the highest position it saw; of a write, that of its own last event
 HEADER = "X-Event-Position"
 
@@ -20,7 +22,6 @@ WAIT_SECONDS = 2.0
 POLL_SECONDS = 0.05
 
 _RECORDED = "crm_cqrs.recorded"
-_LATEST = "crm_cqrs.latest_position"
 
 
 class CqrsEvent(models.Model):
@@ -35,13 +36,12 @@ class CqrsEvent(models.Model):
 
     @api.model
     def _latest_position(self) -> int | None:
-        """Return the highest position that this transaction sees; asked for once."""
-        # Forgotten at the end of the transaction.
-        cache = self.env.cr.cache
-        if _LATEST not in cache:
-            query = SQL("SELECT max(position) FROM cqrs_event")
-            [(cache[_LATEST],)] = self.env.execute_query(query)
-        return cache[_LATEST]
+        """Return the highest position that this transaction sees."""
+        return once(self.env, ("latest_position",), self._ask_latest_position)
+
+    def _ask_latest_position(self) -> int | None:
+        query = SQL("SELECT max(position) FROM cqrs_event")
+        return self.env.execute_query(query)[0][0]
 
     @api.model
     def _recorded_position(self) -> int | None:
