@@ -6,7 +6,7 @@ from unittest.mock import patch
 from urllib.parse import urljoin
 
 from odoo.tests import HttpCase
-from odoo.tests.common import ChromeBrowser
+from odoo.tests.common import ChromeBrowser, _registry_test_lock
 
 from odoo.addons.bus.websocket import CloseCode, WebsocketConnectionHandler, _kick_all
 
@@ -77,13 +77,17 @@ class BrowserCase(HttpCase):
             stack.callback(self.browser.stop)
             yield
 
-    def enter(self, login: str):
-        """Go on as somebody, from an empty page."""
+    def enter(self, login: str, **values):
+        """Go on as somebody, with these values written, from an empty page."""
         self.browser.navigate_to("about:blank", wait_stop=True)
         self._wait_remaining_requests()
-        self.authenticate(login, login, browser=self.browser)
-        self.cr.flush()
-        self.cr.clear()
+        # The cursor is also that of what the page before may still have asked.
+        with _registry_test_lock:
+            user = self.env["res.users"].search([("login", "=", login)])
+            user.write(values)
+            self.authenticate(login, login, browser=self.browser)
+            self.cr.flush()
+            self.cr.clear()
 
     def visit(self, path: str, until: str):
         """Load a page, and wait for an expression to hold on it."""

@@ -145,12 +145,12 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
 
     def test_axe_finds_nothing(self):
         self.runs()
+        self.newcomer_id = self.uuid(self.newcomer)
         with self.browse():
             # One method for all: each form has styles of its own, which take longer
             # to make than to look at.
             for language, direction in (("en_US", "ltr"), ("ar_001", "rtl")):
-                self.manager.lang = language
-                self.enter(self.manager.login)
+                self.enter(self.manager.login, lang=language)
                 for scheme in ("light", "dark"):
                     self.browser.set_cookie("color_scheme", scheme, "/", HOST)
                     self.check_screens([scheme, direction])
@@ -162,7 +162,7 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
         self.until("!document.querySelector('canvas')")
         self.check(form, "tables")
         self.visit(
-            f"{DASHBOARD}?view_as={self.uuid(self.newcomer)}",
+            f"{DASHBOARD}?view_as={self.newcomer_id}",
             "document.querySelectorAll('.o_cqrs_empty').length === 3",
         )
         self.check(form, "nothing")
