@@ -2,9 +2,10 @@
 
 import hashlib
 
-from odoo import fields
 from odoo.modules.module import Manifest
 from odoo.tools import SQL
+
+from .currencies import currencies
 
 # The events that a snapshot sees, in so little that it is read at once: the last one,
 # in the order of transaction ids, and the transactions before it that are still open.
@@ -30,23 +31,6 @@ _FROM_OPEN = SQL(
       AND txid >= pg_snapshot_xmin(pg_current_snapshot())
     """
 )
-
-# The rate is that which Odoo converts by on a day.
-_CURRENCIES = """
-    SELECT currency.id, currency.name, decimal_places,
-           currency.id = company.currency_id, company.id,
-           (SELECT rate.rate::text FROM res_currency_rate rate
-            WHERE rate.currency_id = currency.id
-              AND (rate.company_id IS NULL OR rate.company_id
-                   = split_part(company.parent_path, '/', 1)::integer)
-            ORDER BY rate.name > %(day)s, rate.company_id, abs(rate.name - %(day)s)
-            LIMIT 1)
-    FROM res_currency currency
-    JOIN res_company company
-      ON company.id = (SELECT company_id FROM res_users WHERE id = %(user)s)
-    WHERE currency.active OR currency.id IN (SELECT currency_id FROM res_company)
-    ORDER BY currency.id
-"""
 
 
 def answer_version(env, user) -> str:
@@ -74,7 +58,7 @@ def answer_version(env, user) -> str:
         env.lang,
         # Amounts are converted to the currency of the viewer's company, or to any that
         # is active, by rates that are no events either.
-        env.execute_query(SQL(_CURRENCIES, user=user.id, day=fields.Date.today())),
+        currencies(env, user),
         # What makes the answer.
         Manifest.for_addon("crm_cqrs").version,
     )

@@ -52,7 +52,8 @@ class TestBenchmarks(BaseCase):
         folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
         document = folder / "document.md"
         document.write_text(
-            "Before\n<!-- measured -->\nOf the last time\n<!-- end of what was measured -->\nAfter\n"
+            "Before\n<!-- measured -->\nFormer ones\n"
+            "<!-- end of what was measured -->\nAfter\n"
         )
         environ = {
             name: value
@@ -83,7 +84,7 @@ class TestBenchmarks(BaseCase):
         text = document.read_text()
         self.assertTrue(text.startswith("Before\n<!-- measured -->\n"))
         self.assertTrue(text.endswith("<!-- end of what was measured -->\nAfter\n"))
-        self.assertNotIn("Of the last time", text)
+        self.assertNotIn("Former ones", text)
         self.assertIn("| read_304_vs_floor |", text)
         charts = {
             path.name: ElementTree.parse(path).getroot().tag

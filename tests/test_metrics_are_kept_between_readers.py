@@ -58,6 +58,34 @@ class TestMetricsAreKeptBetweenReaders(SalesOrganisation):
         self.assertEqual(self.pipeline(), money("0.00"))
         self.assertEqual(self.pipeline(self.other_manager), money("100.00"))
 
+    def test_a_rate_of_today_shows_at_once(self):
+        currency = self.env["res.currency"].create({"name": "CQX", "symbol": "CQX"})
+        rate = self.env["res.currency.rate"].create(
+            {"currency_id": currency.id, "rate": 2, "company_id": False}
+        )
+
+        def pipeline():
+            metrics = self.env["cqrs.metrics"]._read(self.manager, into=currency)
+            return metrics["pipeline_value"]
+
+        self.assertEqual(pipeline(), money("200.00"))
+        rate.rate = 3
+        self.assertEqual(pipeline(), money("300.00"))
+
+    def test_a_company_that_has_another_currency_now(self):
+        # Until they are recorded again, the deals are in the one it had.
+        company, before = self.env.company, self.env.company.currency_id
+        currency = self.env["res.currency"].create({"name": "CQX", "symbol": "CQX"})
+        self.env["res.currency.rate"].create(
+            {"currency_id": currency.id, "rate": 2, "company_id": False}
+        )
+        self.env.cr.flush()
+        self.env.cr.execute("UPDATE res_company SET currency_id = %s", [currency.id])
+        before.active = False
+        self.env.invalidate_all()
+        self.assertEqual(company.currency_id, currency)
+        self.assertEqual(self.pipeline(), money("200.00"))
+
     def test_what_was_rolled_back_is_not_taken_for_what_came_after(self):
         savepoint = self.env.cr.savepoint(flush=True)
         self.seller_employee.parent_id = self.other_manager_employee

@@ -96,7 +96,7 @@ class CqrsApiV1(models.AbstractModel):
         sums = defaultdict(int)
         rows = self.env.cr.dictfetchall()
         rates = self.env["cqrs.metrics"]._rates(
-            {row["currency_id"] for row in rows}, company
+            {row["currency_id"] for row in rows}, self.env.user, company.currency_id
         )
         sums.update(dict.fromkeys(AMOUNTS, rounded(Decimal(0), company.currency_id)))
         for row in rows:

@@ -8,6 +8,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 from odoo.tools.lru import LRU
 
+from ..currencies import Currency, currencies
 from ..projections.dashboard_metrics import FOLDS, MEASURES, REPAIRS, TAIL
 
 AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
@@ -28,6 +29,8 @@ FEW_OWNERS = 500
 
 #: Sums of folded changes that a process keeps, each as somebody sees them
 KEPT_SUMS = 512
+#: Rates that a process keeps, each of some currencies into one
+KEPT_RATES = 64
 
 
 class CqrsMetrics(models.AbstractModel):
@@ -43,6 +46,7 @@ class CqrsMetrics(models.AbstractModel):
     def _register_hook(self):
         super()._register_hook()
         self.env.registry.cqrs_kept_sums = LRU(KEPT_SUMS)
+        self.env.registry.cqrs_kept_rates = LRU(KEPT_RATES)
 
     @api.model
     def _read(
@@ -75,10 +79,10 @@ class CqrsMetrics(models.AbstractModel):
         if by is not None and by not in GROUPINGS:
             raise ValueError(f"metrics by {by!r}: not one of {', '.join(GROUPINGS)}")
         dimension, column = GROUPINGS.get(by, ("owner", None))
-        company, currency = self._company(user)
+        currency = self._currency(user)
         rows = self._sums(user, dimension, column, currency, company_id)
         currency = into or currency
-        rates = self._rates({row["currency_id"] for row in rows}, company, currency)
+        rates = self._rates({row["currency_id"] for row in rows}, user, currency)
         totals = [row for row in rows if not row["is_group"]]
         total, own = _converted(totals, rates, currency)
         metrics = {
@@ -126,7 +130,7 @@ class CqrsMetrics(models.AbstractModel):
             all the people, where *own* is what the person owns, *team* what everyone
             does who is below the person in the hierarchy
         """
-        company, currency = self._company(user)
+        currency = self._currency(user)
         self.env.cr.execute("SET LOCAL jit = off")
         own = SQL("person_id = user_id")
         self.env.cr.execute(
@@ -154,7 +158,7 @@ class CqrsMetrics(models.AbstractModel):
         )
         rows = _exact(self.env.cr.dictfetchall())
         currency = into or currency
-        rates = self._rates({row["currency_id"] for row in rows}, company, currency)
+        rates = self._rates({row["currency_id"] for row in rows}, user, currency)
         people = {person_id: [] for person_id in person_ids}
         for row in rows:
             people[row["person_id"]].append(row)
@@ -205,30 +209,9 @@ class CqrsMetrics(models.AbstractModel):
         )
         return count
 
-    def _company(self, user):
-        """Return the user's company and its currency.
-
-        By a statement of their own: Odoo would read all that it knows of both.
-        """
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT company.id, company.currency_id
-                FROM cqrs_user_profile profile
-                JOIN res_company company ON company.id = profile.company_id
-                WHERE profile.id = %s
-                """,
-                user.id,
-            )
-        )
-        if not rows:
-            company = user.sudo().company_id
-            return company, company.currency_id
-        [(company_id, currency_id)] = rows
-        return (
-            self.env["res.company"].sudo().browse(company_id),
-            self.env["res.currency"].sudo().browse(currency_id),
-        )
+    def _currency(self, user) -> Currency:
+        """Return the currency of the user's company."""
+        return next(each for each in currencies(self.env, user) if each.is_own)
 
     def _sums(
         self,
@@ -259,10 +242,18 @@ class CqrsMetrics(models.AbstractModel):
             folded = self._sum(user, column, rows)
             if key:
                 kept[key] = folded
-        tail = self._seen(
-            viewers, self._contributions(SQL.identifier(TAIL)), company_id
+        tail = self._contributions(SQL.identifier(TAIL))
+        changed = (
+            self._sum(user, column, self._seen(viewers, tail, company_id))
+            if self._has_tail()
+            else ()
         )
-        return _added(chain(folded, self._sum(user, column, tail)), currency)
+        return _added(chain(folded, changed), currency)
+
+    def _has_tail(self) -> bool:
+        # Most of the time there is none, and to plan its sums takes longer than this.
+        self.env.cr.execute(SQL("SELECT FROM %s LIMIT 1", SQL.identifier(TAIL)))
+        return bool(self.env.cr.rowcount)
 
     def _basis(self, viewers) -> tuple | None:
         """Return what the folded sums that somebody sees follow from.
@@ -330,15 +321,37 @@ class CqrsMetrics(models.AbstractModel):
                 )
         return SQL("SELECT * FROM (%s) part WHERE %s", rows, condition)
 
-    def _rates(self, currency_ids: set[int], company, into=None) -> dict[int, tuple]:
+    def _rates(self, currency_ids: set[int], user, into) -> dict[int, tuple]:
         """Return ``{id: (currency, rate today)}``, on the day of UTC, whoever asks.
 
-        :param into: the currency to convert to; the company's by default
+        The rate is Odoo's, in the user's company. A process keeps it for as long as
+        what it follows from is the same. A currency has ``name`` and
+        ``decimal_places``.
+
+        :param into: the currency to convert to
         """
-        into = into or company.currency_id
-        today, rates = fields.Date.today(), {}
-        for currency in self.env["res.currency"].sudo().browse(currency_ids):
-            rate = currency._get_conversion_rate(currency, into, company, today)
+        known = {currency.id: currency for currency in currencies(self.env, user)}
+        company_id = next(iter(known.values())).company_id
+        kept = getattr(self.env.registry, "cqrs_kept_rates", None)
+        # Some may be of a company that has another one today.
+        if kept is None or not currency_ids <= known.keys():
+            return self._ask_rates(currency_ids, company_id, into.id)
+        key = tuple(known.values()), into.id, frozenset(currency_ids)
+        if key not in kept:
+            kept[key] = {
+                id_: (known[id_], rate)
+                for id_, (__, rate) in self._ask_rates(
+                    currency_ids, company_id, into.id
+                ).items()
+            }
+        return kept[key]
+
+    def _ask_rates(self, currency_ids, company_id: int, into_id: int) -> dict:
+        company = self.env["res.company"].sudo().browse(company_id)
+        model = self.env["res.currency"].sudo()
+        into, today, rates = model.browse(into_id), fields.Date.today(), {}
+        for currency in model.browse(currency_ids):
+            rate = model._get_conversion_rate(currency, into, company, today)
             # The shortest text of the float, which is what Odoo computes with.
             rates[currency.id] = currency, Decimal(repr(float(rate)))
         return rates

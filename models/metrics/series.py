@@ -55,7 +55,7 @@ class CqrsMetrics(models.AbstractModel):
         now = self.env.cr.now().replace(tzinfo=timezone.utc)
         present = now.date().replace(day=1)
         first = present - relativedelta(months=months - 1)
-        company, currency = self._company(user)
+        currency = self._currency(user)
         level = self._by_currency(
             row
             for row in self._sums(
@@ -83,7 +83,7 @@ class CqrsMetrics(models.AbstractModel):
                 for currency_id in each
             }
             | set(before["rows"] if before else ()),
-            company,
+            user,
             currency,
         )
 
