@@ -152,11 +152,11 @@ _NULLABLE = ("closing_date", "created_at", "stage")
 class Segment(NamedTuple):
     """A part of an order that an index gives sorted, and no other part has rows of.
 
-    :ivar condition: of its rows
+    :ivar condition: of its rows, beside that on their key
     :ivar keys: the one key that all of them have; empty where they differ
     """
 
-    condition: SQL
+    condition: SQL = SQL("TRUE")
     keys: tuple[str | None, ...] = ()
 
     def has(self, place: After) -> bool:
@@ -248,21 +248,16 @@ class CqrsOpportunities(models.AbstractModel):
         key = ORDERS[sort]
         if sort == "stage":
             segments = [
-                # Of an equality the planner would think that any index on the id gives
-                # its rows sorted, and filter those of the primary key.
-                Segment(
-                    SQL("%s BETWEEN %s AND %s", key, stage_id, stage_id),
-                    (str(stage_id),),
-                )
+                Segment(keys=(str(stage_id),))
                 for stage_id in self._stage_ids()
                 if filters.stage_ids is None or stage_id in filters.stage_ids
             ]
         elif sort in _NULLABLE:
             segments = [Segment(SQL("%s IS NOT NULL", key))]
         else:
-            segments = [Segment(SQL("TRUE"))]
+            segments = [Segment()]
         if sort in _NULLABLE:
-            segments.append(Segment(SQL("%s IS NULL", key), (None,)))
+            segments.append(Segment(keys=(None,)))
         if descending:
             segments.reverse()
         return [
@@ -313,11 +308,10 @@ class _Search:
 
     def places(self, segment: Segment, after: After | None, limit: int) -> list[After]:
         """Return the first places of a segment, at most ``limit``."""
-        where = segment.condition
-        if after:
-            where = SQL("%s AND %s", where, self._beyond(self._behind, after))
+        bounds = [(self._behind, after)] if after else []
         if self._few_owners is not None and not self._filters.text:
-            return self._merge(where, self._few_owners, limit)
+            return self._merge(segment, bounds, self._few_owners, limit)
+        where = self._within(segment, bounds)
         if self._few_owners is None:
             places = self._walk(where, limit)
             if len(places) == limit or not self._goes_on(where):
@@ -327,7 +321,7 @@ class _Search:
         owner_ids = self._owner_ids()
         if owner_ids is None:
             return self._walk(where, limit, to_the_end=True)
-        return self._merge(where, owner_ids, limit)
+        return self._merge(segment, bounds, owner_ids, limit)
 
     def count(self) -> int:
         """Return how many there are."""
@@ -404,12 +398,17 @@ class _Search:
             )
         )
 
-    def _merge(self, where: SQL, owner_ids: list, limit: int) -> list[After]:
+    def _merge(
+        self, segment: Segment, bounds: list, owner_ids: list, limit: int
+    ) -> list[After]:
         """Return the first places of all owners together, from each one's first."""
         # Rows enough for a page, if most of the owners have some.
         each = 1 + 2 * limit // max(len(owner_ids), 1)
         while True:
             each = min(each, limit)
+            # Of a stage and a place in it the planner expects next to no row, and would
+            # go through those of every owner to find the few of one.
+            where = self._within(segment, bounds, are_known=False)
             heads = self._heads(where, owner_ids, each, limit)
             found = Counter(owner_id for owner_id, __, __ in heads)
             if each == limit or each not in found.values():
@@ -419,9 +418,7 @@ class _Search:
             owner_ids = list(found)
             each *= 4
             if len(heads) == limit:
-                last = After(*heads[-1][1:])
-                until = self._beyond(self._until, last)
-                where = SQL("%s AND %s", where, until)
+                bounds = [*bounds, (self._until, After(*heads[-1][1:]))]
                 each = limit
 
     def _heads(
@@ -472,17 +469,36 @@ class _Search:
             )
         )
 
-    def _beyond(self, operator: SQL, place: After) -> SQL:
-        if place.key is None:
-            return SQL("view.id %s %s", operator, place.id)
-        return SQL(
-            "(%s, view.id) %s (%s::%s, %s)",
-            self._key,
-            operator,
-            place.key,
-            self._type,
-            place.id,
-        )
+    def _within(self, segment: Segment, bounds: list, are_known: bool = True) -> SQL:
+        """Return the condition on the rows of a segment within some bounds.
+
+        :param bounds: ``(operator, place)`` of each
+        :param are_known: to the planner, which else takes each part of the order to be
+            as large as any other
+        """
+
+        def value(key) -> SQL:
+            return SQL("%s::%s" if are_known else "(SELECT %s::%s)", key, self._type)
+
+        conditions = [segment.condition]
+        for key in segment.keys:
+            # Of an equality the planner would think that any index on the id gives its
+            # rows sorted, and filter those of the primary key.
+            conditions.append(
+                SQL("%s IS NULL", self._key)
+                if key is None
+                else SQL("%s BETWEEN %s AND %s", self._key, value(key), value(key))
+            )
+        for operator, place in bounds:
+            key, id_ = place.key, place.id
+            conditions.append(
+                SQL("view.id %s %s", operator, id_)
+                if key is None
+                else SQL(
+                    "(%s, view.id) %s (%s, %s)", self._key, operator, value(key), id_
+                )
+            )
+        return SQL(" AND ").join(conditions)
 
     def _owner_ids(self, limit: int | None = None) -> list[int | None] | None:
         """Return whose opportunities the user may see; None if not known, or more."""

@@ -223,6 +223,50 @@ class TestOpportunityPages(Pages):
                 self.env["cqrs.opportunities"]._read_page(self.head, filters=filters)
                 self.assertEqual(called, expected)
 
+    def test_a_page_of_a_stage_does_not_read_those_of_other_owners(self):
+        stage = self.stages[-1]
+        others, each = 100, 200
+        self.env.cr.execute(
+            """
+            INSERT INTO cqrs_opportunity_view (
+                id, name, value, stage_id, status, active, user_id, changed_at, version)
+            SELECT 1000000 + n, 'Other', n, %s, 'pending', true, 100000 + n %% %s, now(), 1
+            FROM generate_series(1, %s) n
+            """,
+            [stage.id, others, others * each],
+        )
+        self.env.cr.execute("ANALYZE cqrs_opportunity_view")
+        mine = self.env["crm.lead"].create(
+            [{**self.values(self.seller), "stage_id": stage.id} for __ in range(9)]
+        )
+        mine |= self.deals.filtered(
+            lambda deal: (deal.user_id, deal.stage_id) == (self.seller, stage)
+        )
+        self.env.cr.flush()
+        for descending, place in ((False, 0), (True, 2_000_000)):
+            with self.subTest(descending=descending):
+                before = self.rows_read()
+                page = self.env["cqrs.opportunities"]._read_page(
+                    self.seller,
+                    "stage",
+                    descending,
+                    Filters(stage_ids=(stage.id,)),
+                    After(str(stage.id), place),
+                )
+                ids = mine.filtered("active").sorted("id", reverse=descending).ids
+                self.assertEqual(page.ids, ids)
+                self.assertLess(self.rows_read() - before, each)
+
+    def rows_read(self):
+        """Return how many opportunities an index has given in this transaction."""
+        self.env.cr.execute(
+            """
+            SELECT idx_tup_fetch FROM pg_stat_xact_user_tables
+            WHERE relname = 'cqrs_opportunity_view'
+            """
+        )
+        return self.env.cr.fetchone()[0]
+
     def test_a_walk_that_finds_a_page_is_all(self):
         with (
             plan("walk"),
