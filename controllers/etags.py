@@ -8,16 +8,17 @@ that a reader holds is still right if its version is the present one.
 
 import hashlib
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from odoo.http import Response, request
 
+from ..models.questions import answered_at
 from ..models.version import answer_version
 
 #: An answer says when it was made: an older one than that is made again
 MAX_AGE = timedelta(minutes=5)
 
-_START = datetime(1970, 1, 1)
+_START = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Tag:
@@ -30,7 +31,7 @@ class Tag:
         http = request.httprequest
         asked = http.path, http.query_string, answer_version(request.env, user)
         self._version = hashlib.sha256(repr(asked).encode()).hexdigest()[:32]
-        self._now = request.env.cr.now()
+        self._now = answered_at(request.env)
 
     def not_modified(self) -> Response | None:
         """Return the answer to a reader who holds the present one, else None."""

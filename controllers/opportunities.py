@@ -4,6 +4,7 @@ from werkzeug.exceptions import NotFound
 
 from odoo.http import Controller, request
 
+from ..models.json_encoding import JsonText
 from ..models.opportunities import MAX_TEXT, After, Filters, Range
 from ..models.opportunity_items import FIELDS
 from ..models.projections.opportunity_view import ORDERS
@@ -188,8 +189,8 @@ class OpportunitiesApi(Controller):
         if not request.env["cqrs.access"]._may_see(user, opportunity_id):
             raise NotFound()
         dashboard = request.env["cqrs.dashboard"]
-        [opportunity] = dashboard._opportunities([opportunity_id], user, fields)
-        return opportunity
+        array = dashboard._opportunities([opportunity_id], user, fields)
+        return JsonText(array.text.removeprefix("[").removesuffix("]"))
 
     @operation(
         "/api/v2/dashboard/access/<int:opportunity_id>",

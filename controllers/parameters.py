@@ -27,7 +27,7 @@ from werkzeug.exceptions import NotFound
 from odoo.http import Response, request, route
 
 from ..models.json_encoding import dumps
-from ..models.once import only_reads
+from ..models.questions import only_reads
 from .dispatcher import BadParameter
 from .etags import Tag
 

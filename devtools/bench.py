@@ -133,7 +133,8 @@ def measure(options: Options) -> int:
                 copy = throwaway.database_from(env, base)
                 databases[kind] = stack.enter_context(copy)
         if "writes" in parts:
-            query(env, databases["auditlog_fast"], AUDITLOG_FAST)
+            fast = databases["auditlog_fast"]
+            database.query_in(env.environ, fast, AUDITLOG_FAST)
         served = {"installed"} if parts & {"reads", "freshness", "rebuild"} else set()
         served |= {"bare", "small"} if "reads" in parts else set()
         urls = {
@@ -274,7 +275,7 @@ def ensure_installed(env: Environment, size: str, bare: str) -> tuple[str, float
         fold = 'env["cqrs.metrics"]._fold()'
         demo.run_shell(env, "Folding the changes into the metrics", partial, fold)
         with step("Vacuuming, so that it does not happen while something is measured"):
-            query(env, partial, "VACUUM (ANALYZE)")
+            database.query_in(env.environ, partial, "VACUUM (ANALYZE)")
         database.set_comment(env.environ, partial, json.dumps(seconds))
 
     ensure(env, name, make)
@@ -295,7 +296,7 @@ def ensure_auditlog(env: Environment, size: str, bare: str) -> str:
         template.run_odoo(
             env, "Installing auditlog", "-d", partial, "-i", AUDITLOG, path
         )
-        query(env, partial, AUDITLOG_RULE)
+        database.query_in(env.environ, partial, AUDITLOG_RULE)
 
     ensure(env, name, make)
     return name
@@ -375,10 +376,7 @@ def roles(env: Environment, name: str) -> dict[str, Role]:
     sql = "SELECT role, user_id, employee_id, login FROM bench_role ORDER BY user_id"
     return {
         role: Role(int(user_id), int(employee_id), login)
-        for role, user_id, employee_id, login in query(env, name, sql)
+        for role, user_id, employee_id, login in database.query_in(
+            env.environ, name, sql
+        )
     }
-
-
-def query(env: Environment, name: str, sql: str) -> list[list[str]]:
-    """Run SQL in the database ``name``."""
-    return database.query(env.environ, f'\\connect :"name"\n{sql}', name=name)

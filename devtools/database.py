@@ -30,6 +30,11 @@ def query(environ: Environ, sql: str, **variables: str) -> list[list[str]]:
     return [line.split(SEPARATOR) for line in output.splitlines()]
 
 
+def query_in(environ: Environ, name: str, sql: str) -> list[list[str]]:
+    """Run SQL in the database ``name``."""
+    return query(environ, f'\\connect :"name"\n{sql}', name=name)
+
+
 def filestore(name: str) -> Path:
     return DATA_DIR / "filestore" / name
 

@@ -1,13 +1,14 @@
 """What the API shows, read from the projections alone."""
 
-from datetime import timezone
-
 from odoo import api, models
 from odoo.tools import SQL
 
+from .currencies import own_currency
 from .json_encoding import JsonText
 from .opportunities import Filters
 from .opportunity_items import FIELDS, items
+from .questions import answered_at
+from .stages import stages
 
 #: Opportunities on the dashboard's first page
 PAGE_SIZE = 80
@@ -152,20 +153,22 @@ class CqrsDashboard(models.AbstractModel):
     @api.model
     def _opportunities(
         self, ids: list[int], user, names: tuple[str, ...] = FIELDS
-    ) -> list[JsonText]:
-        """Return opportunities as the API shows them to the user, in this order.
+    ) -> JsonText:
+        """Return the array of opportunities as the API shows them, in this order.
 
         :param ids: of opportunities that the user sees
         :param names: of the fields to give
         """
-        seen_by = self.env["cqrs.access"]._seen_by(SQL("owned"))
-        query = items(ids, names, user.id, self.env.lang or "en_US", seen_by)
-        return [JsonText(text) for (text,) in self.env.execute_query(query)]
+        above = self.env["cqrs.access"]._from_above(SQL("owned"))
+        currency = own_currency(self.env, user)
+        query = items(ids, names, stages(self.env), currency.id, above)
+        [(text,)] = self.env.execute_query(query)
+        return JsonText(text)
 
     def _meta(self) -> dict:
         return {
             "position": self.env["cqrs.event"]._latest_position(),
-            "generated_at": self.env.cr.now().replace(tzinfo=timezone.utc),
+            "generated_at": answered_at(self.env),
         }
 
     def _rows(self, query: SQL) -> list[dict]:

@@ -9,6 +9,8 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from .projections.opportunity_view import ORDERS, SPACES
+from .questions import without_jit
+from .stages import stages
 
 #: Entries of an order's index that are looked at before taking each owner's own
 WALK = 2000
@@ -249,7 +251,7 @@ class CqrsOpportunities(models.AbstractModel):
         if sort == "stage":
             segments = [
                 Segment(keys=(str(stage_id),))
-                for stage_id in self._stage_ids()
+                for stage_id in stages(self.env)
                 if filters.stage_ids is None or stage_id in filters.stage_ids
             ]
         elif sort in _NULLABLE:
@@ -266,18 +268,6 @@ class CqrsOpportunities(models.AbstractModel):
             if after is None or any(s.has(after) for s in segments[: number + 1])
         ]
 
-    def _stage_ids(self) -> list[int]:
-        """Return the stages in the order of the pipeline."""
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT stream_id FROM cqrs_stream WHERE stream_model = 'crm.stage'
-                ORDER BY (state -> 'sequence')::integer, stream_id
-                """
-            )
-        )
-        return [stage_id for (stage_id,) in rows]
-
 
 class _Search:
     """Finds the places, in one order, of what the filters leave of what a user sees."""
@@ -285,8 +275,7 @@ class _Search:
     def __init__(
         self, env, user, filters: Filters, sort: str = "value", descending: bool = True
     ):
-        # What takes a few milliseconds is not worth compiling.
-        env.cr.execute("SET LOCAL jit = off")
+        without_jit(env)
         access = env["cqrs.access"]
         viewers = access._viewers(user)
         self._env = env

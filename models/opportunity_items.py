@@ -1,4 +1,6 @@
-"""What the API says of an opportunity: JSON that PostgreSQL makes, row by row."""
+"""What the API says of an opportunity: JSON that PostgreSQL makes."""
+
+import json
 
 from odoo.tools import SQL
 
@@ -14,8 +16,7 @@ _EXPRESSIONS = {
     "stage": """
         CASE WHEN page.stage_id IS NOT NULL THEN json_build_object(
             'id', page.stage_id,
-            'name', COALESCE(stage.state -> 'name' ->> viewer.lang,
-                             stage.state -> 'name' ->> 'en_US')) END
+            'name', stage.names ->> page.stage_id::text) END
     """,
     "status": "page.status",
     "salesperson": "owner.salesperson",
@@ -38,17 +39,21 @@ FIELDS = tuple(_EXPRESSIONS)
 
 
 def items(
-    ids: list[int], names: tuple[str, ...], viewer_id: int, lang: str, seen_by: SQL
+    ids: list[int],
+    names: tuple[str, ...],
+    stages: dict[int, str | None],
+    currency_id: int,
+    above: SQL,
 ) -> SQL:
-    """Return the query of the JSON of each opportunity, as text, in order of the ids.
+    """Return the query of the JSON array, as text, of opportunities in order of ids.
 
-    An amount has the digits of its currency, or of that of the viewer's company where
-    it has none, in which case it is in that one. The salesperson's manager is that in
-    the company of the opportunity, before others.
+    An amount has the digits of its currency. The salesperson's manager is that in the
+    company of the opportunity, before others.
 
     :param names: which of ``FIELDS``
-    :param lang: of the names of stages
-    :param seen_by: the array of the users who see a row ``owned``
+    :param stages: the name of each
+    :param currency_id: that of what has none
+    :param above: the query of who stands above the owner of a row ``owned``
     """
     return SQL(
         """
@@ -65,45 +70,37 @@ def items(
                        'user_id', owned.user_id,
                        'name', profile.name,
                        'email', profile.email,
-                       'manager', manager.person) END AS salesperson,
-                   %(seen_by)s AS visible_to_user_ids
+                       'manager', above.manager) END AS salesperson,
+                   COALESCE(above.viewer_ids, '{}') AS visible_to_user_ids
             FROM (SELECT DISTINCT user_id, company_id FROM page) owned
             -- OFFSET 0: as probes, or the planner would read all profiles.
             LEFT JOIN LATERAL (
                 SELECT * FROM cqrs_user_profile profile
                 WHERE profile.id = owned.user_id OFFSET 0
             ) profile ON true
-            LEFT JOIN LATERAL (
-                SELECT json_build_object('name', above.name, 'email', above.email)
-                           AS person
-                FROM cqrs_user_access access
-                JOIN cqrs_user_profile above ON above.id = viewer_id
-                WHERE owner_id = owned.user_id AND depth = 1 AND via = 'hierarchy'
-                ORDER BY (access.company_id = owned.company_id) DESC, viewer_id
-                LIMIT 1
-            ) manager ON true
+            CROSS JOIN LATERAL (
+                SELECT (array_agg(json_build_object('name', name, 'email', email)
+                                  ORDER BY (company_id = owned.company_id) DESC,
+                                           viewer_id)
+                        FILTER (WHERE depth = 1))[1] AS manager,
+                       array_agg(DISTINCT viewer_id ORDER BY viewer_id)
+                       FILTER (WHERE sees) AS viewer_ids
+                FROM (%(above)s) above
+            ) above
         )
-        SELECT row_to_json(item)::text
+        SELECT COALESCE(json_agg(item ORDER BY number), '[]')::text
         FROM page
         JOIN owner ON COALESCE(owner.user_id, 0) = COALESCE(page.user_id, 0)
             AND COALESCE(owner.company_id, 0) = COALESCE(page.company_id, 0)
-        CROSS JOIN (
-            SELECT %(lang)s AS lang, company.currency_id
-            FROM cqrs_user_profile profile
-            JOIN res_company company ON company.id = profile.company_id
-            WHERE profile.id = %(viewer_id)s
-        ) viewer
+        CROSS JOIN (SELECT %(stages)s::jsonb AS names) stage
         JOIN res_currency currency
-          ON currency.id = COALESCE(page.currency_id, viewer.currency_id)
-        LEFT JOIN cqrs_stream stage
-          ON stage.stream_model = 'crm.stage' AND stage.stream_id = page.stage_id
+          ON currency.id = COALESCE(page.currency_id, %(currency_id)s)
         CROSS JOIN LATERAL (SELECT %(expressions)s) item
-        ORDER BY number
         """,
         ids=ids,
-        seen_by=seen_by,
-        lang=lang,
-        viewer_id=viewer_id,
+        above=above,
+        stages=json.dumps(stages),
+        currency_id=currency_id,
         expressions=SQL(", ").join(
             SQL("%s AS %s", SQL(_EXPRESSIONS[name]), SQL.identifier(name))
             for name in dict.fromkeys(names)

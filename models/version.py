@@ -6,6 +6,7 @@ from odoo.modules.module import Manifest
 from odoo.tools import SQL
 
 from .currencies import currencies
+from .questions import question
 
 # The events that a snapshot sees, in so little that it is read at once: the last one,
 # in the order of transaction ids, and the transactions before it that are still open.
@@ -15,15 +16,14 @@ from .currencies import currencies
 # A replica does not know which ones are open (its snapshots list none), only from which
 # id on there may be some. There it is that id, and the number of events from there on,
 # none of which goes away; without any, none is open before the last one.
-_LAST = SQL(
-    """
-    SELECT event_id::text, pg_is_in_recovery(),
-           pg_snapshot_xmin(pg_current_snapshot()) <= txid,
-           (SELECT string_agg(open::text, ' ' ORDER BY open)
-            FROM pg_snapshot_xip(pg_current_snapshot()) open WHERE open < txid)
+_LAST = """
+    SELECT json_build_array(
+        event_id, pg_is_in_recovery(),
+        pg_snapshot_xmin(pg_current_snapshot()) <= txid,
+        (SELECT string_agg(open::text, ' ' ORDER BY open)
+         FROM pg_snapshot_xip(pg_current_snapshot()) open WHERE open < txid))
     FROM cqrs_event ORDER BY epoch DESC, cqrs_event.txid DESC, position DESC LIMIT 1
-    """
-)
+"""
 _FROM_OPEN = SQL(
     """
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text, count(*) FROM cqrs_event
@@ -31,6 +31,11 @@ _FROM_OPEN = SQL(
       AND txid >= pg_snapshot_xmin(pg_current_snapshot())
     """
 )
+
+
+@question(is_of_version=True)
+def _last(user):
+    return SQL(_LAST)
 
 
 def answer_version(env, user) -> str:
@@ -46,7 +51,7 @@ def answer_version(env, user) -> str:
     ingredients = (
         # All read models follow from the events, and so do the people's rights and
         # companies, and the names of stages.
-        _log(env),
+        _log(env, user),
         # Who asks is bound to what they see themselves, whoever they look as.
         env.uid,
         user.id,
@@ -65,12 +70,12 @@ def answer_version(env, user) -> str:
     return hashlib.sha256(repr(ingredients).encode()).hexdigest()[:32]
 
 
-def _log(env) -> tuple:
+def _log(env, user) -> tuple:
     """Return what stands for the events that the transaction sees."""
-    rows = env.execute_query(_LAST)
-    if not rows:
+    last = _last(env, user)
+    if last is None:
         return ()
-    [(event_id, is_replica, has_open, open_ids)] = rows
+    event_id, is_replica, has_open, open_ids = last
     if is_replica and has_open:
         return event_id, *env.execute_query(_FROM_OPEN)
     return event_id, open_ids

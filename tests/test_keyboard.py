@@ -196,6 +196,18 @@ class TestDashboardByKeyboard(KeyboardCase):
             self.press("Enter")
             self.until("!document.querySelector('.o_cqrs_banner')")
             self.wait_for_text("[data-name=pipeline]", "400,000.00")
+            self.assert_focused(".o_cqrs_pick")
+
+    def test_more_people_than_are_shown_at_first(self):
+        for number in range(10, 52):
+            self.person(f"report_{number}", self.manager_employee)
+        self.env.cr.flush()
+        with self.browse():
+            self.enter(self.manager.login)
+            self.open()
+            self.focus_on(".o_cqrs_organisation td button", "Show More")
+            self.press("Enter")
+            self.wait_for_text(".o_cqrs_pick:focus", "Report 50")
 
     def test_a_sync_is_started(self):
         self.manager.group_ids += self.env.ref("base.group_system")

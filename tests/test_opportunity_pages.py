@@ -230,7 +230,8 @@ class TestOpportunityPages(Pages):
             """
             INSERT INTO cqrs_opportunity_view (
                 id, name, value, stage_id, status, active, user_id, changed_at, version)
-            SELECT 1000000 + n, 'Other', n, %s, 'pending', true, 100000 + n %% %s, now(), 1
+            SELECT 1000000 + n, 'Other', n, %s, 'pending', true,
+                   100000 + n %% %s, now(), 1
             FROM generate_series(1, %s) n
             """,
             [stage.id, others, others * each],

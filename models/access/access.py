@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from odoo import api, models
 from odoo.tools import SQL, str2bool
 
-from ..once import once
+from ..questions import once, question
 
 #: Options of the settings, all off by default: ``{option: system parameter}``
 OPTIONS = {
@@ -13,6 +13,28 @@ OPTIONS = {
     "unassigned": "crm_cqrs.salespeople_see_unassigned",
     "department_managers": "crm_cqrs.department_managers_see_their_department",
 }
+
+
+@question("cqrs.delegation", is_personal=True)
+def _profiles(user):
+    # Of the user, and of whoever has ever lent the user their view.
+    return SQL(
+        """
+        SELECT json_agg(json_build_array(id, company_ids, is_salesperson, sees_all))
+        FROM cqrs_user_profile
+        WHERE active AND id = ANY(ARRAY(
+            SELECT %(user)s UNION ALL
+            SELECT lender_id FROM cqrs_delegation WHERE delegate_id = %(user)s))
+        """,
+        user=user.id,
+    )
+
+
+@question()
+def _closure_version(user):
+    # Every change to the closure counts the version up. That which a transaction has
+    # rolled back can come again for another change; its xmin cannot.
+    return SQL("SELECT concat_ws(' ', version, xmin) FROM cqrs_hierarchy")
 
 
 @dataclass(frozen=True)
@@ -67,8 +89,8 @@ class CqrsAccess(models.AbstractModel):
 
         :param user: a ``res.users`` record
         """
-        question = ("viewers", user.id, self.env.uid, self.env.su)
-        return once(self.env, question, lambda: self._ask_viewers(user))
+        key = "viewers", user.id, self.env.uid, self.env.su
+        return once(self.env, key, lambda: self._ask_viewers(user))
 
     def _ask_viewers(self, user) -> list[Viewer]:
         viewers = self._viewers_through(user, self._lenders(user))
@@ -78,29 +100,27 @@ class CqrsAccess(models.AbstractModel):
         return [replace(viewer, within=within) for viewer in viewers]
 
     def _viewers_through(self, user, lender_ids: list[int]) -> list[Viewer]:
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT lender.id, lender.company_ids, viewer.company_ids,
-                       lender.is_salesperson, lender.sees_all
-                FROM cqrs_user_profile viewer
-                JOIN cqrs_user_profile lender ON lender.id = ANY(%s)
-                WHERE viewer.id = %s AND viewer.active AND lender.active
-                ORDER BY lender.id <> viewer.id, lender.id
-                """,
-                [user.id, *lender_ids],
-                user.id,
-            )
-        )
-        return [
-            Viewer(
-                id=id_,
-                company_ids=tuple(c for c in company_ids if c in own_company_ids),
-                is_salesperson=is_salesperson,
-                sees_all=sees_all,
-            )
-            for id_, company_ids, own_company_ids, is_salesperson, sees_all in rows
-        ]
+        profiles = {id_: rest for id_, *rest in _profiles(self.env, user) or ()}
+        if user.id not in profiles:
+            return []
+        own_company_ids, *__ = profiles[user.id]
+        viewers = []
+        for id_ in (user.id, *lender_ids):
+            if id_ in profiles:
+                company_ids, is_salesperson, sees_all = profiles[id_]
+                viewers.append(
+                    Viewer(
+                        id=id_,
+                        company_ids=tuple(
+                            company_id
+                            for company_id in company_ids
+                            if company_id in own_company_ids
+                        ),
+                        is_salesperson=is_salesperson,
+                        sees_all=sees_all,
+                    )
+                )
+        return viewers
 
     @api.model
     def _lenders(self, user) -> list[int]:
@@ -215,15 +235,11 @@ class CqrsAccess(models.AbstractModel):
         past is read.
         """
         options = self._options()
-        # Every change to the closure counts the version up. That which a transaction
-        # has rolled back can come again for another change; its xmin cannot.
-        rows = self.env.execute_query(
-            SQL("SELECT version, xmin::text FROM cqrs_hierarchy")
-        )
-        if not rows:
+        version = _closure_version(self.env, self.env.user)
+        if version is None:
             return None
         leaders = tuple(self._team_leaders()) if options["team_leaders"] else ()
-        return (*rows[0], tuple(options.items()), leaders, *viewers)
+        return (version, tuple(options.items()), leaders, *viewers)
 
     def _lead_a_team(self, user_ids: list[int]) -> bool:
         """Return whether one of the users leads a sales team."""
@@ -306,16 +322,30 @@ class CqrsAccess(models.AbstractModel):
         """
         return SQL(
             """
-            ARRAY(SELECT DISTINCT access.viewer_id
-                  FROM cqrs_user_access access
-                  JOIN cqrs_user_profile viewer ON viewer.id = access.viewer_id
-                  WHERE access.owner_id = %(row)s.user_id AND access.via = 'hierarchy'
-                    AND viewer.active
-                    AND (%(row)s.company_id IS NULL OR (
-                          %(row)s.company_id = ANY(viewer.company_ids)
-                      AND (access.company_id IS NULL
-                           OR access.company_id = %(row)s.company_id)))
-                  ORDER BY access.viewer_id)
+            ARRAY(SELECT DISTINCT viewer_id FROM (%s) above WHERE sees
+                  ORDER BY viewer_id)
+            """,
+            self._from_above(row),
+        )
+
+    @api.model
+    def _from_above(self, row: SQL) -> SQL:
+        """Return the query of a row's owner and everyone above, in each company.
+
+        It gives ``viewer_id``, ``depth``, ``company_id``, the viewer's ``name`` and
+        ``email``, and whether the viewer ``sees`` the row from there.
+        """
+        return SQL(
+            """
+            SELECT access.viewer_id, access.depth, access.company_id,
+                   viewer.name, viewer.email,
+                   viewer.active AND (%(row)s.company_id IS NULL OR (
+                         %(row)s.company_id = ANY(viewer.company_ids)
+                     AND (access.company_id IS NULL
+                          OR access.company_id = %(row)s.company_id))) AS sees
+            FROM cqrs_user_access access
+            JOIN cqrs_user_profile viewer ON viewer.id = access.viewer_id
+            WHERE access.owner_id = %(row)s.user_id AND access.via = 'hierarchy'
             """,
             row=row,
         )
@@ -323,11 +353,15 @@ class CqrsAccess(models.AbstractModel):
     @api.model
     def _options(self) -> dict[str, bool]:
         """Return which options of the settings are on."""
-        parameters = self.env["ir.config_parameter"].sudo()
-        return {
-            option: str2bool(parameters.get_param(name) or "", default=False)
-            for option, name in OPTIONS.items()
-        }
+
+        def ask():
+            parameters = self.env["ir.config_parameter"].sudo()
+            return {
+                option: str2bool(parameters.get_param(name) or "", default=False)
+                for option, name in OPTIONS.items()
+            }
+
+        return once(self.env, ("options",), ask)
 
 
 def _above(viewer: Viewer, row: SQL, via: str) -> SQL:

@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
-from ..once import once
+from ..questions import question
 
 
 class CqrsDelegation(models.Model):
@@ -93,34 +93,33 @@ class CqrsDelegation(models.Model):
         return super().write(vals)
 
 
+@question("cqrs.delegation", is_personal=True, is_of_version=True)
+def _delegations(user):
+    today = fields.Date.today()
+    return SQL(
+        """
+        SELECT json_agg(json_build_array(lender_id, date_from, date_to))
+        FROM cqrs_delegation
+        WHERE delegate_id = %s AND active AND date_from <= %s AND date_to >= %s
+        """,
+        user.id,
+        # No zone is a day away from UTC, or more.
+        today + timedelta(days=1),
+        today - timedelta(days=1),
+    )
+
+
 class CqrsAccess(models.AbstractModel):
     _inherit = "cqrs.access"
 
     @api.model
     def _lenders(self, user):
-        return once(self.env, ("lenders", user.id), lambda: self._ask_lenders(user))
-
-    def _ask_lenders(self, user) -> list[int]:
-        names = ["lender_id", "delegate_id", "date_from", "date_to", "active"]
-        self.env["cqrs.delegation"].flush_model(names)
         now = pytz.utc.localize(fields.Datetime.now())
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT lender_id, date_from, date_to FROM cqrs_delegation
-                WHERE delegate_id = %s AND active AND date_from <= %s AND date_to >= %s
-                """,
-                user.id,
-                # No zone is a day away from UTC, or more.
-                now.date() + timedelta(days=1),
-                now.date() - timedelta(days=1),
-            )
-        )
         return sorted(
             {
                 lender_id
-                for lender_id, date_from, date_to in rows
-                if date_from <= self._today(lender_id, now) <= date_to
+                for lender_id, date_from, date_to in _delegations(self.env, user) or ()
+                if date_from <= self._today(lender_id, now).isoformat() <= date_to
             }
         )
 

@@ -12,7 +12,7 @@ from odoo import api, models
 from odoo.http import request
 from odoo.tools import SQL
 
-from ..once import once
+from ..questions import question
 
 #: Of a read, the highest position it saw; of a write, that of its own last event
 HEADER = "X-Event-Position"
@@ -22,6 +22,11 @@ WAIT_SECONDS = 2.0
 POLL_SECONDS = 0.05
 
 _RECORDED = "crm_cqrs.recorded"
+
+
+@question(is_of_version=True)
+def _latest_position(user):
+    return SQL("SELECT max(position) FROM cqrs_event")
 
 
 class CqrsEvent(models.Model):
@@ -37,11 +42,7 @@ class CqrsEvent(models.Model):
     @api.model
     def _latest_position(self) -> int | None:
         """Return the highest position that this transaction sees."""
-        return once(self.env, ("latest_position",), self._ask_latest_position)
-
-    def _ask_latest_position(self) -> int | None:
-        query = SQL("SELECT max(position) FROM cqrs_event")
-        return self.env.execute_query(query)[0][0]
+        return _latest_position(self.env, self.env.user)
 
     @api.model
     def _recorded_position(self) -> int | None:

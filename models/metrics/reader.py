@@ -1,6 +1,5 @@
 """What a person's metrics are, read from the sums at the moment of asking."""
 
-from datetime import timezone
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import chain
 
@@ -8,8 +7,10 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 from odoo.tools.lru import LRU
 
-from ..currencies import Currency, currencies
+from ..currencies import currencies, own_currency
 from ..projections.dashboard_metrics import FOLDS, MEASURES, REPAIRS, TAIL
+from ..questions import answered_at, question, without_jit
+from ..stages import stages
 
 AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
 COUNTS = tuple(name for name in MEASURES if name not in AMOUNTS)
@@ -31,6 +32,25 @@ FEW_OWNERS = 500
 KEPT_SUMS = 512
 #: Rates that a process keeps, each of some currencies into one
 KEPT_RATES = 64
+
+
+@question()
+def _has_tail(user):
+    # Most of the time there is none, and to plan its sums takes longer than this.
+    return SQL("SELECT EXISTS (SELECT FROM %s)", SQL.identifier(TAIL))
+
+
+@question()
+def _sums_version(user):
+    # As of the closure, xmin is what tells a change from one that was rolled back.
+    return SQL(
+        """
+        SELECT concat_ws(' ', fold.version, fold.xmin, repair.version, repair.xmin)
+        FROM %s fold, %s repair
+        """,
+        SQL.identifier(FOLDS),
+        SQL.identifier(REPAIRS),
+    )
 
 
 class CqrsMetrics(models.AbstractModel):
@@ -79,7 +99,7 @@ class CqrsMetrics(models.AbstractModel):
         if by is not None and by not in GROUPINGS:
             raise ValueError(f"metrics by {by!r}: not one of {', '.join(GROUPINGS)}")
         dimension, column = GROUPINGS.get(by, ("owner", None))
-        currency = self._currency(user)
+        currency = own_currency(self.env, user)
         rows = self._sums(user, dimension, column, currency, company_id)
         currency = into or currency
         rates = self._rates({row["currency_id"] for row in rows}, user, currency)
@@ -105,7 +125,7 @@ class CqrsMetrics(models.AbstractModel):
                 "own": own["total"],
                 "subordinates": total["total"] - own["total"],
             },
-            "computed_at": self.env.cr.now().replace(tzinfo=timezone.utc),
+            "computed_at": answered_at(self.env),
         }
         if by:
             groups = {}
@@ -130,8 +150,8 @@ class CqrsMetrics(models.AbstractModel):
             all the people, where *own* is what the person owns, *team* what everyone
             does who is below the person in the hierarchy
         """
-        currency = self._currency(user)
-        self.env.cr.execute("SET LOCAL jit = off")
+        currency = own_currency(self.env, user)
+        without_jit(self.env)
         own = SQL("person_id = user_id")
         self.env.cr.execute(
             SQL(
@@ -194,7 +214,7 @@ class CqrsMetrics(models.AbstractModel):
                 for row in self._sums(user, *grouping, company_id=company_id)
                 if not by_stage or (row["is_group"] and row["group"] in stage_ids)
             )
-        self.env.cr.execute("SET LOCAL jit = off")
+        without_jit(self.env)
         [(count,)] = self.env.execute_query(
             SQL(
                 """
@@ -208,10 +228,6 @@ class CqrsMetrics(models.AbstractModel):
             )
         )
         return count
-
-    def _currency(self, user) -> Currency:
-        """Return the currency of the user's company."""
-        return next(each for each in currencies(self.env, user) if each.is_own)
 
     def _sums(
         self,
@@ -229,9 +245,7 @@ class CqrsMetrics(models.AbstractModel):
         :param currency: that of what has none
         :param company_id: of this company alone
         """
-        # An estimate of what access takes to decide is easily above the cost from which
-        # PostgreSQL compiles a query, which takes longer than all of it.
-        self.env.cr.execute("SET LOCAL jit = off")
+        without_jit(self.env)
         viewers = self.env["cqrs.access"]._viewers(user)
         kept = getattr(self.env.registry, "cqrs_kept_sums", None)
         basis = None if kept is None else self._basis(viewers)
@@ -245,15 +259,10 @@ class CqrsMetrics(models.AbstractModel):
         tail = self._contributions(SQL.identifier(TAIL))
         changed = (
             self._sum(user, column, self._seen(viewers, tail, company_id))
-            if self._has_tail()
+            if _has_tail(self.env, user)
             else ()
         )
         return _added(chain(folded, changed), currency)
-
-    def _has_tail(self) -> bool:
-        # Most of the time there is none, and to plan its sums takes longer than this.
-        self.env.cr.execute(SQL("SELECT FROM %s LIMIT 1", SQL.identifier(TAIL)))
-        return bool(self.env.cr.rowcount)
 
     def _basis(self, viewers) -> tuple | None:
         """Return what the folded sums that somebody sees follow from.
@@ -261,18 +270,8 @@ class CqrsMetrics(models.AbstractModel):
         None: there is no telling, as where the past is read.
         """
         seen = self.env["cqrs.access"]._basis(viewers)
-        # As there, xmin is what tells a change from one that was rolled back.
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT fold.version, fold.xmin::text, repair.version, repair.xmin::text
-                FROM %s fold, %s repair
-                """,
-                SQL.identifier(FOLDS),
-                SQL.identifier(REPAIRS),
-            )
-        )
-        return (*seen, *rows[0]) if seen and rows else None
+        version = _sums_version(self.env, self.env.user)
+        return (*seen, version) if seen and version else None
 
     def _sum(self, user, column: str | None, rows: SQL) -> list[dict]:
         grouped = SQL.identifier(column) if column else SQL("NULL")
@@ -367,24 +366,13 @@ class CqrsMetrics(models.AbstractModel):
         return [(label, groups[key]) for key, label in labels.items()]
 
     def _label_stage(self, ids: list[int]) -> dict[int, dict]:
-        self.env.cr.execute(
-            SQL(
-                """
-                SELECT stage.id, state -> 'name' AS names
-                FROM unnest(%s::integer[]) AS stage (id)
-                LEFT JOIN cqrs_stream
-                  ON stream_model = 'crm.stage' AND stream_id = stage.id
-                ORDER BY (state -> 'sequence')::integer, stage.id
-                """,
-                ids,
-            )
-        )
-        labels = {}
-        for id_, names in self.env.cr.fetchall():
-            names = names or {}
-            name = names.get(self.env.lang) or names.get("en_US")
-            labels[id_] = {"id": id_, "name": name}
-        return labels
+        names = stages(self.env)
+        # One that nobody knows comes behind those of the pipeline.
+        known = [id_ for id_ in names if id_ in ids]
+        return {
+            id_: {"id": id_, "name": names.get(id_)}
+            for id_ in dict.fromkeys([*known, *sorted(ids)])
+        }
 
     def _label_salesperson(self, ids: list[int]) -> dict[int, dict]:
         self.env.cr.execute(

@@ -8,7 +8,9 @@ from dateutil.relativedelta import relativedelta
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..currencies import own_currency
 from ..projections.dashboard_metrics import MEASURES
+from ..questions import answered_at, without_jit
 from .reader import _converted, _exact, _scopes, _sum
 
 #: What there is at a moment, as opposed to what was closed in a month
@@ -52,10 +54,10 @@ class CqrsMetrics(models.AbstractModel):
         """
         if compare is not None and compare not in PERIODS:
             raise ValueError(f"compare {compare!r}: not one of {', '.join(PERIODS)}")
-        now = self.env.cr.now().replace(tzinfo=timezone.utc)
+        now = answered_at(self.env)
         present = now.date().replace(day=1)
         first = present - relativedelta(months=months - 1)
-        currency = self._currency(user)
+        currency = own_currency(self.env, user)
         level = self._by_currency(
             row
             for row in self._sums(
@@ -136,7 +138,7 @@ class CqrsMetrics(models.AbstractModel):
 
         Each is as those of ``_sums``.
         """
-        self.env.cr.execute("SET LOCAL jit = off")
+        without_jit(self.env)
         self.env.cr.execute(
             SQL(
                 """

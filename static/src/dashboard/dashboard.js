@@ -204,6 +204,12 @@ export class Dashboard extends Component {
         this.root.el?.querySelector(".o_content")?.scrollTo({ top: 0 });
     }
 
+    backToMine() {
+        this.choose({ viewAs: undefined });
+        // The button that has the focus is gone now; here it goes on.
+        this.root.el?.querySelector(".o_cqrs_pick")?.focus({ preventScroll: true });
+    }
+
     get errorText() {
         const { error } = this.state;
         return error.status === 404

@@ -1,7 +1,15 @@
 import { _t } from "@web/core/l10n/translation";
 import { imageUrl } from "@web/core/utils/urls";
 
-import { Component, onWillStart, onWillUnmount, onWillUpdateProps, useState } from "@odoo/owl";
+import {
+    Component,
+    onWillStart,
+    onWillUnmount,
+    onWillUpdateProps,
+    useEffect,
+    useRef,
+    useState,
+} from "@odoo/owl";
 
 import { readApi } from "./api";
 import { formatMoney, formatMoneyShortly } from "./money";
@@ -48,6 +56,16 @@ export class Organisation extends Component {
             }
         });
         onWillUnmount(() => this.abort.abort());
+        const rows = useRef("rows");
+        // The person to have the focus once there: the button that asked is gone then.
+        this.awaited = null;
+        useEffect(() => {
+            const index = this.rows.findIndex((row) => row.node?.id === this.awaited);
+            if (this.awaited && index >= 0) {
+                rows.el.children[index].querySelector(".o_cqrs_pick").focus();
+                this.awaited = null;
+            }
+        });
     }
 
     /** The rows that are shown: `{node, depth, isOpen, hasMore}`, parents first. */
@@ -135,6 +153,7 @@ export class Organisation extends Component {
             const page = await this.readLevel({ parent: parent.id, cursor: level.next });
             level.items.push(...page.items);
             level.next = page.next;
+            this.awaited = page.items[0]?.id;
         });
     }
 
