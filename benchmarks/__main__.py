@@ -19,11 +19,11 @@ from .odoo_databases import configure
 from .plan import PARTS, Plan
 
 EXPECTED = {
-    "reads": (15, 65, 530),
-    "freshness": (10, 25, 120),
-    "writes": (20, 65, 450),
-    "reorganisation": (5, 20, 240),
-    "rebuild": (10, 25, 180),
+    "reads": (15, 48, 530),
+    "freshness": (10, 18, 120),
+    "writes": (20, 55, 450),
+    "reorganisation": (5, 15, 240),
+    "rebuild": (10, 27, 180),
 }
 """Seconds that each part takes, about, by pace: for the bar."""
 

@@ -45,7 +45,7 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     person = log_in(plan, "installed", plan.roles["manager"])
     amounts = count(STEP, STEP)
     with opportunity(plan) as lead_id:
-        for _ in rounds(plan.pick(0, 3, 20)):
+        for _ in rounds(plan.pick(0, 2, 20)):
             before = pipeline(person)
             samples.add("v2", seen_in_v2(name, lead_id, next(amounts), person, before))
             on_round()
@@ -55,7 +55,7 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
                 dashboard.wait_for(f"!!{TILE}")
                 # The page says nowhere that it is subscribed, which it is soon.
                 time.sleep(3)
-                for _ in rounds(plan.pick(0, 8, 80)):
+                for _ in rounds(plan.pick(0, 6, 80)):
                     samples.add(
                         "open dashboard",
                         seen_on_page(name, lead_id, next(amounts), dashboard),

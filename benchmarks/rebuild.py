@@ -38,7 +38,7 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     events, fold_s = fold(name)
     on_round()
     with beside(plan, writer) as quiet:
-        time.sleep(plan.pick(1, 3, 20))
+        time.sleep(plan.pick(1, 2, 20))
     on_round()
     with beside(plan, writer) as busy:
         rebuild_s = timed(lambda: perform(name, "replay"))

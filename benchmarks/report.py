@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from .found import Chart, Found, Table
+from .measure import Ratio
 from .plan import Plan
 
 MARKS = ("<!-- measured -->\n", "<!-- end of what was measured -->\n")
@@ -62,8 +63,7 @@ def tables(plan: Plan, found: Found) -> list[Table]:
             (
                 name,
                 f"{value.value:.2f}",
-                f"{value.low:.2f} to {value.high:.2f}",
-                f"{value.spread_percent:.0f} %",
+                *spread(value),
                 WANTED.get(name, ""),
             )
         )
@@ -74,6 +74,13 @@ def tables(plan: Plan, found: Found) -> list[Table]:
     about = Table("Measured", ("", ""))
     about.rows += plan.about.items()
     return [each for each in (*found.tables, ratios, figures, about) if each.rows]
+
+
+def spread(value: Ratio) -> tuple[str, str]:
+    """Return between what it was in parts of the run, and how far that is."""
+    if value.low == value.high:
+        return "there is but one", "unknown"
+    return f"{value.low:.2f} to {value.high:.2f}", f"{value.spread_percent:.0f} %"
 
 
 def show(console: Console, plan: Plan, found: Found) -> None:
