@@ -56,6 +56,8 @@ document.querySelector(".o_cqrs_opportunity")
     && document.querySelector(".o_cqrs_tile[data-name=won] .o_cqrs_line")
     && document.querySelector(".o_cqrs_pick")
     && document.querySelector("canvas")
+    && document.querySelector("select[name=company]")
+    && document.querySelector("select[name=currency]")
 """
 
 TABLES = "document.querySelectorAll('.o_cqrs_toggle').forEach((each) => each.click())"
@@ -80,6 +82,10 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.manager.group_ids += cls.env.ref("base.group_system")
+        # So that there is a company and a currency to choose.
+        cls.manager.company_ids += cls.env["res.company"].create({"name": "Second"})
+        for name in ("EUR", "USD"):
+            cls.env.ref(f"base.{name}").active = True
         cls.newcomer, _employee = cls.person("newcomer", cls.manager_employee)
         cls.customer = cls.env["res.partner"].create({"name": "Customer"})
         for user in (cls.manager, cls.seller):

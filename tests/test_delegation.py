@@ -122,6 +122,25 @@ class TestDelegation(SalesOrganisation):
                 self.assertIs(self.sees(self.peer), seen)
                 delegation.active = False
 
+    def test_it_begins_on_the_lenders_day_unless_told_otherwise(self):
+        self.env.user.tz = "Europe/Brussels"
+        lent = {"delegate_id": self.peer.id, "date_to": "2030-12-31"}
+        for zone, day in [
+            ("UTC", "2030-05-06"),
+            ("Pacific/Kiritimati", "2030-05-07"),
+            ("Pacific/Pago_Pago", "2030-05-06"),
+        ]:
+            self.seller.tz = zone
+            with self.subTest(zone), freeze_time("2030-05-06 23:00:00"):
+                delegation = self.env["cqrs.delegation"].create(
+                    {**lent, "lender_id": self.seller.id}
+                )
+                self.assertEqual(str(delegation.date_from), day)
+                self.assertTrue(self.sees(self.peer))
+                delegation.active = False
+                form = Form(self.env["cqrs.delegation"].with_user(self.seller))
+                self.assertEqual(str(form.date_from), day)
+
     def test_the_days_are_the_lenders(self):
         group = "sales_team.group_sale_salesman"
         lender = new_test_user(self.env, login="cqrs_abroad", groups=group)

@@ -74,12 +74,18 @@ def refusable(step):
 
     @wraps(step)
     def refused_or_done(self, *args, **kwargs):
-        with (
-            mute_logger("odoo.sql_db"),
-            suppress(UserError, psycopg2.errors.ForeignKeyViolation),
-            self.env.cr.savepoint(),
-        ):
-            step(self, *args, **kwargs)
+        try:
+            with (
+                mute_logger("odoo.sql_db"),
+                suppress(UserError, psycopg2.errors.ForeignKeyViolation),
+                self.env.cr.savepoint(),
+            ):
+                step(self, *args, **kwargs)
+        except psycopg2.errors.RestrictViolation as error:
+            # Of a foreign key, since PostgreSQL 18. That the log is append-only has
+            # the same code and names no constraint.
+            if not error.diag.constraint_name:
+                raise
 
     return refused_or_done
 

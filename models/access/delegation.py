@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import date, datetime, timedelta, timezone
 
 import pytz
 
@@ -40,7 +40,13 @@ class CqrsDelegation(models.Model):
         help="Who may see what the lender sees.",
     )
     date_from = fields.Date(
-        "First Day", required=True, default=fields.Date.context_today, tracking=True
+        "First Day",
+        required=True,
+        compute="_compute_date_from",
+        store=True,
+        readonly=False,
+        precompute=True,
+        tracking=True,
     )
     date_to = fields.Date("Last Day", required=True, tracking=True)
     reason = fields.Char(tracking=True)
@@ -71,6 +77,12 @@ class CqrsDelegation(models.Model):
                         name=delegate.name,
                     )
                 )
+
+    @api.depends("lender_id")
+    def _compute_date_from(self):
+        """Begin on the day which it is for the lender, unless told otherwise."""
+        for delegation in self:
+            delegation.date_from = delegation.date_from or _today(delegation.lender_id)
 
     @api.depends("lender_id.name", "delegate_id.name")
     def _compute_display_name(self):
@@ -114,22 +126,19 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _lenders(self, user):
-        now = pytz.utc.localize(fields.Datetime.now())
+        users = self.env["res.users"].sudo()
         return sorted(
             {
                 lender_id
                 for lender_id, date_from, date_to in _delegations(self.env, user) or ()
-                if date_from <= self._today(lender_id, now).isoformat() <= date_to
+                if date_from <= _today(users.browse(lender_id)).isoformat() <= date_to
             }
         )
 
-    def _today(self, user_id: int, now):
-        user = self.env["res.users"].sudo().browse(user_id)
-        return now.astimezone(_zone(user.tz)).date()
 
-
-def _zone(name: str | None):
+def _today(user) -> date:
     try:
-        return pytz.timezone(name or "UTC")
+        zone = pytz.timezone(user.sudo().tz or "UTC")
     except pytz.UnknownTimeZoneError:
-        return pytz.utc
+        zone = pytz.utc
+    return datetime.now(timezone.utc).astimezone(zone).date()
