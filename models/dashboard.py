@@ -3,10 +3,12 @@
 from odoo import api, models
 from odoo.tools import SQL
 
+from .access.access import hierarchy_version
 from .currencies import own_currency
 from .json_encoding import JsonText
+from .kept import keep, kept
 from .opportunities import Filters
-from .opportunity_items import FIELDS, items
+from .opportunity_items import FIELDS, Owned, items, owned, owners, with_owners
 from .questions import answered_at
 from .stages import stages
 
@@ -69,6 +71,32 @@ class CqrsDashboard(models.AbstractModel):
     def _read_profile(self, user=None) -> dict:
         """Return who the user is, in Odoo and in the hierarchy."""
         user = user or self.env.user
+        version = hierarchy_version(self.env, self.env.user)
+        row = keep(
+            self.env,
+            "profiles",
+            version and (version, user.id),
+            lambda: self._profile(user),
+        )
+        subordinates = row["subordinates"] or []
+        return {
+            "id": row["id"],
+            "email": row["email"],
+            "name": row["name"],
+            "odoo": {
+                "user_id": user.id,
+                "employee_id": row["employee_id"],
+                "manager_employee_id": row["manager_employee_id"],
+            },
+            "hierarchy": {
+                "manager": row["manager"],
+                "subordinates": subordinates,
+                "is_manager": bool(subordinates),
+                "reports_count": len(subordinates),
+            },
+        }
+
+    def _profile(self, user) -> dict:
         [row] = self._rows(
             SQL(
                 """
@@ -96,23 +124,7 @@ class CqrsDashboard(models.AbstractModel):
                 user.id,
             )
         )
-        subordinates = row["subordinates"] or []
-        return {
-            "id": row["id"],
-            "email": row["email"],
-            "name": row["name"],
-            "odoo": {
-                "user_id": user.id,
-                "employee_id": row["employee_id"],
-                "manager_employee_id": row["manager_employee_id"],
-            },
-            "hierarchy": {
-                "manager": row["manager"],
-                "subordinates": subordinates,
-                "is_manager": bool(subordinates),
-                "reports_count": len(subordinates),
-            },
-        }
+        return row
 
     @api.model
     def _read_access(self, user) -> dict:
@@ -159,11 +171,31 @@ class CqrsDashboard(models.AbstractModel):
         :param ids: of opportunities that the user sees
         :param names: of the fields to give
         """
-        above = self.env["cqrs.access"]._from_above(SQL("owned"))
         currency = own_currency(self.env, user)
-        query = items(ids, names, stages(self.env), currency.id, above)
+        query = items(ids, names, stages(self.env), currency.id)
         [(text,)] = self.env.execute_query(query)
-        return JsonText(text)
+        return JsonText(with_owners(text, self._owners(owned(text))))
+
+    def _owners(self, owned: set[Owned]) -> dict[Owned, dict[str, str]]:
+        """Return what is said of owners, as of ``with_owners``."""
+        version = hierarchy_version(self.env, self.env.user)
+        if version is None:
+            return self._ask_owners(owned)
+        store = kept(self.env, "owners")
+        found = {each: store.get((version, each)) for each in owned}
+        missing = {each for each, said in found.items() if said is None}
+        for each, said in self._ask_owners(missing).items():
+            found[each] = store[version, each] = said
+        return found
+
+    def _ask_owners(self, owned: set[Owned]) -> dict[Owned, dict[str, str]]:
+        if not owned:
+            return {}
+        above = self.env["cqrs.access"]._from_above(SQL("owned"))
+        return {
+            Owned(row.pop("user_id"), row.pop("company_id")): row
+            for row in self._rows(owners(list(owned), above))
+        }
 
     def _meta(self) -> dict:
         return {

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
+from .kept import keep
+
 
 class Place(NamedTuple):
     """Where a person stands among the reports of somebody."""
@@ -46,21 +48,34 @@ class CqrsHierarchy(models.AbstractModel):
             {currency, **figures, own: figures, team: figures}}``, with figures as of
             ``cqrs.metrics``
         """
-        report_ids, total = self._reports(user, parent, after, limit + 1)
-        ids = [parent.id, *report_ids[:limit]]
-        nodes = self._nodes(ids)
+        access = self.env["cqrs.access"]
+        basis = access._basis(access._viewers(user))
+        nodes, total, has_next = keep(
+            self.env,
+            "reports",
+            basis and (*basis, parent.id, after, limit),
+            lambda: self._ask_level(user, parent, after, limit),
+        )
+        nodes = [{**node} for node in nodes]
         if has_metrics:
+            ids = [node["user_id"] for node in nodes]
             metrics = self.env["cqrs.metrics"]._read_people(user, ids, company_id, into)
             for node in nodes:
                 node["metrics"] = metrics[node["user_id"]]
         parent_node, *nodes = nodes
-        last = nodes[-1] if len(report_ids) > limit else None
+        last = nodes[-1] if has_next else None
         return {
             "parent": parent_node,
             "total": total,
             "items": nodes,
             "next": last and Place(last["name"], last["user_id"]),
         }
+
+    def _ask_level(self, user, parent, after, limit) -> tuple[list[dict], int, bool]:
+        """Return the nodes, how many reports there are, and whether more than these."""
+        report_ids, total = self._reports(user, parent, after, limit + 1)
+        nodes = self._nodes([parent.id, *report_ids[:limit]])
+        return nodes, total, len(report_ids) > limit
 
     def _reports(self, user, parent, after, limit) -> tuple[list[int], int]:
         """Return the ids of the first reports, and how many there are in all."""

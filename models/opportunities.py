@@ -289,11 +289,12 @@ class _Search:
         self._behind, self._until = (
             (SQL("<"), SQL(">=")) if descending else (SQL(">"), SQL("<="))
         )
-        if filters.user_ids is not None:
-            self._owners = SQL("SELECT unnest(%s::integer[])", list(filters.user_ids))
+        self._viewers = viewers
+        if filters.user_ids is None:
+            self._few_owners = access._few_visible_owners(viewers, FEW_OWNERS)
         else:
-            self._owners = access._visible_owners(viewers)
-        self._few_owners = self._owner_ids(FEW_OWNERS)
+            few = len(filters.user_ids) <= FEW_OWNERS
+            self._few_owners = self._owner_ids() if few else None
 
     def places(self, segment: Segment, after: After | None, limit: int) -> list[After]:
         """Return the first places of a segment, at most ``limit``."""
@@ -489,20 +490,14 @@ class _Search:
             )
         return SQL(" AND ").join(conditions)
 
-    def _owner_ids(self, limit: int | None = None) -> list[int | None] | None:
-        """Return whose opportunities the user may see; None if not known, or more."""
-        if self._owners is None:
+    def _owner_ids(self) -> list[int | None] | None:
+        """Return whose opportunities there may be; None if there is no telling."""
+        if self._filters.user_ids is not None:
+            return list(set(self._filters.user_ids))
+        owners = self._env["cqrs.access"]._visible_owners(self._viewers)
+        if owners is None:
             return None
-        rows = self._env.execute_query(
-            SQL(
-                "SELECT * FROM (%s) owner LIMIT %s",
-                self._owners,
-                None if limit is None else limit + 1,
-            )
-        )
-        if limit is not None and len(rows) > limit:
-            return None
-        return list({owner_id for (owner_id,) in rows})
+        return list({owner_id for (owner_id,) in self._env.execute_query(owners)})
 
     def _places(self, query: SQL) -> list[After]:
         return [After(key, id_) for key, id_ in self._env.execute_query(query)]

@@ -1,11 +1,26 @@
-"""What the API says of an opportunity: JSON that PostgreSQL makes."""
+"""What the API says of an opportunity: JSON that PostgreSQL makes.
+
+Of its owner an opportunity has marks alone: few people own many opportunities, and
+change seldom.
+"""
 
 import json
+import re
+import secrets
+from typing import NamedTuple
 
 from odoo.tools import SQL
 
 # As in ISO 8601; the tables have times in UTC, without a zone.
 _TIME = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
+
+# A string that nobody can guess, and so can name nothing.
+_MARK = secrets.token_hex(16)
+_MARKED = re.compile(rf'"{_MARK} (\w+) (\d+) (\d+)"')
+_OF_OWNER = f"""
+    concat_ws(' ', '{_MARK} {{}}', COALESCE(page.user_id, 0),
+              COALESCE(page.company_id, 0))
+"""
 
 #: The fields, and the expression of each over the relations of ``items``
 _EXPRESSIONS = {
@@ -19,12 +34,12 @@ _EXPRESSIONS = {
             'name', stage.names ->> page.stage_id::text) END
     """,
     "status": "page.status",
-    "salesperson": "owner.salesperson",
+    "salesperson": _OF_OWNER.format("salesperson"),
     "partner": """
         CASE WHEN page.partner_id IS NOT NULL THEN json_build_object(
             'id', page.partner_id, 'name', page.partner_name) END
     """,
-    "visible_to_user_ids": "owner.visible_to_user_ids",
+    "visible_to_user_ids": _OF_OWNER.format("visible_to_user_ids"),
     "version": "page.version",
     "probability": "page.probability",
     "archived": "NOT page.active",
@@ -38,71 +53,106 @@ _EXPRESSIONS = {
 FIELDS = tuple(_EXPRESSIONS)
 
 
+class Owned(NamedTuple):
+    """Whose opportunities they are, and in which company; 0 for nobody, or none."""
+
+    user_id: int
+    company_id: int
+
+
 def items(
     ids: list[int],
     names: tuple[str, ...],
     stages: dict[int, str | None],
     currency_id: int,
-    above: SQL,
 ) -> SQL:
     """Return the query of the JSON array, as text, of opportunities in order of ids.
 
-    An amount has the digits of its currency. The salesperson's manager is that in the
-    company of the opportunity, before others.
+    An amount has the digits of its currency. ``with_owners`` makes of it what it says.
 
     :param names: which of ``FIELDS``
     :param stages: the name of each
     :param currency_id: that of what has none
-    :param above: the query of who stands above the owner of a row ``owned``
     """
     return SQL(
         """
-        WITH page AS MATERIALIZED (
-            SELECT view.*, number
-            FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS place (id, number)
-            JOIN cqrs_opportunity_view view ON view.id = place.id
-        ),
-        -- Once for each, however many of the page are theirs.
-        owner AS MATERIALIZED (
-            SELECT owned.user_id, owned.company_id,
-                   CASE WHEN owned.user_id IS NOT NULL THEN json_build_object(
-                       'id', profile.uuid,
-                       'user_id', owned.user_id,
-                       'name', profile.name,
-                       'email', profile.email,
-                       'manager', above.manager) END AS salesperson,
-                   COALESCE(above.viewer_ids, '{}') AS visible_to_user_ids
-            FROM (SELECT DISTINCT user_id, company_id FROM page) owned
-            -- OFFSET 0: as probes, or the planner would read all profiles.
-            LEFT JOIN LATERAL (
-                SELECT * FROM cqrs_user_profile profile
-                WHERE profile.id = owned.user_id OFFSET 0
-            ) profile ON true
-            CROSS JOIN LATERAL (
-                SELECT (array_agg(json_build_object('name', name, 'email', email)
-                                  ORDER BY (company_id = owned.company_id) DESC,
-                                           viewer_id)
-                        FILTER (WHERE depth = 1))[1] AS manager,
-                       array_agg(DISTINCT viewer_id ORDER BY viewer_id)
-                       FILTER (WHERE sees) AS viewer_ids
-                FROM (%(above)s) above
-            ) above
-        )
         SELECT COALESCE(json_agg(item ORDER BY number), '[]')::text
-        FROM page
-        JOIN owner ON COALESCE(owner.user_id, 0) = COALESCE(page.user_id, 0)
-            AND COALESCE(owner.company_id, 0) = COALESCE(page.company_id, 0)
+        FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS place (id, number)
+        JOIN cqrs_opportunity_view page ON page.id = place.id
         CROSS JOIN (SELECT %(stages)s::jsonb AS names) stage
         JOIN res_currency currency
           ON currency.id = COALESCE(page.currency_id, %(currency_id)s)
         CROSS JOIN LATERAL (SELECT %(expressions)s) item
         """,
         ids=ids,
-        above=above,
         stages=json.dumps(stages),
         currency_id=currency_id,
         expressions=SQL(", ").join(
             SQL("%s AS %s", SQL(_EXPRESSIONS[name]), SQL.identifier(name))
             for name in dict.fromkeys(names)
         ),
+    )
+
+
+def owned(text: str) -> set[Owned]:
+    """Return whose the opportunities in a text of ``items`` are."""
+    return {
+        Owned(int(user_id), int(company_id))
+        for __, user_id, company_id in _MARKED.findall(text)
+    }
+
+
+def with_owners(text: str, owners: dict[Owned, dict[str, str]]) -> str:
+    """Return a text of ``items`` with what is said of the owners.
+
+    :param owners: the fields of each, as JSON, by name
+    """
+
+    def said(mark):
+        return owners[Owned(int(mark[2]), int(mark[3]))][mark[1]]
+
+    return _MARKED.sub(said, text)
+
+
+def owners(owned: list[Owned], above: SQL) -> SQL:
+    """Return the query of what is said of owners: user, company, and each field.
+
+    The salesperson's manager is that in the company of the opportunity, before others.
+
+    :param above: the query of who stands above the owner of a row ``owned``
+    """
+    return SQL(
+        """
+        SELECT asked.user_id, asked.company_id,
+               COALESCE(CASE WHEN owned.user_id IS NOT NULL THEN json_build_object(
+                   'id', profile.uuid,
+                   'user_id', owned.user_id,
+                   'name', profile.name,
+                   'email', profile.email,
+                   'manager', above.manager) END, 'null')::text AS salesperson,
+               COALESCE(above.viewer_ids, '[]')::text AS visible_to_user_ids
+        FROM unnest(%(user_ids)s::integer[], %(company_ids)s::integer[])
+            AS asked (user_id, company_id)
+        CROSS JOIN LATERAL (
+            SELECT NULLIF(asked.user_id, 0) AS user_id,
+                   NULLIF(asked.company_id, 0) AS company_id
+        ) owned
+        -- OFFSET 0: as probes, or the planner would read all profiles.
+        LEFT JOIN LATERAL (
+            SELECT * FROM cqrs_user_profile profile
+            WHERE profile.id = owned.user_id OFFSET 0
+        ) profile ON true
+        CROSS JOIN LATERAL (
+            SELECT (array_agg(json_build_object('name', name, 'email', email)
+                              ORDER BY (company_id = owned.company_id) DESC,
+                                       viewer_id)
+                    FILTER (WHERE depth = 1))[1] AS manager,
+                   to_json(array_agg(DISTINCT viewer_id ORDER BY viewer_id)
+                           FILTER (WHERE sees)) AS viewer_ids
+            FROM (%(above)s) above
+        ) above
+        """,
+        user_ids=[each.user_id for each in owned],
+        company_ids=[each.company_id for each in owned],
+        above=above,
     )

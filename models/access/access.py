@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from odoo import api, models
 from odoo.tools import SQL, str2bool
 
+from ..kept import keep
 from ..questions import once, question
 
 #: Options of the settings, all off by default: ``{option: system parameter}``
@@ -31,9 +32,10 @@ def _profiles(user):
 
 
 @question()
-def _closure_version(user):
-    # Every change to the closure counts the version up. That which a transaction has
-    # rolled back can come again for another change; its xmin cannot.
+def hierarchy_version(user):
+    """Ask for the version of who stands above whom, and of who they are."""
+    # Every change of them counts it up. That which a transaction has rolled back can
+    # come again for another change; its xmin cannot.
     return SQL("SELECT concat_ws(' ', version, xmin) FROM cqrs_hierarchy")
 
 
@@ -228,6 +230,26 @@ class CqrsAccess(models.AbstractModel):
         return SQL(" UNION ALL ").join(owners)
 
     @api.model
+    def _few_visible_owners(
+        self, viewers: list[Viewer], limit: int
+    ) -> list[int | None] | None:
+        """Return the users of ``_visible_owners``; None: no telling, or too many."""
+
+        def ask():
+            owners = self._visible_owners(viewers)
+            if owners is None:
+                return None
+            rows = self.env.execute_query(
+                SQL("SELECT * FROM (%s) owner LIMIT %s", owners, limit + 1)
+            )
+            if len(rows) > limit:
+                return None
+            return list({owner_id for (owner_id,) in rows})
+
+        basis = self._basis(viewers)
+        return keep(self.env, "visible_owners", basis and (*basis, limit), ask)
+
+    @api.model
     def _basis(self, viewers: list[Viewer]) -> tuple | None:
         """Return what ``_visible`` follows from, to be compared with that of later.
 
@@ -235,7 +257,7 @@ class CqrsAccess(models.AbstractModel):
         past is read.
         """
         options = self._options()
-        version = _closure_version(self.env, self.env.user)
+        version = hierarchy_version(self.env, self.env.user)
         if version is None:
             return None
         leaders = tuple(self._team_leaders()) if options["team_leaders"] else ()

@@ -34,10 +34,11 @@ class Shadow:
         self._upto = upto
         self.cr.execute("SELECT current_schema()")
         (self._schema,) = self.cr.fetchone()
-        self._tables = [STREAM]
+        tables = [STREAM]
         for projection in projections:
-            self._tables += [table.name for table in projection._cqrs_tables]
-            self._tables += projection._cqrs_counters
+            tables += [table.name for table in projection._cqrs_tables]
+            tables += projection._cqrs_counters
+        self._tables = list(dict.fromkeys(tables))
 
     def live(self, table: str) -> SQL:
         return SQL.identifier(self._schema, table)

@@ -5,9 +5,9 @@ from itertools import chain
 
 from odoo import api, fields, models
 from odoo.tools import SQL
-from odoo.tools.lru import LRU
 
 from ..currencies import currencies, own_currency
+from ..kept import keep
 from ..projections.dashboard_metrics import FOLDS, MEASURES, REPAIRS, TAIL
 from ..questions import answered_at, question, without_jit
 from ..stages import stages
@@ -18,20 +18,15 @@ COUNTS = tuple(name for name in MEASURES if name not in AMOUNTS)
 #: What is added up: of all, and of what the reader owns
 _SUMMED = (*MEASURES, *(f"own_{name}" for name in MEASURES))
 
+#: To look up the rows of so many owners takes less than to go through all there are
+FEW_OWNERS = 500
+
 #: By what the metrics can be read: ``{by: (dimension of the sums, column)}``
 GROUPINGS = {
     "stage": ("stage", "stage_id"),
     "salesperson": ("owner", "user_id"),
     "month": ("month", "month"),
 }
-
-#: To look up the rows of so many owners takes less than to go through all there are
-FEW_OWNERS = 500
-
-#: Sums of folded changes that a process keeps, each as somebody sees them
-KEPT_SUMS = 512
-#: Rates that a process keeps, each of some currencies into one
-KEPT_RATES = 64
 
 
 @question()
@@ -62,11 +57,6 @@ class CqrsMetrics(models.AbstractModel):
     """
 
     _inherit = "cqrs.metrics"
-
-    def _register_hook(self):
-        super()._register_hook()
-        self.env.registry.cqrs_kept_sums = LRU(KEPT_SUMS)
-        self.env.registry.cqrs_kept_rates = LRU(KEPT_RATES)
 
     @api.model
     def _read(
@@ -247,15 +237,14 @@ class CqrsMetrics(models.AbstractModel):
         """
         without_jit(self.env)
         viewers = self.env["cqrs.access"]._viewers(user)
-        kept = getattr(self.env.registry, "cqrs_kept_sums", None)
-        basis = None if kept is None else self._basis(viewers)
-        key = basis and (*basis, user.id, dimension, column, company_id)
-        folded = kept.get(key) if key else None
-        if folded is None:
+
+        def sum_folded():
             rows = self._seen(viewers, self._folded(dimension), company_id, few=True)
-            folded = self._sum(user, column, rows)
-            if key:
-                kept[key] = folded
+            return self._sum(user, column, rows)
+
+        basis = self._basis(viewers)
+        key = basis and (*basis, user.id, dimension, column, company_id)
+        folded = keep(self.env, "sums", key, sum_folded)
         tail = self._contributions(SQL.identifier(TAIL))
         changed = (
             self._sum(user, column, self._seen(viewers, tail, company_id))
@@ -310,14 +299,15 @@ class CqrsMetrics(models.AbstractModel):
         condition = access._visible(viewers, SQL("part"))
         if company_id is not None:
             condition = SQL("company_id = %s AND %s", company_id, condition)
-        if few and (owners := access._visible_owners(viewers)):
+        ids = access._few_visible_owners(viewers, FEW_OWNERS) if few else None
+        if ids is not None:
             # Lets the planner look the rows of a few owners up, rather than ask of
             # each row there is whether it is seen.
-            ids = {owner or 0 for (owner,) in self.env.execute_query(owners)}
-            if len(ids) <= FEW_OWNERS:
-                condition = SQL(
-                    "COALESCE(user_id, 0) = ANY(%s) AND %s", list(ids), condition
-                )
+            condition = SQL(
+                "COALESCE(user_id, 0) = ANY(%s) AND %s",
+                [id_ or 0 for id_ in ids],
+                condition,
+            )
         return SQL("SELECT * FROM (%s) part WHERE %s", rows, condition)
 
     def _rates(self, currency_ids: set[int], user, into) -> dict[int, tuple]:
@@ -331,19 +321,19 @@ class CqrsMetrics(models.AbstractModel):
         """
         known = {currency.id: currency for currency in currencies(self.env, user)}
         company_id = next(iter(known.values())).company_id
-        kept = getattr(self.env.registry, "cqrs_kept_rates", None)
-        # Some may be of a company that has another one today.
-        if kept is None or not currency_ids <= known.keys():
+
+        def ask():
             return self._ask_rates(currency_ids, company_id, into.id)
-        key = tuple(known.values()), into.id, frozenset(currency_ids)
-        if key not in kept:
-            kept[key] = {
-                id_: (known[id_], rate)
-                for id_, (__, rate) in self._ask_rates(
-                    currency_ids, company_id, into.id
-                ).items()
-            }
-        return kept[key]
+
+        # Some may be of a company that has another one today.
+        if not currency_ids <= known.keys():
+            return ask()
+        return keep(
+            self.env,
+            "rates",
+            (tuple(known.values()), into.id, frozenset(currency_ids)),
+            lambda: {id_: (known[id_], rate) for id_, (__, rate) in ask().items()},
+        )
 
     def _ask_rates(self, currency_ids, company_id: int, into_id: int) -> dict:
         company = self.env["res.company"].sudo().browse(company_id)

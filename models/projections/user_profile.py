@@ -23,6 +23,7 @@ class CqrsUserProfile(models.Model):
     _cqrs_consumes = ("res.users", "res.groups", "hr.employee")
     _cqrs_rank = 1
     _cqrs_tables = (Table("cqrs_user_profile"),)
+    _cqrs_counters = ("cqrs_hierarchy",)
 
     uuid = fields.Char("UUID", readonly=True)
     name = fields.Char(readonly=True)
@@ -80,7 +81,7 @@ class CqrsUserProfile(models.Model):
                     employees,
                 )
             )
-        self.env.cr.execute(
+        [(is_changed,)] = self.env.execute_query(
             SQL(
                 """
                 WITH RECURSIVE affected (id) AS (%(affected)s),
@@ -135,24 +136,31 @@ class CqrsUserProfile(models.Model):
                     DELETE FROM cqrs_user_profile
                     WHERE id IN (SELECT id FROM affected)
                       AND id NOT IN (SELECT id FROM profile)
+                    RETURNING id
+                ),
+                written AS (
+                    INSERT INTO cqrs_user_profile AS present (
+                        id, uuid, name, email, login, active, company_id, company_ids,
+                        employee_id, manager_employee_id, is_salesperson, sees_all)
+                    SELECT id, uuid, name, email, login, active, company_id,
+                           company_ids, employee_id, manager_employee_id,
+                           is_salesperson, sees_all
+                    FROM profile
+                    ON CONFLICT (id) DO UPDATE SET
+                        name = EXCLUDED.name,
+                        email = EXCLUDED.email,
+                        login = EXCLUDED.login,
+                        active = EXCLUDED.active,
+                        company_id = EXCLUDED.company_id,
+                        company_ids = EXCLUDED.company_ids,
+                        employee_id = EXCLUDED.employee_id,
+                        manager_employee_id = EXCLUDED.manager_employee_id,
+                        is_salesperson = EXCLUDED.is_salesperson,
+                        sees_all = EXCLUDED.sees_all
+                    WHERE present IS DISTINCT FROM EXCLUDED
+                    RETURNING id
                 )
-                INSERT INTO cqrs_user_profile (
-                    id, uuid, name, email, login, active, company_id, company_ids,
-                    employee_id, manager_employee_id, is_salesperson, sees_all)
-                SELECT id, uuid, name, email, login, active, company_id, company_ids,
-                       employee_id, manager_employee_id, is_salesperson, sees_all
-                FROM profile
-                ON CONFLICT (id) DO UPDATE SET
-                    name = EXCLUDED.name,
-                    email = EXCLUDED.email,
-                    login = EXCLUDED.login,
-                    active = EXCLUDED.active,
-                    company_id = EXCLUDED.company_id,
-                    company_ids = EXCLUDED.company_ids,
-                    employee_id = EXCLUDED.employee_id,
-                    manager_employee_id = EXCLUDED.manager_employee_id,
-                    is_salesperson = EXCLUDED.is_salesperson,
-                    sees_all = EXCLUDED.sees_all
+                SELECT EXISTS (SELECT FROM gone) OR EXISTS (SELECT FROM written)
                 """,
                 affected=SQL(" UNION ").join(affected),
                 salesperson=self.env.ref("sales_team.group_sale_salesman").id,
@@ -162,3 +170,6 @@ class CqrsUserProfile(models.Model):
                 administrator=self.env.ref("base.group_system").id,
             )
         )
+        if is_changed:
+            # Who keeps what is said of people asks for the version of the hierarchy.
+            self.env["cqrs.user.access"]._touch_hierarchy()

@@ -1,0 +1,43 @@
+"""What a process keeps of its answers, while what they follow from is the same."""
+
+from collections.abc import Callable
+
+from odoo.tools.lru import LRU
+
+#: How many a process keeps of each kind, those asked for last
+SIZES = {
+    # of folded changes, each as somebody sees them
+    "sums": 512,
+    # each of some currencies into one
+    "rates": 64,
+    # owners of opportunities, in a company
+    "owners": 8192,
+    # whose opportunities somebody may see, where they are few
+    "visible_owners": 512,
+    "profiles": 1024,
+    # pages of reports
+    "reports": 512,
+}
+
+
+def kept(env, kind: str) -> LRU:
+    """Return what is kept of a kind; ``keep`` but for several at once."""
+    stores = vars(env.registry).setdefault("cqrs_kept", {})
+    return stores.get(kind) or stores.setdefault(kind, LRU(SIZES[kind]))
+
+
+def keep(env, kind: str, key: tuple | None, work: Callable):
+    """Return what ``work`` returns, or has returned for an equal key.
+
+    Nobody may change it.
+
+    :param key: what the work follows from, versions of the tables that it reads among
+        it; None: there is no telling, nothing is kept
+    """
+    if key is None:
+        return work()
+    store = kept(env, kind)
+    value = store.get(key, store)
+    if value is store:
+        value = store[key] = work()
+    return value
