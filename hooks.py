@@ -27,7 +27,7 @@ def uninstall_hook(env):
     env.cr.execute(
         SQL(
             """
-            DROP TABLE IF EXISTS cqrs_epoch, cqrs_employee, cqrs_hierarchy,
+            DROP TABLE IF EXISTS cqrs_epoch, cqrs_employee, cqrs_hierarchy, cqrs_people,
                 cqrs_replaced, cqrs_metrics, cqrs_metrics_tail, cqrs_metrics_folds,
                 cqrs_metrics_repairs, cqrs_api_quota;
             DROP TYPE IF EXISTS cqrs_metrics_lead;

@@ -3,12 +3,12 @@
 from odoo import api, models
 from odoo.tools import SQL
 
-from .access.access import hierarchy_version
+from .access.access import people_version
 from .currencies import own_currency
 from .json_encoding import JsonText
 from .kept import keep, kept
 from .opportunities import Filters
-from .opportunity_items import FIELDS, Owned, items, owned, owners, with_owners
+from .opportunity_items import FIELDS, Items, Owned, owners
 from .questions import answered_at
 from .stages import stages
 
@@ -71,7 +71,7 @@ class CqrsDashboard(models.AbstractModel):
     def _read_profile(self, user=None) -> dict:
         """Return who the user is, in Odoo and in the hierarchy."""
         user = user or self.env.user
-        version = hierarchy_version(self.env, self.env.user)
+        version = people_version(self.env, self.env.user)
         row = keep(
             self.env,
             "profiles",
@@ -172,13 +172,14 @@ class CqrsDashboard(models.AbstractModel):
         :param names: of the fields to give
         """
         currency = own_currency(self.env, user)
-        query = items(ids, names, stages(self.env), currency.id)
-        [(text,)] = self.env.execute_query(query)
-        return JsonText(with_owners(text, self._owners(owned(text))))
+        items = Items(ids, names, stages(self.env), currency.id)
+        [(text,)] = self.env.execute_query(items.query())
+        owners = self._owners(items.owned(text))
+        return JsonText(items.with_owners(text, owners))
 
     def _owners(self, owned: set[Owned]) -> dict[Owned, dict[str, str]]:
-        """Return what is said of owners, as of ``with_owners``."""
-        version = hierarchy_version(self.env, self.env.user)
+        """Return what is said of owners, as of ``Items.with_owners``."""
+        version = people_version(self.env, self.env.user)
         if version is None:
             return self._ask_owners(owned)
         store = kept(self.env, "owners")

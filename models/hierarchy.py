@@ -5,6 +5,7 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
+from .access.access import people_version
 from .kept import keep
 
 
@@ -50,10 +51,11 @@ class CqrsHierarchy(models.AbstractModel):
         """
         access = self.env["cqrs.access"]
         basis = access._basis(access._viewers(user))
+        people = people_version(self.env, self.env.user)
         nodes, total, has_next = keep(
             self.env,
             "reports",
-            basis and (*basis, parent.id, after, limit),
+            basis and (*basis, people, parent.id, after, limit),
             lambda: self._ask_level(user, parent, after, limit),
         )
         nodes = [{**node} for node in nodes]

@@ -14,16 +14,18 @@ SIZES = {
     "owners": 8192,
     # whose opportunities somebody may see, where they are few
     "visible_owners": 512,
-    "profiles": 1024,
+    "profiles": 256,
     # pages of reports
-    "reports": 512,
+    "reports": 128,
 }
 
 
 def kept(env, kind: str) -> LRU:
     """Return what is kept of a kind; ``keep`` but for several at once."""
     stores = vars(env.registry).setdefault("cqrs_kept", {})
-    return stores.get(kind) or stores.setdefault(kind, LRU(SIZES[kind]))
+    if kind not in stores:
+        stores.setdefault(kind, LRU(SIZES[kind]))
+    return stores[kind]
 
 
 def keep(env, kind: str, key: tuple | None, work: Callable):

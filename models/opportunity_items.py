@@ -14,11 +14,9 @@ from odoo.tools import SQL
 # As in ISO 8601; the tables have times in UTC, without a zone.
 _TIME = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 
-# A string that nobody can guess, and so can name nothing.
-_MARK = secrets.token_hex(16)
-_MARKED = re.compile(rf'"{_MARK} (\w+) (\d+) (\d+)"')
-_OF_OWNER = f"""
-    concat_ws(' ', '{_MARK} {{}}', COALESCE(page.user_id, 0),
+_MARKED = re.compile(r'"([0-9a-f]{32}) (\w+) (\d+) (\d+)"')
+_OF_OWNER = """
+    concat_ws(' ', given.mark, '{}', COALESCE(page.user_id, 0),
               COALESCE(page.company_id, 0))
 """
 
@@ -31,7 +29,7 @@ _EXPRESSIONS = {
     "stage": """
         CASE WHEN page.stage_id IS NOT NULL THEN json_build_object(
             'id', page.stage_id,
-            'name', stage.names ->> page.stage_id::text) END
+            'name', given.stages ->> page.stage_id::text) END
     """,
     "status": "page.status",
     "salesperson": _OF_OWNER.format("salesperson"),
@@ -60,58 +58,73 @@ class Owned(NamedTuple):
     company_id: int
 
 
-def items(
-    ids: list[int],
-    names: tuple[str, ...],
-    stages: dict[int, str | None],
-    currency_id: int,
-) -> SQL:
-    """Return the query of the JSON array, as text, of opportunities in order of ids.
+class Items:
+    """The JSON array of opportunities in order of ids, as text.
 
-    An amount has the digits of its currency. ``with_owners`` makes of it what it says.
+    An amount has the digits of its currency.
 
     :param names: which of ``FIELDS``
     :param stages: the name of each
     :param currency_id: that of what has none
     """
-    return SQL(
+
+    def __init__(
+        self,
+        ids: list[int],
+        names: tuple[str, ...],
+        stages: dict[int, str | None],
+        currency_id: int,
+    ):
+        self._ids = ids
+        self._names = names
+        self._stages = stages
+        self._currency_id = currency_id
+        # Nobody can guess it, and so no name can be taken for a mark.
+        self._mark = secrets.token_hex(16)
+
+    def query(self) -> SQL:
+        """Return the query of the text, with marks for what is said of owners."""
+        return SQL(
+            """
+            SELECT COALESCE(json_agg(item ORDER BY number), '[]')::text
+            FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS place (id, number)
+            JOIN cqrs_opportunity_view page ON page.id = place.id
+            CROSS JOIN (SELECT %(stages)s::jsonb AS stages, %(mark)s AS mark) given
+            JOIN res_currency currency
+              ON currency.id = COALESCE(page.currency_id, %(currency_id)s)
+            CROSS JOIN LATERAL (SELECT %(expressions)s) item
+            """,
+            ids=self._ids,
+            stages=json.dumps(self._stages),
+            mark=self._mark,
+            currency_id=self._currency_id,
+            expressions=SQL(", ").join(
+                SQL("%s AS %s", SQL(_EXPRESSIONS[name]), SQL.identifier(name))
+                for name in dict.fromkeys(self._names)
+            ),
+        )
+
+    def owned(self, text: str) -> set[Owned]:
+        """Return whose the opportunities in the text are."""
+        return {
+            Owned(int(user_id), int(company_id))
+            for mark, __, user_id, company_id in _MARKED.findall(text)
+            if mark == self._mark
+        }
+
+    def with_owners(self, text: str, owners: dict[Owned, dict[str, str]]) -> str:
+        """Return the text with what is said of the owners in place of the marks.
+
+        :param owners: the fields of each, as JSON, by name
         """
-        SELECT COALESCE(json_agg(item ORDER BY number), '[]')::text
-        FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS place (id, number)
-        JOIN cqrs_opportunity_view page ON page.id = place.id
-        CROSS JOIN (SELECT %(stages)s::jsonb AS names) stage
-        JOIN res_currency currency
-          ON currency.id = COALESCE(page.currency_id, %(currency_id)s)
-        CROSS JOIN LATERAL (SELECT %(expressions)s) item
-        """,
-        ids=ids,
-        stages=json.dumps(stages),
-        currency_id=currency_id,
-        expressions=SQL(", ").join(
-            SQL("%s AS %s", SQL(_EXPRESSIONS[name]), SQL.identifier(name))
-            for name in dict.fromkeys(names)
-        ),
-    )
 
+        def said(match):
+            mark, name, user_id, company_id = match.groups()
+            if mark != self._mark:
+                return match[0]
+            return owners[Owned(int(user_id), int(company_id))][name]
 
-def owned(text: str) -> set[Owned]:
-    """Return whose the opportunities in a text of ``items`` are."""
-    return {
-        Owned(int(user_id), int(company_id))
-        for __, user_id, company_id in _MARKED.findall(text)
-    }
-
-
-def with_owners(text: str, owners: dict[Owned, dict[str, str]]) -> str:
-    """Return a text of ``items`` with what is said of the owners.
-
-    :param owners: the fields of each, as JSON, by name
-    """
-
-    def said(mark):
-        return owners[Owned(int(mark[2]), int(mark[3]))][mark[1]]
-
-    return _MARKED.sub(said, text)
+        return _MARKED.sub(said, text)
 
 
 def owners(owned: list[Owned], above: SQL) -> SQL:

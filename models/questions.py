@@ -4,6 +4,7 @@ A question takes next to no time; to send it does.
 """
 
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -59,6 +60,18 @@ def only_reads(env):
     So nothing need be asked twice. The cursor forgets it when the transaction ends.
     """
     env.cr.cache[_ANSWERS] = {}
+
+
+@contextmanager
+def asked_anew(env):
+    """Within the block, nothing that was asked before it is taken for an answer."""
+    answers = env.cr.cache.pop(_ANSWERS, None)
+    try:
+        yield
+    finally:
+        env.cr.cache.pop(_ANSWERS, None)
+        if answers is not None:
+            env.cr.cache[_ANSWERS] = answers
 
 
 def once(env, key: tuple, work: Callable):

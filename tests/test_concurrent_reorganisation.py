@@ -229,6 +229,41 @@ class TestConcurrentReorganisation(TransactionCase):
                     user.unlink()
                     partner.unlink()
 
+    @mute_logger("odoo.sql_db")
+    def test_whose_groups_change_while_one_comes_to_imply_more(self):
+        def join(env):
+            user = env["res.users"].browse(self.user_ids[3])
+            user.group_ids = [Command.link(self.group_id)]
+
+        def imply(env):
+            group = env["res.groups"].browse(self.group_id)
+            group.implied_ids = env.ref(ALL_DOCUMENTS)
+
+        for first, second in ((join, imply), (imply, join)):
+            with self.subTest(first=first.__name__):
+                self.one_between(first, second)
+                with self.registry.cursor() as cr:
+                    env = self.environment(cr)
+                    group = env["res.groups"].browse(self.group_id)
+                    group.implied_ids = False
+                    user = env["res.users"].browse(self.user_ids[3])
+                    user.group_ids = [Command.unlink(group.id)]
+
+    def test_two_people_who_change_at_once_do_not_meet(self):
+        def rename(env, who):
+            env["res.users"].browse(self.user_ids[who]).name = f"renamed {who}"
+
+        with self.registry.cursor() as cr:
+            env = self.environment(cr)
+            rename(env, 3)
+            env.flush_all()
+            self.request(lambda env: rename(env, 4))
+            cr.flush()
+        with self.registry.cursor() as cr:
+            users = self.environment(cr)["cqrs.user.profile"].browse(self.user_ids[3:5])
+            self.assertEqual(users.mapped("name"), ["renamed 3", "renamed 4"])
+        self.assertEqual(self.errors, set())
+
     @mute_logger("odoo.sql_db", "odoo.service.model")
     def test_nobody_ever_reads_a_wrong_number(self):
         done = threading.Event()

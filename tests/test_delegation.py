@@ -140,6 +140,10 @@ class TestDelegation(SalesOrganisation):
                 delegation.active = False
                 form = Form(self.env["cqrs.delegation"].with_user(self.seller))
                 self.assertEqual(str(form.date_from), day)
+                form = Form(self.env["cqrs.delegation"])
+                self.assertEqual(str(form.date_from), "2030-05-07")
+                form.lender_id = self.seller
+                self.assertEqual(str(form.date_from), day)
 
     def test_the_days_are_the_lenders(self):
         group = "sales_team.group_sale_salesman"

@@ -31,12 +31,25 @@ def _profiles(user):
     )
 
 
+# Every change to the closure counts the version up. That which a transaction has
+# rolled back can come again for another change; its xmin cannot.
+_CLOSURE_VERSION = "SELECT concat_ws(' ', version, xmin) FROM cqrs_hierarchy"
+
+
 @question()
-def hierarchy_version(user):
-    """Ask for the version of who stands above whom, and of who they are."""
-    # Every change of them counts it up. That which a transaction has rolled back can
-    # come again for another change; its xmin cannot.
-    return SQL("SELECT concat_ws(' ', version, xmin) FROM cqrs_hierarchy")
+def _closure_version(user):
+    return SQL(_CLOSURE_VERSION)
+
+
+@question()
+def people_version(user):
+    """Ask for the version of who people are, and of who stands above whom."""
+    return SQL(
+        f"""
+        SELECT closure || ' ' || COALESCE((SELECT sum(token) FROM cqrs_people), 0)
+        FROM ({_CLOSURE_VERSION}) version (closure)
+        """
+    )
 
 
 @dataclass(frozen=True)
@@ -240,11 +253,11 @@ class CqrsAccess(models.AbstractModel):
             if owners is None:
                 return None
             rows = self.env.execute_query(
-                SQL("SELECT * FROM (%s) owner LIMIT %s", owners, limit + 1)
+                SQL("SELECT DISTINCT * FROM (%s) owner LIMIT %s", owners, limit + 1)
             )
             if len(rows) > limit:
                 return None
-            return list({owner_id for (owner_id,) in rows})
+            return [owner_id for (owner_id,) in rows]
 
         basis = self._basis(viewers)
         return keep(self.env, "visible_owners", basis and (*basis, limit), ask)
@@ -257,7 +270,7 @@ class CqrsAccess(models.AbstractModel):
         past is read.
         """
         options = self._options()
-        version = hierarchy_version(self.env, self.env.user)
+        version = _closure_version(self.env, self.env.user)
         if version is None:
             return None
         leaders = tuple(self._team_leaders()) if options["team_leaders"] else ()
@@ -269,13 +282,14 @@ class CqrsAccess(models.AbstractModel):
 
     def _team_leaders(self) -> list[tuple[int, int | None]]:
         """Return the sales teams, each with its leader."""
-        return self.env.execute_query(
-            SQL(
-                """
-                SELECT stream_id, (state -> 'user_id')::integer FROM cqrs_stream
-                WHERE stream_model = 'crm.team' ORDER BY stream_id
-                """
-            )
+        query = SQL(
+            """
+            SELECT stream_id, (state -> 'user_id')::integer FROM cqrs_stream
+            WHERE stream_model = 'crm.team' ORDER BY stream_id
+            """
+        )
+        return once(
+            self.env, ("team leaders",), lambda: self.env.execute_query(query)
         )
 
     @api.model

@@ -82,7 +82,10 @@ class CqrsDelegation(models.Model):
     def _compute_date_from(self):
         """Begin on the day which it is for the lender, unless told otherwise."""
         for delegation in self:
-            delegation.date_from = delegation.date_from or _today(delegation.lender_id)
+            # In a form, that of another lender may be there already.
+            is_default = delegation.date_from == _today(self.env.user)
+            if not delegation.date_from or (is_default and not delegation._origin):
+                delegation.date_from = _today(delegation.lender_id)
 
     @api.depends("lender_id.name", "delegate_id.name")
     def _compute_display_name(self):

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from odoo.tools import SQL
 
+from ..questions import asked_anew
 from .fold import fold
 from .indexes import drop_indexes
 from .progress import Progress, silent
@@ -160,7 +161,7 @@ def as_of(env, upto: Point) -> Iterator[None]:
             then = env["cqrs.dashboard"].with_user(user)._read_dashboard()
     """
     env.cr.flush()
-    with closing(env.cr.savepoint(flush=False)):
+    with closing(env.cr.savepoint(flush=False)), asked_anew(env):
         shadow = Shadow(env, env["cqrs.projection"]._projections(), upto)
         shadow.fill(Progress(silent, fill_steps(shadow.projections)), indexed=True)
         # Until the savepoint is rolled back, and the tables with it.
