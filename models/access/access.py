@@ -288,9 +288,7 @@ class CqrsAccess(models.AbstractModel):
             WHERE stream_model = 'crm.team' ORDER BY stream_id
             """
         )
-        return once(
-            self.env, ("team leaders",), lambda: self.env.execute_query(query)
-        )
+        return once(self.env, ("team leaders",), lambda: self.env.execute_query(query))
 
     @api.model
     def _may_see(self, user, opportunity_id: int) -> bool:
