@@ -109,7 +109,7 @@ def fold(name: str) -> tuple[int, float]:
         cr.execute("SET LOCAL jit = off")
         began = time.perf_counter()
         # All of each state is made, and none is sent.
-        cr.execute(SQL("SELECT sum(length(state::text)) FROM (%s) folded", query))
+        cr.execute(SQL("SELECT count(state), count(hash) FROM (%s) folded", query))
         return events, time.perf_counter() - began
 
 
