@@ -191,6 +191,7 @@ def read_query(arguments, parameters: dict[str, Parameter]) -> dict:
 
     :param arguments: a MultiDict of texts
     :raise BadParameter: an unknown one, one given twice, or a value without a meaning
+    :raise NotFound: a value that is of nothing that the caller may see
     """
     values, common = {}, []
     for name, texts in arguments.lists():
@@ -204,6 +205,9 @@ def read_query(arguments, parameters: dict[str, Parameter]) -> dict:
             value = parameter.parse(",".join(texts))
         except ValueError as exc:
             raise BadParameter(name, str(exc)) from exc
+        except NotFound as exc:
+            exc.members = {"parameter": name}
+            raise
         if parameter.before:
             common.append((parameter.before, value))
         else:
@@ -316,12 +320,15 @@ def company_id(text: str) -> int:
 
 
 def currency(text: str):
-    """Return the ``res.currency`` record of an active currency."""
+    """Return the ``res.currency`` record of an active currency.
+
+    :raise NotFound: there is none
+    """
     if not re.fullmatch(_CODE, text):
         raise ValueError("Expected a currency, as EUR.")
     found = request.env["res.currency"].sudo().search([("name", "=", text)])
     if not found:
-        raise ValueError(f"There is no active currency {text}.")
+        raise NotFound(f"There is no active currency {text}.")
     return found
 
 

@@ -195,7 +195,7 @@ class TestApiCompanyAndCurrency(ApiCase):
         self.third.active = False
         for name, values in (
             ("company", ("x", "0", "-1", "1.5", "", str(2**31))),
-            ("currency", ("ZZZ", "CQY", "cqx", "CQXX", "", "C\x00X")),
+            ("currency", ("cqx", "CQXX", "", "C\x00X")),
         ):
             for path in ("", "metrics", "metrics/series", "users/hierarchy"):
                 for value in values:
@@ -207,6 +207,19 @@ class TestApiCompanyAndCurrency(ApiCase):
         # What is listed has the currency that it has.
         response = self.get(self.manager, "opportunities", currency="CQX")
         self.assertProblem(response, 400, parameter="currency")
+
+    def test_a_currency_that_is_not_there(self):
+        self.third.active = False
+        for path in ("", "metrics", "metrics/series", "users/hierarchy"):
+            for code in ("ZZZ", "CQY"):
+                with self.subTest(path, code=code):
+                    self.assertProblem(
+                        self.get(self.manager, path, currency=code),
+                        404,
+                        type=NOT_FOUND,
+                        parameter="currency",
+                        detail=f"There is no active currency {code}.",
+                    )
 
     def test_a_rate_makes_another_answer(self):
         for path in ("metrics", "metrics/series"):

@@ -212,7 +212,7 @@ export class Dashboard extends Component {
 
     get errorText() {
         const { error } = this.state;
-        return error.status === 404
+        return error.status === 404 && this.view.viewAs
             ? _t("It is of somebody who is not one of your people, or not any more.")
             : error.message;
     }
