@@ -101,11 +101,10 @@ def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Repl
     if name == STREAMS:
         tables = shadow.live(STREAM), shadow.temporary(STREAM)
         key = ("stream_model", "stream_id")
-        comparisons, counters = [Comparison(shadow.cr, *tables, key)], ()
+        comparisons, projection = [Comparison(shadow.cr, *tables, key)], None
     else:
         projection = shadow.env[name]
         comparisons = projection._comparisons(shadow.live, shadow.temporary)
-        counters = projection._cqrs_counters
     rows = missing = stale = 0
     for comparison in comparisons:
         table_rows, table_missing, table_stale = comparison.count()
@@ -115,9 +114,6 @@ def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Repl
         missing += table_missing
         stale += table_stale
     repaired = missing + stale if repair else 0
-    if repaired:
-        for counter in counters:
-            shadow.cr.execute(
-                SQL("UPDATE %s SET version = version + 1", shadow.live(counter))
-            )
+    if repaired and projection is not None:
+        projection._count_repair(shadow.live)
     return Replayed(name, rows, missing, stale, repaired, time.monotonic() - start)

@@ -158,6 +158,16 @@ class CqrsProjection(models.AbstractModel):
             for table in self._cqrs_tables
         ]
 
+    def _count_repair(self, live):
+        """Let whoever keeps something of the tables know that they were repaired.
+
+        :param live: gives the SQL of a live table, by its name
+        """
+        for counter in self._cqrs_counters:
+            self.env.cr.execute(
+                SQL("UPDATE %s SET version = version + 1", live(counter))
+            )
+
     def _recorded_streams(self) -> dict[str, SQL]:
         """Return what ``_apply`` takes, for every stream that is recorded, as new."""
         self.env.cr.execute("SELECT DISTINCT stream_model FROM cqrs_stream")

@@ -23,8 +23,6 @@ class CqrsUserProfile(models.Model):
     _cqrs_consumes = ("res.users", "res.groups", "hr.employee")
     _cqrs_rank = 1
     _cqrs_tables = (Table("cqrs_user_profile"),)
-    # For a repair, which is rare; a change leaves a token.
-    _cqrs_counters = ("cqrs_hierarchy",)
 
     uuid = fields.Char("UUID", readonly=True)
     name = fields.Char(readonly=True)
@@ -65,13 +63,9 @@ class CqrsUserProfile(models.Model):
     )
 
     # The sum of the tokens is the version of the profiles. So two transactions that
-    # change some do not meet, as they would in a version that each counts up. There is
-    # no row of the hierarchy where a replay fills shadows.
-    _LEAVE_TOKEN = SQL(
-        """
-        INSERT INTO cqrs_people
-        SELECT hashtextextended(gen_random_uuid()::text, 0) FROM cqrs_hierarchy
-        """
+    # change some do not meet, as they would in a version that each counts up.
+    _LEAVE_TOKEN = (
+        "INSERT INTO %s SELECT hashtextextended(gen_random_uuid()::text, 0) FROM %s"
     )
     _SUM_TOKENS = SQL(
         """
@@ -196,7 +190,16 @@ class CqrsUserProfile(models.Model):
             )
         )
         if is_changed:
-            self.env.cr.execute(self._LEAVE_TOKEN)
+            self._leave_token(SQL.identifier)
+
+    def _leave_token(self, live):
+        # Where a replay fills shadows there is no row of the hierarchy: none is left.
+        tables = live("cqrs_people"), live("cqrs_hierarchy")
+        self.env.cr.execute(SQL(self._LEAVE_TOKEN, *tables))
+
+    def _count_repair(self, live):
+        self._leave_token(live)
+        return super()._count_repair(live)
 
     @api.autovacuum
     def _gc_tokens(self):

@@ -152,9 +152,16 @@ tours.add("crm_cqrs_dashboard_company", {
         { trigger: ".o_breadcrumb a:contains(Sales Dashboard)", run: "click" },
         {
             trigger: "select[name=currency]:value(CQX)",
-            run() {
-                const query = new URLSearchParams(location.search);
-                if (query.get("currency") !== "CQX" || !Number(query.get("company"))) {
+            async run() {
+                // Odoo writes the address a moment after the screen is there.
+                const saysIt = () => {
+                    const query = new URLSearchParams(location.search);
+                    return query.get("currency") === "CQX" && Number(query.get("company"));
+                };
+                for (let tries = 0; tries < 50 && !saysIt(); tries++) {
+                    await new Promise((resolve) => setTimeout(resolve, 100));
+                }
+                if (!saysIt()) {
                     throw new Error(`The address does not say it: ${location.search}`);
                 }
             },
