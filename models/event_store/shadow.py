@@ -35,11 +35,10 @@ class Shadow:
         self._upto = upto
         self.cr.execute("SELECT current_schema()")
         (self._schema,) = self.cr.fetchone()
-        tables = [STREAM]
+        self._tables = [STREAM]
         for projection in projections:
-            tables += [table.name for table in projection._cqrs_tables]
-            tables += projection._cqrs_counters
-        self._tables = list(dict.fromkeys(tables))
+            self._tables += [table.name for table in projection._cqrs_tables]
+            self._tables += projection._cqrs_counters
 
     def live(self, table: str) -> SQL:
         return SQL.identifier(self._schema, table)
