@@ -11,11 +11,11 @@ def before_call(context, case, kwargs):
     # cases that are wrong on purpose expect.
     if is_positive:
         query.pop("cursor", None)
-    # A company that one does not work in is not found, which is an answer. A currency
-    # that is not active is refused.
+    # Next to no currency is active, and of others there is nothing.
     if isinstance(query.get("currency"), str) and is_positive:
         query["currency"] = "USD"
-    # Of most positions there is no event: each would be waited for.
+    # Of most positions there is no event: each would be waited for. What is none by
+    # the contract stays wrong.
     position = query.get("min_position")
-    if isinstance(position, int) and position > 1:
+    if isinstance(position, int) and 1 < position < 10**18:
         query["min_position"] = 1
