@@ -8,6 +8,7 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
+from .access.access import Seen
 from .projections.opportunity_view import ORDERS, SPACES
 from .questions import without_jit
 from .stages import stages
@@ -290,19 +291,20 @@ class _Search:
             (SQL("<"), SQL(">=")) if descending else (SQL(">"), SQL("<="))
         )
         self._viewers = viewers
-        if filters.user_ids is None:
-            self._few_owners = access._few_visible_owners(viewers, FEW_OWNERS)
-        else:
-            few = len(filters.user_ids) <= FEW_OWNERS
-            self._few_owners = self._owner_ids() if few else None
+        self._few_seen = access._few_visible_owners(viewers, FEW_OWNERS)
+        if (owner_ids := filters.user_ids) is not None:
+            if self._few_seen is not None:
+                self._few_seen = _of_owners(self._few_seen, owner_ids)
+            elif len(owner_ids) <= FEW_OWNERS:
+                self._few_seen = [_unknown(set(owner_ids))]
 
     def places(self, segment: Segment, after: After | None, limit: int) -> list[After]:
         """Return the first places of a segment, at most ``limit``."""
         bounds = [(self._behind, after)] if after else []
-        if self._few_owners is not None and not self._filters.text:
-            return self._merge(segment, bounds, self._few_owners, limit)
+        if self._few_seen is not None and not self._filters.text:
+            return self._merge(segment, bounds, self._few_seen, limit)
         where = self._within(segment, bounds)
-        if self._few_owners is None:
+        if self._few_seen is None:
             places = self._walk(where, limit)
             if len(places) == limit or not self._goes_on(where):
                 return places
@@ -311,7 +313,7 @@ class _Search:
         owner_ids = self._owner_ids()
         if owner_ids is None:
             return self._walk(where, limit, to_the_end=True)
-        return self._merge(segment, bounds, owner_ids, limit)
+        return self._merge(segment, bounds, [_unknown(owner_ids)], limit)
 
     def count(self) -> int:
         """Return how many there are."""
@@ -323,9 +325,10 @@ class _Search:
 
     def _narrowed(self, condition: SQL) -> SQL:
         """Return the condition, with the owners in it if they are few."""
-        if self._few_owners is None:
+        if self._few_seen is None:
             return condition
-        return SQL("%s AND %s", condition, _owned(self._few_owners))
+        owner_ids = [id_ for seen in self._few_seen for id_ in seen.owner_ids]
+        return SQL("%s AND %s", condition, _owned(owner_ids))
 
     def _walk(self, where: SQL, limit: int, to_the_end: bool = False) -> list[After]:
         """Return the first places among ``WALK`` entries of the order, or among all."""
@@ -389,32 +392,35 @@ class _Search:
         )
 
     def _merge(
-        self, segment: Segment, bounds: list, owner_ids: list, limit: int
+        self, segment: Segment, bounds: list, seen: list[Seen], limit: int
     ) -> list[After]:
         """Return the first places of all owners together, from each one's first."""
         # Rows enough for a page, if most of the owners have some.
-        each = 1 + 2 * limit // max(len(owner_ids), 1)
+        owner_count = sum(len(owner_ids) for owner_ids, __ in seen)
+        each = 1 + 2 * limit // max(owner_count, 1)
         while True:
             each = min(each, limit)
             # Of a stage and a place in it the planner expects next to no row, and would
             # go through those of every owner to find the few of one.
             where = self._within(segment, bounds, are_known=False)
-            heads = self._heads(where, owner_ids, each, limit)
+            heads = self._heads(where, seen, each, limit)
             found = Counter(owner_id for owner_id, __, __ in heads)
             if each == limit or each not in found.values():
                 return [After(key, id_) for __, key, id_ in heads]
             # Somebody has more, which may belong among these; nobody else has any that
             # does, and nothing does that comes after the end of a full page.
-            owner_ids = list(found)
+            seen = _of_owners(seen, found)
             each *= 4
             if len(heads) == limit:
                 bounds = [*bounds, (self._until, After(*heads[-1][1:]))]
                 each = limit
 
     def _heads(
-        self, where: SQL, owner_ids: list, each: int, limit: int
+        self, where: SQL, seen: list[Seen], each: int, limit: int
     ) -> list[tuple[int | None, str | None, int]]:
         """Return owner, key and id of the first of the first ``each`` of each owner."""
+        if not seen:
+            return []
         # The planner takes every owner for an average one, and would rather sort all
         # rows of one who has no more than the limit. One that it does not know it
         # takes for a tenth of them, and reads them in order.
@@ -423,7 +429,7 @@ class _Search:
                 """
                 SELECT view.user_id, %(key)s AS key, view.id
                 FROM cqrs_opportunity_view view
-                WHERE %(owned)s AND %(where)s AND %(condition)s
+                WHERE %(owned)s AND %(where)s AND %(wanted)s AND %(visible)s
                 ORDER BY view.user_id %(direction)s, %(key)s %(direction)s,
                          view.id %(direction)s
                 LIMIT (SELECT %(each)s)
@@ -431,7 +437,11 @@ class _Search:
                 key=self._key,
                 owned=owned,
                 where=where,
-                condition=self._condition,
+                wanted=self._wanted,
+                # What is known of all owners, or of none.
+                visible=self._visible
+                if seen[0].company_ids is None
+                else SQL("COALESCE(view.company_id, 0) = ANY(seen.company_ids)"),
                 direction=self._direction,
                 each=each,
             )
@@ -444,15 +454,23 @@ class _Search:
             SQL(
                 """
                 SELECT user_id, key::text, id
-                FROM unnest(%(owners)s::integer[]) AS owner (owner_id)
+                FROM (VALUES %(seen)s) AS seen (owner_ids, company_ids)
+                CROSS JOIN unnest(owner_ids) AS owner (owner_id)
                 CROSS JOIN LATERAL ((%(first)s) %(or_nobody)s) first
                 ORDER BY first.key %(direction)s, first.id %(direction)s
                 LIMIT %(limit)s
                 """,
-                owners=owner_ids,
+                seen=SQL(", ").join(
+                    SQL(
+                        "(%s::integer[], %s::integer[])",
+                        list(owner_ids),
+                        [id_ or 0 for id_ in company_ids or ()],
+                    )
+                    for owner_ids, company_ids in seen
+                ),
                 first=first_of_owner,
                 or_nobody=SQL("UNION ALL (%s)", first_of_nobody)
-                if None in owner_ids
+                if any(None in owner_ids for owner_ids, __ in seen)
                 else SQL(),
                 direction=self._direction,
                 limit=limit,
@@ -501,6 +519,20 @@ class _Search:
 
     def _places(self, query: SQL) -> list[After]:
         return [After(key, id_) for key, id_ in self._env.execute_query(query)]
+
+
+def _unknown(owner_ids) -> Seen:
+    """Return owners of whom each row has to be asked whether it is seen."""
+    return Seen(tuple(owner_ids), None)
+
+
+def _of_owners(seen: list[Seen], owner_ids) -> list[Seen]:
+    """Return what is seen of those owners, without any of whom nothing is."""
+    some = (
+        Seen(tuple(id_ for id_ in each.owner_ids if id_ in owner_ids), each.company_ids)
+        for each in seen
+    )
+    return [each for each in some if each.owner_ids]
 
 
 def _owned(owner_ids) -> SQL:

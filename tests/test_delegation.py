@@ -8,6 +8,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
+from ..models.access.access import OPTIONS
 from .common import SalesOrganisation
 
 
@@ -66,6 +67,25 @@ class TestDelegation(SalesOrganisation):
     def test_a_salesperson_lends_the_own(self):
         self.lend(self.seller)
         self.assertTrue(self.sees(self.peer))
+
+    def test_who_looks_as_the_delegate_sees_what_the_own_team_has(self):
+        """The manager sees the peer's deal as a leader, the seller as a delegate."""
+        self.env["ir.config_parameter"].set_param(OPTIONS["team_leaders"], True)
+        team = self.env["crm.team"].create(
+            {"name": "cqrs team", "user_id": self.manager.id}
+        )
+        in_team = self.opportunity(self.peer, team_id=team.id)
+        elsewhere = self.opportunity(self.peer)
+        self.lend(self.peer, self.seller)
+        self.env.cr.flush()
+        for who, seen in (
+            (self.seller, {self.deal.id, in_team.id, elsewhere.id}),
+            (self.manager, {self.deal.id, in_team.id}),
+        ):
+            env = self.env(user=who)
+            page = env["cqrs.opportunities"]._read_page(self.seller, limit=1000)
+            self.assertEqual(set(page.ids), seen)
+            self.assertEqual(env["cqrs.opportunities"]._count(self.seller), len(seen))
 
     def test_what_is_lent_can_be_looked_for(self):
         self.lend(self.seller)

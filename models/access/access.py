@@ -1,6 +1,7 @@
 """Who may see which opportunity: the one definition, that every reader follows."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from odoo import api, models
 from odoo.tools import SQL, str2bool
@@ -70,6 +71,18 @@ class Viewer:
     owner_only: bool = False
     has_few: bool = False
     within: "tuple[Viewer, ...] | None" = None
+
+
+class Seen(NamedTuple):
+    """Some owners, of whom a viewer sees what is in some companies, and no more.
+
+    None among the owners is nobody, among the companies none.
+
+    :ivar company_ids: None instead of any leaves it to ``_visible`` to say
+    """
+
+    owner_ids: tuple[int | None, ...]
+    company_ids: tuple[int | None, ...] | None
 
 
 class CqrsAccess(models.AbstractModel):
@@ -245,22 +258,51 @@ class CqrsAccess(models.AbstractModel):
     @api.model
     def _few_visible_owners(
         self, viewers: list[Viewer], limit: int
-    ) -> list[int | None] | None:
-        """Return the users of ``_visible_owners``; None: no telling, or too many."""
+    ) -> list[Seen] | None:
+        """Return whose opportunities one of the viewers sees, and in which companies.
+
+        That is ``_visible``, asked once of each owner and company rather than of each
+        row, and each owner is in one of ``Seen``. None: no telling, or too many owners.
+        """
 
         def ask():
             owners = self._visible_owners(viewers)
-            if owners is None:
+            if owners is None or self._see_a_team(viewers):
                 return None
             rows = self.env.execute_query(
                 SQL("SELECT DISTINCT * FROM (%s) owner LIMIT %s", owners, limit + 1)
             )
             if len(rows) > limit:
                 return None
-            return [owner_id for (owner_id,) in rows]
+            return self._seen_of([owner_id for (owner_id,) in rows], viewers)
 
         basis = self._basis(viewers)
         return keep(self.env, "visible_owners", basis and (*basis, limit), ask)
+
+    def _seen_of(
+        self, owner_ids: list[int | None], viewers: list[Viewer]
+    ) -> list[Seen]:
+        """Return what one of the viewers, who see no team, sees of some owners."""
+        company_ids = {id_ for viewer in viewers for id_ in viewer.company_ids}
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT array_agg(user_id), company_ids
+                FROM (SELECT user_id,
+                             array_agg(company_id ORDER BY company_id) AS company_ids
+                      FROM (SELECT user_id, NULL::integer AS team_id, company_id
+                            FROM unnest(%s::integer[]) AS owner (user_id),
+                                 unnest(%s::integer[]) AS company (company_id)) cell
+                      WHERE %s
+                      GROUP BY user_id) owner
+                GROUP BY company_ids
+                """,
+                owner_ids,
+                [*company_ids, None],
+                self._visible(viewers, SQL("cell")),
+            )
+        )
+        return [Seen(tuple(owners), tuple(companies)) for owners, companies in rows]
 
     @api.model
     def _basis(self, viewers: list[Viewer]) -> tuple | None:
@@ -275,6 +317,12 @@ class CqrsAccess(models.AbstractModel):
             return None
         leaders = tuple(self._team_leaders()) if options["team_leaders"] else ()
         return (version, tuple(options.items()), leaders, *viewers)
+
+    def _see_a_team(self, viewers: list[Viewer]) -> bool:
+        """Return whether it depends on a row's team, too, who sees it."""
+        bounds = [bound for viewer in viewers for bound in viewer.within or ()]
+        ids = [viewer.id for viewer in (*viewers, *bounds)]
+        return self._options()["team_leaders"] and self._lead_a_team(ids)
 
     def _lead_a_team(self, user_ids: list[int]) -> bool:
         """Return whether one of the users leads a sales team."""
@@ -396,6 +444,23 @@ class CqrsAccess(models.AbstractModel):
             }
 
         return once(self.env, ("options",), ask)
+
+
+def of_seen(seen: list[Seen], row: SQL) -> SQL:
+    """Return the condition that a row is of those owners, in those companies."""
+    conditions = [
+        SQL(
+            """
+            (COALESCE(%(row)s.user_id, 0) = ANY(%(owners)s)
+             AND COALESCE(%(row)s.company_id, 0) = ANY(%(companies)s))
+            """,
+            row=row,
+            owners=[id_ or 0 for id_ in owner_ids],
+            companies=[id_ or 0 for id_ in company_ids],
+        )
+        for owner_ids, company_ids in seen
+    ]
+    return SQL("(%s)", SQL(" OR ").join(conditions or [SQL("FALSE")]))
 
 
 def _above(viewer: Viewer, row: SQL, via: str) -> SQL:

@@ -6,6 +6,7 @@ from itertools import chain
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..access.access import of_seen
 from ..currencies import currencies, own_currency
 from ..kept import keep
 from ..projections.dashboard_metrics import FOLDS, MEASURES, REPAIRS, TAIL
@@ -239,7 +240,7 @@ class CqrsMetrics(models.AbstractModel):
         viewers = self.env["cqrs.access"]._viewers(user)
 
         def sum_folded():
-            rows = self._seen(viewers, self._folded(dimension), company_id, few=True)
+            rows = self._seen(viewers, self._folded(dimension), company_id)
             return self._sum(user, column, rows)
 
         basis = self._basis(viewers)
@@ -285,29 +286,21 @@ class CqrsMetrics(models.AbstractModel):
     def _visible_rows(self, user, dimension: str, company_id: int | None = None) -> SQL:
         """Return the query of those of ``_rows`` that a user sees."""
         viewers = self.env["cqrs.access"]._viewers(user)
-        return self._seen(viewers, self._rows(dimension), company_id, few=True)
+        return self._seen(viewers, self._rows(dimension), company_id)
 
-    def _seen(
-        self, viewers, rows: SQL, company_id: int | None = None, few: bool = False
-    ) -> SQL:
+    def _seen(self, viewers, rows: SQL, company_id: int | None = None) -> SQL:
         """Return the query of those of some rows that one of the viewers sees.
 
         :param company_id: of this company alone
-        :param few: there is an index of the rows' owners, for where they are few
         """
-        access = self.env["cqrs.access"]
-        condition = access._visible(viewers, SQL("part"))
+        access, part = self.env["cqrs.access"], SQL("part")
+        seen = access._few_visible_owners(viewers, FEW_OWNERS)
+        # Few owners' sums are looked up, by the index of them.
+        condition = (
+            access._visible(viewers, part) if seen is None else of_seen(seen, part)
+        )
         if company_id is not None:
             condition = SQL("company_id = %s AND %s", company_id, condition)
-        ids = access._few_visible_owners(viewers, FEW_OWNERS) if few else None
-        if ids is not None:
-            # Lets the planner look the rows of a few owners up, rather than ask of
-            # each row there is whether it is seen.
-            condition = SQL(
-                "COALESCE(user_id, 0) = ANY(%s) AND %s",
-                [id_ or 0 for id_ in ids],
-                condition,
-            )
         return SQL("SELECT * FROM (%s) part WHERE %s", rows, condition)
 
     def _rates(self, currency_ids: set[int], user, into) -> dict[int, tuple]:
