@@ -18,6 +18,7 @@ from ..models.version import answer_version
 #: An answer says when it was made: an older one than that is made again
 MAX_AGE = timedelta(minutes=5)
 
+_MADE = re.compile(r"\d{1,17}", re.ASCII)
 _START = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -49,10 +50,10 @@ class Tag:
         return self._put_on(response, f"{self._version}.{made}")
 
     def _is_present(self, tag: str) -> bool:
-        match = re.fullmatch(rf"{self._version}\.(\d{{1,17}})", tag, re.ASCII)
-        if not match:
+        version, __, made = tag.partition(".")
+        if version != self._version or not _MADE.fullmatch(made):
             return False
-        made = _START + timedelta(microseconds=int(match[1]))
+        made = _START + timedelta(microseconds=int(made))
         return self._now - MAX_AGE <= made <= self._now
 
     def _put_on(self, response: Response, tag: str) -> Response:

@@ -174,11 +174,10 @@ class CqrsDashboard(models.AbstractModel):
         currency = own_currency(self.env, user)
         items = Items(ids, names, stages(self.env), currency.id)
         [(text,)] = self.env.execute_query(items.query())
-        owners = self._owners(items.owned(text))
-        return JsonText(items.with_owners(text, owners))
+        return JsonText(items.with_owners(text, self._owners))
 
     def _owners(self, owned: set[Owned]) -> dict[Owned, dict[str, str]]:
-        """Return what is said of owners, as of ``Items.with_owners``."""
+        """Return what is said of owners, as ``Items.with_owners`` asks."""
         version = people_version(self.env, self.env.user)
         if version is None:
             return self._ask_owners(owned)

@@ -5,8 +5,8 @@ change seldom.
 """
 
 import json
-import re
 import secrets
+from collections.abc import Callable
 from typing import NamedTuple
 
 from odoo.tools import SQL
@@ -14,7 +14,6 @@ from odoo.tools import SQL
 # As in ISO 8601; the tables have times in UTC, without a zone.
 _TIME = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 
-_MARKED = re.compile(r'"([0-9a-f]{32}) (\w+) (\d+) (\d+)"')
 _OF_OWNER = """
     concat_ws(' ', given.mark, '{}', COALESCE(page.user_id, 0),
               COALESCE(page.company_id, 0))
@@ -104,27 +103,24 @@ class Items:
             ),
         )
 
-    def owned(self, text: str) -> set[Owned]:
-        """Return whose the opportunities in the text are."""
-        return {
-            Owned(int(user_id), int(company_id))
-            for mark, __, user_id, company_id in _MARKED.findall(text)
-            if mark == self._mark
-        }
-
-    def with_owners(self, text: str, owners: dict[Owned, dict[str, str]]) -> str:
+    def with_owners(
+        self, text: str, ask: Callable[[set[Owned]], dict[Owned, dict[str, str]]]
+    ) -> str:
         """Return the text with what is said of the owners in place of the marks.
 
-        :param owners: the fields of each, as JSON, by name
+        :param ask: returns the fields of each owner, as JSON, by name
         """
+        first, *parts = text.split(f'"{self._mark} ')
+        parts = [part.split('"', 1) for part in parts]
+        marks = {mark: _read(mark) for mark, __ in parts}
+        owners = ask({owned for owned, __ in marks.values()})
+        said = {mark: owners[owned][name] for mark, (owned, name) in marks.items()}
+        return first + "".join(said[mark] + rest for mark, rest in parts)
 
-        def said(match):
-            mark, name, user_id, company_id = match.groups()
-            if mark != self._mark:
-                return match[0]
-            return owners[Owned(int(user_id), int(company_id))][name]
 
-        return _MARKED.sub(said, text)
+def _read(mark: str) -> tuple[Owned, str]:
+    name, user_id, company_id = mark.split(" ")
+    return Owned(int(user_id), int(company_id)), name
 
 
 def owners(owned: list[Owned], above: SQL) -> SQL:

@@ -12,6 +12,7 @@ from functools import partial
 from odoo.tools import SQL
 
 _ANSWERS = "crm_cqrs.answers"
+_IS_WHOLE = "whole"
 _JIT = "jit"
 _WITHOUT_JIT = SQL("SELECT set_config('jit', 'off', true)")
 
@@ -39,7 +40,7 @@ def question(*models: str, is_personal: bool = False, is_of_version: bool = Fals
         latest_position(env, user)
 
     In a transaction that only reads (``only_reads``) it is asked once, together with
-    the others that have the same ``is_of_version``.
+    others: with all, or with those that have the same ``is_of_version``.
 
     :param models: whose pending writes have to be seen
     :param is_personal: the value depends on the user
@@ -54,12 +55,15 @@ def question(*models: str, is_personal: bool = False, is_of_version: bool = Fals
     return declare
 
 
-def only_reads(env):
+def only_reads(env, is_whole: bool = False):
     """Say that nothing is pending, and nothing more is written in this transaction.
 
     So nothing need be asked twice. The cursor forgets it when the transaction ends.
+
+    :param is_whole: the answer is made in any case, so that all there is to ask is
+        asked together, what its version follows from and the rest
     """
-    env.cr.cache[_ANSWERS] = {}
+    env.cr.cache[_ANSWERS] = {_IS_WHOLE: is_whole}
 
 
 @contextmanager
@@ -94,7 +98,11 @@ def _ask(asked: _Question, env, user):
             env[model].flush_model()
         return _values(env, user, [asked])[0]
     if _key(asked, user) not in answers:
-        together = [q for q in _QUESTIONS if q.is_of_version == asked.is_of_version]
+        together = [
+            each
+            for each in _QUESTIONS
+            if answers[_IS_WHOLE] or each.is_of_version == asked.is_of_version
+        ]
         keys = [*(_key(each, user) for each in together), _JIT]
         values = _values(env, user, [*together, _Question(lambda user: _WITHOUT_JIT)])
         answers.update(zip(keys, values, strict=True))
