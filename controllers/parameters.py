@@ -134,9 +134,7 @@ def operation(
             # Odoo mixes the query into the arguments.
             in_path = {name: arguments[name] for name in _path_names(path)}
             if is_view:
-                only_reads(
-                    request.env, is_whole=not request.httprequest.if_none_match
-                )
+                only_reads(request.env, is_whole=not request.httprequest.if_none_match)
                 values["user"] = _viewed(values.get("user"))
                 tag = Tag(values["user"])
                 if not_modified := tag.not_modified():
