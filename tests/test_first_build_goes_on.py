@@ -2,12 +2,16 @@ import json
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from threading import Event
 from types import SimpleNamespace
 from unittest.mock import patch
 
+import psycopg2
+
 from odoo import SUPERUSER_ID, api
 from odoo.http import _request_stack
+from odoo.sql_db import connection_info_for
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
@@ -349,6 +353,23 @@ class TestFirstBuildInBatches(TransactionCase):
                 with self.registry.cursor() as cr:
                     cr.execute(INSERT % 5)
                     self.lead_ids += [id_ for (id_,) in cr.fetchall()]
+
+    def test_autovacuum_passes_over_what_is_filled_until_it_is_full(self):
+        passed_over = []
+
+        def vacuum(*__):
+            # As autovacuum does.
+            connection = psycopg2.connect(**connection_info_for(self.env.cr.dbname)[1])
+            connection.autocommit = True
+            with closing(connection), connection.cursor() as cr:
+                cr.execute("VACUUM (SKIP_LOCKED) cqrs_event")
+            passed_over.append("skipping vacuum" in "".join(connection.notices))
+
+        self.build(vacuum)
+        vacuum()
+        # Nothing is held before the first batch has told what there is, nor for the
+        # indexes at the end.
+        self.assertEqual(passed_over, [False] * 2 + [True] * 4 + [False] * 2)
 
     def test_indexes_are_dropped_by_an_install_alone(self):
         event = self.registry["cqrs.event"]
