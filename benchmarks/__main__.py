@@ -19,7 +19,7 @@ from .odoo_databases import configure
 from .plan import PARTS, Plan
 
 EXPECTED = {
-    "reads": (15, 48, 530),
+    "reads": (15, 44, 530),
     "freshness": (10, 18, 120),
     "writes": (20, 55, 450),
     "reorganisation": (5, 15, 240),

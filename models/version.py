@@ -17,12 +17,8 @@ from .questions import question
 # id on there may be some. There it is that id, and the number of events from there on,
 # none of which goes away; without any, none is open before the last one.
 _LAST = """
-    SELECT json_build_array(
-        event_id, pg_is_in_recovery(),
-        pg_snapshot_xmin(pg_current_snapshot()) <= txid,
-        (SELECT string_agg(open::text, ' ' ORDER BY open)
-         FROM pg_snapshot_xip(pg_current_snapshot()) open WHERE open < txid))
-    FROM cqrs_event ORDER BY epoch DESC, cqrs_event.txid DESC, position DESC LIMIT 1
+    SELECT json_build_array(event_id, txid, pg_is_in_recovery(), pg_current_snapshot())
+    FROM cqrs_event ORDER BY epoch DESC, txid DESC, position DESC LIMIT 1
 """
 _FROM_OPEN = SQL(
     """
@@ -75,7 +71,12 @@ def _log(env, user) -> tuple:
     last = _last(env, user)
     if last is None:
         return ()
-    event_id, is_replica, has_open, open_ids = last
-    if is_replica and has_open:
+    event_id, txid, is_replica, snapshot = last
+    # xmin:xmax:those open between them (xmin is the first of these, where any is)
+    first_open, __, open_ids = snapshot.split(":")
+    if is_replica and int(first_open) <= int(txid):
         return event_id, *env.execute_query(_FROM_OPEN)
-    return event_id, open_ids
+    open_before = sorted(
+        int(id_) for id_ in open_ids.split(",") if id_ and int(id_) < int(txid)
+    )
+    return event_id, *open_before

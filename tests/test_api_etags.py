@@ -316,14 +316,9 @@ class TestVersionOfTheLog(TransactionCase):
 
     def test_on_a_replica_too(self):
         """There a snapshot does not list the transactions that are open."""
-        listed = version._LAST
-        blind = (
-            listed.replace("pg_is_in_recovery()", "true")
-            .replace(
-                "pg_snapshot_xip(pg_current_snapshot())",
-                "generate_series(1, 0)",
-            )
-            .replace("open < txid", "true")
+        blind = version._LAST.replace("pg_is_in_recovery()", "true").replace(
+            "pg_current_snapshot()",
+            "regexp_replace(pg_current_snapshot()::text, '[^:]*$', '')",
         )
         with patch.object(version, "_LAST", blind):
             self.test_who_takes_a_lower_position_and_commits_later_is_noticed()
