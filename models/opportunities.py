@@ -171,7 +171,8 @@ class Segment(NamedTuple):
 class CqrsOpportunities(models.AbstractModel):
     """Reads the opportunities that a user sees, page by page. Nothing is written.
 
-    Three plans find a page, and each applies the condition of access to each row:
+    Three plans find a page, and each applies the condition of access to each row, or
+    to each owner and company, where the owners are few:
 
     * walk the index of the order, where much of it is seen and wanted;
     * merge the first rows of each owner whom the viewer sees, from the index of owner

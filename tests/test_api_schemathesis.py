@@ -17,7 +17,7 @@ HERE = Path(__file__).parent / "schemathesis"
 #: More by hand: CRM_CQRS_CASES=50000 ./dev test -k schemathesis
 CASES = int(os.environ.get("CRM_CQRS_CASES", "5000"))
 #: Of a round, which has some 5,000 cases, and asks others than the round before
-EXAMPLES = 220
+EXAMPLES = 230
 
 
 @tagged("post_install", "-at_install")
