@@ -19,10 +19,10 @@ from .odoo_databases import configure
 from .plan import PARTS, Plan
 
 EXPECTED = {
-    "reads": (15, 44, 530),
-    "freshness": (10, 18, 120),
-    "writes": (20, 55, 450),
-    "reorganisation": (5, 15, 240),
+    "reads": (15, 40, 530),
+    "freshness": (10, 17, 120),
+    "writes": (20, 50, 450),
+    "reorganisation": (5, 13, 240),
     "rebuild": (10, 27, 180),
 }
 """Seconds that each part takes, about, by pace: for the bar."""

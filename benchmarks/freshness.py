@@ -55,7 +55,7 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
                 dashboard.wait_for(f"!!{TILE}")
                 # The page says nowhere that it is subscribed, which it is soon.
                 time.sleep(3)
-                for _ in rounds(plan.pick(0, 6, 80)):
+                for _ in rounds(plan.pick(0, 5, 80)):
                     samples.add(
                         "open dashboard",
                         seen_on_page(name, lead_id, next(amounts), dashboard),

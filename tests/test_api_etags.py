@@ -1,3 +1,4 @@
+import re
 from datetime import date, datetime, timedelta, timezone
 from threading import Event, Thread
 from unittest.mock import patch
@@ -115,6 +116,16 @@ class TestApiETags(ApiCase):
         with self.at(times[1]):
             for tag in tags:
                 self.assertEqual(self.again(self.manager, tag), 304)
+
+    def test_who_holds_no_tag_is_answered_by_one_statement_less(self):
+        """There is nothing to compare, so all there is to ask is asked at once."""
+
+        def statements(**headers):
+            for __ in range(2):  # the first may look up what is kept
+                timing = self.get(self.manager, "", headers).headers["Server-Timing"]
+            return int(re.search(r"(\d+) queries", timing)[1])
+
+        self.assertEqual(statements(), statements(**{"If-None-Match": '"old"'}) - 1)
 
     def test_none_is_held_for_more_than_five_minutes(self):
         time = datetime(2026, 5, 1, 12)

@@ -371,6 +371,22 @@ class TestFirstBuildInBatches(TransactionCase):
         # indexes at the end.
         self.assertEqual(passed_over, [False] * 2 + [True] * 4 + [False] * 2)
 
+    def test_a_server_that_ends_idle_transactions_leaves_it_alone(self):
+        cursor = self.registry.cursor
+
+        def impatient():
+            cr = cursor()
+            cr.execute("SET LOCAL idle_in_transaction_session_timeout = '100ms'")
+            return cr
+
+        with self.registry.cursor() as cr:
+            event = self.event(cr)
+            with (
+                patch.object(self.registry, "cursor", impatient),
+                event._without_autovacuum(),
+            ):
+                time.sleep(0.5)
+
     def test_indexes_are_dropped_by_an_install_alone(self):
         event = self.registry["cqrs.event"]
         with patch.object(event, "_drop_indexes", return_value=[]) as drop:

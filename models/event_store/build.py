@@ -115,6 +115,8 @@ class CqrsEvent(models.Model):
         """
         tables = SQL(", ").join(map(SQL.identifier, self._tables()))
         with self.env.registry.cursor() as cr:
+            # Some servers end who does nothing for so long.
+            cr.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cr.execute(SQL("LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE", tables))
             yield
 
