@@ -42,7 +42,7 @@ Case = Callable[[], object]
 
 def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     samples = Samples()
-    boxes = ((0, 10, 120), (0, 4, 120), (0, 6, 200), (0, 5, 60))
+    boxes = ((0, 10, 120), (0, 4, 120), (0, 7, 200), (0, 4, 60))
     for some, seconds in zip(cases(plan), boxes, strict=True):
         interleave(some, plan.pick(*seconds), samples, on_round=on_round)
     return found(plan, samples)

@@ -152,6 +152,14 @@ _TYPES = {
 _NULLABLE = ("closing_date", "created_at", "stage")
 
 
+# In columns that PostgreSQL has statistics of: of what it takes for rare it would read
+# all that an owner has, and sort it.
+_IN_COMPANIES = SQL(
+    "(view.company_id = ANY(seen.company_ids)"
+    " OR seen.or_none AND view.company_id IS NULL)"
+)
+
+
 class Segment(NamedTuple):
     """A part of an order that an index gives sorted, and no other part has rows of.
 
@@ -442,7 +450,7 @@ class _Search:
                 # What is known of all owners, or of none.
                 visible=self._visible
                 if seen[0].company_ids is None
-                else SQL("COALESCE(view.company_id, 0) = ANY(seen.company_ids)"),
+                else _IN_COMPANIES,
                 direction=self._direction,
                 each=each,
             )
@@ -455,7 +463,7 @@ class _Search:
             SQL(
                 """
                 SELECT user_id, key::text, id
-                FROM (VALUES %(seen)s) AS seen (owner_ids, company_ids)
+                FROM (VALUES %(seen)s) AS seen (owner_ids, company_ids, or_none)
                 CROSS JOIN unnest(owner_ids) AS owner (owner_id)
                 CROSS JOIN LATERAL ((%(first)s) %(or_nobody)s) first
                 ORDER BY first.key %(direction)s, first.id %(direction)s
@@ -463,9 +471,10 @@ class _Search:
                 """,
                 seen=SQL(", ").join(
                     SQL(
-                        "(%s::integer[], %s::integer[])",
+                        "(%s::integer[], %s::integer[], %s)",
                         list(owner_ids),
-                        [id_ or 0 for id_ in company_ids or ()],
+                        [id_ for id_ in company_ids or () if id_],
+                        None in (company_ids or ()),
                     )
                     for owner_ids, company_ids in seen
                 ),

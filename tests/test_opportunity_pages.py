@@ -258,6 +258,37 @@ class TestOpportunityPages(Pages):
                 self.assertEqual(page.ids, ids)
                 self.assertLess(self.rows_read() - before, each)
 
+    def test_a_page_of_a_few_owners_does_not_read_all_that_they_have(self):
+        people, others, each = (self.head | self.manager | self.seller).ids, 100, 200
+        self.env.cr.execute(
+            """
+            INSERT INTO cqrs_opportunity_view (
+                id, name, value, stage_id, status, active, user_id, company_id,
+                closing_date, created_at, changed_at, version)
+            SELECT 1000000 + n, 'Deal ' || n, n, %s, 'pending', n %% 4 > 0,
+                   (%s || array_agg(100000 + n) OVER ())[1 + n %% %s], %s,
+                   current_date - n, now(), now() - n * interval '1 minute', 1
+            FROM generate_series(1, %s) n
+            """,
+            [
+                self.stages[-1].id,
+                people,
+                len(people) + others,
+                self.env.company.id,
+                (len(people) + others) * each,
+            ],
+        )
+        self.env.cr.execute("ANALYZE cqrs_opportunity_view")
+        for sort in ORDERS:
+            for descending in (False, True):
+                with self.subTest(sort=sort, descending=descending):
+                    before = self.rows_read()
+                    page = self.env["cqrs.opportunities"]._read_page(
+                        self.head, sort, descending, limit=10
+                    )
+                    self.assertEqual(len(page.ids), 10)
+                    self.assertLess(self.rows_read() - before, each)
+
     def rows_read(self):
         """Return how many opportunities an index has given in this transaction."""
         self.env.cr.execute(

@@ -452,11 +452,13 @@ def of_seen(seen: list[Seen], row: SQL) -> SQL:
         SQL(
             """
             (COALESCE(%(row)s.user_id, 0) = ANY(%(owners)s)
-             AND COALESCE(%(row)s.company_id, 0) = ANY(%(companies)s))
+             AND (%(row)s.company_id = ANY(%(companies)s)
+                  OR %(or_none)s AND %(row)s.company_id IS NULL))
             """,
             row=row,
             owners=[id_ or 0 for id_ in owner_ids],
-            companies=[id_ or 0 for id_ in company_ids],
+            companies=[id_ for id_ in company_ids if id_],
+            or_none=None in company_ids,
         )
         for owner_ids, company_ids in seen
     ]
