@@ -22,7 +22,7 @@ EXPECTED = {
     "reads": (15, 40, 530),
     "freshness": (10, 17, 120),
     "writes": (20, 50, 450),
-    "reorganisation": (5, 13, 240),
+    "reorganisation": (5, 16, 240),
     "rebuild": (10, 27, 180),
 }
 """Seconds that each part takes, about, by pace: for the bar."""

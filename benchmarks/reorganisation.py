@@ -95,7 +95,7 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
             continue
         moves[owners] = move
         names = {way: f"{owners} owners {way}" for way in WAYS}
-        for _ in rounds(plan.pick(0, *((2, 20) if owners < 259 else (6, 60)))):
+        for _ in rounds(plan.pick(0, *((2, 20) if owners < 259 else (9, 60)))):
             # There and back, so that each round finds what the one before did.
             for back in (False, True):
                 for way, name in names.items():

@@ -448,9 +448,7 @@ class _Search:
                 where=where,
                 wanted=self._wanted,
                 # What is known of all owners, or of none.
-                visible=self._visible
-                if seen[0].company_ids is None
-                else _IN_COMPANIES,
+                visible=self._visible if seen[0].company_ids is None else _IN_COMPANIES,
                 direction=self._direction,
                 each=each,
             )
