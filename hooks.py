@@ -28,10 +28,11 @@ def uninstall_hook(env):
         SQL(
             """
             DROP TABLE IF EXISTS cqrs_epoch, cqrs_employee, cqrs_hierarchy, cqrs_people,
-                cqrs_replaced, cqrs_metrics, cqrs_metrics_tail, cqrs_metrics_folds,
-                cqrs_metrics_repairs, cqrs_api_quota;
+                cqrs_currencies, cqrs_replaced, cqrs_metrics, cqrs_metrics_tail,
+                cqrs_metrics_folds, cqrs_metrics_repairs, cqrs_api_quota;
             DROP TYPE IF EXISTS cqrs_metrics_lead;
-            DROP FUNCTION IF EXISTS cqrs_event_refuse_change() CASCADE;
+            DROP FUNCTION IF EXISTS
+                cqrs_event_refuse_change(), cqrs_leave_currency_token() CASCADE;
             DROP AGGREGATE IF EXISTS cqrs_jsonb_merge(jsonb)
             """
         )

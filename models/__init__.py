@@ -2,6 +2,7 @@ from . import (
     event_store,
     projections,
     sources,
+    currencies,
     access,
     metrics,
     api,

@@ -1,11 +1,14 @@
 """Currencies, and by what Odoo converts them on a day."""
 
+from datetime import date
 from typing import NamedTuple
 
-from odoo import fields
+from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .questions import once, question
+from . import tokens
+from .kept import keep
+from .questions import question
 
 
 class Currency(NamedTuple):
@@ -40,27 +43,86 @@ _QUERY = """
 """
 
 
+class ResCurrency(models.Model):
+    """Each change of what amounts are converted by leaves a token.
+
+    No event tells of it. A trigger does, whoever changes it and however.
+    """
+
+    _inherit = "res.currency"
+
+    _TOKENS = SQL(
+        f"""
+        %(table)s;
+        CREATE OR REPLACE FUNCTION cqrs_leave_currency_token() RETURNS trigger
+        LANGUAGE plpgsql AS $$
+        BEGIN
+            -- A dump is restored without a search path.
+            EXECUTE format('INSERT INTO %%I.cqrs_currencies SELECT {tokens.NEW}',
+                           TG_TABLE_SCHEMA);
+            RETURN NULL;
+        END $$;
+        %(triggers)s
+        """,
+        table=tokens.table("cqrs_currencies"),
+        triggers=SQL(";").join(
+            SQL(
+                """
+                DROP TRIGGER IF EXISTS cqrs_leave_token ON %(table)s;
+                CREATE TRIGGER cqrs_leave_token
+                    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %(table)s
+                    FOR EACH STATEMENT EXECUTE FUNCTION cqrs_leave_currency_token()
+                """,
+                table=SQL.identifier(table),
+            )
+            for table in ("res_currency", "res_currency_rate", "res_company")
+        ),
+    )
+
+    def init(self):
+        result = super().init()
+        self.env.cr.execute(self._TOKENS)
+        return result
+
+    @api.autovacuum
+    def _gc_cqrs_tokens(self):
+        tokens.sum_up(self.env, "cqrs_currencies")
+
+
 @question(
     *("res.currency", "res.currency.rate", "res.company", "res.users"),
     is_personal=True,
     is_of_version=True,
 )
-def _currencies(user):
-    return SQL(_QUERY, user=user.id, day=fields.Date.today())
+def _changes(user):
+    return SQL(
+        "SELECT concat_ws(' ', company_id, %s) FROM res_users WHERE id = %s",
+        tokens.total("cqrs_currencies"),
+        user.id,
+    )
+
+
+def currencies_version(env, user) -> tuple[str, date]:
+    """Return what is another one wherever ``currencies`` may be."""
+    return _changes(env, user), fields.Date.today()
 
 
 def currencies(env, user) -> tuple[Currency, ...]:
     """Return those that are active, and that of the user's company, as they are in it.
 
     By one statement: Odoo would read all that it knows of each, and of the company.
+    A process keeps them for as long as nothing of them changes.
 
     :param user: a ``res.users`` record
     """
-    return once(
-        env,
-        ("currencies", user.id),
-        lambda: tuple(Currency(*row) for row in _currencies(env, user)),
-    )
+    version = currencies_version(env, user)
+
+    def ask():
+        query = SQL(_QUERY, user=user.id, day=version[1])
+        [(rows,)] = env.execute_query(query)
+        return tuple(Currency(*row) for row in rows or ())
+
+    return keep(env, "currencies", version, ask)
 
 
 def own_currency(env, user) -> Currency:

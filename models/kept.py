@@ -8,10 +8,16 @@ from odoo.tools.lru import LRU
 SIZES = {
     # of folded changes, each as somebody sees them
     "sums": 512,
+    # those of a company, on a day
+    "currencies": 64,
     # each of some currencies into one
     "rates": 64,
     # owners of opportunities, in a company
     "owners": 8192,
+    # of somebody's opportunities, where a page of them ended the last time
+    "page_ends": 1024,
+    # who looks, and for whom else
+    "viewers": 1024,
     # whose opportunities somebody may see, where they are few
     "visible_owners": 512,
     "profiles": 256,

@@ -9,6 +9,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from .access.access import Seen
+from .kept import kept
 from .projections.opportunity_view import ORDERS, SPACES
 from .questions import without_jit
 from .stages import stages
@@ -290,6 +291,7 @@ class _Search:
         viewers = access._viewers(user)
         self._env = env
         self._filters = filters
+        self._asked = env.uid, user.id, filters, sort, descending
         self._visible = access._visible(viewers, SQL("view"))
         self._wanted = filters.condition()
         self._condition = SQL("%s AND %s", self._wanted, self._visible)
@@ -406,20 +408,42 @@ class _Search:
         """Return the first places of all owners together, from each one's first."""
         # Rows enough for a page, if most of the owners have some.
         owner_count = sum(len(owner_ids) for owner_ids, __ in seen)
-        each = 1 + 2 * limit // max(owner_count, 1)
+        each = min(1 + 2 * limit // max(owner_count, 1), limit)
+        if each == limit:
+            return self._first(segment, bounds, seen, each, limit)
+        # Where the page ended the last time tells how much of each owner is on it, or
+        # nearly; what is found up to there comes first, whatever has changed.
+        ends = kept(self._env, "page_ends")
+        asked = (self._asked, segment, tuple(bounds), limit)
+        places, end = [], ends.get(asked)
+        if end:
+            until = [*bounds, (self._until, end)]
+            places = self._first(segment, until, seen, 2 * limit, 2 * limit)
+            bounds = [(self._behind, end)]
+        if len(places) < limit:
+            places += self._first(segment, bounds, seen, each, limit - len(places))
+        elif len(places) < 2 * limit:
+            return places[:limit]
+        if len(places) >= limit:
+            ends[asked] = places[limit - 1]
+        return places[:limit]
+
+    def _first(
+        self, segment: Segment, bounds: list, seen: list[Seen], each: int, limit: int
+    ) -> list[After]:
+        """Return the first places, beginning with the first ``each`` of each owner."""
         while True:
-            each = min(each, limit)
             # Of a stage and a place in it the planner expects next to no row, and would
             # go through those of every owner to find the few of one.
             where = self._within(segment, bounds, are_known=False)
             heads = self._heads(where, seen, each, limit)
             found = Counter(owner_id for owner_id, __, __ in heads)
-            if each == limit or each not in found.values():
+            if each >= limit or each not in found.values():
                 return [After(key, id_) for __, key, id_ in heads]
             # Somebody has more, which may belong among these; nobody else has any that
             # does, and nothing does that comes after the end of a full page.
             seen = _of_owners(seen, found)
-            each *= 4
+            each = min(4 * each, limit)
             if len(heads) == limit:
                 bounds = [*bounds, (self._until, After(*heads[-1][1:]))]
                 each = limit

@@ -5,6 +5,7 @@ change seldom.
 """
 
 import json
+import re
 import secrets
 from collections.abc import Callable
 from typing import NamedTuple
@@ -110,12 +111,12 @@ class Items:
 
         :param ask: returns the fields of each owner, as JSON, by name
         """
-        first, *parts = text.split(f'"{self._mark} ')
-        parts = [part.split('"', 1) for part in parts]
-        marks = {mark: _read(mark) for mark, __ in parts}
+        parts = re.split(f'"{self._mark} ([^"]*)"', text)
+        marks = {mark: _read(mark) for mark in set(parts[1::2])}
         owners = ask({owned for owned, __ in marks.values()})
         said = {mark: owners[owned][name] for mark, (owned, name) in marks.items()}
-        return first + "".join(said[mark] + rest for mark, rest in parts)
+        parts[1::2] = [said[mark] for mark in parts[1::2]]
+        return "".join(parts)
 
 
 def _read(mark: str) -> tuple[Owned, str]:

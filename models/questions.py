@@ -114,8 +114,11 @@ def _key(asked: _Question, user) -> tuple:
 
 
 def _values(env, user, questions: list[_Question]) -> tuple:
-    values = SQL(", ").join(SQL("(%s)", each.value(user)) for each in questions)
-    return env.execute_query(SQL("SELECT %s", values))[0]
+    values = [each.value(user) for each in questions]
+    [row] = env.execute_query(
+        SQL(f"SELECT {', '.join(['(%s)'] * len(values))}", *values)
+    )
+    return row
 
 
 def without_jit(env):

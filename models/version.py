@@ -5,7 +5,7 @@ import hashlib
 from odoo.modules.module import Manifest
 from odoo.tools import SQL
 
-from .currencies import currencies
+from .currencies import currencies_version
 from .questions import question
 
 # The events that a snapshot sees, in so little that it is read at once: the last one,
@@ -59,7 +59,7 @@ def answer_version(env, user) -> str:
         env.lang,
         # Amounts are converted to the currency of the viewer's company, or to any that
         # is active, by rates that are no events either.
-        currencies(env, user),
+        currencies_version(env, user),
         # What makes the answer.
         Manifest.for_addon("crm_cqrs").version,
     )

@@ -148,6 +148,16 @@ class Pages(SalesOrganisation):
             between(page)
             after = page.next
 
+    def rows_read(self):
+        """Return how many opportunities an index has given in this transaction."""
+        self.env.cr.execute(
+            """
+            SELECT idx_tup_fetch FROM pg_stat_xact_user_tables
+            WHERE relname = 'cqrs_opportunity_view'
+            """
+        )
+        return self.env.cr.fetchone()[0]
+
 
 @tagged("post_install", "-at_install")
 class TestOpportunityPages(Pages):
@@ -288,16 +298,6 @@ class TestOpportunityPages(Pages):
                     )
                     self.assertEqual(len(page.ids), 10)
                     self.assertLess(self.rows_read() - before, each)
-
-    def rows_read(self):
-        """Return how many opportunities an index has given in this transaction."""
-        self.env.cr.execute(
-            """
-            SELECT idx_tup_fetch FROM pg_stat_xact_user_tables
-            WHERE relname = 'cqrs_opportunity_view'
-            """
-        )
-        return self.env.cr.fetchone()[0]
 
     def test_a_walk_that_finds_a_page_is_all(self):
         with (

@@ -124,6 +124,24 @@ class TestPeopleAreKeptBetweenReaders(SalesOrganisation):
         self.seller.name = "Sally"
         self.assertEqual(self.said()["salesperson"], "Sally")
 
+    def test_who_looks_is_kept_with_what_they_may(self):
+        def sees_all():
+            self.env.cr.flush()
+            viewers = self.env["cqrs.access"]._viewers(self.seller)
+            return [viewer.sees_all for viewer in viewers]
+
+        self.assertEqual(sees_all(), [False])
+        # As nothing does that says so: who reads it again sees it.
+        self.env.cr.execute(
+            "UPDATE cqrs_user_profile SET sees_all = true WHERE id = %s",
+            [self.seller.id],
+        )
+        self.assertEqual(sees_all(), [False])
+        self.peer.email = "peer@example.com"
+        self.assertEqual(sees_all(), [True])
+        self.seller.active = False
+        self.assertEqual(sees_all(), [])
+
     def test_what_nobody_is_told_ends_nothing(self):
         version, events = self.version(), len(self.events(self.seller))
         self.seller.signature = "Yours"

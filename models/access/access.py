@@ -6,6 +6,7 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL, str2bool
 
+from .. import tokens
 from ..kept import keep
 from ..questions import once, question
 
@@ -17,39 +18,17 @@ OPTIONS = {
 }
 
 
-@question("cqrs.delegation", is_personal=True)
-def _profiles(user):
-    # Of the user, and of whoever has ever lent the user their view.
-    return SQL(
-        """
-        SELECT json_agg(json_build_array(id, company_ids, is_salesperson, sees_all))
-        FROM cqrs_user_profile
-        WHERE active AND id = ANY(ARRAY(
-            SELECT %(user)s UNION ALL
-            SELECT lender_id FROM cqrs_delegation WHERE delegate_id = %(user)s))
-        """,
-        user=user.id,
-    )
-
-
-# Every change to the closure counts the version up. That which a transaction has
-# rolled back can come again for another change; its xmin cannot.
-_CLOSURE_VERSION = "SELECT concat_ws(' ', version, xmin) FROM cqrs_hierarchy"
-
-
-@question()
-def _closure_version(user):
-    return SQL(_CLOSURE_VERSION)
-
-
 @question()
 def people_version(user):
-    """Ask for the version of who people are, and of who stands above whom."""
+    """Ask for the version of who people are, and of who stands above whom.
+
+    None where the past is read.
+    """
+    # Every change to the closure counts its version up. That which a transaction has
+    # rolled back can come again for another change; its xmin cannot.
     return SQL(
-        f"""
-        SELECT closure || ' ' || COALESCE((SELECT sum(token) FROM cqrs_people), 0)
-        FROM ({_CLOSURE_VERSION}) version (closure)
-        """
+        "SELECT concat_ws(' ', version, xmin, %s) FROM cqrs_hierarchy",
+        tokens.total("cqrs_people"),
     )
 
 
@@ -128,12 +107,30 @@ class CqrsAccess(models.AbstractModel):
         return [replace(viewer, within=within) for viewer in viewers]
 
     def _viewers_through(self, user, lender_ids: list[int]) -> list[Viewer]:
-        profiles = {id_: rest for id_, *rest in _profiles(self.env, user) or ()}
-        if user.id not in profiles:
+        ids = (user.id, *lender_ids)
+        version = people_version(self.env, self.env.user)
+        return keep(
+            self.env,
+            "viewers",
+            version and (version, *ids),
+            lambda: self._ask_viewers_of(ids),
+        )
+
+    def _ask_viewers_of(self, ids: tuple[int, ...]) -> list[Viewer]:
+        """Return the first, and the others in the companies that the first works in."""
+        query = SQL(
+            """
+            SELECT id, company_ids, is_salesperson, sees_all
+            FROM cqrs_user_profile WHERE active AND id = ANY(%s)
+            """,
+            list(ids),
+        )
+        profiles = {id_: rest for id_, *rest in self.env.execute_query(query)}
+        if ids[0] not in profiles:
             return []
-        own_company_ids, *__ = profiles[user.id]
+        own_company_ids, *__ = profiles[ids[0]]
         viewers = []
-        for id_ in (user.id, *lender_ids):
+        for id_ in ids:
             if id_ in profiles:
                 company_ids, is_salesperson, sees_all = profiles[id_]
                 viewers.append(
@@ -312,7 +309,7 @@ class CqrsAccess(models.AbstractModel):
         past is read.
         """
         options = self._options()
-        version = _closure_version(self.env, self.env.user)
+        version = people_version(self.env, self.env.user)
         if version is None:
             return None
         leaders = tuple(self._team_leaders()) if options["team_leaders"] else ()

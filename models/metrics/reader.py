@@ -7,7 +7,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..access.access import of_seen
-from ..currencies import currencies, own_currency
+from ..currencies import currencies, currencies_version, own_currency
 from ..kept import keep
 from ..projections.dashboard_metrics import FOLDS, MEASURES, REPAIRS, TAIL
 from ..questions import answered_at, question, without_jit
@@ -324,7 +324,7 @@ class CqrsMetrics(models.AbstractModel):
         return keep(
             self.env,
             "rates",
-            (tuple(known.values()), into.id, frozenset(currency_ids)),
+            (currencies_version(self.env, user), into.id, frozenset(currency_ids)),
             lambda: {id_: (known[id_], rate) for id_, (__, rate) in ask().items()},
         )
 

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .. import tokens
 from .projection import Table
 
 
@@ -51,26 +52,15 @@ class CqrsUserProfile(models.Model):
             is_salesperson boolean NOT NULL,
             sees_all boolean NOT NULL
         );
-        CREATE TABLE IF NOT EXISTS cqrs_people (token numeric NOT NULL)
-        """
+        %s
+        """,
+        tokens.table("cqrs_people"),
     )
 
     _COLUMNS = SQL(
         """
         id, uuid, name, email, login, active, company_id, company_ids, employee_id,
         manager_employee_id, is_salesperson, sees_all
-        """
-    )
-
-    # The sum of the tokens is the version of the profiles. So two transactions that
-    # change some do not meet, as they would in a version that each counts up.
-    _LEAVE_TOKEN = (
-        "INSERT INTO %s SELECT hashtextextended(gen_random_uuid()::text, 0) FROM %s"
-    )
-    _SUM_TOKENS = SQL(
-        """
-        WITH gone AS (DELETE FROM cqrs_people RETURNING token)
-        INSERT INTO cqrs_people SELECT sum(token) FROM gone HAVING count(*) > 0
         """
     )
 
@@ -195,7 +185,8 @@ class CqrsUserProfile(models.Model):
     def _leave_token(self, live):
         # Where a replay fills shadows there is no row of the hierarchy: none is left.
         tables = live("cqrs_people"), live("cqrs_hierarchy")
-        self.env.cr.execute(SQL(self._LEAVE_TOKEN, *tables))
+        query = SQL(f"INSERT INTO %s SELECT {tokens.NEW} FROM %s", *tables)
+        self.env.cr.execute(query)
 
     def _count_repair(self, live):
         self._leave_token(live)
@@ -203,4 +194,4 @@ class CqrsUserProfile(models.Model):
 
     @api.autovacuum
     def _gc_tokens(self):
-        self.env.cr.execute(self._SUM_TOKENS)
+        tokens.sum_up(self.env, "cqrs_people")

@@ -1,0 +1,141 @@
+"""A process keeps currencies and rates for as long as nothing of them changes."""
+
+from contextlib import closing
+
+from odoo.sql_db import db_connect
+from odoo.tests import tagged
+
+from ..models.currencies import currencies, currencies_version, own_currency
+from .common import SalesOrganisation
+
+TABLES = ("res_currency", "res_currency_rate", "res_company")
+
+
+@tagged("post_install", "-at_install")
+class TestCurrenciesAreKeptBetweenReaders(SalesOrganisation):
+    def setUp(self):
+        super().setUp()
+        self.currency = self.env["res.currency"].create({"name": "CQX", "symbol": "x"})
+        self.rate = self.env["res.currency.rate"].create(
+            {
+                "currency_id": self.currency.id,
+                "rate": 2,
+                "name": "2020-01-01",
+                "company_id": False,
+            }
+        )
+
+    def known(self, user=None):
+        known = currencies(self.env, user or self.seller)
+        return {each.id: each for each in known}[self.currency.id]
+
+    def known_rate(self, user=None):
+        return float(self.known(user).rate)
+
+    def version(self, user=None):
+        return currencies_version(self.env, user or self.seller)
+
+    def execute(self, statement, *values):
+        self.env.flush_all()
+        self.env.cr.execute(statement, values)
+        self.env.invalidate_all()
+
+    def test_until_something_changes(self):
+        self.assertEqual(self.known_rate(), 2)
+        for table in TABLES:
+            self.execute(f"ALTER TABLE {table} DISABLE TRIGGER cqrs_leave_token")
+        # As nothing does that says so: who reads it again sees it.
+        self.execute(
+            "UPDATE res_currency_rate SET rate = 7 WHERE id = %s", self.rate.id
+        )
+        self.assertEqual(self.known_rate(), 2)
+        self.assertEqual(self.known_rate(self.manager), 2)
+        for table in TABLES:
+            self.execute(f"ALTER TABLE {table} ENABLE TRIGGER cqrs_leave_token")
+        self.currency.symbol = "y"
+        self.assertEqual(self.known_rate(), 7)
+
+    def test_by_whom_and_however_it_is_changed(self):
+        company = self.env["res.company"].create({"name": "cqrs"})
+        for statement, value in (
+            ("UPDATE res_currency_rate SET rate = 3 WHERE id = %s", self.rate.id),
+            (
+                """
+                INSERT INTO res_currency_rate (currency_id, name, rate)
+                VALUES (%s, '2020-02-01', 4)
+                """,
+                self.currency.id,
+            ),
+            ("DELETE FROM res_currency_rate WHERE id = %s", self.rate.id),
+            ("UPDATE res_currency SET rounding = 1 WHERE id = %s", self.currency.id),
+            ("UPDATE res_company SET currency_id = %s", self.currency.id),
+            ("UPDATE res_users SET company_id = %s", company.id),
+            ("TRUNCATE res_currency_rate", None),
+        ):
+            with self.subTest(statement):
+                before = self.version()
+                self.execute(statement, *([value] if value else []))
+                self.assertNotEqual(self.version(), before)
+
+    def test_what_is_written_by_odoo_shows_at_once(self):
+        self.assertEqual(self.known_rate(), 2)
+        self.rate.rate = 3
+        self.assertEqual(self.known_rate(), 3)
+        self.currency.rounding = 1
+        self.assertEqual(self.known().decimal_places, 0)
+        self.rate.unlink()
+        self.assertIsNone(self.known().rate)
+        self.currency.active = False
+        with self.assertRaises(KeyError):
+            self.known()
+
+    def test_each_company_has_its_own(self):
+        company = self.env["res.company"].create(
+            {"name": "cqrs", "currency_id": self.currency.id}
+        )
+        stranger, __ = self.person("stranger", company=company)
+        self.assertEqual(own_currency(self.env, stranger).id, self.currency.id)
+        self.assertEqual(
+            own_currency(self.env, self.seller).id, self.env.company.currency_id.id
+        )
+        stranger.write({"company_ids": [(4, self.env.company.id)]})
+        stranger.company_id = self.env.company
+        self.assertEqual(
+            own_currency(self.env, stranger).id, self.env.company.currency_id.id
+        )
+
+    def test_what_was_rolled_back_is_not_taken_for_what_came_after(self):
+        with self.env.cr.savepoint() as savepoint:
+            self.rate.rate = 9
+            self.assertEqual(self.known_rate(), 9)
+            savepoint.rollback()
+        self.env.invalidate_all(flush=False)
+        self.assertEqual(self.known_rate(), 2)
+        self.rate.rate = 5
+        self.assertEqual(self.known_rate(), 5)
+
+    def test_the_version_outlives_the_cleaning_up(self):
+        self.rate.rate = 3
+        version = self.version()
+        self.env["res.currency"]._gc_cqrs_tokens()
+        self.env.cr.execute("SELECT count(*) FROM cqrs_currencies")
+        self.assertEqual(self.env.cr.fetchone(), (1,))
+        self.assertEqual(self.version(), version)
+
+    def test_two_who_change_some_at_once_do_not_meet(self):
+        insert = """
+            INSERT INTO res_currency_rate (currency_id, name, rate)
+            SELECT id, '1970-01-02', 1 FROM res_currency ORDER BY id LIMIT 1 OFFSET %s
+        """
+        database = db_connect(self.env.cr.dbname)
+        with closing(database.cursor()) as one, closing(database.cursor()) as other:
+            other.execute("SET LOCAL lock_timeout = '10s'")
+            one.execute(insert, [0])
+            other.execute(insert, [1])
+            for cr in (one, other):
+                cr.execute(
+                    "SELECT count(*) FROM cqrs_currencies WHERE xmin::text ="
+                    " pg_current_xact_id()::text"
+                )
+                self.assertEqual(cr.fetchone(), (1,))
+                cr.rollback()
