@@ -5,8 +5,9 @@ from werkzeug.exceptions import NotFound
 from odoo.http import Controller, request
 
 from ..models.json_encoding import JsonText
-from ..models.opportunities import MAX_TEXT, After, Filters, Range
+from ..models.opportunity_filters import MAX_TEXT, Filters, Range
 from ..models.opportunity_items import FIELDS
+from ..models.opportunity_search import After
 from ..models.projections.opportunity_view import ORDERS
 from .cursors import placed, signed
 from .parameters import (

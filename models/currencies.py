@@ -89,17 +89,19 @@ class ResCurrency(models.Model):
         tokens.sum_up(self.env, "cqrs_currencies")
 
 
+_VERSION = f"""
+    SELECT concat_ws(' ', company_id, {tokens.total("cqrs_currencies")})
+    FROM res_users WHERE id = %s
+"""
+
+
 @question(
     *("res.currency", "res.currency.rate", "res.company", "res.users"),
     is_personal=True,
     is_of_version=True,
 )
 def _changes(user):
-    return SQL(
-        "SELECT concat_ws(' ', company_id, %s) FROM res_users WHERE id = %s",
-        tokens.total("cqrs_currencies"),
-        user.id,
-    )
+    return SQL(_VERSION, user.id)
 
 
 def currencies_version(env, user) -> tuple[str, date]:

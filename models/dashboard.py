@@ -6,9 +6,9 @@ from odoo.tools import SQL
 from .access.access import people_version
 from .currencies import own_currency
 from .json_encoding import JsonText
-from .kept import keep, kept
-from .opportunities import Filters
-from .opportunity_items import FIELDS, Items, Owned, owners
+from .kept import keep
+from .opportunity_filters import Filters
+from .opportunity_items import FIELDS, items, owners, with_owners
 from .questions import answered_at
 from .stages import stages
 
@@ -58,11 +58,13 @@ class CqrsDashboard(models.AbstractModel):
         page = self.env["cqrs.opportunities"]._read_page(
             user, filters=Filters(company_id=company_id), limit=PAGE_SIZE
         )
-        items = self._opportunities(page.ids, user, DASHBOARD_FIELDS)
         return {
             "user": profile,
             "metrics": metrics,
-            "opportunities": {**counts, "items": items},
+            "opportunities": {
+                **counts,
+                "items": self._opportunities(page.ids, user, DASHBOARD_FIELDS),
+            },
             "hierarchy": profile["hierarchy"],
             "meta": self._meta(),
         }
@@ -172,30 +174,24 @@ class CqrsDashboard(models.AbstractModel):
         :param names: of the fields to give
         """
         currency = own_currency(self.env, user)
-        items = Items(ids, names, stages(self.env), currency.id)
-        [(text,)] = self.env.execute_query(items.query())
-        return JsonText(items.with_owners(text, self._owners))
+        query = items(ids, names, stages(self.env), currency.id)
+        [(text,)] = self.env.execute_query(query)
+        return JsonText(with_owners(text, self._owners))
 
-    def _owners(self, owned: set[Owned]) -> dict[Owned, dict[str, str]]:
+    def _owners(self, owned: set[str]) -> dict[str, dict[str, str]]:
         """Return what is said of owners, as ``Items.with_owners`` asks."""
         version = people_version(self.env, self.env.user)
         if version is None:
             return self._ask_owners(owned)
-        store = kept(self.env, "owners")
-        found = {each: store.get((version, each)) for each in owned}
-        missing = {each for each, said in found.items() if said is None}
-        for each, said in self._ask_owners(missing).items():
-            found[each] = store[version, each] = said
-        return found
+        # Of one version all that anybody has asked for.
+        said = keep(self.env, "owners", (version,), dict)
+        if missing := {each for each in owned if each not in said}:
+            said.update(self._ask_owners(missing))
+        return said
 
-    def _ask_owners(self, owned: set[Owned]) -> dict[Owned, dict[str, str]]:
-        if not owned:
-            return {}
+    def _ask_owners(self, owned: set[str]) -> dict[str, dict[str, str]]:
         above = self.env["cqrs.access"]._from_above(SQL("owned"))
-        return {
-            Owned(row.pop("user_id"), row.pop("company_id")): row
-            for row in self._rows(owners(list(owned), above))
-        }
+        return {row.pop("owned"): row for row in self._rows(owners(list(owned), above))}
 
     def _meta(self) -> dict:
         return {

@@ -12,8 +12,8 @@ SIZES = {
     "currencies": 64,
     # each of some currencies into one
     "rates": 64,
-    # owners of opportunities, in a company
-    "owners": 8192,
+    # all owners of opportunities that were asked for, each in a company
+    "owners": 2,
     # of somebody's opportunities, where a page of them ended the last time
     "page_ends": 1024,
     # who looks, and for whom else
@@ -37,7 +37,7 @@ def kept(env, kind: str) -> LRU:
 def keep(env, kind: str, key: tuple | None, work: Callable):
     """Return what ``work`` returns, or has returned for an equal key.
 
-    Nobody may change it.
+    Nobody may change it; to a dict may be added.
 
     :param key: what the work follows from, versions of the tables that it reads among
         it; None: there is no telling, nothing is kept

@@ -8,15 +8,21 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import lru_cache
 
 from odoo.tools import SQL
+
+from .arrays import integers
 
 # As in ISO 8601; the tables have times in UTC, without a zone.
 _TIME = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 
-_OF_OWNER = """
-    concat_ws(' ', given.mark, '{}', COALESCE(page.user_id, 0),
+# Nobody can guess it, and so no name can be taken for a mark.
+_MARK = secrets.token_hex(16)
+_MARKS = re.compile(f'"{_MARK} ([^"]*)"')
+
+_OF_OWNER = f"""
+    concat_ws(' ', '{_MARK} {{}}', COALESCE(page.user_id, 0),
               COALESCE(page.company_id, 0))
 """
 
@@ -51,89 +57,69 @@ _EXPRESSIONS = {
 FIELDS = tuple(_EXPRESSIONS)
 
 
-class Owned(NamedTuple):
-    """Whose opportunities they are, and in which company; 0 for nobody, or none."""
+def items(
+    ids: list[int],
+    names: tuple[str, ...],
+    stages: dict[int, str | None],
+    currency_id: int,
+) -> SQL:
+    """Return the query of the JSON array of opportunities, in order of ids, as text.
 
-    user_id: int
-    company_id: int
-
-
-class Items:
-    """The JSON array of opportunities in order of ids, as text.
-
-    An amount has the digits of its currency.
+    It has marks for what is said of owners. An amount has the digits of its currency.
 
     :param names: which of ``FIELDS``
     :param stages: the name of each
     :param currency_id: that of what has none
     """
-
-    def __init__(
-        self,
-        ids: list[int],
-        names: tuple[str, ...],
-        stages: dict[int, str | None],
-        currency_id: int,
-    ):
-        self._ids = ids
-        self._names = names
-        self._stages = stages
-        self._currency_id = currency_id
-        # Nobody can guess it, and so no name can be taken for a mark.
-        self._mark = secrets.token_hex(16)
-
-    def query(self) -> SQL:
-        """Return the query of the text, with marks for what is said of owners."""
-        return SQL(
-            """
-            SELECT COALESCE(json_agg(item ORDER BY number), '[]')::text
-            FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS place (id, number)
-            JOIN cqrs_opportunity_view page ON page.id = place.id
-            CROSS JOIN (SELECT %(stages)s::jsonb AS stages, %(mark)s AS mark) given
-            JOIN res_currency currency
-              ON currency.id = COALESCE(page.currency_id, %(currency_id)s)
-            CROSS JOIN LATERAL (SELECT %(expressions)s) item
-            """,
-            ids=self._ids,
-            stages=json.dumps(self._stages),
-            mark=self._mark,
-            currency_id=self._currency_id,
-            expressions=SQL(", ").join(
-                SQL("%s AS %s", SQL(_EXPRESSIONS[name]), SQL.identifier(name))
-                for name in dict.fromkeys(self._names)
-            ),
-        )
-
-    def with_owners(
-        self, text: str, ask: Callable[[set[Owned]], dict[Owned, dict[str, str]]]
-    ) -> str:
-        """Return the text with what is said of the owners in place of the marks.
-
-        :param ask: returns the fields of each owner, as JSON, by name
+    return SQL(
         """
-        parts = re.split(f'"{self._mark} ([^"]*)"', text)
-        marks = {mark: _read(mark) for mark in set(parts[1::2])}
-        owners = ask({owned for owned, __ in marks.values()})
-        said = {mark: owners[owned][name] for mark, (owned, name) in marks.items()}
-        parts[1::2] = [said[mark] for mark in parts[1::2]]
-        return "".join(parts)
+        SELECT COALESCE(json_agg(item ORDER BY number), '[]')::text
+        FROM unnest(%(ids)s) WITH ORDINALITY AS place (id, number)
+        JOIN cqrs_opportunity_view page ON page.id = place.id
+        CROSS JOIN (SELECT %(stages)s::jsonb AS stages) given
+        JOIN res_currency currency
+          ON currency.id = COALESCE(page.currency_id, %(currency_id)s)
+        CROSS JOIN LATERAL (SELECT %(expressions)s) item
+        """,
+        ids=integers(ids),
+        stages=json.dumps(stages),
+        currency_id=currency_id,
+        expressions=_expressions(names),
+    )
 
 
-def _read(mark: str) -> tuple[Owned, str]:
-    name, user_id, company_id = mark.split(" ")
-    return Owned(int(user_id), int(company_id)), name
+@lru_cache
+def _expressions(names: tuple[str, ...]) -> SQL:
+    return SQL(", ").join(
+        SQL("%s AS %s", SQL(_EXPRESSIONS[name]), SQL.identifier(name))
+        for name in dict.fromkeys(names)
+    )
 
 
-def owners(owned: list[Owned], above: SQL) -> SQL:
-    """Return the query of what is said of owners: user, company, and each field.
+def with_owners(text: str, ask: Callable[[set[str]], dict[str, dict[str, str]]]) -> str:
+    """Return the text with what is said of the owners in place of the marks.
+
+    :param ask: returns the fields of each ``"<owner> <company>"``, as JSON, by name
+    """
+    parts = _MARKS.split(text)
+    marks = {mark: mark.split(" ", 1) for mark in set(parts[1::2])}
+    owners = ask({owned for __, owned in marks.values()})
+    said = {mark: owners[owned][name] for mark, (name, owned) in marks.items()}
+    parts[1::2] = [said[mark] for mark in parts[1::2]]
+    return "".join(parts)
+
+
+def owners(owned: list[str], above: SQL) -> SQL:
+    """Return the query of what is said of owners: whose it is, and each field.
 
     The salesperson's manager is that in the company of the opportunity, before others.
 
+    :param owned: ``"<owner> <company>"`` of each, 0 for nobody, or none
     :param above: the query of who stands above the owner of a row ``owned``
     """
     return SQL(
         """
-        SELECT asked.user_id, asked.company_id,
+        SELECT asked.owned,
                COALESCE(CASE WHEN owned.user_id IS NOT NULL THEN json_build_object(
                    'id', profile.uuid,
                    'user_id', owned.user_id,
@@ -141,11 +127,10 @@ def owners(owned: list[Owned], above: SQL) -> SQL:
                    'email', profile.email,
                    'manager', above.manager) END, 'null')::text AS salesperson,
                COALESCE(above.viewer_ids, '[]')::text AS visible_to_user_ids
-        FROM unnest(%(user_ids)s::integer[], %(company_ids)s::integer[])
-            AS asked (user_id, company_id)
+        FROM unnest(%(owned)s::text[]) AS asked (owned)
         CROSS JOIN LATERAL (
-            SELECT NULLIF(asked.user_id, 0) AS user_id,
-                   NULLIF(asked.company_id, 0) AS company_id
+            SELECT NULLIF(split_part(asked.owned, ' ', 1)::integer, 0) AS user_id,
+                   NULLIF(split_part(asked.owned, ' ', 2)::integer, 0) AS company_id
         ) owned
         -- OFFSET 0: as probes, or the planner would read all profiles.
         LEFT JOIN LATERAL (
@@ -162,7 +147,6 @@ def owners(owned: list[Owned], above: SQL) -> SQL:
             FROM (%(above)s) above
         ) above
         """,
-        user_ids=[each.user_id for each in owned],
-        company_ids=[each.company_id for each in owned],
+        owned=owned,
         above=above,
     )

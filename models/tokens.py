@@ -17,9 +17,9 @@ def table(name: str) -> SQL:
     )
 
 
-def total(name: str) -> SQL:
+def total(name: str) -> str:
     """Return the expression of the version that a table stands for."""
-    return SQL("COALESCE((SELECT sum(token) FROM %s), 0)", SQL.identifier(name))
+    return f'COALESCE((SELECT sum(token) FROM "{name}"), 0)'
 
 
 def sum_up(env, name: str):

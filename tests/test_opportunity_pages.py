@@ -7,27 +7,33 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ..models import opportunities
-from ..models.opportunities import ORDERS, After, Filters, Range
+from ..models import opportunity_search
+from ..models.opportunity_filters import Filters, Range
+from ..models.opportunity_search import ORDERS, After
 from .common import SalesOrganisation, as_json
 
-#: How a page is found: ``{plan: (FEW_OWNERS, WALK, whether owners are known)}``
+#: How a page is found: ``{plan: (FEW_OWNERS, WALK, KNOWN_OWNERS, whether it is told
+#: whose there may be)}``
 PLANS = {
-    "merge": (10_000, 10_000, True),
-    "walk": (0, 10_000, True),
-    "walk, then merge": (0, 2, True),
-    "walk, then walk on": (0, 2, False),
+    "merge": (10_000, 10_000, 10_000, True),
+    "walk": (0, 10_000, 10_000, True),
+    "walk, then merge": (0, 2, 10_000, True),
+    "walk, then merge the unknown": (0, 2, 0, True),
+    "walk, then walk on": (0, 2, 0, False),
 }
 SEED = 4
 
 
 @contextmanager
 def plan(name):
-    few_owners, walk, owners_known = PLANS[name]
+    few_owners, walk, known_owners, owners_told = PLANS[name]
     with ExitStack() as stack:
-        stack.enter_context(patch.object(opportunities, "FEW_OWNERS", few_owners))
-        stack.enter_context(patch.object(opportunities, "WALK", walk))
-        if not owners_known:
+        stack.enter_context(patch.object(opportunity_search, "FEW_OWNERS", few_owners))
+        stack.enter_context(patch.object(opportunity_search, "WALK", walk))
+        stack.enter_context(
+            patch.object(opportunity_search, "KNOWN_OWNERS", known_owners)
+        )
+        if not owners_told:
             access = "odoo.addons.crm_cqrs.models.access.access.CqrsAccess"
             stack.enter_context(
                 patch(f"{access}._visible_owners", lambda self, viewers: None)
@@ -41,13 +47,13 @@ def calls():
     called = []
 
     def spied(method):
-        original = getattr(opportunities._Search, method)
+        original = getattr(opportunity_search.Search, method)
 
         def spy(*args, **kwargs):
             called.append(method)
             return original(*args, **kwargs)
 
-        return patch.object(opportunities._Search, method, spy)
+        return patch.object(opportunity_search.Search, method, spy)
 
     with spied("_merge"), spied("_walk"), spied("_gather"):
         yield called
@@ -223,6 +229,7 @@ class TestOpportunityPages(Pages):
             ("walk", plain, ["_walk"]),
             ("walk, then merge", plain, ["_walk", "_merge"]),
             ("walk, then merge", won, ["_walk", "_gather"]),
+            ("walk, then merge the unknown", plain, ["_walk", "_merge"]),
             ("walk, then walk on", plain, ["_walk", "_walk"]),
         ):
             with (
@@ -302,7 +309,9 @@ class TestOpportunityPages(Pages):
     def test_a_walk_that_finds_a_page_is_all(self):
         with (
             plan("walk"),
-            patch.object(opportunities._Search, "_goes_on", side_effect=AssertionError),
+            patch.object(
+                opportunity_search.Search, "_goes_on", side_effect=AssertionError
+            ),
         ):
             page = self.env["cqrs.opportunities"]._read_page(self.head, limit=3)
         self.assertEqual(len(page.ids), 3)

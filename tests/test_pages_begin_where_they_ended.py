@@ -5,9 +5,10 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ..models import opportunities
+from ..models import opportunity_search
 from ..models.kept import kept
-from ..models.opportunities import ORDERS, Filters
+from ..models.opportunity_filters import Filters
+from ..models.opportunity_search import ORDERS
 from .test_opportunity_pages import Pages
 
 LIMIT = 4
@@ -53,13 +54,13 @@ class TestPagesBeginWhereTheyEnded(Pages):
     @contextmanager
     def statements(self, count):
         """Expect so many statements that look for places."""
-        heads, called = opportunities._Search._heads, []
+        heads, called = opportunity_search.Search._heads, []
 
         def spy(search, *arguments):
             called.append(arguments)
             return heads(search, *arguments)
 
-        with patch.object(opportunities._Search, "_heads", spy):
+        with patch.object(opportunity_search.Search, "_heads", spy):
             yield
         self.assertEqual(len(called), count)
 

@@ -27,7 +27,7 @@ from odoo.tools import mute_logger
 from ..models.access.access import OPTIONS
 from ..models.event_store.replay import replay
 from ..models.metrics.reader import AMOUNTS
-from ..models.opportunities import Filters
+from ..models.opportunity_filters import Filters
 from ..models.oracle import compared
 from ..models.projections.opportunity_view import ORDERS
 from .common import as_json

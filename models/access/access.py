@@ -1,12 +1,13 @@
 """Who may see which opportunity: the one definition, that every reader follows."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import cached_property
 
 from odoo import api, models
 from odoo.tools import SQL, str2bool
 
 from .. import tokens
+from ..arrays import integers
 from ..kept import keep
 from ..questions import once, question
 
@@ -18,18 +19,21 @@ OPTIONS = {
 }
 
 
+# Every change to the closure counts its version up. That which a transaction has rolled
+# back can come again for another change; its xmin cannot.
+_PEOPLE_VERSION = f"""
+    SELECT concat_ws(' ', version, xmin, {tokens.total("cqrs_people")})
+    FROM cqrs_hierarchy
+"""
+
+
 @question()
 def people_version(user):
     """Ask for the version of who people are, and of who stands above whom.
 
     None where the past is read.
     """
-    # Every change to the closure counts its version up. That which a transaction has
-    # rolled back can come again for another change; its xmin cannot.
-    return SQL(
-        "SELECT concat_ws(' ', version, xmin, %s) FROM cqrs_hierarchy",
-        tokens.total("cqrs_people"),
-    )
+    return SQL(_PEOPLE_VERSION)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class Viewer:
     within: "tuple[Viewer, ...] | None" = None
 
 
-class Seen(NamedTuple):
+@dataclass(frozen=True)
+class Seen:
     """Some owners, of whom a viewer sees what is in some companies, and no more.
 
     None among the owners is nobody, among the companies none.
@@ -62,6 +67,20 @@ class Seen(NamedTuple):
 
     owner_ids: tuple[int | None, ...]
     company_ids: tuple[int | None, ...] | None
+
+    @cached_property
+    def owners(self) -> SQL:
+        """The array of the owners, with 0 for nobody."""
+        return integers(self.owner_ids)
+
+    @property
+    def companies(self) -> SQL:
+        """The array of the companies, without none."""
+        return integers(filter(None, self.company_ids or ()))
+
+    @property
+    def is_seen_without_company(self) -> bool:
+        return None in (self.company_ids or ())
 
 
 class CqrsAccess(models.AbstractModel):
@@ -453,11 +472,11 @@ def of_seen(seen: list[Seen], row: SQL) -> SQL:
                   OR %(or_none)s AND %(row)s.company_id IS NULL))
             """,
             row=row,
-            owners=[id_ or 0 for id_ in owner_ids],
-            companies=[id_ for id_ in company_ids if id_],
-            or_none=None in company_ids,
+            owners=each.owners,
+            companies=each.companies,
+            or_none=each.is_seen_without_company,
         )
-        for owner_ids, company_ids in seen
+        for each in seen
     ]
     return SQL("(%s)", SQL(" OR ").join(conditions or [SQL("FALSE")]))
 

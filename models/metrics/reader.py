@@ -30,23 +30,24 @@ GROUPINGS = {
 }
 
 
+# Most of the time there is none, and to plan its sums takes longer than this.
+_HAS_TAIL = f'SELECT EXISTS (SELECT FROM "{TAIL}")'
+
+# As of the closure, xmin is what tells a change from one that was rolled back.
+_SUMS_VERSION = f"""
+    SELECT concat_ws(' ', fold.version, fold.xmin, repair.version, repair.xmin)
+    FROM "{FOLDS}" fold, "{REPAIRS}" repair
+"""
+
+
 @question()
 def _has_tail(user):
-    # Most of the time there is none, and to plan its sums takes longer than this.
-    return SQL("SELECT EXISTS (SELECT FROM %s)", SQL.identifier(TAIL))
+    return SQL(_HAS_TAIL)
 
 
 @question()
 def _sums_version(user):
-    # As of the closure, xmin is what tells a change from one that was rolled back.
-    return SQL(
-        """
-        SELECT concat_ws(' ', fold.version, fold.xmin, repair.version, repair.xmin)
-        FROM %s fold, %s repair
-        """,
-        SQL.identifier(FOLDS),
-        SQL.identifier(REPAIRS),
-    )
+    return SQL(_SUMS_VERSION)
 
 
 class CqrsMetrics(models.AbstractModel):

@@ -1,0 +1,138 @@
+"""Which of the opportunities are asked for."""
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+from odoo.tools import SQL
+
+from .arrays import integers
+from .projections.opportunity_view import SPACES
+
+#: Characters of a text to search for
+MAX_TEXT = 200
+
+
+class Range(NamedTuple):
+    """From ``low`` to ``high``, both included; None leaves an end open.
+
+    Without either it holds for all, else never for what has no value.
+    """
+
+    low: object = None
+    high: object = None
+
+
+_OPEN = Range()
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which of the visible opportunities; all conditions hold together.
+
+    :ivar stage_ids: in one of these stages; None is any, as below
+    :ivar statuses: of ``pending``, ``won``, ``lost``
+    :ivar user_ids: owned by one of these; None among them is *unassigned*
+    :ivar but_user_id: not owned by this one
+    :ivar company_id: of this company
+    :ivar value: ``Decimal``, each in the currency of its opportunity
+    :ivar closing_date: days (``date``)
+    :ivar created_at: times (aware ``datetime``), as ``changed_at``
+    :ivar text: words, each of which begins a word of the opportunity's name or of the
+        customer's, in small letters or capitals. A text that has nothing but
+        punctuation finds nothing, an empty one is no condition.
+    :ivar archived: True for those alone, False for the others, None for both
+    :raise ValueError: the text is longer than ``MAX_TEXT``, or a time is not aware
+    """
+
+    stage_ids: tuple[int, ...] | None = None
+    statuses: tuple[str, ...] | None = None
+    user_ids: tuple[int | None, ...] | None = None
+    but_user_id: int | None = None
+    company_id: int | None = None
+    value: Range = _OPEN
+    closing_date: Range = _OPEN
+    created_at: Range = _OPEN
+    changed_at: Range = _OPEN
+    text: str | None = None
+    archived: bool | None = False
+
+    def __post_init__(self):
+        if self.text and len(self.text) > MAX_TEXT:
+            raise ValueError(f"a text to search for has at most {MAX_TEXT} characters")
+        for moment in (*self.created_at, *self.changed_at):
+            if moment is not None and moment.tzinfo is None:
+                raise ValueError(f"a time without a time zone: {moment}")
+
+    def condition(self) -> SQL:
+        """Return the condition on a row ``view``."""
+        conditions = [SQL("TRUE")]
+        if self.archived is not None:
+            conditions.append(
+                SQL("view.active" if not self.archived else "NOT view.active")
+            )
+        if self.stage_ids is not None:
+            conditions.append(SQL("view.stage_id = ANY(%s)", list(self.stage_ids)))
+        if self.statuses is not None:
+            conditions.append(SQL("view.status = ANY(%s)", list(self.statuses)))
+        if self.user_ids is not None:
+            conditions.append(owned(self.user_ids))
+        if self.but_user_id is not None:
+            conditions.append(SQL("view.user_id IS DISTINCT FROM %s", self.but_user_id))
+        if self.company_id is not None:
+            conditions.append(SQL("view.company_id = %s", self.company_id))
+        for name in ("value", "closing_date", "created_at", "changed_at"):
+            column = SQL.identifier("view", name)
+            for operator, bound in zip((">=", "<="), getattr(self, name), strict=True):
+                if bound is not None:
+                    conditions.append(SQL(f"%s {operator} %s", column, _utc(bound)))
+        if self.text and self.text.strip():
+            conditions.append(_matches(self.text))
+        return SQL(" AND ").join(conditions)
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether they ask no more than whose, and whether archived."""
+        return self == Filters(archived=self.archived, user_ids=self.user_ids)
+
+    @property
+    def are_summed(self) -> bool:
+        """Whether the metrics count what they leave."""
+        summed = Filters(
+            stage_ids=self.stage_ids,
+            statuses=self.statuses,
+            user_ids=self.user_ids,
+            company_id=self.company_id,
+        )
+        return self == summed and self.statuses in (None, ("pending",))
+
+
+UNFILTERED = Filters()
+
+
+def owned(owner_ids) -> SQL:
+    """Return the condition that a row ``view`` is of one of some owners, or nobody's.
+
+    :param owner_ids: None is nobody
+    """
+    some = SQL("view.user_id = ANY(%s)", integers(filter(None, owner_ids)))
+    if None in owner_ids:
+        return SQL("(%s OR view.user_id IS NULL)", some)
+    return some
+
+
+def _matches(text: str) -> SQL:
+    words = text.translate(SPACES).split()
+    if not words:
+        return SQL("FALSE")
+    return SQL(
+        "view.words @@ to_tsquery('simple', %s)",
+        " & ".join(f"'{word}':*" for word in words),
+    )
+
+
+def _utc(bound):
+    """Return a bound as the table has it: times in UTC, without a zone."""
+    if isinstance(bound, datetime):
+        return bound.astimezone(timezone.utc).replace(tzinfo=None)
+    return bound
