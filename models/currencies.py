@@ -51,37 +51,39 @@ class ResCurrency(models.Model):
 
     _inherit = "res.currency"
 
-    _TOKENS = SQL(
-        f"""
-        %(table)s;
+    # As its owner: whoever may write a rate need not be allowed more. A dump is
+    # restored without a search path.
+    _LEAVE_TOKEN = f"""
         CREATE OR REPLACE FUNCTION cqrs_leave_currency_token() RETURNS trigger
-        LANGUAGE plpgsql AS $$
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         BEGIN
-            -- A dump is restored without a search path.
-            EXECUTE format('INSERT INTO %%I.cqrs_currencies SELECT {tokens.NEW}',
+            EXECUTE format('INSERT INTO %I.cqrs_currencies SELECT {tokens.NEW}',
                            TG_TABLE_SCHEMA);
             RETURN NULL;
-        END $$;
-        %(triggers)s
-        """,
-        table=tokens.table("cqrs_currencies"),
-        triggers=SQL(";").join(
-            SQL(
-                """
-                DROP TRIGGER IF EXISTS cqrs_leave_token ON %(table)s;
-                CREATE TRIGGER cqrs_leave_token
-                    AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %(table)s
-                    FOR EACH STATEMENT EXECUTE FUNCTION cqrs_leave_currency_token()
-                """,
-                table=SQL.identifier(table),
-            )
-            for table in ("res_currency", "res_currency_rate", "res_company")
-        ),
-    )
+        END $$
+    """
+    _TABLES_WITHOUT_TRIGGER = """
+        SELECT name
+        FROM unnest('{res_currency,res_currency_rate,res_company}'::text[]) AS name
+        WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = name::regclass
+                          AND tgname = 'cqrs_leave_token')
+    """
+    _TRIGGER = """
+        CREATE TRIGGER cqrs_leave_token
+            AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s
+            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_leave_currency_token()
+    """
 
     def init(self):
         result = super().init()
-        self.env.cr.execute(self._TOKENS)
+        cr = self.env.cr
+        cr.execute(tokens.table("cqrs_currencies"))
+        cr.execute(self._LEAVE_TOKEN)
+        # Another module's update comes here too, and shall not keep out who writes
+        # these.
+        cr.execute(self._TABLES_WITHOUT_TRIGGER)
+        for (table,) in cr.fetchall():
+            cr.execute(SQL(self._TRIGGER, SQL.identifier(table)))
         return result
 
     @api.autovacuum

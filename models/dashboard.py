@@ -179,7 +179,7 @@ class CqrsDashboard(models.AbstractModel):
         return JsonText(with_owners(text, self._owners))
 
     def _owners(self, owned: set[str]) -> dict[str, dict[str, str]]:
-        """Return what is said of owners, as ``Items.with_owners`` asks."""
+        """Return what is said of owners, as ``with_owners`` asks."""
         version = people_version(self.env, self.env.user)
         if version is None:
             return self._ask_owners(owned)

@@ -27,7 +27,7 @@ SIZES = {
 
 
 def kept(env, kind: str) -> LRU:
-    """Return what is kept of a kind; ``keep`` but for several at once."""
+    """Return what is kept of a kind; ``keep``, but for what has no version."""
     stores = vars(env.registry).setdefault("cqrs_kept", {})
     if kind not in stores:
         stores.setdefault(kind, LRU(SIZES[kind]))

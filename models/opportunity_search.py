@@ -94,7 +94,7 @@ class Search:
         self._seen = seen
         if (owner_ids := filters.user_ids) is not None:
             if seen is not None:
-                self._seen = _of_owners(seen, owner_ids)
+                self._seen = _of_owners(seen, set(owner_ids))
             elif len(owner_ids) <= FEW_OWNERS:
                 self._seen = [_unknown(set(owner_ids))]
         self._has_few = self._seen is not None and _count(self._seen) <= FEW_OWNERS

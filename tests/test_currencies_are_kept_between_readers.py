@@ -139,3 +139,27 @@ class TestCurrenciesAreKeptBetweenReaders(SalesOrganisation):
                 )
                 self.assertEqual(cr.fetchone(), (1,))
                 cr.rollback()
+
+    def test_who_may_write_rates_need_not_be_allowed_more(self):
+        role = f"cqrs_loader_{self.env.cr.dbname}"
+        before = self.version()
+        self.execute(f'CREATE ROLE "{role}"')
+        self.execute(f'GRANT SELECT, UPDATE ON res_currency_rate TO "{role}"')
+        self.execute(f'SET LOCAL ROLE "{role}"')
+        self.env.cr.execute(
+            "UPDATE res_currency_rate SET rate = 3 WHERE id = %s", [self.rate.id]
+        )
+        self.env.cr.execute("RESET ROLE")
+        self.assertNotEqual(self.version(), before)
+
+    def test_an_update_keeps_nobody_from_writing(self):
+        self.env["res.currency"].init()
+        self.env.cr.execute(
+            """
+            SELECT DISTINCT relation::regclass::text FROM pg_locks
+            WHERE pid = pg_backend_pid() AND relation = ANY(%s::regclass[])
+              AND mode IN ('ShareRowExclusiveLock', 'AccessExclusiveLock')
+            """,
+            [list(TABLES)],
+        )
+        self.assertEqual(self.env.cr.fetchall(), [])

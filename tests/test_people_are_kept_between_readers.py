@@ -124,6 +124,19 @@ class TestPeopleAreKeptBetweenReaders(SalesOrganisation):
         self.seller.name = "Sally"
         self.assertEqual(self.said()["salesperson"], "Sally")
 
+    def test_a_name_ends_no_sums(self):
+        def basis():
+            self.env.cr.flush()
+            access = self.env["cqrs.access"]
+            return access._basis(access._viewers(self.manager))
+
+        before, version = basis(), self.version()
+        self.peer.name = "Pete"
+        self.assertEqual(basis(), before)
+        self.assertNotEqual(self.version(), version)
+        self.seller_employee.parent_id = self.other_manager_employee
+        self.assertNotEqual(basis(), before)
+
     def test_who_looks_is_kept_with_what_they_may(self):
         def sees_all():
             self.env.cr.flush()

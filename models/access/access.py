@@ -21,19 +21,30 @@ OPTIONS = {
 
 # Every change to the closure counts its version up. That which a transaction has rolled
 # back can come again for another change; its xmin cannot.
-_PEOPLE_VERSION = f"""
-    SELECT concat_ws(' ', version, xmin, {tokens.total("cqrs_people")})
+_VERSIONS = f"""
+    SELECT json_build_array(concat_ws(' ', version, xmin),
+                            {tokens.total("cqrs_people")}::text)
     FROM cqrs_hierarchy
 """
 
 
 @question()
-def people_version(user):
-    """Ask for the version of who people are, and of who stands above whom.
+def _versions(user):
+    return SQL(_VERSIONS)
+
+
+def people_version(env, user) -> tuple[str, str] | None:
+    """Return the version of who people are, and of who stands above whom.
 
     None where the past is read.
     """
-    return SQL(_PEOPLE_VERSION)
+    versions = _versions(env, user)
+    return versions and tuple(versions)
+
+
+def _closure_version(env, user) -> str | None:
+    versions = _versions(env, user)
+    return versions and versions[0]
 
 
 @dataclass(frozen=True)
@@ -328,7 +339,7 @@ class CqrsAccess(models.AbstractModel):
         past is read.
         """
         options = self._options()
-        version = people_version(self.env, self.env.user)
+        version = _closure_version(self.env, self.env.user)
         if version is None:
             return None
         leaders = tuple(self._team_leaders()) if options["team_leaders"] else ()
