@@ -1,9 +1,8 @@
-"""Currencies, and by what Odoo converts them on a day."""
+"""Currencies, and the version of them and of their rates."""
 
-from datetime import date
 from typing import NamedTuple
 
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.tools import SQL
 
 from . import tokens
@@ -15,7 +14,6 @@ class Currency(NamedTuple):
     """A currency, as it is for a company.
 
     :ivar is_own: it is the company's
-    :ivar rate: which Odoo converts by today, in that company, as text
     """
 
     id: int
@@ -23,23 +21,16 @@ class Currency(NamedTuple):
     decimal_places: int
     is_own: bool
     company_id: int
-    rate: str | None
 
 
 _QUERY = """
-    SELECT json_agg(json_build_array(
-        currency.id, currency.name, decimal_places,
-        currency.id = company.currency_id, company.id,
-        (SELECT rate.rate::text FROM res_currency_rate rate
-         WHERE rate.currency_id = currency.id
-           AND (rate.company_id IS NULL OR rate.company_id
-                = split_part(company.parent_path, '/', 1)::integer)
-         ORDER BY rate.name > %(day)s, rate.company_id, abs(rate.name - %(day)s)
-         LIMIT 1)) ORDER BY currency.id)
+    SELECT currency.id, currency.name, decimal_places,
+           currency.id = company.currency_id, company.id
     FROM res_currency currency
     JOIN res_company company
-      ON company.id = (SELECT company_id FROM res_users WHERE id = %(user)s)
+      ON company.id = (SELECT company_id FROM res_users WHERE id = %s)
     WHERE currency.active OR currency.id = company.currency_id
+    ORDER BY currency.id
 """
 
 
@@ -102,13 +93,12 @@ _VERSION = f"""
     is_personal=True,
     is_of_version=True,
 )
-def _changes(user):
+def currencies_version(user):
+    """Ask for what is another one wherever ``currencies``, or their rates, may be.
+
+    But for the rates of another day.
+    """
     return SQL(_VERSION, user.id)
-
-
-def currencies_version(env, user) -> tuple[str, date]:
-    """Return what is another one wherever ``currencies`` may be."""
-    return _changes(env, user), fields.Date.today()
 
 
 def currencies(env, user) -> tuple[Currency, ...]:
@@ -119,14 +109,14 @@ def currencies(env, user) -> tuple[Currency, ...]:
 
     :param user: a ``res.users`` record
     """
-    version = currencies_version(env, user)
-
-    def ask():
-        query = SQL(_QUERY, user=user.id, day=version[1])
-        [(rows,)] = env.execute_query(query)
-        return tuple(Currency(*row) for row in rows or ())
-
-    return keep(env, "currencies", version, ask)
+    return keep(
+        env,
+        "currencies",
+        (currencies_version(env, user),),
+        lambda: tuple(
+            Currency(*row) for row in env.execute_query(SQL(_QUERY, user.id))
+        ),
+    )
 
 
 def own_currency(env, user) -> Currency:

@@ -8,18 +8,18 @@ from odoo.tools.lru import LRU
 SIZES = {
     # of folded changes, each as somebody sees them
     "sums": 512,
-    # those of a company, on a day
+    # those of a company
     "currencies": 64,
     # each of some currencies into one
     "rates": 64,
     # all owners of opportunities that were asked for, each in a company
     "owners": 2,
-    # of somebody's opportunities, where a page of them ended the last time
+    # where the first page of somebody's opportunities ended the last time
     "page_ends": 1024,
     # who looks, and for whom else
     "viewers": 1024,
-    # whose opportunities somebody may see, where they are few
-    "visible_owners": 512,
+    # whose opportunities somebody may see, where they are known
+    "known_owners": 256,
     "profiles": 256,
     # pages of reports
     "reports": 128,

@@ -17,7 +17,8 @@ from .arrays import integers
 # As in ISO 8601; the tables have times in UTC, without a zone.
 _TIME = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 
-# Nobody can guess it, and so no name can be taken for a mark.
+# Nobody can guess it, and so no name can be taken for a mark. (Who reads the database's
+# statements can, and could read all that there is.)
 _MARK = secrets.token_hex(16)
 _MARKS = re.compile(f'"{_MARK} ([^"]*)"')
 
@@ -103,8 +104,8 @@ def with_owners(text: str, ask: Callable[[set[str]], dict[str, dict[str, str]]])
     """
     parts = _MARKS.split(text)
     marks = {mark: mark.split(" ", 1) for mark in set(parts[1::2])}
-    owners = ask({owned for __, owned in marks.values()})
-    said = {mark: owners[owned][name] for mark, (name, owned) in marks.items()}
+    fields = ask({owned for __, owned in marks.values()})
+    said = {mark: fields[owned][name] for mark, (name, owned) in marks.items()}
     parts[1::2] = [said[mark] for mark in parts[1::2]]
     return "".join(parts)
 

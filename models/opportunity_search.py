@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from odoo.tools import SQL
 
-from .access.access import Seen, of_seen
+from .access.seen import Seen, are_few, of_seen, owner_count
 from .kept import kept
 from .opportunity_filters import Filters, owned
 from .projections.opportunity_view import ORDERS
@@ -14,10 +14,6 @@ from .questions import without_jit
 
 #: Entries of an order's index that are looked at before taking each owner's own
 WALK = 2000
-#: Owners so few that taking each one's own comes first
-FEW_OWNERS = 500
-#: Owners so few that what is seen of them is known, whatever the plan
-KNOWN_OWNERS = 2000
 
 #: Of the orders, the types of their keys
 _TYPES = {
@@ -74,7 +70,7 @@ class Search:
         without_jit(env)
         access = env["cqrs.access"]
         viewers = access._viewers(user)
-        seen = access._few_visible_owners(viewers, KNOWN_OWNERS)
+        seen = access._known_owners(viewers)
         view = SQL("view")
         self._visible = (
             access._visible(viewers, view) if seen is None else of_seen(seen, view)
@@ -93,19 +89,20 @@ class Search:
         self._viewers = viewers
         self._seen = seen
         if (owner_ids := filters.user_ids) is not None:
-            if seen is not None:
-                self._seen = _of_owners(seen, set(owner_ids))
-            elif len(owner_ids) <= FEW_OWNERS:
-                self._seen = [_unknown(set(owner_ids))]
-        self._has_few = self._seen is not None and _count(self._seen) <= FEW_OWNERS
+            self._seen = (
+                [_unknown(set(owner_ids))]
+                if seen is None
+                else _of_owners(seen, set(owner_ids))
+            )
+        self._are_few = are_few(self._seen)
 
     def places(self, segment: Segment, after: After | None, limit: int) -> list[After]:
         """Return the first places of a segment, at most ``limit``."""
         bounds = [(self._behind, after)] if after else []
-        if self._has_few and not self._filters.text:
+        if self._are_few and not self._filters.text:
             return self._merge(segment, bounds, self._seen, limit)
         where = self._within(segment, bounds)
-        if not self._has_few:
+        if not self._are_few:
             places = self._walk(where, limit)
             if len(places) == limit or not self._goes_on(where):
                 return places
@@ -126,7 +123,7 @@ class Search:
 
     def _narrowed(self, condition: SQL) -> SQL:
         """Return the condition, with the owners in it if they are few."""
-        if not self._has_few:
+        if not self._are_few:
             return condition
         owner_ids = [id_ for seen in self._seen for id_ in seen.owner_ids]
         return SQL("%s AND %s", condition, owned(owner_ids))
@@ -197,16 +194,16 @@ class Search:
     ) -> list[After]:
         """Return the first places of all owners together, from each one's first."""
         # Rows enough for a page, if most of the owners have some.
-        each = min(1 + 2 * limit // max(_count(seen), 1), limit)
-        if each == limit:
+        each = min(1 + 2 * limit // max(owner_count(seen), 1), limit)
+        if bounds or each == limit:
             return self._first(segment, bounds, seen, each, limit)
-        # Where the page ended the last time tells how much of each owner is on it, or
-        # nearly; what is found up to there comes first, whatever has changed.
+        # Where the first page ended the last time tells how much of each owner is on
+        # it, or nearly; what is found up to there comes first, whatever has changed.
         ends = kept(self._env, "page_ends")
-        asked = (self._asked, segment, tuple(bounds), limit)
+        asked = (self._asked, segment, limit)
         places, end = [], ends.get(asked)
         if end:
-            until = [*bounds, (self._until, end)]
+            until = [(self._until, end)]
             places = self._first(segment, until, seen, 2 * limit, 2 * limit)
             bounds = [(self._behind, end)]
         if len(places) < limit:
@@ -331,8 +328,6 @@ class Search:
 
     def _owners(self) -> list[Seen] | None:
         """Return whose opportunities there may be; None if there is no telling."""
-        if self._filters.user_ids is not None:
-            return [_unknown(set(self._filters.user_ids))]
         owners = self._env["cqrs.access"]._visible_owners(self._viewers)
         if owners is None:
             return None
@@ -340,10 +335,6 @@ class Search:
 
     def _places(self, query: SQL) -> list[After]:
         return [After(key, id_) for key, id_ in self._env.execute_query(query)]
-
-
-def _count(seen: list[Seen]) -> int:
-    return sum(len(each.owner_ids) for each in seen)
 
 
 def _unknown(owner_ids) -> Seen:

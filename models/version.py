@@ -2,6 +2,7 @@
 
 import hashlib
 
+from odoo import fields
 from odoo.modules.module import Manifest
 from odoo.tools import SQL
 
@@ -58,8 +59,9 @@ def answer_version(env, user) -> str:
         # Names of stages, and sentences.
         env.lang,
         # Amounts are converted to the currency of the viewer's company, or to any that
-        # is active, by rates that are no events either.
+        # is active, by rates that are no events either, and of the day.
         currencies_version(env, user),
+        fields.Date.today(),
         # What makes the answer.
         Manifest.for_addon("crm_cqrs").version,
     )

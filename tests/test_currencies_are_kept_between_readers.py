@@ -2,6 +2,8 @@
 
 from contextlib import closing
 
+from freezegun import freeze_time
+
 from odoo.sql_db import db_connect
 from odoo.tests import tagged
 
@@ -30,7 +32,9 @@ class TestCurrenciesAreKeptBetweenReaders(SalesOrganisation):
         return {each.id: each for each in known}[self.currency.id]
 
     def known_rate(self, user=None):
-        return float(self.known(user).rate)
+        """Return how many of them one of the company's currency is."""
+        own, user = self.env.company.currency_id, user or self.seller
+        return self.env["cqrs.metrics"]._rates({own.id}, user, self.currency)[own.id][1]
 
     def version(self, user=None):
         return currencies_version(self.env, user or self.seller)
@@ -84,10 +88,17 @@ class TestCurrenciesAreKeptBetweenReaders(SalesOrganisation):
         self.currency.rounding = 1
         self.assertEqual(self.known().decimal_places, 0)
         self.rate.unlink()
-        self.assertIsNone(self.known().rate)
+        self.assertEqual(self.known_rate(), 1)
         self.currency.active = False
         with self.assertRaises(KeyError):
             self.known()
+
+    def test_the_rate_of_another_day(self):
+        self.rate.copy({"name": "2026-06-02", "rate": 6})
+        with freeze_time("2026-06-01 12:00:00"):
+            self.assertEqual(self.known_rate(), 2)
+        with freeze_time("2026-06-02 12:00:00"):
+            self.assertEqual(self.known_rate(), 6)
 
     def test_each_company_has_its_own(self):
         company = self.env["res.company"].create(

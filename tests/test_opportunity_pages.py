@@ -8,36 +8,38 @@ from unittest.mock import patch
 from odoo.tests import tagged
 
 from ..models import opportunity_search
+from ..models.access import seen
 from ..models.opportunity_filters import Filters, Range
 from ..models.opportunity_search import ORDERS, After
 from .common import SalesOrganisation, as_json
 
-#: How a page is found: ``{plan: (FEW_OWNERS, WALK, KNOWN_OWNERS, whether it is told
-#: whose there may be)}``
+#: How a page is found: ``{plan: (FEW_OWNERS, WALK, whether it is known what is seen of
+#: owners, whether it is told whose there may be)}``
 PLANS = {
-    "merge": (10_000, 10_000, 10_000, True),
-    "walk": (0, 10_000, 10_000, True),
-    "walk, then merge": (0, 2, 10_000, True),
-    "walk, then merge the unknown": (0, 2, 0, True),
-    "walk, then walk on": (0, 2, 0, False),
+    "merge": (10_000, 10_000, True, True),
+    "walk": (0, 10_000, True, True),
+    "walk, then merge": (0, 2, True, True),
+    "walk, then merge the unknown": (0, 2, False, True),
+    "walk, then walk on": (0, 2, False, False),
 }
 SEED = 4
 
 
 @contextmanager
 def plan(name):
-    few_owners, walk, known_owners, owners_told = PLANS[name]
+    few_owners, walk, are_known, are_told = PLANS[name]
+    access = "odoo.addons.crm_cqrs.models.access.access.CqrsAccess"
+
+    def nothing(self, viewers):
+        return None
+
     with ExitStack() as stack:
-        stack.enter_context(patch.object(opportunity_search, "FEW_OWNERS", few_owners))
+        stack.enter_context(patch.object(seen, "FEW_OWNERS", few_owners))
         stack.enter_context(patch.object(opportunity_search, "WALK", walk))
-        stack.enter_context(
-            patch.object(opportunity_search, "KNOWN_OWNERS", known_owners)
-        )
-        if not owners_told:
-            access = "odoo.addons.crm_cqrs.models.access.access.CqrsAccess"
-            stack.enter_context(
-                patch(f"{access}._visible_owners", lambda self, viewers: None)
-            )
+        if not are_known:
+            stack.enter_context(patch(f"{access}._known_owners", nothing))
+        if not are_told:
+            stack.enter_context(patch(f"{access}._visible_owners", nothing))
         yield
 
 

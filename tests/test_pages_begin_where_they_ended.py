@@ -121,6 +121,13 @@ class TestPagesBeginWhereTheyEnded(Pages):
         self.page()
         self.assertLessEqual(self.rows_read() - before, 2 * LIMIT)
 
+    def test_who_pages_on_leaves_the_ends_of_first_pages(self):
+        page = self.page()
+        ends = dict(kept(self.env, "page_ends").items())
+        self.assertEqual(len(ends), 1)
+        self.page(after=page.next)
+        self.assertEqual(dict(kept(self.env, "page_ends").items()), ends)
+
     def test_of_each_search_apart(self):
         self.top(8, self.seller)
         self.page()

@@ -1,15 +1,14 @@
 """Who may see which opportunity: the one definition, that every reader follows."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from odoo import api, models
 from odoo.tools import SQL, str2bool
 
 from .. import tokens
-from ..arrays import integers
 from ..kept import keep
 from ..questions import once, question
+from .seen import KNOWN_OWNERS, Seen
 
 #: Options of the settings, all off by default: ``{option: system parameter}``
 OPTIONS = {
@@ -65,33 +64,6 @@ class Viewer:
     owner_only: bool = False
     has_few: bool = False
     within: "tuple[Viewer, ...] | None" = None
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Some owners, of whom a viewer sees what is in some companies, and no more.
-
-    None among the owners is nobody, among the companies none.
-
-    :ivar company_ids: None instead of any leaves it to ``_visible`` to say
-    """
-
-    owner_ids: tuple[int | None, ...]
-    company_ids: tuple[int | None, ...] | None
-
-    @cached_property
-    def owners(self) -> SQL:
-        """The array of the owners, with 0 for nobody."""
-        return integers(self.owner_ids)
-
-    @property
-    def companies(self) -> SQL:
-        """The array of the companies, without none."""
-        return integers(filter(None, self.company_ids or ()))
-
-    @property
-    def is_seen_without_company(self) -> bool:
-        return None in (self.company_ids or ())
 
 
 class CqrsAccess(models.AbstractModel):
@@ -283,28 +255,27 @@ class CqrsAccess(models.AbstractModel):
         return SQL(" UNION ALL ").join(owners)
 
     @api.model
-    def _few_visible_owners(
-        self, viewers: list[Viewer], limit: int
-    ) -> list[Seen] | None:
+    def _known_owners(self, viewers: list[Viewer]) -> list[Seen] | None:
         """Return whose opportunities one of the viewers sees, and in which companies.
 
         That is ``_visible``, asked once of each owner and company rather than of each
-        row, and each owner is in one of ``Seen``. None: no telling, or too many owners.
+        row, and each owner is in one of ``Seen``. None: no telling, or more owners
+        than ``KNOWN_OWNERS``.
         """
 
         def ask():
             owners = self._visible_owners(viewers)
             if owners is None or self._see_a_team(viewers):
                 return None
-            rows = self.env.execute_query(
-                SQL("SELECT DISTINCT * FROM (%s) owner LIMIT %s", owners, limit + 1)
+            query = SQL(
+                "SELECT DISTINCT * FROM (%s) owner LIMIT %s", owners, KNOWN_OWNERS + 1
             )
-            if len(rows) > limit:
+            rows = self.env.execute_query(query)
+            if len(rows) > KNOWN_OWNERS:
                 return None
             return self._seen_of([owner_id for (owner_id,) in rows], viewers)
 
-        basis = self._basis(viewers)
-        return keep(self.env, "visible_owners", basis and (*basis, limit), ask)
+        return keep(self.env, "known_owners", self._basis(viewers), ask)
 
     def _seen_of(
         self, owner_ids: list[int | None], viewers: list[Viewer]
@@ -471,25 +442,6 @@ class CqrsAccess(models.AbstractModel):
             }
 
         return once(self.env, ("options",), ask)
-
-
-def of_seen(seen: list[Seen], row: SQL) -> SQL:
-    """Return the condition that a row is of those owners, in those companies."""
-    conditions = [
-        SQL(
-            """
-            (COALESCE(%(row)s.user_id, 0) = ANY(%(owners)s)
-             AND (%(row)s.company_id = ANY(%(companies)s)
-                  OR %(or_none)s AND %(row)s.company_id IS NULL))
-            """,
-            row=row,
-            owners=each.owners,
-            companies=each.companies,
-            or_none=each.is_seen_without_company,
-        )
-        for each in seen
-    ]
-    return SQL("(%s)", SQL(" OR ").join(conditions or [SQL("FALSE")]))
 
 
 def _above(viewer: Viewer, row: SQL, via: str) -> SQL:

@@ -6,7 +6,7 @@ from itertools import chain
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..access.access import of_seen
+from ..access.seen import are_few, of_seen
 from ..currencies import currencies, currencies_version, own_currency
 from ..kept import keep
 from ..projections.dashboard_metrics import FOLDS, MEASURES, REPAIRS, TAIL
@@ -18,9 +18,6 @@ COUNTS = tuple(name for name in MEASURES if name not in AMOUNTS)
 
 #: What is added up: of all, and of what the reader owns
 _SUMMED = (*MEASURES, *(f"own_{name}" for name in MEASURES))
-
-#: To look up the rows of so many owners takes less than to go through all there are
-FEW_OWNERS = 500
 
 #: By what the metrics can be read: ``{by: (dimension of the sums, column)}``
 GROUPINGS = {
@@ -295,10 +292,10 @@ class CqrsMetrics(models.AbstractModel):
         :param company_id: of this company alone
         """
         access, part = self.env["cqrs.access"], SQL("part")
-        seen = access._few_visible_owners(viewers, FEW_OWNERS)
+        seen = access._known_owners(viewers)
         # Few owners' sums are looked up, by the index of them.
         condition = (
-            access._visible(viewers, part) if seen is None else of_seen(seen, part)
+            of_seen(seen, part) if are_few(seen) else access._visible(viewers, part)
         )
         if company_id is not None:
             condition = SQL("company_id = %s AND %s", company_id, condition)
@@ -325,7 +322,12 @@ class CqrsMetrics(models.AbstractModel):
         return keep(
             self.env,
             "rates",
-            (currencies_version(self.env, user), into.id, frozenset(currency_ids)),
+            (
+                currencies_version(self.env, user),
+                fields.Date.today(),
+                into.id,
+                frozenset(currency_ids),
+            ),
             lambda: {id_: (known[id_], rate) for id_, (__, rate) in ask().items()},
         )
 
