@@ -47,12 +47,14 @@ class BrowserCase(HttpCase):
     Usage::
 
         with self.browse():
-            self.enter("admin")
+            self.enter(self.env.user)
             self.visit("/odoo/crm", until="document.querySelector('.o_kanban_view')")
             self.press("Tab")
             self.assertEqual(self.js("document.activeElement.tagName"), "BUTTON")
 
-    An error in the browser's console fails the test, at the next step.
+    An error in the browser's console fails the test, at the next step. So does it
+    to ask the database within the block: what the page asks is asked through the
+    same cursor, and one would now and then get the other's answer.
     """
 
     #: Messages of the console that are to be expected, in part
@@ -75,17 +77,23 @@ class BrowserCase(HttpCase):
                 )
             )
             stack.callback(self.browser.stop)
+            execute = self.cr.execute
+
+            def execute_alone(*args, **kwargs):
+                if not _registry_test_lock._is_owned():
+                    self.fail("a page may be asking through this cursor as well")
+                return execute(*args, **kwargs)
+
+            stack.enter_context(patch.object(self.cr, "execute", execute_alone))
             yield
 
-    def enter(self, login: str, **values):
-        """Go on as somebody, with these values written, from an empty page."""
+    def enter(self, user, **values):
+        """Go on as a user, with these values written, from an empty page."""
         self.browser.navigate_to("about:blank", wait_stop=True)
         self._wait_remaining_requests()
-        # The cursor is also that of what the page before may still have asked.
         with _registry_test_lock:
-            user = self.env["res.users"].search([("login", "=", login)])
             user.write(values)
-            self.authenticate(login, login, browser=self.browser)
+            self.authenticate(user.login, user.login, browser=self.browser)
             self.cr.flush()
             self.cr.clear()
 

@@ -156,7 +156,7 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
             # One method for all: each form has styles of its own, which take longer
             # to make than to look at.
             for language, direction in (("en_US", "ltr"), ("ar_001", "rtl")):
-                self.enter(self.manager.login, lang=language)
+                self.enter(self.manager, lang=language)
                 for scheme in ("light", "dark"):
                     self.browser.set_cookie("color_scheme", scheme, "/", HOST)
                     self.check_screens([scheme, direction])

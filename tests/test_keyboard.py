@@ -101,7 +101,7 @@ class TestDashboardByKeyboard(KeyboardCase):
     def test_everything_is_reached_and_left(self):
         self.manager.group_ids += self.env.ref("base.group_system")
         with self.browse():
-            self.enter(self.manager.login)
+            self.enter(self.manager)
             self.open()
             self.until("document.querySelector('.o_cqrs_sync')")
             self.tab_through()
@@ -114,7 +114,7 @@ class TestDashboardByKeyboard(KeyboardCase):
 
     def test_figures_open_what_they_count(self):
         with self.browse():
-            self.enter(self.manager.login)
+            self.enter(self.manager)
             self.open()
             self.focus_on(".o_cqrs_tile[data-name=pipeline]", "400,000.00")
             self.press("Enter")
@@ -130,7 +130,7 @@ class TestDashboardByKeyboard(KeyboardCase):
 
     def test_what_is_shown_is_chosen(self):
         with self.browse():
-            self.enter(self.manager.login)
+            self.enter(self.manager)
             self.open()
             self.focus_on("[data-scope=own]")
             self.press("Space")
@@ -152,7 +152,7 @@ class TestDashboardByKeyboard(KeyboardCase):
 
     def test_a_list_is_sorted_and_its_rows_opened(self):
         with self.browse():
-            self.enter(self.manager.login)
+            self.enter(self.manager)
             self.open()
             self.focus_on(".o_cqrs_sort[data-name=name]")
             self.press("Enter")
@@ -169,7 +169,7 @@ class TestDashboardByKeyboard(KeyboardCase):
         for number in range(90):
             self.opportunity(self.seller, 1, name=f"Small deal {number}")
         with self.browse():
-            self.enter(self.manager.login)
+            self.enter(self.manager)
             self.open()
             self.wait_for_text(".o_cqrs_count", "of 94")
             self.focus_on(".o_cqrs_opportunity a")
@@ -178,7 +178,7 @@ class TestDashboardByKeyboard(KeyboardCase):
 
     def test_the_dashboard_of_somebody_else_and_back(self):
         with self.browse():
-            self.enter(self.head.login)
+            self.enter(self.head)
             self.open()
             self.focus_on(".o_cqrs_expand[aria-expanded=false]")
             self.press("Enter")
@@ -203,7 +203,7 @@ class TestDashboardByKeyboard(KeyboardCase):
             self.person(f"report_{number}", self.manager_employee)
         self.env.cr.flush()
         with self.browse():
-            self.enter(self.manager.login)
+            self.enter(self.manager)
             self.open()
             self.focus_on(".o_cqrs_organisation td button", "Show More")
             self.press("Enter")
@@ -212,7 +212,7 @@ class TestDashboardByKeyboard(KeyboardCase):
     def test_a_sync_is_started(self):
         self.manager.group_ids += self.env.ref("base.group_system")
         with self.browse():
-            self.enter(self.manager.login)
+            self.enter(self.manager)
             self.open()
             self.focus_on(".o_cqrs_sync")
             self.press("Enter")
@@ -236,13 +236,13 @@ class TestDeskByKeyboard(KeyboardCase):
 
     def test_everything_is_reached_and_left(self):
         with self.browse():
-            self.enter(self.manager.login)
+            self.enter(self.manager)
             self.open()
             self.tab_through()
 
     def test_work_is_begun_and_cancelled(self):
         with self.browse():
-            self.enter(self.manager.login)
+            self.enter(self.manager)
             self.open()
             self.focus_on("[data-kind=verify]")
             self.press("Enter")
@@ -256,7 +256,7 @@ class TestDeskByKeyboard(KeyboardCase):
 
     def test_what_is_asked_first_is_refused_or_confirmed(self):
         with self.browse():
-            self.enter(self.manager.login)
+            self.enter(self.manager)
             self.open()
             self.focus_on("[data-kind=reconcile]")
             self.press("Enter")
@@ -274,7 +274,7 @@ class TestDeskByKeyboard(KeyboardCase):
 
     def test_a_past_run_is_opened(self):
         with self.browse():
-            self.enter(self.manager.login)
+            self.enter(self.manager)
             self.open()
             self.focus_on(".o_cqrs_runs th button", "Verify #")
             self.press("Enter")
