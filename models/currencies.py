@@ -1,5 +1,6 @@
 """Currencies, and the version of them and of their rates."""
 
+import logging
 from typing import NamedTuple
 
 from odoo import api, models
@@ -8,6 +9,9 @@ from odoo.tools import SQL
 from . import tokens
 from .kept import keep
 from .questions import question
+from .triggers import DELETE, INSERT, TRUNCATE, UPDATE, Trigger, not_holding
+
+_logger = logging.getLogger(__name__)
 
 
 class Currency(NamedTuple):
@@ -34,6 +38,22 @@ _QUERY = """
 """
 
 
+_LEAVE_TOKEN = f"""
+BEGIN
+    EXECUTE format('INSERT INTO %I.cqrs_currencies SELECT {tokens.NEW}',
+                   TG_TABLE_SCHEMA);
+    RETURN NULL;
+END """
+
+#: What the database must have to tell of a change
+TRIGGERS = tuple(
+    Trigger(
+        table, "cqrs_leave_token", INSERT + UPDATE + DELETE + TRUNCATE, _LEAVE_TOKEN
+    )
+    for table in ("res_currency", "res_currency_rate", "res_company")
+)
+
+
 class ResCurrency(models.Model):
     """Each change of what amounts are converted by leaves a token.
 
@@ -44,38 +64,53 @@ class ResCurrency(models.Model):
 
     # As its owner: whoever may write a rate need not be allowed more. A dump is
     # restored without a search path.
-    _LEAVE_TOKEN = f"""
+    _FUNCTION = SQL(
+        """
         CREATE OR REPLACE FUNCTION cqrs_leave_currency_token() RETURNS trigger
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-        BEGIN
-            EXECUTE format('INSERT INTO %I.cqrs_currencies SELECT {tokens.NEW}',
-                           TG_TABLE_SCHEMA);
-            RETURN NULL;
-        END $$
-    """
-    _TABLES_WITHOUT_TRIGGER = """
-        SELECT name
-        FROM unnest('{res_currency,res_currency_rate,res_company}'::text[]) AS name
-        WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = name::regclass
-                          AND tgname = 'cqrs_leave_token')
-    """
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %s
+        """,
+        _LEAVE_TOKEN,
+    )
     _TRIGGER = """
-        CREATE TRIGGER cqrs_leave_token
-            AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s
-            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_leave_currency_token()
+        DROP TRIGGER IF EXISTS %(name)s ON %(table)s;
+        CREATE TRIGGER %(name)s
+            AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %(table)s
+            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_leave_currency_token();
+        INSERT INTO cqrs_currencies SELECT %(token)s
     """
 
     def init(self):
         result = super().init()
         cr = self.env.cr
         cr.execute(tokens.table("cqrs_currencies"))
-        cr.execute(self._LEAVE_TOKEN)
+        cr.execute(self._FUNCTION)
         # Another module's update comes here too, and shall not keep out who writes
         # these.
-        cr.execute(self._TABLES_WITHOUT_TRIGGER)
-        for (table,) in cr.fetchall():
-            cr.execute(SQL(self._TRIGGER, SQL.identifier(table)))
+        for trigger in not_holding(self.env, TRIGGERS):
+            # With a token for what has changed without it.
+            cr.execute(
+                SQL(
+                    self._TRIGGER,
+                    name=SQL.identifier(trigger.name),
+                    table=SQL.identifier(trigger.table),
+                    token=SQL(tokens.NEW),
+                )
+            )
         return result
+
+    def _register_hook(self):
+        super()._register_hook()
+        for trigger in not_holding(self.env, TRIGGERS):
+            _logger.warning(
+                "Changed currencies and rates may not show on dashboards: the trigger"
+                " %(name)s of %(table)s is missing, disabled or changed. Put it back"
+                " with 'odoo-bin -d %(database)s -u crm_cqrs --stop-after-init'.",
+                {
+                    "name": trigger.name,
+                    "table": trigger.table,
+                    "database": self.env.cr.dbname,
+                },
+            )
 
     @api.autovacuum
     def _gc_cqrs_tokens(self):

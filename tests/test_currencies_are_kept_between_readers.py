@@ -8,6 +8,7 @@ from odoo.sql_db import db_connect
 from odoo.tests import tagged
 
 from ..models.currencies import currencies, currencies_version, own_currency
+from ..models.event_store.verify import verify
 from .common import SalesOrganisation
 
 TABLES = ("res_currency", "res_currency_rate", "res_company")
@@ -174,3 +175,33 @@ class TestCurrenciesAreKeptBetweenReaders(SalesOrganisation):
             [list(TABLES)],
         )
         self.assertEqual(self.env.cr.fetchall(), [])
+
+    def test_a_trigger_that_does_not_hold_is_told_of_and_put_back(self):
+        logger = "odoo.addons.crm_cqrs.models.currencies"
+        currency = self.env["res.currency"]
+        with self.assertNoLogs(logger, "WARNING"):
+            currency._register_hook()
+        for statement in (
+            "ALTER TABLE res_currency_rate DISABLE TRIGGER cqrs_leave_token",
+            "DROP TRIGGER cqrs_leave_token ON res_currency_rate",
+            """
+            DROP TRIGGER cqrs_leave_token ON res_currency_rate;
+            CREATE TRIGGER cqrs_leave_token AFTER INSERT ON res_currency_rate
+                FOR EACH STATEMENT EXECUTE FUNCTION cqrs_leave_currency_token()
+            """,
+        ):
+            with self.subTest(statement):
+                before = self.version()
+                self.execute(statement)
+                with self.assertLogs(logger, "WARNING") as logs:
+                    currency._register_hook()
+                [said] = logs.output
+                self.assertIn("cqrs_leave_token of res_currency_rate is missing", said)
+                [finding] = verify(self.env)
+                self.assertEqual(finding.kind, "missing_trigger")
+                self.assertIn("res_currency_rate.cqrs_leave_token", finding.detail)
+                currency.init()
+                # What has changed meanwhile is not known.
+                self.assertNotEqual(self.version(), before)
+                with self.assertNoLogs(logger, "WARNING"):
+                    currency._register_hook()

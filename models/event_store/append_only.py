@@ -5,10 +5,9 @@ import logging
 from odoo import models
 from odoo.tools import SQL
 
-_logger = logging.getLogger(__name__)
+from ..triggers import DELETE, TRUNCATE, UPDATE, Trigger, not_holding
 
-#: What the database must have to refuse a change of the log
-TRIGGERS = ("cqrs_event_append_only",)
+_logger = logging.getLogger(__name__)
 
 _REFUSAL = """
 BEGIN
@@ -17,6 +16,13 @@ BEGIN
               HINT = 'Record a new change; the log is never edited.';
 END
 """
+
+#: What the database must have to refuse a change of the log
+TRIGGERS = (
+    Trigger(
+        "cqrs_event", "cqrs_event_append_only", UPDATE + DELETE + TRUNCATE, _REFUSAL
+    ),
+)
 
 
 class CqrsEvent(models.Model):
@@ -53,21 +59,4 @@ class CqrsEvent(models.Model):
 
 def missing_triggers(env) -> list[str]:
     """Return the names of the append-only triggers that do not hold."""
-    rows = env.execute_query(
-        SQL(
-            # Enabled for ordinary sessions ('O') or for all ('A'); for all of UPDATE,
-            # DELETE and TRUNCATE (the bits of tgtype), of whichever columns, without
-            # a condition; calling what this addon has written.
-            """
-            SELECT name FROM unnest(%s) name
-            WHERE NOT EXISTS (
-                SELECT FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
-                WHERE tgrelid = 'cqrs_event'::regclass AND tgname = name
-                  AND tgenabled IN ('O', 'A') AND tgtype & 56 = 56
-                  AND tgattr = '' AND tgqual IS NULL AND prosrc = %s)
-            """,
-            list(TRIGGERS),
-            _REFUSAL,
-        )
-    )
-    return [name for (name,) in rows]
+    return [trigger.name for trigger in not_holding(env, TRIGGERS)]

@@ -10,8 +10,10 @@ from itertools import islice
 
 from odoo.tools import SQL
 
+from .. import currencies
 from ..oracle import ORACLES
-from .append_only import missing_triggers
+from ..triggers import not_holding
+from . import append_only
 from .chain import COVERED, event_hash
 from .progress import Progress, Report, silent
 from .replay import compare
@@ -32,7 +34,8 @@ class Finding:
     :ivar kind: ``broken_chain``: an event was altered, or put in; ``version_gap``: one
         was removed; ``wrong_state``: ``cqrs_stream`` is not the fold of the events;
         ``unrecorded_change``: the record's row is not what is recorded of it;
-        ``missing_trigger``: the database does not refuse to edit the log;
+        ``missing_trigger``: the database does not refuse to edit the log, or does not
+        tell of changed currencies;
         ``projection_drift``: a read model is not what a replay gives, or not what
         Odoo's own records come to (``oracle.py``)
     :ivar stream_model: the captured model, None where it is not about a stream
@@ -91,13 +94,16 @@ def _first(env, findings: Iterator[Finding]) -> Iterator[Finding]:
 
 
 def _missing_triggers(env) -> Iterator[Finding]:
-    for name in missing_triggers(env):
+    for trigger in not_holding(env, append_only.TRIGGERS + currencies.TRIGGERS):
         yield Finding(
             MISSING_TRIGGER,
             None,
             None,
             None,
-            env._("The trigger %s is missing, disabled or changed.", name),
+            env._(
+                "The trigger %s is missing, disabled or changed.",
+                f"{trigger.table}.{trigger.name}",
+            ),
         )
 
 

@@ -1,0 +1,47 @@
+"""The database's triggers that this addon relies on, and whether they still hold."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from odoo.tools import SQL
+
+#: Bits of ``pg_trigger.tgtype``
+INSERT, DELETE, UPDATE, TRUNCATE = 4, 8, 16, 32
+
+
+class Trigger(NamedTuple):
+    """A trigger for each statement.
+
+    :ivar operations: the sum of those that fire it
+    :ivar body: of its function
+    """
+
+    table: str
+    name: str
+    operations: int
+    body: str
+
+
+def not_holding(env, triggers: Iterable[Trigger]) -> list[Trigger]:
+    """Return those that are missing, disabled or changed."""
+    triggers = list(triggers)
+    rows = env.execute_query(
+        SQL(
+            # Enabled for ordinary sessions ('O') or for all ('A'); for all operations,
+            # of whichever columns, without a condition; calling what this addon has
+            # written.
+            """
+            SELECT number - 1
+            FROM unnest(%s, %s, %s, %s)
+                WITH ORDINALITY AS expected(relation, name, operations, body, number)
+            WHERE NOT EXISTS (
+                SELECT FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+                WHERE tgrelid = relation::regclass AND tgname = name
+                  AND tgenabled IN ('O', 'A') AND tgtype & operations = operations
+                  AND tgattr = '' AND tgqual IS NULL AND prosrc = body)
+            ORDER BY number
+            """,
+            *(list(values) for values in zip(*triggers, strict=True)),
+        )
+    )
+    return [triggers[number] for (number,) in rows]
