@@ -12,28 +12,20 @@ import { Component, onWillStart, onWillUnmount, useRef, useState } from "@odoo/o
 
 import { readApi } from "./api";
 import { FigureChart } from "./figure_chart";
+import { ALL, PERIODS, SCOPES, lastMonths, recordsDomain, scoped } from "./figures";
 import {
-    ALL,
-    PERIODS,
-    SCOPES,
-    change,
-    closedIn,
-    expectedIn,
-    lastMonths,
-    levelBefore,
-    levels,
-    linePoints,
-    periodName,
-    periodRange,
-    recordsDomain,
-    scoped,
-} from "./figures";
+    activeCurrencies,
+    formatMoney,
+    formatMoneyShortly,
+    formatPercent,
+    ownCurrency,
+} from "./formats";
 import { useLive } from "./live";
-import { activeCurrencies, formatMoney, formatMoneyShortly, ownCurrency } from "./money";
 import { Opportunities, SORTS, STATUSES } from "./opportunities";
 import { Organisation } from "./organisation";
 import { SyncButton } from "./sync_button";
 import { Tile } from "./tile";
+import { Tiles } from "./tiles";
 
 const { DateTime } = luxon;
 
@@ -326,7 +318,7 @@ export class Dashboard extends Component {
                 ask("metrics", { by: "month" }),
             ]);
             const isSameCurrency = this.state.byStage?.currency === byStage.data.currency;
-            const before = isSameCurrency && this.state.byMonth && this.values();
+            const before = isSameCurrency && this.state.byMonth && this.tiles.values;
             Object.assign(this.state, {
                 person: person.data,
                 byStage: byStage.data,
@@ -336,7 +328,7 @@ export class Dashboard extends Component {
                 isBehind: false,
             });
             if (before && byMonth.position !== this.lastPosition) {
-                this.mark(before, this.values());
+                this.mark(before, this.tiles.values);
                 this.state.revision++;
             }
             this.lastPosition = byMonth.position;
@@ -371,29 +363,8 @@ export class Dashboard extends Component {
         return this.state.readAt || DateTime.now();
     }
 
-    get range() {
-        return periodRange(this.view.period, this.now);
-    }
-
-    get periodName() {
-        return this.range ? periodName(this.view.period, this.range) : _t("all time");
-    }
-
-    get closed() {
-        return closedIn(this.state.byMonth.groups, this.range, this.view.scope);
-    }
-
-    /** The number of each tile, by its name. */
-    values() {
-        const figures = scoped(this.state.byStage, this.view.scope);
-        const closed = this.closed;
-        return {
-            pipeline: figures.pipeline_value,
-            weighted: figures.weighted_pipeline,
-            won: closed.won_revenue,
-            active: figures.active_opportunities,
-            win_rate: closed.win_rate,
-        };
+    get tiles() {
+        return new Tiles(this.state, this.view, this.now, this.hasOthers);
     }
 
     money(amount) {
@@ -402,155 +373,6 @@ export class Dashboard extends Component {
 
     short(amount) {
         return formatMoneyShortly(amount, this.state.byStage.currency);
-    }
-
-    percent(ratio, digits = 0) {
-        return new Intl.NumberFormat(user.lang, {
-            style: "percent",
-            maximumFractionDigits: digits,
-        }).format(ratio);
-    }
-
-    get tiles() {
-        const labels = {
-            pipeline: _t("Pipeline"),
-            weighted: _t("Weighted Pipeline"),
-            won: this.range ? _t("Won, %s", this.periodName) : _t("Won"),
-            active: _t("Active Opportunities"),
-            win_rate: this.range ? _t("Win Rate, %s", this.periodName) : _t("Win Rate"),
-        };
-        if (!this.state.byMonth) {
-            return Object.entries(labels).map(([name, label]) => ({ name, label, value: "" }));
-        }
-        const { byStage, byMonth } = this.state;
-        const { scope, period } = this.view;
-        const figures = scoped(byStage, scope);
-        const closed = this.closed;
-        const values = this.values();
-        const months = lastMonths(byMonth.groups, this.now, scope);
-        const closedTrend = this.closedTrend(closed);
-        const due = expectedIn(byMonth.groups, this.range, scope);
-        const tiles = {
-            pipeline: {
-                value: this.money(values.pipeline),
-                note: this.pipelineNote(figures, due),
-                share: this.range && values.pipeline ? due / values.pipeline : null,
-                ...this.level("pipeline_value", values.pipeline),
-            },
-            weighted: {
-                value: this.money(values.weighted),
-                note: values.pipeline
-                    ? _t("%s of the pipeline", this.percent(values.weighted / values.pipeline))
-                    : _t("Nothing is open"),
-                ...this.level("weighted_pipeline", values.weighted),
-                share: values.pipeline ? values.weighted / values.pipeline : null,
-            },
-            won: {
-                value: this.money(values.won),
-                note:
-                    closed.won === 1
-                        ? _t("1 opportunity")
-                        : _t("%s opportunities", closed.won),
-                trend: closedTrend.won,
-                points: linePoints(months.map((month) => month.won_revenue)),
-            },
-            active: {
-                value: String(values.active),
-                note:
-                    scope === "all" && this.hasOthers
-                        ? _t("%(own)s own, %(team)s of the team", {
-                              own: byStage.own.active_opportunities,
-                              team: byStage.team.active_opportunities,
-                          })
-                        : "",
-                share:
-                    scope === "all" && this.hasOthers && values.active
-                        ? byStage.own.active_opportunities / values.active
-                        : null,
-                ...this.level("active_opportunities", values.active),
-            },
-            win_rate: {
-                value: values.win_rate === null ? "–" : this.percent(values.win_rate, 1),
-                note: _t("%(won)s won, %(lost)s lost", closed),
-                trend: closedTrend.win_rate,
-                points: linePoints(months.map((month) => month.win_rate)),
-            },
-        };
-        return Object.entries(labels).map(([name, label]) => ({ name, label, ...tiles[name] }));
-    }
-
-    pipelineNote(figures, due) {
-        if (figures.average_value === null) {
-            return _t("Nothing is open");
-        }
-        return this.range
-            ? _t("%(amount)s due in %(period)s", {
-                  amount: this.short(due),
-                  period: this.periodName,
-              })
-            : _t("%s on average", this.money(figures.average_value));
-    }
-
-    /** How a figure of what there is came about: since the period began, and a line. */
-    level(name, value) {
-        const { series } = this.state;
-        const { scope, period } = this.view;
-        if (!series || series.currency !== this.state.byStage.currency) {
-            return {};
-        }
-        const before = this.range && levelBefore(series, this.range, scope, name);
-        const isCount = name === "active_opportunities";
-        const title =
-            before !== null &&
-            _t("%(before)s at the end of %(period)s", {
-                before: isCount ? String(before) : this.money(before),
-                period: periodName(period, periodRange(period, this.now, 1)),
-            });
-        return {
-            trend: this.trend(value, before, title, isCount ? String : undefined),
-            points: linePoints([...levels(series, scope, name).slice(0, -1), value]),
-        };
-    }
-
-    /** How what was closed compares with an equal part of the period before. */
-    closedTrend(closed) {
-        const { series } = this.state;
-        const { scope, period } = this.view;
-        const isOfThis =
-            series?.period === period && series.currency === this.state.byStage.currency;
-        if (!isOfThis || !series.before) {
-            return {};
-        }
-        const before = scoped(series.before, scope);
-        const name = periodName(period, periodRange(period, this.now, 1));
-        const title = (text) =>
-            _t("%(before)s in the same part of %(period)s", { before: text, period: name });
-        const rates = change(closed.win_rate, before.win_rate);
-        return {
-            won: this.trend(
-                closed.won_revenue,
-                before.won_revenue,
-                title(this.money(before.won_revenue))
-            ),
-            win_rate: rates && {
-                ...direction(rates.difference),
-                text: _t("%s points", Math.round(1000 * Math.abs(rates.difference)) / 10),
-                title: title(this.percent(before.win_rate, 1)),
-            },
-        };
-    }
-
-    trend(value, before, title, format = (amount) => this.short(amount)) {
-        const changed = change(value, before);
-        if (!changed) {
-            return null;
-        }
-        const { difference, ratio } = changed;
-        return {
-            ...direction(difference),
-            text: ratio === null ? format(difference) : this.percent(Math.abs(ratio)),
-            title,
-        };
     }
 
     get stages() {
@@ -591,7 +413,7 @@ export class Dashboard extends Component {
             { label: _t("Lost"), format: String, isDrawn: false },
             {
                 label: _t("Win rate"),
-                format: (rate) => (rate === null ? "–" : this.percent(rate)),
+                format: (rate) => (rate === null ? "–" : formatPercent(rate)),
                 isDrawn: false,
             },
         ];
@@ -611,7 +433,7 @@ export class Dashboard extends Component {
 
     /** The months of the period, which stand out. */
     get highlightedMonths() {
-        const range = this.range;
+        const { range } = this.tiles;
         return range && this.monthRows
             ? this.monthRows
                   .filter((row) => row.range.from >= range.from && row.range.from < range.to)
@@ -645,8 +467,8 @@ export class Dashboard extends Component {
     }
 
     openTile(name) {
-        const range = this.range;
-        const label = this.tiles.find((tile) => tile.name === name).label;
+        const { range } = this.tiles;
+        const label = this.tiles.labels[name];
         const opening = {
             pipeline: [["pending"], null, "stage_id"],
             weighted: [["pending"], null, "stage_id"],
@@ -699,15 +521,6 @@ function companies() {
 function currencyCodes() {
     const codes = activeCurrencies();
     return codes.length > 1 ? codes : [];
-}
-
-function direction(difference) {
-    if (!difference) {
-        return { tone: "text-muted", icon: "fa-minus" };
-    }
-    return difference > 0
-        ? { tone: "text-success", icon: "fa-arrow-up" }
-        : { tone: "text-danger", icon: "fa-arrow-down" };
 }
 
 registry.category("actions").add("crm_cqrs.dashboard", Dashboard);

@@ -14,7 +14,7 @@ import {
 
 import { readApi } from "./api";
 import { ALL } from "./figures";
-import { formatMoney } from "./money";
+import { formatMoney } from "./formats";
 
 const { DateTime } = luxon;
 

@@ -12,7 +12,7 @@ import {
 } from "@odoo/owl";
 
 import { readApi } from "./api";
-import { formatMoney, formatMoneyShortly } from "./money";
+import { formatMoney, formatMoneyShortly } from "./formats";
 
 const PATH = "users/hierarchy";
 const LIMIT = 40;

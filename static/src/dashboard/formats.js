@@ -32,3 +32,10 @@ export function formatMoneyShortly(amount, code) {
     const tenths = Math.round((10 * amount) / 1000 ** magnitude);
     return formatMoney(amount, code, { humanReadable: true, digits: [0, tenths % 10 ? 1 : 0] });
 }
+
+export function formatPercent(ratio, digits = 0) {
+    return new Intl.NumberFormat(user.lang, {
+        style: "percent",
+        maximumFractionDigits: digits,
+    }).format(ratio);
+}

@@ -1,0 +1,124 @@
+import { beforeEach, describe, expect, test } from "@odoo/hoot";
+import { allowTranslations, patchWithCleanup } from "@web/../tests/web_test_helpers";
+
+import { localization } from "@web/core/l10n/localization";
+
+import { Tiles } from "@crm_cqrs/dashboard/tiles";
+
+describe.current.tags("headless");
+beforeEach(() => {
+    allowTranslations();
+    patchWithCleanup(localization, { decimalPoint: ".", grouping: [3], thousandsSep: "," });
+});
+
+const { DateTime } = luxon;
+const NOW = DateTime.fromISO("2026-11-24T13:00:00Z");
+const OTHER = { won_revenue: 0, won: 0, lost: 0, pipeline_value: 0 };
+
+const open = (pipeline_value, weighted_pipeline, active_opportunities) => ({
+    pipeline_value,
+    weighted_pipeline,
+    active_opportunities,
+    average_value: active_opportunities ? pipeline_value / active_opportunities : null,
+});
+const split = (total, own, team = own) => ({ ...total, own, team });
+
+const READ = {
+    byStage: { currency: "CQX", ...split(open(400, 100, 4), open(100, 20, 1), open(300, 80, 3)) },
+    byMonth: {
+        groups: [
+            { month: "2026-10", ...split({ ...OTHER, won_revenue: 30, won: 1, lost: 1 }, OTHER) },
+            { month: "2026-11", ...split({ ...OTHER, won: 2, pipeline_value: 100 }, OTHER) },
+            { month: "2027-01", ...split({ ...OTHER, pipeline_value: 300 }, OTHER) },
+        ],
+    },
+    series: {
+        currency: "CQX",
+        period: "quarter",
+        recorded_since: "2026-01-01T00:00:00Z",
+        months: [
+            { month: "2026-09", until: "2026-10-01T00:00:00Z", ...split(open(200, 100, 5), OTHER) },
+            { month: "2026-10", until: "2026-11-01T00:00:00Z", ...split(open(300, 100, 4), OTHER) },
+            { month: "2026-11", until: "2026-11-24T13:00:00Z", ...split(open(400, 100, 4), OTHER) },
+        ],
+        before: split({ won_revenue: 60, won: 1, lost: 3, win_rate: 0.25 }, OTHER),
+    },
+};
+const VIEW = { scope: "all", period: "quarter" };
+
+const tiles = (read = {}, view = {}, hasOthers = true) =>
+    Object.fromEntries(
+        new Tiles({ ...READ, ...read }, { ...VIEW, ...view }, NOW, hasOthers).list.map((tile) => [
+            tile.name,
+            tile,
+        ])
+    );
+const trend = (tile) => tile.trend && [tile.trend.icon, tile.trend.text, tile.trend.title];
+
+test("there are the names alone until something is known", () => {
+    const list = Object.values(tiles({ byStage: null, byMonth: null, series: null }));
+    expect(list.map(({ label, value }) => [label, value])).toEqual([
+        ["Pipeline", ""],
+        ["Weighted Pipeline", ""],
+        ["Won, Q4 2026", ""],
+        ["Active Opportunities", ""],
+        ["Win Rate, Q4 2026", ""],
+    ]);
+});
+
+test("what is open: of what, of whose, and since when", () => {
+    const { pipeline, weighted, active } = tiles();
+    expect(pipeline.value).toInclude("400.00");
+    expect(pipeline.note).toMatch(/^.*100.* due in Q4 2026$/);
+    expect(pipeline.share).toBe(0.25);
+    expect(trend(pipeline).slice(0, 2)).toEqual(["fa-arrow-up", "100%"]);
+    expect(trend(pipeline)[2]).toMatch(/200.* at the end of Q3 2026$/);
+    expect(pipeline.points).toBe("0.0,12.0 50.0,7.0 100.0,2.0");
+    expect([weighted.note, weighted.share]).toEqual(["25% of the pipeline", 0.25]);
+    expect(trend(weighted).slice(0, 2)).toEqual(["fa-minus", "0%"]);
+    expect([active.value, active.note, active.share]).toEqual([
+        "4",
+        "1 own, 3 of the team",
+        0.25,
+    ]);
+    expect(trend(active)).toEqual(["fa-arrow-down", "20%", "5 at the end of Q3 2026"]);
+});
+
+test("what was closed compares with the same part of the period before", () => {
+    const { won, win_rate } = tiles();
+    expect(won.value).toInclude("30.00");
+    expect(won.note).toBe("3 opportunities");
+    expect(trend(won).slice(0, 2)).toEqual(["fa-arrow-down", "50%"]);
+    expect(trend(won)[2]).toMatch(/60.* in the same part of Q3 2026$/);
+    expect([win_rate.value, win_rate.note]).toEqual(["75%", "3 won, 1 lost"]);
+    expect(trend(win_rate)).toEqual([
+        "fa-arrow-up",
+        "50 points",
+        "25% in the same part of Q3 2026",
+    ]);
+});
+
+test("of all time there is nothing before, nor a part that is due", () => {
+    const { pipeline, won } = tiles({}, { period: "all" });
+    expect([pipeline.share, pipeline.trend, won.label]).toEqual([null, null, "Won"]);
+    expect(pipeline.note).toMatch(/100\.00.* on average$/);
+    expect(won.trend).toBe(undefined);
+});
+
+test("nothing is compared with another period, nor with another currency", () => {
+    const { series } = READ;
+    expect(tiles({ series: { ...series, period: "year" } }).won.trend).toBe(undefined);
+    const other = tiles({ series: { ...series, currency: "USD" } });
+    expect([other.won.trend, other.pipeline.trend]).toEqual([undefined, undefined]);
+});
+
+test("who has nobody is not told of a team, and an empty pipeline is said", () => {
+    const { active } = tiles({}, {}, false);
+    expect([active.note, active.share]).toEqual(["", null]);
+    const nothing = open(0, 0, 0);
+    const { pipeline, weighted } = tiles({
+        byStage: { currency: "CQX", ...split(nothing, nothing) },
+    });
+    expect([pipeline.note, pipeline.share]).toEqual(["Nothing is open", null]);
+    expect([weighted.note, weighted.share]).toEqual(["Nothing is open", null]);
+});
