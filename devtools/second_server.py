@@ -1,4 +1,4 @@
-"""A second PostgreSQL server beside the private one, for a test that needs two."""
+"""Another PostgreSQL server beside the private one, for tests that need two."""
 
 import os
 import secrets
@@ -17,20 +17,20 @@ from .serving import free_port
 
 START_SECONDS = 60
 LOG = "second-server.log"
-SETTINGS = {"shared_buffers": "64MB", "hot_standby": "on", "listen_addresses": ""}
+SETTINGS = {**cluster.SETTINGS, "shared_buffers": "256MB", "hot_standby": "on"}
 
 
 @contextmanager
-def replica() -> Iterator[dict[str, str]]:
+def replica(port: str) -> Iterator[dict[str, str]]:
     """Run a hot standby for the block; gives the variables that lead libpq to it.
 
-    It has all that was committed before, and follows. The private server runs.
+    It has all that was committed on the server of this port before, and follows.
     """
     with new_folder("replica") as folder:
         cluster.run(
             "Copying the database cluster",
             "pg_basebackup",
-            *("-D", folder, "-h", cluster.home(), "-p", str(cluster.PORT)),
+            *("-D", folder, "-h", cluster.home(), "-p", port),
             *("-U", cluster.ROLE, "--checkpoint=fast", "--write-recovery-conf"),
             "--no-sync",
         )
