@@ -154,7 +154,7 @@ class DashboardApi(Controller):
         currency=None,
     ):
         env = request.env
-        parent = user if parent is None else known_person(user, parent)
+        parent = user if parent is None else known_person(user, parent, "parent")
         bound_to = ("hierarchy", env.uid, user.id, parent.id)
         level = env["cqrs.hierarchy"]._read_level(
             user,

@@ -8,6 +8,7 @@ from werkzeug.exceptions import (
     BadRequest,
     Gone,
     HTTPException,
+    NotFound,
     ServiceUnavailable,
     TooManyRequests,
     default_exceptions,
@@ -42,6 +43,18 @@ class BadParameter(BadRequest):
     def __init__(self, parameter: str, description: str):
         super().__init__(description)
         self.members = {"parameter": parameter}
+
+
+class NothingToSee(NotFound):
+    """What is asked for is not there, or not for the caller: the answer tells neither.
+
+    :param what: it would be, in a word
+    :param parameter: of the query, where that has asked for it
+    """
+
+    def __init__(self, what: str, parameter: str | None = None):
+        super().__init__(f"There is no such {what}, or none that you may see.")
+        self.members = {"parameter": parameter} if parameter else {}
 
 
 class PositionNotReached(ServiceUnavailable):
@@ -190,7 +203,7 @@ def _as_http(exc: Exception) -> HTTPException:
         return unauthorized(str(exc))
     # What one may not see is not there.
     if isinstance(exc, (AccessError, MissingError)):
-        return _http_error(404)
+        return NothingToSee("record")
     if isinstance(exc, UserError):
         return _http_error(exc.http_status, str(exc))
     if isinstance(exc, (psycopg2.OperationalError, psycopg2.pool.PoolError)):

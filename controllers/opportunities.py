@@ -1,7 +1,5 @@
 from urllib.parse import urlencode
 
-from werkzeug.exceptions import NotFound
-
 from odoo.http import Controller, request
 
 from ..models.json_encoding import JsonText
@@ -10,6 +8,7 @@ from ..models.opportunity_items import FIELDS
 from ..models.opportunity_search import After
 from ..models.projections.opportunity_view import ORDERS
 from .cursors import placed, signed
+from .dispatcher import NothingToSee
 from .parameters import (
     COMPANY,
     MAX_ID,
@@ -186,9 +185,9 @@ class OpportunitiesApi(Controller):
     )
     def opportunity(self, opportunity_id, user, fields=FIELDS):
         if opportunity_id > MAX_ID:
-            raise NotFound()
+            raise NothingToSee("opportunity")
         if not request.env["cqrs.access"]._may_see(user, opportunity_id):
-            raise NotFound()
+            raise NothingToSee("opportunity")
         dashboard = request.env["cqrs.dashboard"]
         array = dashboard._opportunities([opportunity_id], user, fields)
         return JsonText(array.text.removeprefix("[").removesuffix("]"))
@@ -209,7 +208,7 @@ class OpportunitiesApi(Controller):
         if opportunity_id > MAX_ID or not access._may_see(
             request.env.user, opportunity_id
         ):
-            raise NotFound()
+            raise NothingToSee("opportunity")
         return {
             **request.env["cqrs.dashboard"]._read_access(user),
             "opportunity_id": opportunity_id,

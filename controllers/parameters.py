@@ -26,9 +26,10 @@ from werkzeug.exceptions import NotFound
 
 from odoo.http import Response, request, route
 
+from ..models.ir_http import UnknownPath
 from ..models.json_encoding import dumps
 from ..models.questions import only_reads
-from .dispatcher import BadParameter
+from .dispatcher import BadParameter, NothingToSee
 from .etags import Tag
 
 JSON = "application/json"
@@ -129,7 +130,7 @@ def operation(
 
         def endpoint(self, **arguments):
             if not exists_for(request.env.user):
-                raise NotFound()
+                raise UnknownPath()
             values = read_query(request.httprequest.args, declared.parameters)
             # Odoo mixes the query into the arguments.
             in_path = {name: arguments[name] for name in _path_names(path)}
@@ -172,17 +173,17 @@ def _viewed(uuid: str | None):
     user = request.env.user
     if uuid is None:
         return user
-    return known_person(user, uuid)
+    return known_person(user, uuid, "user")
 
 
-def known_person(user, uuid: str):
-    """Return the ``res.users`` record of a uuid.
+def known_person(user, uuid: str, parameter: str):
+    """Return the ``res.users`` record of a uuid, which a parameter has asked for.
 
     :raise NotFound: ``user`` may not look as that one, or there is none
     """
     person = request.env["cqrs.access"]._person(user, uuid)
     if not person:
-        raise NotFound()
+        raise NothingToSee("person", parameter)
     return person
 
 
@@ -315,7 +316,7 @@ def company_id(text: str) -> int:
     """
     id_ = _COMPANY["parse"](text)
     if not request.env["cqrs.access"]._works_in(request.env.user, id_):
-        raise NotFound()
+        raise NothingToSee("company")
     return id_
 
 

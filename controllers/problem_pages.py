@@ -2,10 +2,9 @@
 
 from html import escape
 
-from werkzeug.exceptions import NotFound
-
 from odoo.http import Controller, Response, route
 
+from ..models.ir_http import UnknownPath
 from .problems import BASE, KINDS
 
 _PAGE = """<!doctype html>
@@ -41,7 +40,7 @@ class ProblemsApi(Controller):
     def problem(self, name, **parameters):
         """Say what a kind of problem is."""
         if name not in KINDS:
-            raise NotFound()
+            raise UnknownPath()
         kind = KINDS[name]
         page = _PAGE.format(
             title=escape(kind.title), status=kind.status, text=escape(kind.text)

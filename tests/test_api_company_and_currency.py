@@ -182,7 +182,13 @@ class TestApiCompanyAndCurrency(ApiCase):
             for company in (self.elsewhere.id, 2**31 - 1):
                 with self.subTest(path, company=company):
                     response = self.get(self.manager, path, company=company)
-                    self.assertProblem(response, 404, type=NOT_FOUND)
+                    self.assertProblem(
+                        response,
+                        404,
+                        type=NOT_FOUND,
+                        parameter="company",
+                        detail="There is no such company, or none that you may see.",
+                    )
         # Whoever they look as, it is one of their own.
         self.seller.company_ids |= self.elsewhere
         seller = self.uuid(self.seller)

@@ -11,6 +11,7 @@ from .common import SalesOrganisation
 
 URL = "/api/v2/dashboard/"
 CONFLICT = "DO $$ BEGIN RAISE 'conflict' USING ERRCODE = '40001'; END $$"
+NO_PATH = {"detail": "There is nothing under this path."}
 LOGGER = "odoo.addons.crm_cqrs.controllers.dispatcher"
 
 
@@ -46,9 +47,7 @@ class TestApiErrors(SalesOrganisation, HttpCase):
                 with self.subTest(path, method=method):
                     response = self.url_open(path, method=method, allow_redirects=False)
                     problem = self.problem(response, 404, "not-found")
-                    self.assertEqual(
-                        problem, {"detail": "There is nothing under this path."}
-                    )
+                    self.assertEqual(problem, NO_PATH)
 
     def test_a_path_without_a_route_is_404_in_any_language_and_for_anybody(self):
         self.env["res.lang"]._activate_lang("fr_FR")
@@ -119,7 +118,9 @@ class TestApiErrors(SalesOrganisation, HttpCase):
     def test_what_may_not_be_seen_is_404(self):
         with self.failing(AccessError("You may not see record 42.")):
             problem = self.problem(self.url_open(URL), 404, "not-found")
-        self.assertNotIn("42", problem["detail"])
+        self.assertEqual(
+            problem, {"detail": "There is no such record, or none that you may see."}
+        )
 
     def test_a_database_that_cannot_answer_is_503(self):
         with (
@@ -164,7 +165,7 @@ class TestApiErrors(SalesOrganisation, HttpCase):
         self.assertEqual(page.status_code, 200)
         self.assertIn("<h1>Bad Parameter</h1>", page.text)
         missing = self.url_open("/api/v2/problems/none")
-        self.problem(missing, 404, "not-found")
+        self.assertEqual(self.problem(missing, 404, "not-found"), NO_PATH)
 
     def test_an_answer_says_how_long_it_took(self):
         answer = r'^total;dur=\d+\.\d, db;dur=\d+\.\d;desc="\d+ queries"$'

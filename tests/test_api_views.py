@@ -8,6 +8,16 @@ from ..models.access.access import OPTIONS
 from .api import ApiCase
 from .common import money
 
+NOT_FOUND = "/api/v2/problems/not-found"
+NOBODY = {
+    "type": NOT_FOUND,
+    "detail": "There is no such person, or none that you may see.",
+}
+NO_OPPORTUNITY = {
+    "type": NOT_FOUND,
+    "detail": "There is no such opportunity, or none that you may see.",
+}
+
 
 @tagged("post_install", "-at_install")
 class TestApiViews(ApiCase):
@@ -69,8 +79,9 @@ class TestApiViews(ApiCase):
             ):
                 with self.subTest(path, user=user.login, other=other.login):
                     response = self.get(user, path, user=self.uuid(other))
-                    self.assertProblem(response, 404, type="/api/v2/problems/not-found")
-        self.assertProblem(self.get(self.manager, user=str(uuid4())), 404)
+                    self.assertProblem(response, 404, **NOBODY, parameter="user")
+        nobody = self.get(self.manager, user=str(uuid4()))
+        self.assertProblem(nobody, 404, **NOBODY, parameter="user")
 
     def test_one_may_ask_for_oneself(self):
         own = self.uuid(self.seller)
@@ -187,7 +198,7 @@ class TestApiViews(ApiCase):
             for path in ("opportunities", "access"):
                 with self.subTest(path, id=id_):
                     response = self.get(self.peer, f"{path}/{id_}")
-                    self.assertProblem(response, 404)
+                    self.assertProblem(response, 404, **NO_OPPORTUNITY)
         self.assertProblem(self.get(self.peer, "opportunities/x"), 404)
         response = self.get(self.head, f"opportunities/{self.deals[0].id}", by="x")
         self.assertProblem(response, 400, parameter="by")
@@ -312,7 +323,7 @@ class TestApiHierarchy(ApiCase):
             (self.seller, self.second),
         ):
             response = self.get(user, "users/hierarchy", parent=self.uuid(other))
-            self.assertProblem(response, 404)
+            self.assertProblem(response, 404, **NOBODY, parameter="parent")
         response = self.get(
             self.head,
             "users/hierarchy",

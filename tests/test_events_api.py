@@ -150,8 +150,9 @@ class TestEventsApi(SalesOrganisation, HttpCase):
     def test_only_administrators_know_that_it_exists(self):
         for login in ("cqrs_head", "cqrs_seller"):
             self.authenticate(login, login)
-            self.assertProblem(self.get(), 404, title="Not Found")
-            self.assertProblem(self.get(limit="x"), 404, title="Not Found")
+            detail = "There is nothing under this path."
+            self.assertProblem(self.get(), 404, detail=detail)
+            self.assertProblem(self.get(limit="x"), 404, detail=detail)
         self.authenticate(None, None)
         self.assertProblem(self.get(), 401)
 
