@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -79,24 +78,6 @@ def create_from(environ: Environ, template: str, name: str) -> None:
     if filestore(template).exists():
         # Files are named after their content and never changed: links will do.
         shutil.copytree(filestore(template), filestore(name), copy_function=os.link)
-    clone(environ, template, name)
-
-
-def copy_to(environ: Environ, name: str, elsewhere: Environ) -> None:
-    """Copy a database to another server; both share the filestore of its name."""
-    with tempfile.TemporaryDirectory() as folder:
-        dump = f"{folder}/dump"
-        for program, variables, *arguments in (
-            ("pg_dump", environ, "--format=directory", f"--file={dump}", name),
-            ("pg_restore", elsewhere, "--create", f"--dbname={MAINTENANCE}", dump),
-        ):
-            output_of(
-                [cluster.programs() / program, "--jobs=2", *arguments], env=variables
-            )
-
-
-def clone(environ: Environ, template: str, name: str) -> None:
-    """Copy a database alone."""
     sql = 'CREATE DATABASE :"name" TEMPLATE :"template"'
     query(environ, sql, name=name, template=template)
 

@@ -1,4 +1,4 @@
-"""Another PostgreSQL server beside the private one, for tests that need two."""
+"""A second PostgreSQL server beside the private one, for a test that needs two."""
 
 import os
 import secrets
@@ -17,20 +17,20 @@ from .serving import free_port
 
 START_SECONDS = 60
 LOG = "second-server.log"
-SETTINGS = {**cluster.SETTINGS, "shared_buffers": "256MB", "hot_standby": "on"}
+SETTINGS = {"shared_buffers": "64MB", "hot_standby": "on", "listen_addresses": ""}
 
 
 @contextmanager
-def replica(port: str) -> Iterator[dict[str, str]]:
+def replica() -> Iterator[dict[str, str]]:
     """Run a hot standby for the block; gives the variables that lead libpq to it.
 
-    It has all that was committed on the server of this port before, and follows.
+    It has all that was committed before, and follows. The private server runs.
     """
     with new_folder("replica") as folder:
         cluster.run(
             "Copying the database cluster",
             "pg_basebackup",
-            *("-D", folder, "-h", cluster.home(), "-p", port),
+            *("-D", folder, "-h", cluster.home(), "-p", str(cluster.PORT)),
             *("-U", cluster.ROLE, "--checkpoint=fast", "--write-recovery-conf"),
             "--no-sync",
         )

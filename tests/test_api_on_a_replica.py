@@ -55,7 +55,7 @@ class TestApiOnAReplica(OwnServer):
 
         lines = map(str.split, self.odoo("shell", script=PREPARE).stdout.splitlines())
         self.keys |= {line[1]: line[2] for line in lines if line[:1] == ["key"]}
-        self.replica = self.enterContext(replica(os.environ["PGPORT"]))
+        self.replica = self.enterContext(replica())
 
     def on_replica(self, statement, *parameters):
         connection = psycopg2.connect(
