@@ -103,11 +103,8 @@ class EventsApi(Controller):
         if accepts.best_match([JSON, NDJSON], default=JSON) == NDJSON:
             # Runs when the request, its cursor and its environment are gone.
             pages = follow(request.env.registry, cursor, limit or MAX_LIMIT, filters)
-            return Response(
-                (_lines(events, source) for events in pages),
-                content_type=NDJSON,
-                headers={"Cache-Control": "private, no-cache"},
-            )
+            lines = (_lines(events, source) for events in pages)
+            return Response(lines, content_type=NDJSON)
         events = read_events(request.env, cursor, limit or DEFAULT_LIMIT, filters)
         return {
             "events": [cloud_event(event, source) for event in events],

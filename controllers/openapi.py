@@ -37,7 +37,9 @@ read](/api/v2/docs).
 - **Amounts** are exact decimals with the digits of their currency: read them as
   decimals, not as floats. Sums are in the currency of the company of whose view it is,
   or in `currency`, converted at the rate of the day; `amounts` says from what. An
-  opportunity's own value is in its own.
+  opportunity's own value is in its own. `own` and `team` add up to their total exactly.
+  Of stages, salespeople and months each sum is rounded by itself: what is weighted or
+  converted may differ from the total by a cent for each of them.
 - **Of which company**: of all that the viewer works in, or of `company` alone.
 - **Times** are ISO 8601 with an offset, in UTC.
 - **Errors** are `application/problem+json` (RFC 9457), whose `type` leads to a page.
@@ -66,6 +68,15 @@ _HEADERS = {
     "Link": ("The next page, with `rel=next`.", {"type": "string"}),
     "WWW-Authenticate": ("What to authenticate with.", {"type": "string"}),
     "Retry-After": ("In how many seconds to ask again.", {"type": "integer"}),
+    "RateLimit": (
+        "If there is a limit: what is left (`r`), for so many seconds (`t`).",
+        {"type": "string"},
+    ),
+    "RateLimit-Policy": (
+        "If there is a limit: a user's requests (`q`) in so many seconds (`w`).",
+        {"type": "string"},
+    ),
+    "Server-Timing": ("How long it took, in milliseconds.", {"type": "string"}),
     "Deprecation": ("Since when it is (RFC 9745).", {"type": "string"}),
     "Sunset": ("Until when it is served (RFC 8594).", {"type": "string"}),
 }
@@ -84,7 +95,7 @@ class ContractApi(Controller):
     )
     def openapi(self, **parameters):
         """Return the contract, for machines."""
-        return json_response(specification(), {"Cache-Control": "no-cache"})
+        return _tagged(json_response(specification()))
 
     @route(
         DOCS_URL,
@@ -109,11 +120,15 @@ class ContractApi(Controller):
                 "markup": _markup,
             },
         )
-        return Response(
-            f"<!DOCTYPE html>\n{page}",
-            content_type="text/html; charset=utf-8",
-            headers={"Cache-Control": "no-cache"},
-        )
+        html = f"<!DOCTYPE html>\n{page}"
+        return _tagged(Response(html, content_type="text/html; charset=utf-8"))
+
+
+def _tagged(response: Response) -> Response:
+    """Return an answer with the tag of its text, or that the reader has it."""
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    return response.make_conditional(request.httprequest)
 
 
 @cache
@@ -148,7 +163,7 @@ def specification() -> dict:
             "responses": {
                 "NotModified": {
                     "description": "You have the answer with that `If-None-Match`.",
-                    "headers": _headers("ETag", correlation.HEADER),
+                    "headers": _headers("ETag"),
                 },
                 **{
                     name: _problem(*kinds, headers=headers)
@@ -224,8 +239,7 @@ def _may_answer(operation: Operation, status: str) -> bool:
 
 
 def _answer(operation: Operation) -> dict:
-    headers = [correlation.HEADER]
-    headers += (
+    headers = (
         ["Deprecation", "Sunset"] if operation.is_deprecated else [position.HEADER]
     )
     if operation.is_view:
@@ -245,14 +259,20 @@ def _answer(operation: Operation) -> dict:
     }
 
 
+#: Those of any answer
+_OF_ALL = (correlation.HEADER, "Server-Timing", "RateLimit", "RateLimit-Policy")
+
+
 def _headers(*names: str) -> dict:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {
+        name: {"$ref": f"#/components/headers/{name}"} for name in (*_OF_ALL, *names)
+    }
 
 
 def _problem(*kinds: str, headers: tuple[str, ...]) -> dict:
     return {
         "description": " ".join(KINDS[kind].text for kind in kinds),
-        "headers": _headers(correlation.HEADER, *headers),
+        "headers": _headers(*headers),
         "content": {"application/problem+json": {"schema": ref("Problem")}},
     }
 

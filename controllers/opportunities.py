@@ -78,7 +78,7 @@ _FILTERS = [
     Parameter(
         "status",
         **list_of(_status["parse"], _status["schema"]),
-        description="In these states. What is lost is archived, as a rule.",
+        description="In these states.",
     ),
     Parameter(
         "salesperson",
@@ -99,12 +99,15 @@ _FILTERS = [
         "text",
         _text,
         {"type": "string", "maxLength": MAX_TEXT},
-        "Words, each of which begins a word of the name or of the customer's.",
+        "Words, each of which begins a word of the name or of the customer's, in small"
+        " letters or capitals, with accents or without. Punctuation parts words, and by"
+        " itself finds nothing.",
     ),
     Parameter(
         "archived",
         **one_of(*_ARCHIVED),
-        description="Those archived, or `any`; by default those that are not.",
+        description="Those archived, or `any`. By default those that are not, but `any`"
+        " where `status` asks for `lost`: what is lost is archived, as a rule.",
     ),
 ]
 _PAGING = [
@@ -113,7 +116,8 @@ _PAGING = [
         **one_of(*(f"{sign}{order}" for order in ORDERS for sign in ("", "-"))),
         description=(
             "In what order: with `-` from the greatest down (`-value` by default)."
-            " Ties are broken by id; what has none comes last, or first with `-`."
+            " Ties are broken by id; what has none comes last, or first with `-`. Names"
+            " are in the order of Unicode's code points: capitals before small letters."
         ),
     ),
     Parameter(
@@ -227,6 +231,7 @@ def next_link(cursor: str | None) -> dict[str, str]:
 
 def _filters(given: dict, user) -> Filters:
     people, scope = given.get("salesperson"), given.get("scope")
+    archived = "any" if "lost" in given.get("status", ()) else "false"
     user_ids = people and _user_ids(people)
     if scope == "own":
         is_wanted = user_ids is None or user.id in user_ids
@@ -247,7 +252,7 @@ def _filters(given: dict, user) -> Filters:
         but_user_id=user.id if scope == "team" else None,
         company_id=given.get("company"),
         text=given.get("text"),
-        archived=_ARCHIVED[given.get("archived", "false")],
+        archived=_ARCHIVED[given.get("archived", archived)],
         **ranges,
     )
 

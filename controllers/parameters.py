@@ -139,11 +139,13 @@ def operation(
                 values["user"] = _viewed(values.get("user"))
                 tag = Tag(values["user"])
                 if not_modified := tag.not_modified():
-                    return not_modified
-            answer = method(self, **in_path, **values)
-            if not isinstance(answer, Response):
-                answer = json_response(answer)
-            return tag.put_on(answer) if is_view else answer
+                    return _kept_by_the_reader(not_modified)
+            response = method(self, **in_path, **values)
+            if not isinstance(response, Response):
+                response = json_response(response)
+            if is_view:
+                response = tag.put_on(response)
+            return _kept_by_the_reader(response)
 
         # Not functools.wraps: Odoo would look through it, at the method's signature.
         endpoint.__name__ = method.__name__
@@ -151,18 +153,27 @@ def operation(
         endpoint.__qualname__ = method.__qualname__
         endpoint.__module__ = method.__module__
         return route(
-            path, type="cqrs_api", auth="cqrs_api", methods=["GET"], readonly=True
+            # Found with a slash at its end as well. With one of its own it would be
+            # found without, but for another method: that would be 404, not 405.
+            path.rstrip("/"),
+            type="cqrs_api",
+            auth="cqrs_api",
+            methods=["GET"],
+            readonly=True,
         )(endpoint)
 
     return decorate
 
 
 def json_response(value, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        dumps(value),
-        content_type=JSON,
-        headers={"Cache-Control": "private, no-cache", **(headers or {})},
-    )
+    return Response(dumps(value), content_type=JSON, headers=headers)
+
+
+def _kept_by_the_reader(response: Response) -> Response:
+    """Say who may keep an answer, and that it is to be asked for again each time."""
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Accept, Accept-Language, Authorization, Cookie"
+    return response
 
 
 def _viewed(uuid: str | None):

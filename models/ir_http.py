@@ -35,6 +35,9 @@ class IrHttp(models.AbstractModel):
         # website's redirections to a path with a language in it.
         request.dispatcher = _dispatchers["cqrs_api"](request)
         request.is_frontend = request.is_frontend_multilang = False
+        if "//" in path_info:
+            # Werkzeug would redirect, which no client of an API need follow.
+            raise UnknownPath()
         try:
             return super()._match(path_info)
         except NotFound as error:

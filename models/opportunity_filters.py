@@ -7,7 +7,7 @@ from typing import NamedTuple
 from odoo.tools import SQL
 
 from .arrays import integers
-from .projections.opportunity_view import SPACES
+from .projections.opportunity_view import words_of
 
 #: Characters of a text to search for
 MAX_TEXT = 200
@@ -39,8 +39,8 @@ class Filters:
     :ivar closing_date: days (``date``)
     :ivar created_at: times (aware ``datetime``), as ``changed_at``
     :ivar text: words, each of which begins a word of the opportunity's name or of the
-        customer's, in small letters or capitals. A text that has nothing but
-        punctuation finds nothing, an empty one is no condition.
+        customer's, in small letters or capitals, with accents or without. A text that
+        has nothing but punctuation finds nothing, an empty one is no condition.
     :ivar archived: True for those alone, False for the others, None for both
     :raise ValueError: the text is longer than ``MAX_TEXT``, or a time is not aware
     """
@@ -122,7 +122,7 @@ def owned(owner_ids) -> SQL:
 
 
 def _matches(text: str) -> SQL:
-    words = text.translate(SPACES).split()
+    words = words_of(text)
     if not words:
         return SQL("FALSE")
     return SQL(

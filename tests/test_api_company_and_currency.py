@@ -150,6 +150,14 @@ class TestApiCompanyAndCurrency(ApiCase):
             self.assertEqual(metrics["pipeline_value"], money("80.00"))
             self.assertEqual(metrics["weighted_pipeline"], money("40.00"))
 
+    def test_a_rate_has_the_digits_it_was_entered_with(self):
+        # As floats, 0.101 / 0.625 is 0.16160000000000002, and one is 1.0.
+        self.rates[0].rate, self.rates[1].rate = 0.625, 0.101
+        text = self.get(self.manager, "metrics", currency="CQY").text
+        self.assertIn('"rate": 0.1616,', text)
+        text = self.get(self.manager, "metrics", currency="CQX").text
+        self.assertIn('"rate": 1,', text)
+
     def test_what_was_closed_before(self):
         present = datetime.combine(date.today().replace(day=1), datetime.min.time())
         starts = {

@@ -8,6 +8,7 @@ from odoo.tests import HttpCase, tagged
 from ..controllers.openapi import DOCS_URL, URL
 from ..controllers.parameters import OPERATIONS
 from ..controllers.problems import BASE, KINDS
+from ..models.api.settings import REQUESTS_PER_MINUTE
 
 #: Of the API, but no operations of it
 ABOUT_IT = {URL, DOCS_URL, f"{BASE}<string:name>"}
@@ -28,6 +29,34 @@ class TestApiContract(HttpCase):
         self.assertEqual(response.status_code, 200)
         self.assertEqual(response.headers["Content-Type"], "text/html; charset=utf-8")
 
+    def test_who_has_it_is_not_sent_it_again(self):
+        self.authenticate(None, None)
+        for url in (URL, DOCS_URL):
+            with self.subTest(url):
+                headers = self.url_open(url).headers
+                self.assertEqual(headers["Cache-Control"], "no-cache")
+                held = {"If-None-Match": headers["ETag"]}
+                again = self.url_open(url, headers=held)
+                self.assertEqual((again.status_code, again.content), (304, b""))
+                other = self.url_open(url, headers={"If-None-Match": '"", "x"'})
+                self.assertEqual(other.status_code, 200)
+
+    def test_it_names_every_header_of_an_answer(self):
+        self.env["ir.config_parameter"].set_param(REQUESTS_PER_MINUTE, 60)
+        two = [{"name": name, "type": "opportunity"} for name in "ab"]
+        self.env["crm.lead"].create(two).user_id = self.env.ref("base.user_admin")
+        self.authenticate("admin", "admin")
+        document = self.document()
+        response = self.url_open("/api/v2/dashboard/opportunities?limit=1")
+        declared = document["paths"]["/api/v2/dashboard/opportunities"]["get"]
+        named = set(declared["responses"]["200"]["headers"])
+        # What HTTP itself has, and a web server adds.
+        of_http = {"Cache-Control", "Content-Length", "Content-Type", "Vary"}
+        of_odoo = {"Connection", "Content-Security-Policy", "Date", "Server"}
+        of_odoo |= {"Set-Cookie", "X-Content-Type-Options"}
+        sent = set(response.headers) - of_http - of_odoo
+        self.assertEqual(sent, named)
+
     def test_every_route_of_the_api_is_in_it(self):
         routes = {
             url
@@ -35,7 +64,8 @@ class TestApiContract(HttpCase):
             if endpoint.routing["type"] == "cqrs_api"
         }
         declared = {operation.path for operation in OPERATIONS}
-        self.assertEqual(routes - ABOUT_IT, declared)
+        # With a slash at the end or without is the same to Odoo.
+        self.assertEqual(routes - ABOUT_IT, {path.rstrip("/") for path in declared})
         templated = {re.sub(r"<int:(\w+)>", r"{\1}", path) for path in declared}
         self.assertEqual(set(self.document()["paths"]), templated)
         self.assertIn("/api/v2/dashboard/opportunities/{opportunity_id}", templated)

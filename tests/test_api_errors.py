@@ -42,7 +42,10 @@ class TestApiErrors(SalesOrganisation, HttpCase):
         )
 
     def test_a_path_without_a_route_is_404(self):
-        for path in ("/api/v2", "/api/v2/", "/api/v2/nothing", "/api/v2/users/nobody"):
+        for path in (
+            *("/api/v2", "/api/v2/", "/api/v2/nothing", "/api/v2/users/nobody"),
+            *("/api/v2//dashboard/", "/api/v2/dashboard//opportunities"),
+        ):
             for method in ("GET", "POST", "DELETE"):
                 with self.subTest(path, method=method):
                     response = self.url_open(path, method=method, allow_redirects=False)
@@ -74,7 +77,8 @@ class TestApiErrors(SalesOrganisation, HttpCase):
         self.assertIn("text/html", response.headers["Content-Type"])
 
     def test_another_method_is_405_and_says_which_there_are(self):
-        for path in (URL, "/api/v2/events", "/api/opportunities"):
+        paths = (URL, "/api/v2/events", "/api/opportunities")
+        for path in (*paths, "/api/v2/dashboard", "/api/opportunities/"):
             for method in ("POST", "PUT", "PATCH", "DELETE"):
                 with self.subTest(path, method=method):
                     response = self.url_open(path, method=method, json={})

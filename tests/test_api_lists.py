@@ -78,6 +78,17 @@ class TestApiPages(Pages, ApiCase):
             stage=stage.id,
         )
         self.assertFiltered(lambda d: not d.active, archived="true")
+        lost = self.seen(self.head, lambda d: d.won_status == "lost")
+        self.assertTrue(lost.filtered(lambda d: not d.active))
+        self.assertFiltered(lambda d: d.won_status == "lost", status="lost")
+        self.assertFiltered(
+            lambda d: d.won_status in ("lost", "won"), status="won,lost"
+        )
+        self.assertFiltered(
+            lambda d: not d.active and d.won_status in ("lost", "won"),
+            status="won,lost",
+            archived="true",
+        )
         for scope, is_own in (("own", True), ("team", False)):
             wanted = self.seen(
                 self.manager,

@@ -190,7 +190,9 @@ class TestApiV1IsDeprecated(LegacyApi):
     def test_answers_and_errors_say_so(self):
         for path in SUCCESSORS:
             with self.subTest(path):
-                self.assertDeprecated(self.get(self.seller, path), path)
+                response = self.get(self.seller, path)
+                self.assertDeprecated(response, path)
+                self.assertIn("Authorization, Cookie", response.headers["Vary"])
                 self.assertDeprecated(self.get(self.seller, f"{path}?x=1", 400), path)
                 self.authenticate(None, None)
                 self.assertDeprecated(self.url_open(path), path)

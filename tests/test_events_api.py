@@ -139,6 +139,7 @@ class TestEventsApi(SalesOrganisation, HttpCase):
         response = self.get({"Accept": "application/x-ndjson"}, limit=7)
         self.assertEqual(response.status_code, 200)
         self.assertEqual(response.headers["Content-Type"], "application/x-ndjson")
+        self.assertIn("Accept,", response.headers["Vary"])
         self.assertNotIn("Content-Length", response.headers)
         lines = response.text.splitlines()
         self.assertEqual([json.loads(line) for line in lines], everything)

@@ -337,8 +337,9 @@ class CqrsMetrics(models.AbstractModel):
         into, today, rates = model.browse(into_id), fields.Date.today(), {}
         for currency in model.browse(currency_ids):
             rate = model._get_conversion_rate(currency, into, company, today)
-            # The shortest text of the float, which is what Odoo computes with.
-            rates[currency.id] = currency, Decimal(repr(float(rate)))
+            # To the fifteen digits that a float holds of any decimal: 0.922, where its
+            # shortest text is 0.9219999999999999.
+            rates[currency.id] = currency, Decimal(f"{rate:.15g}")
         return rates
 
     def _labelled(self, by: str, groups: dict) -> list[tuple]:
