@@ -5,11 +5,14 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import browser, node_modules, odoo, server, template, throwaway, venv
+from . import browser, demo, node_modules, odoo, server, template, throwaway, venv
 from .console import say
 from .environment import environment
 from .paths import ADDON, ADDONS, LINK, ROOT
 from .process import run_in_front
+
+# As Odoo does before its own tests: what a test makes is undone with it.
+MAKE_ASSETS = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
 
 OPTIONS_WITH_VALUE = {"-k", "-m", "-n", "-p", "-o", "-c", "-W", "-r"}
 
@@ -21,6 +24,9 @@ def run(arguments: Sequence[str]) -> int:
         base = template.ensure(env)
         with throwaway.database_from(env, base) as name:
             template.run_odoo(env, f"Installing {ADDON}", "-d", name, "-i", ADDON)
+            if not arguments:
+                # A few tests by themselves are done before this is.
+                demo.run_shell(env, "Making the pages' assets", name, MAKE_ASSETS)
             code = run_in_front(
                 [
                     *(venv.python(), venv.VENV / "bin" / "pytest"),
