@@ -30,24 +30,19 @@ def words_of(text: str) -> list[str]:
     return unicodedata.normalize("NFKC", text).translate(_SPACES).split()
 
 
-def _vector_of(text: SQL) -> SQL:
-    """Return the ``tsvector`` of a text: what ``words_of`` does, in PostgreSQL."""
-    # Only ASCII has as many bytes as characters. PostgreSQL's translate() takes twenty
-    # times as long as the last replacement.
-    return SQL(
-        """
-        (SELECT to_tsvector('simple', regexp_replace(plain, %(punctuation)s, ' ', 'g'))
-         FROM (SELECT %(text)s) given(text)
-         CROSS JOIN LATERAL (SELECT CASE
-             WHEN octet_length(text) = length(text) THEN text
+# What ``words_of`` does, in PostgreSQL. Only ASCII has as many bytes as characters.
+# translate() takes twenty times as long as the outer replacement.
+_VECTOR = SQL(
+    """
+    to_tsvector('simple', regexp_replace(
+        CASE WHEN octet_length(text) = length(text) THEN text
              ELSE normalize(
                  regexp_replace(normalize(text, NFKD), %(accents)s, '', 'g'), NFKC)
-             END) ascii(plain))
-        """,
-        text=text,
-        punctuation=f"[{re.escape(string.punctuation)}]",
-        accents=_ACCENTS,
-    )
+        END, %(punctuation)s, ' ', 'g'))
+    """,
+    accents=_ACCENTS,
+    punctuation=f"[{re.escape(string.punctuation)}]",
+)
 
 
 class CqrsOpportunityView(models.Model):
@@ -172,6 +167,10 @@ class CqrsOpportunityView(models.Model):
             user_id integer, team_id integer, company_id integer,
             partner_id integer, "partner_id.complete_name" text,
             date_deadline date, date_closed timestamp, create_date timestamp)
+        CROSS JOIN LATERAL (
+            SELECT left(name, 500)
+                || ' ' || left(COALESCE("partner_id.complete_name", ''), 500)
+            ) names (text)
         WHERE type = 'opportunity'
         ON CONFLICT (id) DO UPDATE SET
             name = EXCLUDED.name,
@@ -193,12 +192,5 @@ class CqrsOpportunityView(models.Model):
             changed_at = EXCLUDED.changed_at,
             version = EXCLUDED.version
         """,
-        words=_vector_of(
-            SQL(
-                """
-                left(name, 500)
-                    || ' ' || left(COALESCE("partner_id.complete_name", ''), 500)
-                """
-            )
-        ),
+        words=_VECTOR,
     )
