@@ -35,6 +35,14 @@ _QUOTA = "crm_cqrs.quota"
 _HEADERS = "crm_cqrs.headers"
 
 
+# Of a connection that was lost in a request, Odoo's own rollback says InterfaceError.
+_UNAVAILABLE = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    psycopg2.pool.PoolError,
+)
+
+
 class BadParameter(BadRequest):
     """A parameter of the query that cannot be answered; the problem names it."""
 
@@ -100,7 +108,10 @@ class JsonApiDispatcher(HttpDispatcher):
             return Response(status=204, headers={"Allow": ", ".join(sorted(methods))})
         if endpoint.routing["auth"] == self.routing_type:
             self._admit()
-        return super().dispatch(endpoint, args)
+        # Not the query with them, as Odoo has it: a parameter named as one of the
+        # method's would take its place. There is no form, only GET.
+        self.request.params = args
+        return self.request.registry["ir.http"]._dispatch(endpoint)
 
     def _admit(self):
         """Count the request, and refuse it where it is one too many.
@@ -206,7 +217,7 @@ def _as_http(exc: Exception) -> HTTPException:
         return NothingToSee("record")
     if isinstance(exc, UserError):
         return _http_error(exc.http_status, str(exc))
-    if isinstance(exc, (psycopg2.OperationalError, psycopg2.pool.PoolError)):
+    if isinstance(exc, _UNAVAILABLE):
         return ServiceUnavailable(
             "The database cannot answer just now.", retry_after=RETRY_SECONDS
         )

@@ -68,7 +68,12 @@ _PARAMETERS = [
         {"type": "string"},
         "Go on after this one: the `next` of an answer or the `cursor` of an event.",
     ),
-    Parameter("limit", **whole_number(MAX_LIMIT), description="How many at most."),
+    Parameter(
+        "limit",
+        **whole_number(MAX_LIMIT),
+        description="How many at most; of `application/x-ndjson`, which goes on to the"
+        " end, how many are read at a time.",
+    ),
 ]
 
 

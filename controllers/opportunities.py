@@ -165,10 +165,10 @@ class OpportunitiesApi(Controller):
             sort.removeprefix("-"),
             sort.startswith("-"),
             filters,
-            None if cursor is None else After(*placed(env, cursor, bound_to)),
+            None if cursor is None else _after(*placed(env, cursor, bound_to)),
             limit,
         )
-        following = page.next and signed(env, (page.next.key, page.next.id), bound_to)
+        following = page.next and signed(env, _place(page.next), bound_to)
         return json_response(
             {
                 "total": env["cqrs.opportunities"]._count(user, filters),
@@ -218,6 +218,14 @@ class OpportunitiesApi(Controller):
             "opportunity_id": opportunity_id,
             **access._explain(user, opportunity_id),
         }
+
+
+def _place(after: After) -> tuple:
+    return after.key, after.id, *after.stage_ids
+
+
+def _after(key: str | None, id_: int, *stage_ids: int) -> After:
+    return After(key, id_, stage_ids)
 
 
 def next_link(cursor: str | None) -> dict[str, str]:

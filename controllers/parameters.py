@@ -128,12 +128,10 @@ def operation(
         )
         OPERATIONS.append(declared)
 
-        def endpoint(self, **arguments):
+        def endpoint(self, **in_path):
             if not exists_for(request.env.user):
                 raise UnknownPath()
             values = read_query(request.httprequest.args, declared.parameters)
-            # Odoo mixes the query into the arguments.
-            in_path = {name: arguments[name] for name in _path_names(path)}
             if is_view:
                 only_reads(request.env, is_whole=not request.httprequest.if_none_match)
                 values["user"] = _viewed(values.get("user"))
@@ -205,32 +203,29 @@ def read_query(arguments, parameters: dict[str, Parameter]) -> dict:
     :raise BadParameter: an unknown one, one given twice, or a value without a meaning
     :raise NotFound: a value that is of nothing that the caller may see
     """
-    values, common = {}, []
-    for name, texts in arguments.lists():
-        parameter = parameters.get(name)
-        if parameter is None:
+    given = arguments.to_dict(flat=False)
+    for name, texts in given.items():
+        if name not in parameters:
             known = ", ".join(parameters) or "none"
             raise BadParameter(name, f"There is no such parameter; there are: {known}.")
-        if len(texts) > 1 and not parameter.is_list:
+        if len(texts) > 1 and not parameters[name].is_list:
             raise BadParameter(name, "It is given more than once.")
+    values = {}
+    # First what is waited for: others may be looked up in what is there only then.
+    for name in sorted(given, key=lambda name: not parameters[name].before):
+        parameter = parameters[name]
         try:
-            value = parameter.parse(",".join(texts))
+            value = parameter.parse(",".join(given[name]))
         except ValueError as exc:
             raise BadParameter(name, str(exc)) from exc
         except NotFound as exc:
             exc.members = {"parameter": name}
             raise
         if parameter.before:
-            common.append((parameter.before, value))
+            parameter.before(value)
         else:
             values[name] = value
-    for before, value in common:
-        before(value)
     return values
-
-
-def _path_names(path: str) -> list[str]:
-    return re.findall(r"<(?:\w+:)?(\w+)>", path)
 
 
 def whole_number(maximum: int, minimum: int = 1) -> dict:

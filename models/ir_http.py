@@ -40,7 +40,8 @@ class IrHttp(models.AbstractModel):
             raise UnknownPath()
         try:
             return super()._match(path_info)
-        except NotFound as error:
+        # An int of more digits than Python reads is a ValueError.
+        except (NotFound, ValueError) as error:
             raise UnknownPath() from error
 
     @classmethod

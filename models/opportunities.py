@@ -57,7 +57,7 @@ class CqrsOpportunities(models.AbstractModel):
         """Return a page of what the user sees.
 
         Whoever follows ``Page.next`` is given each opportunity once that has kept its
-        place in the order meanwhile.
+        place in the order meanwhile, also where the stages have not kept theirs.
 
         :param user: a ``res.users`` record
         :param sort: one of ``ORDERS``
@@ -68,17 +68,22 @@ class CqrsOpportunities(models.AbstractModel):
         if sort not in ORDERS:
             raise ValueError(f"no such order: {sort} (there are {', '.join(ORDERS)})")
         search = Search(self.env, user, filters, sort, descending)
-        places = []
+        places, began_with = [], after
         for segment in self._segments(sort, descending, filters, after):
             # One more tells whether there is a next page.
             places += search.places(segment, after, limit + 1 - len(places))
             if len(places) > limit:
                 break
             after = None
-        return Page(
-            ids=[place.id for place in places[:limit]],
-            next=places[limit - 1] if len(places) > limit else None,
-        )
+        following = places[limit - 1] if len(places) > limit else None
+        if following and sort == "stage":
+            following = replace(following, stage_ids=self._stage_ids(began_with))
+        return Page([place.id for place in places[:limit]], following)
+
+    def _stage_ids(self, after: After | None) -> tuple[int, ...]:
+        """Return the order of the stages, which for a list stays as it began."""
+        began_with = after.stage_ids if after else ()
+        return tuple(dict.fromkeys([*began_with, *stages(self.env)]))
 
     @api.model
     def _count(self, user, filters: Filters = UNFILTERED) -> int:
@@ -111,7 +116,7 @@ class CqrsOpportunities(models.AbstractModel):
         if sort == "stage":
             segments = [
                 Segment(keys=(str(stage_id),))
-                for stage_id in stages(self.env)
+                for stage_id in self._stage_ids(after)
                 if filters.stage_ids is None or stage_id in filters.stage_ids
             ]
         elif sort in _NULLABLE:

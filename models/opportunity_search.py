@@ -39,10 +39,12 @@ class After:
 
     :ivar key: what it is sorted by, as PostgreSQL writes it; None if it has none. Of
         the order by stage it is the stage's id.
+    :ivar stage_ids: of the order by stage, that of the stages when it was begun
     """
 
     key: str | None
     id: int
+    stage_ids: tuple[int, ...] = ()
 
 
 class Segment(NamedTuple):

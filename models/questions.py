@@ -58,7 +58,8 @@ def question(*models: str, is_personal: bool = False, is_of_version: bool = Fals
 def only_reads(env, is_whole: bool = False):
     """Say that nothing is pending, and nothing more is written in this transaction.
 
-    So nothing need be asked twice. The cursor forgets it when the transaction ends.
+    So nothing need be asked twice. What was asked before is forgotten: the cursor
+    itself keeps it until it is closed, in the next transaction, too.
 
     :param is_whole: the answer is made in any case, so that all there is to ask is
         asked together, what its version follows from and the rest

@@ -38,8 +38,9 @@ def _last(user):
 def answer_version(env, user) -> str:
     """Return a text that differs wherever two answers of one route may differ.
 
-    Equal texts mean: the same to the byte, but for the time at which it was made. It
-    reads the log's end, never a read model.
+    Equal texts mean: the same to the byte, but for the time at which it was made, and
+    for what a replay has repaired meanwhile, which is no event. It reads the log's end,
+    never a read model.
 
     :param env: the caller's environment
     :param user: the ``res.users`` record whose view is asked for

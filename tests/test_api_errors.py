@@ -52,6 +52,13 @@ class TestApiErrors(SalesOrganisation, HttpCase):
                     problem = self.problem(response, 404, "not-found")
                     self.assertEqual(problem, NO_PATH)
 
+    def test_an_id_of_any_length_is_none_of_an_opportunity(self):
+        for digits in (11, 4300, 4301, 7000):
+            for path in ("opportunities", "access"):
+                with self.subTest(path, digits=digits):
+                    response = self.url_open(f"{URL}{path}/{'1' * digits}")
+                    self.problem(response, 404, "not-found")
+
     def test_a_path_without_a_route_is_404_in_any_language_and_for_anybody(self):
         self.env["res.lang"]._activate_lang("fr_FR")
         self.authenticate(None, None)
@@ -102,6 +109,16 @@ class TestApiErrors(SalesOrganisation, HttpCase):
         problem = self.problem(self.url_open(f"{URL}?color=red"), 400, "bad-parameter")
         self.assertEqual(problem["parameter"], "color")
         self.assertTrue(problem["detail"])
+
+    def test_a_parameter_may_have_any_name(self):
+        for name in ("self", "opportunity_id", "user_id", "arguments"):
+            with self.subTest(name):
+                response = self.url_open(f"{URL}?{name}=1")
+                problem = self.problem(response, 400, "bad-parameter")
+                self.assertEqual(problem["parameter"], name)
+                for url in ("openapi.json", "docs", "problems/not-found"):
+                    response = self.url_open(f"/api/v2/{url}?{name}=1")
+                    self.assertEqual(response.status_code, 200, url)
 
     def test_a_failure_says_nothing_but_a_trace_id_that_is_in_the_log(self):
         with (

@@ -130,6 +130,24 @@ class TestApiPages(Pages, ApiCase):
             lambda d: d.active and d.name in ("Desk", "desk", "Desks"), text="DES"
         )
 
+    def test_stages_that_are_moved_between_two_pages(self):
+        for sign, descending in (("", False), ("-", True)):
+            for change in (
+                lambda: self.stages[0].write({"sequence": 1000}),
+                lambda: self.stages[-1].write({"sequence": -1000}),
+                lambda: self.env["crm.stage"].create({"name": "x", "sequence": -2000}),
+            ):
+                with self.subTest(sign):
+                    page = self.body(self.head, PATH, sort=f"{sign}stage", limit=13)
+                    ids = [item["odoo_id"] for item in page["items"]]
+                    expected = self.in_order(self.seen(self.head), "stage", descending)
+                    change()
+                    rest = self.body(
+                        self.head, PATH, sort=f"{sign}stage", cursor=page["next"]
+                    )
+                    ids += [item["odoo_id"] for item in rest["items"]]
+                    self.assertEqual(ids, expected)
+
     def test_filters_that_leave_nothing(self):
         for query in (
             {"salesperson": "00000000-0000-0000-0000-000000000000"},

@@ -1,6 +1,11 @@
+import json
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg2
+
+from odoo.sql_db import connection_info_for
 from odoo.tests import tagged
 
 from .own_server import OwnServer
@@ -10,6 +15,10 @@ SET_LIMIT = f"""
 env["ir.config_parameter"].set_param("crm_cqrs.api_requests_per_minute", "{LIMIT}")
 env.cr.commit()
 """
+
+
+TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+WAITING = "datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @tagged("post_install", "-at_install")
@@ -45,3 +54,20 @@ class TestApiSeveralWorkers(OwnServer):
         )
         self.assertEqual(len(processes), 2 * LIMIT + 1)
         self.assertEqual(len(set(processes)), 2)
+
+    def test_a_request_that_loses_its_connection_is_503_and_the_next_one_is_not(self):
+        url = f"{self.serve()}/api/v2/dashboard/"
+        lock = psycopg2.connect(**connection_info_for(self.db)[1])
+        self.addCleanup(lock.close)
+        with lock.cursor() as cr, ThreadPoolExecutor(1) as pool:
+            cr.execute("LOCK TABLE cqrs_opportunity_view IN ACCESS EXCLUSIVE MODE")
+            asked = pool.submit(self.request, url, "admin")
+            while not self.query(f"SELECT pid FROM pg_stat_activity WHERE {WAITING}"):
+                self.assertFalse(asked.done())
+                time.sleep(0.05)
+            self.query(f"{TERMINATE} WHERE {WAITING}")
+            status, headers, body = asked.result(60)
+            lock.rollback()
+        self.assertEqual((status, headers["Retry-After"]), (503, "1"), body)
+        self.assertEqual(json.loads(body)["type"], "/api/v2/problems/unavailable")
+        self.assertEqual(self.request(url, "admin")[0], 200)

@@ -143,6 +143,32 @@ class TestManagerDashboard(SalesOrganisation, HttpCase):
             ],
         )
 
+    def test_an_amount_of_any_length_is_exact(self):
+        # More digits than a Decimal has by default, and about as many as a float.
+        for amount in (1e40, 1e300):
+            with self.subTest(amount):
+                self.own[0].expected_revenue = amount
+                metrics = self.get_dashboard(self.manager)["metrics"]
+                self.env.cr.execute(
+                    "SELECT round(sum(expected_revenue), 2)::text FROM crm_lead"
+                    " WHERE id = ANY(%s)",
+                    [(self.own | self.subordinates).ids],
+                )
+                pipeline = Decimal(self.env.cr.fetchone()[0])
+                self.assertGreater(pipeline, Decimal(amount) / 2)
+                self.assertEqual(metrics["pipeline_value"], pipeline)
+                self.assertEqual(metrics["team"]["pipeline_value"], Decimal(200000))
+                for url in (
+                    "v2/dashboard/metrics?by=stage",
+                    "v2/dashboard/metrics/series",
+                    "v2/dashboard/users/hierarchy?metrics=true",
+                    "sales/dashboard/real",
+                    "opportunities",
+                ):
+                    response = self.url_open(f"/api/{url}")
+                    self.assertEqual(response.status_code, 200, response.text)
+        self.env["cqrs.dashboard.metrics"]._refresh_users(self.manager.ids)
+
     def test_the_answer_says_as_of_when(self):
         meta = self.get_dashboard(self.manager)["meta"]
         self.env.cr.execute("SELECT max(position) FROM cqrs_event")

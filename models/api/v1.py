@@ -11,7 +11,7 @@ from decimal import Decimal
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..metrics.reader import rounded
+from ..metrics.reader import exactly, rounded
 
 AMOUNTS = ("pipeline_value", "won_revenue")
 COUNTS = ("total", "own", "active_opportunities")
@@ -30,6 +30,7 @@ class CqrsApiV1(models.AbstractModel):
     _description = "Dashboard Computed from the Leads"
 
     @api.model
+    @exactly()
     def _read_dashboard(self) -> dict:
         """Return ``{user, metrics, opportunities}``.
 
@@ -60,6 +61,7 @@ class CqrsApiV1(models.AbstractModel):
         }
 
     @api.model
+    @exactly()
     def _read_opportunities(self, limit: int, offset: int) -> dict:
         """Return ``{total, items}``: the most valuable first, no archived ones."""
         return {"total": self._sums()["total"], "items": self._items(limit, offset)}

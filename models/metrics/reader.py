@@ -1,6 +1,7 @@
 """What a person's metrics are, read from the sums at the moment of asking."""
 
-from decimal import ROUND_HALF_UP, Decimal
+from contextlib import contextmanager
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from itertools import chain
 
 from odoo import api, fields, models
@@ -25,6 +26,16 @@ GROUPINGS = {
     "salesperson": ("owner", "user_id"),
     "month": ("month", "month"),
 }
+
+
+@contextmanager
+def exactly():
+    """Within it, a Decimal has room for whatever Odoo's floats may come to.
+
+    28 digits, as by default, and the cents of 1e26 would be an error.
+    """
+    with localcontext(Context(prec=400)):
+        yield
 
 
 # Most of the time there is none, and to plan its sums takes longer than this.
@@ -58,6 +69,7 @@ class CqrsMetrics(models.AbstractModel):
     _inherit = "cqrs.metrics"
 
     @api.model
+    @exactly()
     def _read(
         self, user, by: str | None = None, company_id: int | None = None, into=None
     ) -> dict:
@@ -128,6 +140,7 @@ class CqrsMetrics(models.AbstractModel):
         return metrics
 
     @api.model
+    @exactly()
     def _read_people(
         self, user, person_ids: list[int], company_id: int | None = None, into=None
     ) -> dict[int, dict]:

@@ -11,7 +11,7 @@ from odoo.tools import SQL
 from ..currencies import own_currency
 from ..projections.dashboard_metrics import MEASURES
 from ..questions import answered_at, without_jit
-from .reader import _converted, _exact, _scopes, _sum
+from .reader import _converted, _exact, _scopes, _sum, exactly
 
 #: What there is at a moment, as opposed to what was closed in a month
 LEVELS = ("total", "active", "pipeline_value", "weighted_pipeline")
@@ -25,6 +25,7 @@ class CqrsMetrics(models.AbstractModel):
     _inherit = "cqrs.metrics"
 
     @api.model
+    @exactly()
     def _read_series(
         self,
         user,
