@@ -73,11 +73,13 @@ class CqrsDashboard(models.AbstractModel):
     def _read_profile(self, user=None) -> dict:
         """Return who the user is, in Odoo and in the hierarchy."""
         user = user or self.env.user
-        version = people_version(self.env, self.env.user)
+        access = self.env["cqrs.access"]
+        basis = access._basis(access._viewers(user))
+        people = people_version(self.env, self.env.user)
         row = keep(
             self.env,
             "profiles",
-            version and (version, user.id),
+            basis and (*basis, people, user.id),
             lambda: self._profile(user),
         )
         subordinates = row["subordinates"] or []
@@ -117,12 +119,12 @@ class CqrsDashboard(models.AbstractModel):
                                    'email', report.email)
                                ORDER BY report.name, report.id)
                         FROM cqrs_user_profile report
-                        WHERE active AND id IN (
-                            SELECT owner_id FROM cqrs_user_access
-                            WHERE viewer_id = profile.id AND depth = 1
-                              AND via = 'hierarchy')) AS subordinates
+                        WHERE id IN (
+                            SELECT user_id FROM (%s) below
+                            WHERE viewer_id = profile.id AND depth = 1)) AS subordinates
                 FROM cqrs_user_profile profile WHERE id = %s
                 """,
+                self.env["cqrs.access"]._people_below(user),
                 user.id,
             )
         )
@@ -134,12 +136,9 @@ class CqrsDashboard(models.AbstractModel):
         [(subordinate_count,)] = self.env.execute_query(
             SQL(
                 """
-                SELECT count(DISTINCT owner_id)
-                FROM cqrs_user_access
-                JOIN cqrs_user_profile profile ON profile.id = owner_id
-                WHERE viewer_id = %s AND depth > 0 AND via = 'hierarchy'
-                  AND profile.active
+                SELECT count(DISTINCT user_id) FROM (%s) below WHERE viewer_id = %s
                 """,
+                self.env["cqrs.access"]._people_below(user),
                 user.id,
             )
         )

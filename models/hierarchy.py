@@ -76,39 +76,32 @@ class CqrsHierarchy(models.AbstractModel):
     def _ask_level(self, user, parent, after, limit) -> tuple[list[dict], int, bool]:
         """Return the nodes, how many reports there are, and whether more than these."""
         report_ids, total = self._reports(user, parent, after, limit + 1)
-        nodes = self._nodes([parent.id, *report_ids[:limit]])
+        nodes = self._nodes(user, [parent.id, *report_ids[:limit]])
         return nodes, total, len(report_ids) > limit
 
     def _reports(self, user, parent, after, limit) -> tuple[list[int], int]:
         """Return the ids of the first reports, and how many there are in all."""
-        access = self.env["cqrs.access"]
         [(ids, total)] = self.env.execute_query(
             SQL(
                 """
                 WITH report AS (
                     SELECT name, id FROM cqrs_user_profile
-                    WHERE active AND id IN (
-                        SELECT user_id
-                        FROM (SELECT owner_id AS user_id, NULL::integer AS team_id,
-                                     company_id
-                              FROM cqrs_user_access
-                              WHERE viewer_id = %(parent)s AND depth = 1
-                                AND via = 'hierarchy') person
-                        WHERE %(visible)s)
+                    WHERE id IN (SELECT user_id FROM (%(below)s) below
+                                 WHERE viewer_id = %(parent)s AND depth = 1)
                 )
                 SELECT ARRAY(SELECT id FROM report WHERE %(beyond)s
                              ORDER BY name, id LIMIT %(limit)s),
                        (SELECT count(*) FROM report)
                 """,
                 parent=parent.id,
-                visible=access._visible(access._viewers(user), SQL("person")),
+                below=self.env["cqrs.access"]._people_below(user),
                 beyond=SQL("(name, id) > (%s, %s)", *after) if after else SQL("TRUE"),
                 limit=limit,
             )
         )
         return ids, total
 
-    def _nodes(self, ids: list[int]) -> list[dict]:
+    def _nodes(self, user, ids: list[int]) -> list[dict]:
         self.env.cr.execute(
             SQL(
                 """
@@ -118,15 +111,14 @@ class CqrsHierarchy(models.AbstractModel):
                 FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS page (id, number)
                 JOIN cqrs_user_profile profile ON profile.id = page.id
                 LEFT JOIN (
-                    SELECT viewer_id, count(DISTINCT owner_id) AS reports
-                    FROM cqrs_user_access access
-                    JOIN cqrs_user_profile report
-                      ON report.id = owner_id AND report.active
-                    WHERE viewer_id = ANY(%(ids)s) AND depth = 1 AND via = 'hierarchy'
+                    SELECT viewer_id, count(DISTINCT user_id) AS reports
+                    FROM (%(below)s) below
+                    WHERE viewer_id = ANY(%(ids)s) AND depth = 1
                     GROUP BY viewer_id
-                ) below ON below.viewer_id = page.id
+                ) counted ON counted.viewer_id = page.id
                 ORDER BY page.number
                 """,
+                below=self.env["cqrs.access"]._people_below(user),
                 ids=ids,
             )
         )

@@ -77,6 +77,43 @@ class TestUserProfile(SalesOrganisation):
         self.seller.company_id = other
         self.assertEqual(self.profile(self.seller)["odoo"]["employee_id"], second.id)
 
+    def test_who_works_elsewhere_is_no_report_that_one_is_shown(self):
+        other = self.env["res.company"].create({"name": "cqrs other company"})
+        self.seller.write(
+            {"company_ids": [Command.set(other.ids)], "company_id": other.id}
+        )
+        self.seller_employee.company_id = other
+        views = self.env["cqrs.dashboard"], self.env["cqrs.hierarchy"]
+
+        def shown(viewer, caller):
+            self.env.cr.flush()
+            dashboard, hierarchy = (view.with_user(caller) for view in views)
+            profile = dashboard._read_profile(viewer)["hierarchy"]
+            level = hierarchy._read_level(viewer, viewer)
+            [above] = [
+                node["reports_count"]
+                for node in hierarchy._read_level(caller, self.head)["items"]
+                if node["user_id"] == viewer.id
+            ] or [level["total"]]
+            counts = {
+                profile["reports_count"],
+                len(profile["subordinates"]),
+                dashboard._read_access(viewer)["subordinate_count"],
+                above,
+                level["total"],
+                level["parent"]["reports_count"],
+            }
+            self.assertEqual(len(counts), 1, counts)
+            return counts.pop()
+
+        self.assertEqual(shown(self.manager, self.manager), 0)
+        self.manager.company_ids |= other
+        self.assertEqual(shown(self.manager, self.manager), 1)
+        # Of whom one looks as, no more than of oneself.
+        self.assertEqual(shown(self.manager, self.head), 0)
+        self.head.company_ids |= other
+        self.assertEqual(shown(self.manager, self.head), 1)
+
     def test_an_identity_provider_writes_the_user_at_login(self):
         # As auth_oauth does: as superuser, by login, and with what the token says.
         before = self.profile(self.seller)

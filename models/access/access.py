@@ -386,6 +386,27 @@ class CqrsAccess(models.AbstractModel):
         return user.browse(rows[0] if rows else ())
 
     @api.model
+    def _people_below(self, user) -> SQL:
+        """Return the query of who stands below whom, of those a user may look as.
+
+        It gives ``viewer_id``, the ``user_id`` of the one below and the ``depth``; the
+        same two people in each company in which it is so.
+        """
+        return SQL(
+            """
+            SELECT viewer_id, user_id, depth
+            FROM (SELECT viewer_id, owner_id AS user_id, NULL::integer AS team_id,
+                         company_id, depth
+                  FROM cqrs_user_access
+                  WHERE depth > 0 AND via = 'hierarchy') person
+            WHERE EXISTS (SELECT FROM cqrs_user_profile profile
+                          WHERE profile.id = user_id AND profile.active)
+              AND %s
+            """,
+            self._visible(self._viewers(user), SQL("person")),
+        )
+
+    @api.model
     def _visible_opportunities(self, user) -> SQL:
         """Return the query of the opportunities that a user sees."""
         return SQL(
