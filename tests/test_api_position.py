@@ -132,6 +132,15 @@ class TestApiPosition(SalesOrganisation, HttpCase):
             },
         )
 
+    def test_it_is_waited_for_before_what_may_come_with_it_is_looked_up(self):
+        missing = self.latest() + 1
+        for name, value in (("company", 2**31 - 1), ("currency", "XXX")):
+            with self.subTest(name):
+                url = f"{URL}?{name}={value}"
+                self.assertEqual(self.url_open(url).status_code, 404)
+                response = self.url_open(f"{url}&min_position={missing}")
+                self.assertEqual(response.status_code, 503)
+
     def test_what_is_no_position_is_a_bad_parameter(self):
         for text in ("", "0", "-1", "x", "1.0", str(10**18)):
             with self.subTest(text):
