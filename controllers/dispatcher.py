@@ -20,7 +20,7 @@ from odoo.http import HttpDispatcher, Response, SessionExpiredException
 from ..models.api import position, routes
 from ..models.api.quota import WINDOW_SECONDS
 from ..models.event_store import correlation
-from ..models.ir_http import unauthorized
+from ..models.ir_http import UnknownPath, unauthorized
 from ..models.json_encoding import dumps
 from .problems import describe, kind_of
 
@@ -146,6 +146,14 @@ class JsonApiDispatcher(HttpDispatcher):
         """Return the error as ``application/problem+json`` (RFC 9457)."""
         if isinstance(exc, HTTPException) and exc.response:
             return exc.response
+        is_preflight = (
+            "Access-Control-Request-Method" in self.request.httprequest.headers
+        )
+        if isinstance(exc, UnknownPath) and is_preflight:
+            # So that the page can ask, and read that there is nothing.
+            response = Response(status=204)
+            self._complete(response)
+            return response
         error = _as_http(exc)
         trace_id = correlation.correlation_id()
         problem = describe(getattr(error, "kind", kind_of(error.code)), error.code)

@@ -102,6 +102,16 @@ class TestApiCrossOrigin(SalesOrganisation, HttpCase):
         self.cors()
         self.assertEqual(self.response.status_code, 401)
 
+    def test_a_preflight_of_an_unknown_path_lets_the_page_read_that_it_is(self):
+        self.allow(APP)
+        sent = {"Access-Control-Request-Method": "GET"}
+        cors = self.cors(url="/api/v2/nothing", method="OPTIONS", sent=sent)
+        self.assertEqual(self.response.status_code, 204)
+        self.assertEqual(cors["Allow-Origin"], APP)
+        self.assertIn("Authorization", cors["Allow-Headers"])
+        self.cors(url="/api/v2/nothing", method="OPTIONS")
+        self.assertEqual(self.response.status_code, 404)
+
     def test_the_rest_of_odoo_stays_closed(self):
         self.allow(APP)
         self.assertEqual(self.cors(url="/web/login"), {})
