@@ -17,6 +17,12 @@ def table(name: str) -> SQL:
     )
 
 
+def leave(cr, name: str | SQL):
+    """Leave a token, so that the version is another one."""
+    table = SQL.identifier(name) if isinstance(name, str) else name
+    cr.execute(SQL(f"INSERT INTO %s SELECT {NEW}", table))
+
+
 def total(name: str) -> str:
     """Return the expression of the version that a table stands for."""
     return f'COALESCE((SELECT sum(token) FROM "{name}"), 0)'

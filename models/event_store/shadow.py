@@ -39,6 +39,7 @@ class Shadow:
         for projection in projections:
             self._tables += [table.name for table in projection._cqrs_tables]
             self._tables += projection._cqrs_counters
+            self._tables += projection._cqrs_tokens
 
     def live(self, table: str) -> SQL:
         return SQL.identifier(self._schema, table)

@@ -3,6 +3,7 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL, ormcache
 
+from .. import tokens
 from ..event_store.comparison import Comparison
 from ..event_store.difference import as_ctes
 
@@ -40,6 +41,8 @@ class CqrsProjection(models.AbstractModel):
     #: Tables of one row whose ``version`` every writer of the tables counts up, so
     #: that of two concurrent ones the later fails and is run again
     _cqrs_counters: tuple[str, ...] = ()
+    #: Tables of tokens (``tokens.py``) that are versions of what the tables hold
+    _cqrs_tokens: tuple[str, ...] = ()
 
     def _statements(self, model: str) -> list[SQL]:
         """Return the data-modifying statements that apply the streams of a model.
@@ -64,6 +67,16 @@ class CqrsProjection(models.AbstractModel):
         ``stream_id`` and ``state`` alone.
         """
         return []
+
+    @api.model
+    def _serialize(self, streams: dict[str, SQL]):
+        """Have concurrent transactions conflict whose changes rest on each other.
+
+        For a projection of which a row follows from several streams (``conflicts.py``).
+        Runs before ``_apply`` in the writing transaction; a replay does not call it.
+
+        :param streams: as of ``_apply``
+        """
 
     @api.model
     def _apply(self, streams: dict[str, SQL]):
@@ -125,6 +138,7 @@ class CqrsProjection(models.AbstractModel):
         for name, consumed in self._appliers():
             streams = {m: _changes(m, changed[m]) for m in consumed if m in changed}
             if streams:
+                self.env[name]._serialize(streams)
                 self.env[name]._apply(streams)
 
     @ormcache(cache="stable")
@@ -167,6 +181,8 @@ class CqrsProjection(models.AbstractModel):
             self.env.cr.execute(
                 SQL("UPDATE %s SET version = version + 1", live(counter))
             )
+        for table in self._cqrs_tokens:
+            tokens.leave(self.env.cr, live(table))
 
     def _recorded_streams(self) -> dict[str, SQL]:
         """Return what ``_apply`` takes, for every stream that is recorded, as new."""

@@ -1,7 +1,33 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .. import conflicts, tokens
 from .projection import Table
+
+#: The fields of an employee that decide a place in the hierarchy
+PLACE = (
+    "user_id",
+    "parent_id",
+    "company_id",
+    "current_version_id.department_id",
+    "active",
+)
+
+_NO_STREAMS = SQL(
+    """
+    SELECT NULL::integer AS stream_id, NULL::jsonb AS state, NULL::jsonb AS former
+    WHERE false
+    """
+)
+
+
+def differs(fields_: tuple[str, ...]) -> SQL:
+    """Return the condition that one of the fields of a ``stream`` has changed."""
+    sides = [
+        SQL(", ").join(SQL("%s -> %s", SQL(side), name) for name in fields_)
+        for side in ("state", "former")
+    ]
+    return SQL("((%s) IS DISTINCT FROM (%s))", *sides)
 
 
 class CqrsUserAccess(models.Model):
@@ -30,7 +56,7 @@ class CqrsUserAccess(models.Model):
         Table("cqrs_employee"),
         Table("cqrs_user_access", key=("viewer_id", "owner_id")),
     )
-    _cqrs_counters = ("cqrs_hierarchy",)
+    _cqrs_tokens = ("cqrs_access_version",)
 
     viewer_id = fields.Many2one("res.users", readonly=True)
     owner_id = fields.Many2one("res.users", readonly=True)
@@ -73,37 +99,133 @@ class CqrsUserAccess(models.Model):
             INCLUDE (viewer_id, company_id, depth);
         CREATE INDEX IF NOT EXISTS cqrs_user_access_reports
             ON cqrs_user_access (viewer_id) WHERE depth = 1;
-        CREATE TABLE IF NOT EXISTS cqrs_hierarchy (version bigint NOT NULL);
-        INSERT INTO cqrs_hierarchy
-        SELECT 0 WHERE NOT EXISTS (SELECT FROM cqrs_hierarchy)
+        %s;
+        INSERT INTO cqrs_access_version
+        SELECT 0 WHERE NOT EXISTS (SELECT FROM cqrs_access_version);
+        %s
+        """,
+        tokens.table("cqrs_access_version"),
+        conflicts.TABLES,
+    )
+
+    # Employees and departments that were recorded before there were keys.
+    _KEYS = SQL(
+        """
+        SELECT 'employee/' || id FROM cqrs_employee
+        UNION ALL
+        SELECT 'department/' || stream_id FROM cqrs_stream
+        WHERE stream_model = 'hr.department'
+        UNION ALL
+        VALUES ('hierarchy'), ('groups')
         """
     )
 
     def init(self):
         self.env.cr.execute(self._TABLES)
+        conflicts.add_keys(self.env.cr, self._KEYS)
+
+    @api.model
+    def _serialize(self, streams):
+        """Have two changes of the hierarchy conflict where one rests on the other.
+
+        Our snapshot does not show what another transaction is about to commit: two
+        moves, each legal alone, can make a cycle; somebody can be put below a manager
+        who is being moved. Who sees an owner rests on everyone above the owner, on the
+        owner's department, on those that it is part of, and on their managers. An
+        employee without a user, and with nobody below who has one, owns nothing.
+        """
+        keys = SQL(
+            """
+            WITH RECURSIVE employee AS MATERIALIZED (
+                SELECT stream_id AS id,
+                       (side ->> 'user_id')::integer AS user_id,
+                       (side ->> 'parent_id')::integer AS parent_id,
+                       (side ->> 'current_version_id.department_id')::integer
+                           AS department_id
+                FROM (%(employees)s) stream
+                CROSS JOIN unnest(ARRAY[state, former]) AS side
+                WHERE %(is_moved)s
+            ),
+            changed_department AS MATERIALIZED (
+                SELECT stream_id AS id,
+                       (side ->> 'parent_id')::integer AS parent_id,
+                       (side ->> 'manager_id')::integer AS manager_id
+                FROM (%(departments)s) stream
+                CROSS JOIN unnest(ARRAY[state, former]) AS side
+                WHERE %(is_department_changed)s
+            ),
+            below AS (
+                SELECT id, user_id FROM employee
+                UNION
+                SELECT e.id, e.user_id
+                FROM below JOIN cqrs_employee e ON e.parent_id = below.id
+            ),
+            above AS (
+                SELECT parent_id AS id FROM employee
+                WHERE EXISTS (SELECT FROM below WHERE user_id IS NOT NULL)
+                UNION
+                SELECT next.parent_id FROM above CROSS JOIN LATERAL (
+                    SELECT parent_id FROM cqrs_employee e WHERE e.id = above.id
+                    UNION ALL
+                    SELECT parent_id FROM employee e WHERE e.id = above.id
+                ) next
+            ),
+            department AS (
+                SELECT department_id AS id FROM employee WHERE user_id IS NOT NULL
+                UNION SELECT parent_id FROM changed_department
+                UNION
+                SELECT (state ->> 'parent_id')::integer
+                FROM department JOIN cqrs_stream
+                  ON stream_model = 'hr.department' AND stream_id = department.id
+            ),
+            manager AS (
+                SELECT (state ->> 'manager_id')::integer AS id
+                FROM department JOIN cqrs_stream
+                  ON stream_model = 'hr.department' AND stream_id = department.id
+                UNION SELECT manager_id FROM changed_department
+            )
+            SELECT 'employee/' || id, true FROM employee
+            UNION ALL SELECT 'department/' || id, true FROM changed_department
+            UNION ALL SELECT 'employee/' || id, false FROM above WHERE id IS NOT NULL
+            UNION ALL SELECT 'employee/' || id, false FROM manager WHERE id IS NOT NULL
+            UNION ALL
+            SELECT 'department/' || id, false FROM department WHERE id IS NOT NULL
+            UNION ALL
+            SELECT 'hierarchy', false
+            WHERE EXISTS (SELECT FROM below WHERE user_id IS NOT NULL)
+               OR EXISTS (SELECT FROM changed_department)
+            """,
+            employees=streams.get("hr.employee") or _NO_STREAMS,
+            departments=streams.get("hr.department") or _NO_STREAMS,
+            is_moved=differs(PLACE),
+            # A new one has a key, too, on which others may rely.
+            is_department_changed=SQL(
+                "(former IS NULL OR %s)", differs(("parent_id", "manager_id"))
+            ),
+        )
+        is_changed = conflicts.conflict_over(self.env.cr, keys)
+        if is_changed or self._changed_users(streams.get("res.users")):
+            tokens.leave(self.env.cr, "cqrs_access_version")
+
+    def _count_repair(self, live):
+        # A repair rests on every change of the hierarchy, and every change on it.
+        conflicts.change(self.env.cr, ["hierarchy"])
+        return super()._count_repair(live)
+
+    @api.autovacuum
+    def _gc_versions(self):
+        tokens.sum_up(self.env, "cqrs_access_version")
+        conflicts.forget_ended_reliances(self.env.cr)
 
     @api.model
     def _apply(self, streams):
         employee_ids, user_ids = self._fold_employees(streams.get("hr.employee"))
-        changed_users = self._changed_users(streams.get("res.users"))
-        if employee_ids or changed_users or "hr.department" in streams:
-            self._touch_hierarchy()
-        user_ids |= changed_users
+        user_ids |= self._changed_users(streams.get("res.users"))
         user_ids |= self._users_of_departments(
             streams.get("hr.department"), employee_ids
         )
         if employee_ids or user_ids:
             self._refresh_closure(employee_ids, user_ids)
-
-    def _touch_hierarchy(self):
-        """Have one of two concurrent changes to who sees what fail with 40001.
-
-        Our snapshot does not show what another transaction is about to commit: two
-        moves, each legal alone, can make a cycle; somebody can join a department, or a
-        group, that is about to change. Odoo runs the later one again, on what the
-        first has left.
-        """
-        self.env.cr.execute("UPDATE cqrs_hierarchy SET version = version + 1")
 
     def _fold_employees(self, streams: SQL | None) -> tuple[set[int], set[int]]:
         """Fold employees into the hierarchy.
@@ -202,7 +324,11 @@ class CqrsUserAccess(models.Model):
                 """,
                 employees=sorted(employee_ids),
                 changed=streams
-                and SQL("UNION SELECT stream_id FROM (%s) stream", streams)
+                and SQL(
+                    "UNION SELECT stream_id FROM (%s) stream WHERE %s",
+                    streams,
+                    differs(("parent_id", "manager_id")),
+                )
                 or SQL(),
             )
         )

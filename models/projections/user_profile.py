@@ -1,8 +1,9 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .. import tokens
+from .. import conflicts, tokens
 from .projection import Table
+from .user_access import differs
 
 
 class CqrsUserProfile(models.Model):
@@ -24,6 +25,7 @@ class CqrsUserProfile(models.Model):
     _cqrs_consumes = ("res.users", "res.groups", "hr.employee")
     _cqrs_rank = 1
     _cqrs_tables = (Table("cqrs_user_profile"),)
+    _cqrs_tokens = ("cqrs_people",)
 
     uuid = fields.Char("UUID", readonly=True)
     name = fields.Char(readonly=True)
@@ -68,32 +70,70 @@ class CqrsUserProfile(models.Model):
         self.env.cr.execute(self._TABLE)
 
     @api.model
-    def _apply(self, streams):
-        affected = []
-        if "res.groups" in streams:
-            # Somebody may be about to join one of them.
-            self.env["cqrs.user.access"]._touch_hierarchy()
-            affected.append(
+    def _serialize(self, streams):
+        """Have who gets a group conflict with what that group comes to imply."""
+        keys = []
+        if groups := streams.get("res.groups"):
+            keys.append(
                 SQL(
-                    "SELECT stream_id FROM cqrs_stream WHERE stream_model = 'res.users'"
+                    """
+                    SELECT 'groups', true FROM (%s) stream
+                    WHERE former IS NOT NULL AND %s
+                    """,
+                    groups,
+                    differs(("implied_ids",)),
                 )
             )
         if users := streams.get("res.users"):
-            affected.append(SQL("SELECT stream_id FROM (%s) stream", users))
-        if employees := streams.get("hr.employee"):
+            keys.append(
+                SQL(
+                    "SELECT 'groups', false FROM (%s) stream WHERE %s",
+                    users,
+                    differs(("group_ids", "share")),
+                )
+            )
+        if keys:
+            conflicts.conflict_over(self.env.cr, SQL(" UNION ALL ").join(keys))
+
+    @api.model
+    def _apply(self, streams):
+        affected = []
+        if groups := streams.get("res.groups"):
             affected.append(
                 SQL(
                     """
-                    SELECT DISTINCT (values ->> 'user_id')::integer
-                    FROM (%s) stream CROSS JOIN unnest(ARRAY[state, former]) AS values
+                    SELECT stream_id, false FROM cqrs_stream
+                    WHERE stream_model = 'res.users'
+                      AND EXISTS (SELECT FROM (%s) stream WHERE %s)
+                    """,
+                    groups,
+                    differs(("implied_ids",)),
+                )
+            )
+        if users := streams.get("res.users"):
+            affected.append(SQL("SELECT stream_id, false FROM (%s) stream", users))
+        if employees := streams.get("hr.employee"):
+            affected.append(
+                # The row is written in any case: two employees of a user may each
+                # decide which of them is the profile's.
+                SQL(
+                    """
+                    SELECT (side ->> 'user_id')::integer, true
+                    FROM (%s) stream CROSS JOIN unnest(ARRAY[state, former]) AS side
+                    WHERE %s
                     """,
                     employees,
+                    differs(("user_id", "parent_id", "company_id", "active")),
                 )
             )
         [(is_changed,)] = self.env.execute_query(
             SQL(
                 """
-                WITH RECURSIVE affected (id) AS (%(affected)s),
+                WITH RECURSIVE affected AS (
+                    SELECT id, bool_or(is_written) AS is_written
+                    FROM (%(affected)s) stream (id, is_written)
+                    WHERE id IS NOT NULL GROUP BY id
+                ),
                 granting (right_, id) AS (
                     VALUES ('is_salesperson', %(salesperson)s),
                            ('sees_all', %(all_documents)s),
@@ -152,10 +192,12 @@ class CqrsUserProfile(models.Model):
                     EXCEPT SELECT %(columns)s FROM cqrs_user_profile
                     WHERE id IN (SELECT id FROM affected)
                 ),
-                -- What is the same too: a group and who joins it have to meet.
                 written AS (
                     INSERT INTO cqrs_user_profile (%(columns)s)
-                    SELECT %(columns)s FROM profile
+                    SELECT %(columns)s FROM changed
+                    UNION
+                    SELECT %(columns)s FROM profile JOIN affected USING (id)
+                    WHERE is_written
                     ON CONFLICT (id) DO UPDATE SET
                         name = EXCLUDED.name,
                         email = EXCLUDED.email,
@@ -171,7 +213,7 @@ class CqrsUserProfile(models.Model):
                 SELECT EXISTS (SELECT FROM gone) OR EXISTS (SELECT FROM changed)
                 """,
                 columns=self._COLUMNS,
-                affected=SQL(" UNION ").join(affected),
+                affected=SQL(" UNION ALL ").join(affected),
                 salesperson=self.env.ref("sales_team.group_sale_salesman").id,
                 all_documents=self.env.ref(
                     "sales_team.group_sale_salesman_all_leads"
@@ -180,17 +222,7 @@ class CqrsUserProfile(models.Model):
             )
         )
         if is_changed:
-            self._leave_token(SQL.identifier)
-
-    def _leave_token(self, live):
-        # Where a replay fills shadows there is no row of the hierarchy: none is left.
-        tables = live("cqrs_people"), live("cqrs_hierarchy")
-        query = SQL(f"INSERT INTO %s SELECT {tokens.NEW} FROM %s", *tables)
-        self.env.cr.execute(query)
-
-    def _count_repair(self, live):
-        self._leave_token(live)
-        return super()._count_repair(live)
+            tokens.leave(self.env.cr, "cqrs_people")
 
     @api.autovacuum
     def _gc_tokens(self):

@@ -1,0 +1,100 @@
+"""Conflicts between transactions of which one changes what another relies on.
+
+A REPEATABLE READ transaction does not see what others have committed since it began.
+Where its result rests on something that another one changes (the managers above a
+person, what a group implies), the later of the two must fail with 40001, so that Odoo
+runs it again on what the first has left. Nothing else may fail: two transactions that
+rely on the same thing do not conflict, nor do those that share nothing.
+
+A transaction names what it changes and what it relies on by keys such as
+``employee/12``. A change replaces the key's row in ``cqrs_conflict_key``; a reliance
+locks that row and adds one that references it:
+
+* Who relies on a key that another transaction has changed fails on the lock.
+* Who changes a key on which another transaction relies fails in the cascade: the checks
+  of foreign keys look past the snapshot, and PostgreSQL refuses with 40001 to delete a
+  row that the snapshot does not show. It needs neither a second connection nor a lock
+  that everybody waits for.
+"""
+
+from collections.abc import Iterable
+
+from odoo.tools import SQL
+
+TABLES = SQL(
+    """
+    CREATE TABLE IF NOT EXISTS cqrs_conflict_key (key text COLLATE "C" PRIMARY KEY);
+    CREATE TABLE IF NOT EXISTS cqrs_conflict_reliance (
+        key text COLLATE "C" REFERENCES cqrs_conflict_key ON DELETE CASCADE,
+        txid xid8 DEFAULT pg_current_xact_id(),
+        PRIMARY KEY (key, txid)
+    );
+    CREATE OR REPLACE FUNCTION cqrs_conflict_over(wanted text, is_changed boolean)
+        RETURNS void LANGUAGE plpgsql AS $$
+    BEGIN
+        IF is_changed THEN
+            DELETE FROM cqrs_conflict_key WHERE key = wanted;
+            INSERT INTO cqrs_conflict_key VALUES (wanted) ON CONFLICT DO NOTHING;
+        ELSE
+            PERFORM FROM cqrs_conflict_key WHERE key = wanted FOR KEY SHARE;
+            IF NOT FOUND THEN
+                INSERT INTO cqrs_conflict_key VALUES (wanted) ON CONFLICT DO NOTHING;
+            END IF;
+            INSERT INTO cqrs_conflict_reliance (key) VALUES (wanted)
+                ON CONFLICT DO NOTHING;
+        END IF;
+    END
+    $$
+    """
+)
+
+
+def add_keys(cr, keys: SQL):
+    """Add keys that transactions will rely on, so that none of them need add it.
+
+    :param keys: query of the keys
+    """
+    cr.execute(SQL("INSERT INTO cqrs_conflict_key %s ON CONFLICT DO NOTHING", keys))
+
+
+def conflict_over(cr, keys: SQL) -> int:
+    """Name what this transaction changes, and what it relies on.
+
+    It waits for whoever has named one of the keys and has not ended, unless both only
+    rely on it.
+
+    :param keys: query of ``(key, is_changed)``; a key may come several times
+    :return: the number of different keys
+    :raise psycopg2.errors.SerializationFailure: a transaction that is not seen here has
+        changed one of the keys, or relied on one that this one changes
+    """
+    cr.execute(
+        SQL(
+            # In one order for everybody, or two would wait for each other.
+            """
+            SELECT cqrs_conflict_over(key, is_changed)
+            FROM (SELECT key, bool_or(is_changed) AS is_changed
+                  FROM (%s) named (key, is_changed)
+                  GROUP BY key ORDER BY key OFFSET 0) ordered
+            """,
+            keys,
+        )
+    )
+    return cr.rowcount
+
+
+def change(cr, keys: Iterable[str]) -> int:
+    """Name what this transaction changes, see ``conflict_over``."""
+    return conflict_over(cr, SQL("SELECT unnest(%s), true", list(keys)))
+
+
+def forget_ended_reliances(cr):
+    """Remove the reliances of transactions that every open transaction has seen end."""
+    cr.execute(
+        """
+        DELETE FROM cqrs_conflict_reliance
+        WHERE txid::text::bigint < pg_current_xact_id()::text::bigint - (
+            SELECT COALESCE(max(age(backend_xmin)), 0) FROM pg_stat_activity
+            WHERE datname = current_database())
+        """
+    )
