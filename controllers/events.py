@@ -63,6 +63,11 @@ _PARAMETERS = [
         description="Made as this user (the id of `res.users`).",
     ),
     Parameter(
+        "acting_user",
+        **whole_number(2**31 - 1),
+        description="Made by this user, who was logged in (the id of `res.users`).",
+    ),
+    Parameter(
         "cursor",
         _cursor,
         {"type": "string"},
@@ -99,10 +104,11 @@ class EventsApi(Controller):
         since: datetime | None = None,
         until: datetime | None = None,
         user: int | None = None,
+        acting_user: int | None = None,
         cursor: Cursor | None = None,
         limit: int | None = None,
     ):
-        filters = Filters(*stream, type, since, until, user)
+        filters = Filters(*stream, type, since, until, user, acting_user)
         source = _source(request.env)
         accepts = request.httprequest.accept_mimetypes
         if accepts.best_match([JSON, NDJSON], default=JSON) == NDJSON:

@@ -184,7 +184,11 @@ _EVENT["properties"] |= {
     "userid": {**_INTEGER, "description": "Made as this user."},
     "actinguserid": {**_INTEGER, "description": "Who was logged in."},
     "companyid": _INTEGER,
-    "correlationid": {**_TEXT, "description": "Of the request that made it."},
+    "correlationid": {
+        **_TEXT,
+        "description": "Of the request that made it: the client's own, if it sent an"
+        " `X-Correlation-ID`.",
+    },
 }
 
 COMPONENTS = {

@@ -165,14 +165,14 @@ class TestOneEventPerChange(SalesOrganisation):
 
     def test_the_event_says_who_when_where_and_how(self):
         lead = self.opportunity(self.seller)
-        lead.with_user(self.seller).with_context(import_file=True).name = "By seller"
+        lead.with_user(self.seller).name = "By seller"
         self.env.cr.flush()
         event = self.env["cqrs.event"].search(
             [("stream_model", "=", "crm.lead"), ("stream_id", "=", lead.id)], limit=1
         )
         self.assertEqual(event.user_id, self.seller)
         self.assertEqual(event.company_id, self.env.company)
-        self.assertEqual(event.origin, "import")
+        self.assertEqual(event.origin, "orm")
         self.assertEqual(event.occurred_at, self.env.cr.now())
         self.env.cr.execute("SELECT pg_current_xact_id()::text")
         self.assertEqual(event.txid, self.env.cr.fetchone()[0])

@@ -4,6 +4,7 @@ from . import (
     event,
     append_only,
     epoch,
+    origin,
     capture,
     reconcile,
     build,

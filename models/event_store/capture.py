@@ -8,7 +8,7 @@ mark too many, never a phantom event.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from odoo import api, models
 from odoo.http import request
@@ -16,10 +16,12 @@ from odoo.modules import Manifest
 from odoo.tools import SQL, ormcache
 
 from .correlation import correlation_id
-from .difference import Details, Difference, Metadata
+from .difference import Details, Difference, Metadata, Writers
+from .origin import ORM, current_origin
 from .source import Source
 
-MARKS = "crm_cqrs.marks"
+#: What the transaction has touched since its last capture (``Pending``)
+PENDING = "crm_cqrs.pending"
 #: Ids by model, of which marks were captured before the transaction's end
 CAPTURED = "crm_cqrs.captured"
 
@@ -39,14 +41,41 @@ class Marks:
 
 
 @dataclass
+class Pending:
+    """What a transaction has touched and not captured yet.
+
+    :ivar marks: by source model
+    :ivar writers: ``{model: {id: the users who wrote the record, the last one last}}``,
+        of sources and of models of which a source shows a column
+    :ivar origin: ``orm`` unless an import or a scheduled action has marked something
+    """
+
+    marks: dict[str, Marks] = field(default_factory=lambda: defaultdict(Marks))
+    writers: dict[str, dict[int, tuple[int, ...]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    origin: str = ORM
+
+    def note_writer(self, model: str, ids: Iterable[int], user_id: int):
+        writers = self.writers[model]
+        for id_ in ids:
+            before = writers.get(id_)
+            if before is None:
+                writers[id_] = (user_id,)
+            elif before[-1] != user_id:
+                writers[id_] = (*(u for u in before if u != user_id), user_id)
+
+
+@dataclass
 class Watch:
     """What the hooks must know of one Odoo model.
 
     :ivar difference: the statement of the model, if it is captured
     :ivar shown: ``{own column: [(source model, many2one that leads here)]}``, the
         columns that sources show by path
-    :ivar referrers: the captured relations that lead here; the deletion of a record
-        empties them in SQL, unseen by any hook
+    :ivar referrers: the captured relations that lead here, each as the relations to
+        follow from here to the source; the deletion of a record empties the first of
+        them in SQL, unseen by any hook
     :ivar inverses: ``{own many2many: the captured one over the same table}``
     """
 
@@ -54,7 +83,7 @@ class Watch:
     shown: dict[str, list[tuple[str, str]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    referrers: list = field(default_factory=list)
+    referrers: list[tuple] = field(default_factory=list)
     inverses: dict = field(default_factory=dict)
 
 
@@ -77,8 +106,11 @@ class CqrsEvent(models.Model):
                 own = self.env[name]._fields[fname]
                 if target:
                     watches[own.comodel_name].shown[target].append((name, fname))
+                    shown = self.env[own.comodel_name]._fields[target]
+                    if shown.relational:
+                        watches[shown.comodel_name].referrers.append((shown, own))
                 elif own.relational:
-                    watches[own.comodel_name].referrers.append(own)
+                    watches[own.comodel_name].referrers.append((own,))
                 if own.type == "many2many":
                     key = own.relation, own.column2, own.column1
                     inverses = self.env.registry.many2many_relations.get(key, ())
@@ -93,12 +125,14 @@ class CqrsEvent(models.Model):
         *,
         origin: str,
         details: dict[str, Details] | None = None,
+        writers: dict[str, Writers] | None = None,
     ) -> int:
         """Record what differs from the last recorded state, and project it.
 
         :param ids: ``{captured model: records to look at}``, None for all of them
         :param origin: one of ``ORIGINS``
         :param details: ``{captured model: facts that its rows cannot tell}``
+        :param writers: ``{captured model: who wrote the records, where it is known}``
         :return: the number of events
         """
         metadata = Metadata(
@@ -112,8 +146,12 @@ class CqrsEvent(models.Model):
         for model, model_ids in ids.items():
             if model_ids is None or model_ids:
                 difference = self._watches()[model].difference
-                facts = (details or {}).get(model, {})
-                statement = difference.statement(model_ids, metadata, facts)
+                statement = difference.statement(
+                    model_ids,
+                    metadata,
+                    (details or {}).get(model, {}),
+                    (writers or {}).get(model, {}),
+                )
                 if rows := self.env.execute_query(statement):
                     changed[model] = [stream_id for stream_id, __ in rows]
                     if any(has_ended for __, has_ended in rows):
@@ -138,20 +176,19 @@ class Base(models.AbstractModel):
         records = super().create(vals_list)
         if watch := self.env["cqrs.event"]._watches().get(self._name):
             records._cqrs_mark(watch)
+            records._cqrs_note_writer(watch)
             records._cqrs_mark_inverses(watch, set().union(*vals_list))
         return records
 
     def write(self, vals):
-        # Sees what has no column (many2many), and the context of the caller, which
-        # the flush below does not have.
+        # Sees what has no column (many2many), and the user, who may be another one when
+        # it is flushed.
         watch = self.env["cqrs.event"]._watches().get(self._name)
         if not watch:
             return super().write(vals)
         self._cqrs_mark(watch)
-        for shown in watch.shown.values():
-            for model, __ in shown:
-                # What is shown may be recomputed from this, but not before a flush.
-                self._cqrs_marks(model)
+        # What is shown may be recomputed from this, but not before a flush.
+        self._cqrs_note_writer(watch)
         names = set(vals)
         self._cqrs_mark_inverses(watch, names)
         result = super().write(vals)
@@ -163,13 +200,22 @@ class Base(models.AbstractModel):
         if watch := self.env["cqrs.event"]._watches().get(self._name):
             self._cqrs_mark(watch)
             for column in watch.shown.keys() & set().union(*vals_list):
-                for model, fname in watch.shown[column]:
-                    self._cqrs_marks(model).shown[fname].update(self._ids)
+                self._cqrs_mark_shown(watch, column)
         return super()._write_multi(vals_list)
+
+    def _update_field_translations(self, field_name, *args, **kwargs):
+        # Written in SQL.
+        if watch := self.env["cqrs.event"]._watches().get(self._name):
+            self._cqrs_mark(watch)
+            self._cqrs_note_writer(watch)
+            if field_name in watch.shown:
+                self._cqrs_mark_shown(watch, field_name)
+        return super()._update_field_translations(field_name, *args, **kwargs)
 
     def unlink(self):
         if self and (watch := self.env["cqrs.event"]._watches().get(self._name)):
             self._cqrs_mark(watch)
+            self._cqrs_note_writer(watch)
             self._cqrs_mark_referrers()
         return super().unlink()
 
@@ -177,6 +223,17 @@ class Base(models.AbstractModel):
         if watch.difference:
             # A record in the making (NewId, falsy) has no row to compare.
             self._cqrs_marks(self._name).ids.update(filter(None, self._ids))
+
+    def _cqrs_note_writer(self, watch: Watch):
+        if watch.difference or watch.shown:
+            self._cqrs_pending().note_writer(
+                self._name, filter(None, self._ids), self.env.uid
+            )
+
+    def _cqrs_mark_shown(self, watch: Watch, column: str):
+        """Mark the records that show a column of these."""
+        for model, fname in watch.shown[column]:
+            self._cqrs_marks(model).shown[fname].update(self._ids)
 
     def _cqrs_mark_referrers(self):
         """Mark the records whose captured relations lead to these."""
@@ -189,22 +246,34 @@ class Base(models.AbstractModel):
         Before and after a write: who is removed is seen before, who is added after.
         """
         self._cqrs_mark_through(
-            [watch.inverses[n] for n in watch.inverses.keys() & names]
+            [(watch.inverses[n],) for n in watch.inverses.keys() & names]
         )
 
-    def _cqrs_mark_through(self, relations):
-        for own in relations:
-            referrers = _pointing_at(self.env[own.model_name], own, self._ids)
-            self._cqrs_marks(own.model_name).ids.update(referrers)
+    def _cqrs_mark_through(self, paths: list[tuple]):
+        """Mark the records from which relations lead here, as written by the user."""
+        for path in paths:
+            ids = self._ids
+            for relation in path:
+                model = relation.model_name
+                ids = {id_ for id_, __ in _pointing_at(self.env[model], relation, ids)}
+            self._cqrs_marks(model).ids.update(ids)
+            self._cqrs_pending().note_writer(model, ids, self.env.uid)
 
     def _cqrs_marks(self, model: str) -> Marks:
         """Return this transaction's marks of a source, armed for precommit."""
+        return self._cqrs_pending().marks[model]
+
+    def _cqrs_pending(self) -> Pending:
         precommit = self.env.cr.precommit
-        if MARKS not in precommit.data:
-            precommit.data[MARKS] = defaultdict(Marks)
+        pending = precommit.data.get(PENDING)
+        if pending is None:
+            pending = precommit.data[PENDING] = Pending()
             precommit.add(self._cqrs_capture)
             self.env["cqrs.projection"]._forget_what_was_read()
-        return precommit.data[MARKS][model]
+        origin = current_origin()
+        if origin != ORM:
+            pending.origin = origin
+        return pending
 
     def _cqrs_capture_pending(self, models: Iterable[str] | None = None):
         """Capture what this transaction has marked so far, for who is about to read.
@@ -215,15 +284,16 @@ class Base(models.AbstractModel):
         if models is None:
             self.env.flush_all()
         data = self.env.cr.precommit.data
-        marks = data.get(MARKS)
-        if not marks:
+        pending = data.get(PENDING)
+        if not pending:
             return
         if models is None:
             # The next mark arms the capture anew.
-            taken = data.pop(MARKS)
+            taken = data.pop(PENDING)
         else:
-            taken = {model: marks.pop(model) for model in models if model in marks}
-        if taken:
+            marks = {m: pending.marks.pop(m) for m in models if m in pending.marks}
+            taken = replace(pending, marks=marks)
+        if taken.marks:
             ids = self._cqrs_capture_marks(taken)
             # Looked at again at the end: a savepoint may undo what is recorded here.
             captured = data.setdefault(CAPTURED, defaultdict(set))
@@ -233,29 +303,35 @@ class Base(models.AbstractModel):
     def _cqrs_capture(self):
         """Capture what is marked, at the end of the transaction."""
         data = self.env.cr.precommit.data
-        marks = data.pop(MARKS, None) or defaultdict(Marks)
+        pending = data.pop(PENDING, None) or Pending()
         for model, ids in data.pop(CAPTURED, {}).items():
-            marks[model].ids.update(ids)
-        if marks:
-            self._cqrs_capture_marks(marks)
+            pending.marks[model].ids.update(ids)
+        if pending.marks:
+            self._cqrs_capture_marks(pending)
 
-    def _cqrs_capture_marks(self, marked: dict[str, Marks]) -> dict[str, list[int]]:
+    def _cqrs_capture_marks(self, pending: Pending) -> dict[str, list[int]]:
         """Turn marks into events and let the projections apply them.
 
         :return: the ids looked at, by model
         """
-        ids, details = {}, {}
-        for model, marks in marked.items():
+        ids, details, writers = {}, {}, {}
+        for model, marks in pending.marks.items():
             source = self.env[model]
+            writers[model] = written = pending.writers.get(model, {})
             for fname, targets in marks.shown.items():
-                marks.ids.update(_pointing_at(source, source._fields[fname], targets))
+                relation = source._fields[fname]
+                target_writers = pending.writers.get(relation.comodel_name, {})
+                for id_, target in _pointing_at(source, relation, targets):
+                    marks.ids.add(id_)
+                    if id_ not in written and target in target_writers:
+                        written[id_] = target_writers[target]
             ids[model] = sorted(marks.ids)
             details[model] = _merges(source, marks.merged)
         event = self.env["cqrs.event"]
         if not self.env.registry.ready:
             # Once it is, it has been looked after.
             event._begin_epoch_if_restored()
-        event._record(ids, origin=_origin(self.env), details=details)
+        event._record(ids, origin=pending.origin, details=details, writers=writers)
         return ids
 
 
@@ -273,8 +349,8 @@ def _merges(model, merged: dict[int, set[int]]) -> dict[int, dict]:
     }
 
 
-def _pointing_at(model, relation, targets) -> list[int]:
-    """Return the ids of the records of ``model`` whose relation holds a target."""
+def _pointing_at(model, relation, targets) -> list[tuple[int, int]]:
+    """Return ``(id, target)`` of the records of ``model`` whose relation holds one."""
     targets = [target for target in targets if target]
     if not targets:
         return []
@@ -283,24 +359,22 @@ def _pointing_at(model, relation, targets) -> list[int]:
     else:
         table, column, record = model._table, relation.name, "id"
     query = SQL(
-        "SELECT %s FROM %s WHERE %s = ANY(%s)",
-        SQL.identifier(record),
-        SQL.identifier(table),
-        SQL.identifier(column),
-        targets,
+        "SELECT %(record)s, %(column)s FROM %(table)s WHERE %(column)s = ANY(%(ids)s)",
+        record=SQL.identifier(record),
+        table=SQL.identifier(table),
+        column=SQL.identifier(column),
+        ids=targets,
     )
     model.flush_model([relation.name])
-    return [id_ for (id_,) in model.env.execute_query(query)]
-
-
-def _origin(env) -> str:
-    if env.context.get("import_file"):
-        return "import"
-    if env.context.get("cron_id"):
-        return "cron"
-    return "orm"
+    return model.env.execute_query(query)
 
 
 def _acting_user_id(env) -> int | None:
     """Return who is logged in: the person of the request, else of the environment."""
-    return (request.session.uid or request.env.uid) if request else env.uid
+    if request:
+        # What stands for a request need not have them.
+        for part in ("session", "env"):
+            user_id = getattr(getattr(request, part, None), "uid", None)
+            if user_id and isinstance(user_id, int):
+                return user_id
+    return env.uid

@@ -24,7 +24,8 @@ class Metadata(NamedTuple):
     """What the events of one transaction have in common.
 
     :ivar origin: one of ``event.ORIGINS``
-    :ivar user_id: whom the change was made as, where the record itself does not say
+    :ivar user_id: whom the change was made as, where neither a writer is known nor the
+        row says so
     :ivar acting_user_id: who was logged in
     :ivar correlation_id: the HTTP request, None outside of one
     :ivar module_version: of this addon
@@ -39,6 +40,8 @@ class Metadata(NamedTuple):
 
 #: Facts that the rows cannot tell of a record, by its id, e.g. ``{"merged_from": [7]}``
 Details = dict[int, dict]
+#: The users who wrote a record, by its id, the last one last
+Writers = dict[int, tuple[int, ...]]
 
 
 #: Records from which on a statement is made for a batch, rather than to be short
@@ -52,6 +55,7 @@ class _Later(str):
 #: What all but a few statements are made for: some records, no details
 _ANY_METADATA = Metadata(*map(_Later, Metadata._fields))
 _ANY_IDS = _Later("ids")
+_ANY_WRITERS = _Later("writers")
 
 
 class Difference:
@@ -69,8 +73,8 @@ class Difference:
         self._table = SQL.identifier(env[source.model]._table)
         self._state = _inlined(env, _state(env, source))
         self._everything = SQL(
-            "(SELECT id FROM %s UNION"
-            " SELECT stream_id FROM cqrs_stream WHERE stream_model = %s)",
+            "(SELECT id, NULL::integer FROM %s UNION"
+            " SELECT stream_id, NULL FROM cqrs_stream WHERE stream_model = %s)",
             self._table,
             source.model,
         )
@@ -83,29 +87,49 @@ class Difference:
             ),
         )
         self._ended = _inlined(env, _ended(source))
-        self._usual = self._statement(_ANY_IDS, _ANY_METADATA, {})
+        self._usual = self._statement(_ANY_IDS, _ANY_WRITERS, _ANY_METADATA, {}, ())
 
     def statement(
-        self, ids: list[int] | None, metadata: Metadata, details: Details
+        self,
+        ids: list[int] | None,
+        metadata: Metadata,
+        details: Details,
+        writers: Writers,
     ) -> SQL:
         """Return the statement; it gives ``(stream_id, ended)`` of each event.
 
         :param ids: the records to look at; None for all
         :param details: a record that has some gets an event in any case
+        :param writers: the event's user is the last of them, the others are details
         """
-        if details or ids is None or len(ids) >= MANY:
-            return self._statement(ids, metadata, details)
-        values = {_ANY_IDS: ids, **metadata._asdict()}
+        last_writers = [
+            writers[id_][-1] if id_ in writers else None for id_ in ids or ()
+        ]
+        others = {
+            id_: {"users": writers[id_][:-1]}
+            for id_ in ids or ()
+            if len(writers.get(id_, ())) > 1
+        }
+        if details or others or ids is None or len(ids) >= MANY:
+            facts = {
+                id_: {**others.get(id_, {}), **details.get(id_, {})}
+                for id_ in {**others, **details}
+            }
+            return self._statement(ids, last_writers, metadata, facts, tuple(details))
+        values = {_ANY_IDS: ids, _ANY_WRITERS: last_writers, **metadata._asdict()}
         return SQL(
             self._usual.code,
             *[values[p] if isinstance(p, _Later) else p for p in self._usual.params],
         )
 
-    def _statement(self, ids, metadata: Metadata, details: Details) -> SQL:
+    def _statement(
+        self, ids, writers, metadata: Metadata, details: Details, detailed_ids: tuple
+    ) -> SQL:
         details_of_record, or_detailed, or_merged = SQL("NULL::jsonb"), SQL(), SQL()
         if details:
             details_of_record = SQL("%s::jsonb -> scope.id::text", json.dumps(details))
-            or_detailed = SQL("OR %s IS NOT NULL", details_of_record)
+        if detailed_ids:
+            or_detailed = SQL("OR scope.id = ANY(%s)", list(detailed_ids))
             or_merged = SQL(
                 "WHEN jsonb_exists(%s, 'merged_from') THEN 'Merged'", details_of_record
             )
@@ -118,13 +142,15 @@ class Difference:
                            COALESCE(recorded.version, 0) + 1 AS version,
                            old, new,
                            CASE WHEN %(origin)s NOT IN ('reconcile', 'migration')
-                                THEN COALESCE(write_uid, %(user_id)s) END AS user_id,
+                                THEN COALESCE(writer_id, row_writer_id, %(user_id)s)
+                           END AS user_id,
                            recorded.hash AS previous_hash,
                            %(details)s AS details,
                            gen_random_uuid() AS event_id,
-                           %(noun)s || CASE %(or_merged)s
+                           %(noun)s || CASE
                                WHEN new IS NULL THEN 'Deleted'
                                WHEN old IS NULL THEN 'Created'
+                               %(or_merged)s
                                %(rules)s ELSE 'Updated' END AS type,
                            CASE WHEN new IS NULL THEN old WHEN old IS NOT NULL
                                 THEN COALESCE(changed.before, '{}') END AS before,
@@ -174,7 +200,7 @@ class Difference:
             FROM sealed ORDER BY stream_id
             RETURNING stream_id, %(ended)s
             """,
-            scope=self._scope(ids),
+            scope=self._scope(ids, writers),
             details=details_of_record,
             or_detailed=or_detailed,
             model=SQL("%s::text", self._source.model),
@@ -200,19 +226,25 @@ class Difference:
         """
         return SQL(
             "SELECT scope.id AS stream_id, version %s WHERE new IS DISTINCT FROM old",
-            self._scope(None),
+            self._scope(None, ()),
         )
 
-    def _scope(self, ids: list[int] | None) -> SQL:
-        """Return ``FROM …``: ``scope``, with the ``old`` and the ``new`` state."""
+    def _scope(self, ids: list[int] | None, writers) -> SQL:
+        """Return ``FROM …``: ``scope``, with the ``old`` and the ``new`` state.
+
+        ``writer_id`` is of ``writers``; ``row_writer_id`` is who wrote the row, if this
+        transaction has done so: Odoo dates what it writes with the transaction's start.
+        """
         # The columns of the row stay inside of the lateral query: joined outside,
         # the planner hands every one of them through each join, which takes it
         # longer than anything else here.
         return SQL(
             """
-            FROM %(ids)s AS scope (id)
+            FROM %(ids)s AS scope (id, writer_id)
             LEFT JOIN LATERAL (
-                SELECT t.write_uid, %(state)s AS new
+                SELECT CASE WHEN t.write_date = now() AT TIME ZONE 'UTC'
+                            THEN t.write_uid END AS row_writer_id,
+                       %(state)s AS new
                 FROM %(table)s t WHERE t.id = scope.id OFFSET 0
             ) source ON true
             LEFT JOIN (
@@ -220,7 +252,9 @@ class Difference:
                 FROM cqrs_stream WHERE stream_model = %(model)s %(range)s
             ) recorded ON recorded.stream_id = scope.id
             """,
-            ids=self._everything if ids is None else SQL("unnest(%s::integer[])", ids),
+            ids=self._everything
+            if ids is None
+            else SQL("unnest(%s::integer[], %s::integer[])", ids, writers),
             state=self._state,
             table=self._table,
             model=self._source.model,

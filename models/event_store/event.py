@@ -22,7 +22,9 @@ class CqrsEvent(models.Model):
     reverse. ``version`` counts the events of a stream from 1 without gaps.
     ``details`` is what the fields cannot say: of a merge, the ids ``merged_from``.
     ``user_id`` is whom Odoo wrote the record as, ``acting_user_id`` who was logged
-    in; they differ where code works as someone else.
+    in; they differ where code works as someone else. Where several users wrote the
+    record in one transaction, ``user_id`` is the last and ``details`` has the other
+    ``users``.
     Rows are written by the difference statement (``difference.py``) alone.
     """
 
@@ -47,7 +49,11 @@ class CqrsEvent(models.Model):
     user_id = fields.Many2one("res.users", "Effective User", readonly=True)
     acting_user_id = fields.Many2one("res.users", readonly=True)
     origin = fields.Selection(ORIGINS, readonly=True)
-    correlation_id = fields.Char("Request", readonly=True)
+    correlation_id = fields.Char(
+        "Request ID",
+        readonly=True,
+        help="Given by the client in the header X-Correlation-ID, else made by Odoo.",
+    )
     occurred_at = fields.Datetime(readonly=True)
     txid = fields.Char("Transaction", readonly=True)
     epoch = fields.Integer(readonly=True, aggregator=None)
@@ -115,6 +121,9 @@ class CqrsEvent(models.Model):
             ON cqrs_event (type, epoch, txid, position);
         CREATE INDEX IF NOT EXISTS cqrs_event_user
             ON cqrs_event (user_id, epoch, txid, position);
+        CREATE INDEX IF NOT EXISTS cqrs_event_acting_user
+            ON cqrs_event (acting_user_id, epoch, txid, position)
+            WHERE acting_user_id IS DISTINCT FROM user_id;
         CREATE INDEX IF NOT EXISTS cqrs_event_time
             ON cqrs_event USING brin (occurred_at) WITH (autosummarize = on)
         """

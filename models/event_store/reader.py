@@ -72,6 +72,7 @@ class Filters:
     :ivar since: that occurred then or later; aware
     :ivar until: that occurred earlier; aware
     :ivar user_id: made as this user (``cqrs.event.user_id``)
+    :ivar acting_user_id: made by this user, who was logged in
     """
 
     stream_model: str | None = None
@@ -80,6 +81,7 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     user_id: int | None = None
+    acting_user_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -180,12 +182,34 @@ _ENDED = SQL(
 
 
 def _statement(after: Cursor | None, limit: int, filters: Filters) -> SQL:
-    page = SQL(
-        "SELECT * FROM cqrs_event event WHERE %s ORDER BY %s LIMIT %s",
-        SQL(" AND ").join(_conditions(after, filters)),
-        _ORDER,
-        limit,
-    )
+    conditions = SQL(" AND ").join(_conditions(after, filters))
+    page = _page(conditions, limit)
+    if filters.acting_user_id is not None:
+        # Nearly all events are made as the user who is logged in: they have the index of
+        # users, and the few others an index of their own.
+        page = SQL(
+            "SELECT * FROM ((%s) UNION ALL (%s)) event ORDER BY %s LIMIT %s",
+            _page(
+                SQL(
+                    "event.user_id = %(user)s AND event.acting_user_id = %(user)s"
+                    " AND %(conditions)s",
+                    user=filters.acting_user_id,
+                    conditions=conditions,
+                ),
+                limit,
+            ),
+            _page(
+                SQL(
+                    "event.acting_user_id = %s"
+                    " AND event.acting_user_id IS DISTINCT FROM event.user_id AND %s",
+                    filters.acting_user_id,
+                    conditions,
+                ),
+                limit,
+            ),
+            _ORDER,
+            limit,
+        )
     if filters.types:
         # The first of each type, then the first of those: a plain IN would read and
         # sort every event of the types for each page.
@@ -211,6 +235,15 @@ def _statement(after: Cursor | None, limit: int, filters: Filters) -> SQL:
         """,
         page,
         _ORDER,
+    )
+
+
+def _page(condition: SQL, limit: int) -> SQL:
+    return SQL(
+        "SELECT * FROM cqrs_event event WHERE %s ORDER BY %s LIMIT %s",
+        condition,
+        _ORDER,
+        limit,
     )
 
 

@@ -10,10 +10,13 @@ def sentences(env, event, changed: dict[str, dict]) -> list[str]:
     :param changed: ``describe_changes`` by path: what the reader may know of
     """
     merged = (event.details or {}).get("merged_from")
-    if merged:
-        return [env._("Merged %(count)s others into this one", count=len(merged))]
+    said = []
     if not event.before:
-        return [_created(env, event)]
+        said.append(_created(env, event))
+    if merged:
+        said.append(env._("Merged %(count)s others into this one", count=len(merged)))
+    if said:
+        return said
     if not event.after:
         return [env._("Deleted")]
     # Losing archives and reopening restores: said by the outcome.

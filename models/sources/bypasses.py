@@ -1,6 +1,6 @@
 """Code of Odoo itself that changes captured records behind the ORM's back."""
 
-from odoo import models
+from odoo import api, models
 
 
 class CrmLead(models.Model):
@@ -20,3 +20,42 @@ class MergePartner(models.TransientModel):
         # Every foreign key is rewritten in SQL; afterwards nothing tells which were.
         src_records._cqrs_mark_referrers()
         return super()._update_foreign_keys_generic(model, src_records, dst_record)
+
+
+class IrModuleModule(models.Model):
+    _inherit = "ir.module.module"
+
+    @api.model
+    def _load_module_terms(self, modules, langs, overwrite=False):
+        # Translations are written in SQL, those of any record.
+        result = super()._load_module_terms(modules, langs, overwrite)
+        self.env["cqrs.event"]._mark_translated()
+        return result
+
+
+class BaseLanguageImport(models.TransientModel):
+    _inherit = "base.language.import"
+
+    def import_lang(self):
+        result = super().import_lang()
+        self.env["cqrs.event"]._mark_translated()
+        return result
+
+
+class CqrsEvent(models.Model):
+    _inherit = "cqrs.event"
+
+    @api.model
+    def _mark_translated(self):
+        """Mark all records of the captured models that have translated fields."""
+        for name in self._captured():
+            model = self.env[name]
+            if any(
+                model._fields[path].translate
+                for path in model._cqrs_source.fields
+                if path in model._fields
+            ):
+                records = model.sudo().with_context(active_test=False).search([])
+                watch = self._watches()[name]
+                records._cqrs_mark(watch)
+                records._cqrs_note_writer(watch)
