@@ -23,6 +23,8 @@ class JsonText:
 def dumps(value, indent: int | None = None) -> str:
     """Return ``value`` as JSON; ``Decimal`` as a number, dates and times as ISO 8601.
 
+    JSON has no NaN and no infinity: such a ``Decimal`` is null, such a float an error.
+
     >>> dumps({"value": Decimal("100000.00")})
     '{"value": 100000.00}'
     """
@@ -32,12 +34,12 @@ def dumps(value, indent: int | None = None) -> str:
         if isinstance(value, date):
             return value.isoformat()
         if isinstance(value, Decimal):
-            texts.append(f"{value:f}")
+            texts.append(f"{value:f}" if value.is_finite() else "null")
         elif isinstance(value, JsonText):
             texts.append(value.text)
         else:
             raise TypeError(f"{type(value).__name__} has no JSON form")
         return f"{_MARK}{len(texts) - 1}"
 
-    marked = json.dumps(value, default=default, indent=indent)
+    marked = json.dumps(value, default=default, indent=indent, allow_nan=False)
     return _MARKED.sub(lambda match: texts[int(match[1])], marked)

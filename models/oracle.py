@@ -6,11 +6,13 @@ same way. ``verify`` reports the differences.
 """
 
 import json
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timezone
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, localcontext
+from typing import NamedTuple
 
 from odoo.tools import SQL, split_every
 
@@ -19,6 +21,11 @@ from .projections.dashboard_metrics import KEY, MEASURES
 
 #: Records read at a time
 BATCH_SIZE = 10_000
+
+#: Rounds nothing: sums and products of floats may have a thousand digits
+EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+_PERCENT = Decimal("0.01")
+_LARGEST = Decimal(sys.float_info.max)
 
 
 @dataclass(frozen=True)
@@ -58,25 +65,26 @@ def _opportunities(env) -> Iterator[Drift]:
     env.cr.execute("SELECT id FROM crm_lead UNION SELECT id FROM cqrs_opportunity_view")
     ids = sorted(id_ for (id_,) in env.cr.fetchall())
     for batch in split_every(BATCH_SIZE, ids, list):
+        values = _lead_values(env, batch)
         expected = {
             lead.id: {
                 "name": lead.name or "",
-                "value": _decimal(lead.expected_revenue),
+                "value": values[lead.id].expected_revenue,
                 "currency_id": lead.company_id.currency_id.id or None,
-                "probability": lead.probability,
+                "probability": float(values[lead.id].probability),
                 "stage_id": lead.stage_id.id or None,
-                "status": lead.won_status or "pending",
+                "status": _status(lead.won_status),
                 "active": lead.active,
                 "user_id": lead.user_id.id or None,
                 "team_id": lead.team_id.id or None,
                 "company_id": lead.company_id.id or None,
                 "partner_id": lead.partner_id.id or None,
-                "partner_name": lead.partner_id.complete_name or None,
-                "closing_date": lead.date_deadline or None,
-                "closed_at": lead.date_closed or None,
-                "created_at": lead.create_date,
+                "partner_name": _text(lead.partner_id.complete_name),
+                "closing_date": values[lead.id].date_deadline,
+                "closed_at": values[lead.id].date_closed,
+                "created_at": values[lead.id].create_date,
             }
-            for lead in env["crm.lead"].browse(batch).exists()
+            for lead in _leads(env, batch)
             if lead.type == "opportunity"
         }
         yield from _differences(env, "cqrs_opportunity_view", ("id",), expected, batch)
@@ -96,11 +104,11 @@ def _profiles(env) -> Iterator[Drift]:
         )
         employee = mine[0] if mine else env["hr.employee"]
         expected[user.id] = {
-            "name": user.name or user.login,
-            "email": user.email or user.login,
-            "login": user.login,
+            "name": user.name or user.login or "",
+            "email": user.email or _text(user.login),
+            "login": user.login or "",
             "active": user.active,
-            "company_id": user.company_id.id,
+            "company_id": user.company_id.id or None,
             "company_ids": sorted(user.company_ids.ids),
             "employee_id": employee.id or None,
             "manager_employee_id": employee.parent_id.id or None,
@@ -120,7 +128,10 @@ def _access(env) -> Iterator[Drift]:
         depths[key].append(depth)
         paths[key] += 1
 
-    for employee in env["hr.employee"].search([("user_id", "!=", False)]):
+    # Access is by company: without one an employee is a link, and nobody's report.
+    for employee in env["hr.employee"].search(
+        [("user_id", "!=", False), ("company_id", "!=", False)]
+    ):
         owner = employee.user_id
         manager, seen, depth = employee.parent_id, {employee}, 0
         while manager and manager not in seen:
@@ -147,33 +158,8 @@ def _access(env) -> Iterator[Drift]:
 
 @_oracle
 def _metrics(env):
-    sums = defaultdict(Counter)
-    ids = env["crm.lead"].search([("type", "=", "opportunity")], order="id").ids
-    for batch in split_every(BATCH_SIZE, ids, list):
-        for lead in env["crm.lead"].browse(batch):
-            status, value = lead.won_status, _decimal(lead.expected_revenue)
-            closing = lead.date_deadline
-            if status in ("won", "lost"):
-                closing = lead.date_closed
-            month = closing and date(closing.year, closing.month, 1)
-            measures = _measures(lead.active, status, value, _decimal(lead.probability))
-            group = tuple(
-                record.id or None
-                for record in (
-                    lead.user_id,
-                    lead.team_id,
-                    lead.company_id,
-                    lead.company_id.currency_id,
-                )
-            )
-            for dimension in (
-                ("owner", *group, None, None),
-                ("stage", *group, lead.stage_id.id or None, None),
-                ("month", *group, None, month or None),
-            ):
-                sums[dimension].update(measures)
-        env.invalidate_all(flush=False)
-    _add_changes(env, sums)
+    with localcontext(EXACT):
+        expected = _expected_sums(env)
     query = SQL(
         "SELECT %s FROM (%s) sums",
         SQL(
@@ -191,12 +177,47 @@ def _metrics(env):
         }
         for row in env.execute_query(query)
     }
+    yield from _compare("cqrs_metrics", expected, found)
+
+
+def _expected_sums(env) -> dict[tuple, dict[str, Decimal]]:
+    """Return the sums that are not zero, by dimension and key."""
+    sums = defaultdict(Counter)
+    ids = env["crm.lead"].search([("type", "=", "opportunity")], order="id").ids
+    for batch in split_every(BATCH_SIZE, ids, list):
+        values = _lead_values(env, batch)
+        for lead in _leads(env, batch):
+            value = values[lead.id]
+            status = _status(lead.won_status)
+            closing = value.date_deadline
+            if status in ("won", "lost"):
+                closing = value.date_closed
+            month = closing and date(closing.year, closing.month, 1)
+            measures = _measures(
+                lead.active, status, value.expected_revenue, value.probability
+            )
+            group = tuple(
+                record.id or None
+                for record in (
+                    lead.user_id,
+                    lead.team_id,
+                    lead.company_id,
+                    lead.company_id.currency_id,
+                )
+            )
+            for dimension in (
+                ("owner", *group, None, None),
+                ("stage", *group, lead.stage_id.id or None, None),
+                ("month", *group, None, month or None),
+            ):
+                sums[dimension].update(measures)
+        env.invalidate_all(flush=False)
+    _add_changes(env, sums)
     expected = {
         key: {name: Decimal(amount) for name, amount in each.items() if amount}
         for key, each in sums.items()
     }
-    expected = {key: each for key, each in expected.items() if each}
-    yield from _compare("cqrs_metrics", expected, found)
+    return {key: each for key, each in expected.items() if each}
 
 
 def _measures(active: bool, status: str, value: Decimal, probability: Decimal) -> dict:
@@ -210,7 +231,7 @@ def _measures(active: bool, status: str, value: Decimal, probability: Decimal) -
         measures |= {
             "active": 1,
             "pipeline_value": value,
-            "weighted_pipeline": value * probability / 100,
+            "weighted_pipeline": value * probability * _PERCENT,
         }
     return measures
 
@@ -247,8 +268,8 @@ def _add_changes(env, sums: dict):
                     measures = _measures(
                         bool(each.get("active")),
                         each.get("won_status"),
-                        Decimal(each.get("expected_revenue") or 0),
-                        Decimal(each.get("probability") or 0),
+                        _number(each.get("expected_revenue")),
+                        _number(each.get("probability")),
                     )
                     for name, amount in measures.items():
                         sums[key][name] += sign * amount
@@ -307,6 +328,62 @@ def _compare(table: str, expected: dict, found: dict) -> Iterator[Drift]:
             yield Drift(table, as_tuple, expected.get(each), found.get(each))
 
 
-def _decimal(amount: float) -> Decimal:
-    # The shortest text of the float that the ORM makes of the numeric column.
-    return Decimal(repr(amount or 0.0))
+class _LeadValues(NamedTuple):
+    """The numbers and times of a lead; what Odoo cannot read is 0 or None."""
+
+    expected_revenue: Decimal
+    probability: Decimal
+    date_deadline: date | None
+    date_closed: date | None
+    create_date: date | None
+
+
+def _lead_values(env, ids: list[int]) -> dict[int, _LeadValues]:
+    """Return the values of leads that the ORM may round, or fail to read."""
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT id, expected_revenue::text, probability::text, %s
+            FROM crm_lead WHERE id = ANY(%s)
+            """,
+            SQL(", ").join(
+                SQL(
+                    "CASE WHEN extract(year FROM %(column)s) BETWEEN 1 AND 9999"
+                    " THEN %(column)s END",
+                    column=SQL.identifier(column),
+                )
+                for column in _LeadValues._fields[2:]
+            ),
+            ids,
+        )
+    )
+    return {
+        id_: _LeadValues(_number(value), _number(probability), *times)
+        for id_, value, probability, *times in rows
+    }
+
+
+def _leads(env, ids: list[int]):
+    """Return the leads that exist, without having read what may not be readable."""
+    leads = env["crm.lead"].browse(ids).exists()
+    leads.fetch(_LEAD_FIELDS)
+    return leads
+
+
+_LEAD_FIELDS = (
+    *("name", "type", "active", "company_id", "user_id", "team_id", "stage_id"),
+    *("won_status", "partner_id"),
+)
+
+
+def _number(value: str | int | Decimal | None) -> Decimal:
+    number = Decimal(value or 0)
+    return number if number.is_finite() and abs(number) <= _LARGEST else Decimal(0)
+
+
+def _status(won_status: str | bool) -> str:
+    return won_status if won_status in ("won", "lost") else "pending"
+
+
+def _text(value: str | bool) -> str | None:
+    return None if value is False else value

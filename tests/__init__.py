@@ -55,6 +55,7 @@ from . import (
     test_metrics_of_a_bulk_write,
     test_metrics_series,
     test_no_bypass,
+    test_odd_values,
     test_one_event_per_change,
     test_opportunity_pages,
     test_pages_begin_where_they_ended,

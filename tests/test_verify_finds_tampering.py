@@ -141,7 +141,7 @@ class TestVerifyFindsTampering(SalesOrganisation):
     def test_a_projection_that_is_wrong_in_every_replay_too(self):
         """The oracle alone can tell: it shares no code with the projection."""
         view = self.env.registry["cqrs.opportunity.view"]
-        right = "COALESCE(expected_revenue, 0)"
+        right = "THEN expected_revenue END, 0)"
         self.assertIn(right, view._PUT.code)
         wrong = SQL(view._PUT.code.replace(right, f"{right} + 1"), *view._PUT.params)
         with patch.object(view, "_statements", lambda *args: [wrong]):
@@ -151,7 +151,7 @@ class TestVerifyFindsTampering(SalesOrganisation):
             }
         kind, detail = details[self.lead.id]
         self.assertEqual(kind, "projection_drift")
-        self.assertRegex(detail, r"'value': Decimal\('3\.0'\).* by Odoo's records")
+        self.assertRegex(detail, r"'value': Decimal\('3\.00'\).* by Odoo's records")
         self.assertRegex(detail, r"'value': Decimal\('4\.00'\).* here\.$")
 
     def test_more_than_is_given(self):

@@ -12,9 +12,17 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..metrics.reader import exactly, rounded
+from ..readable import readable
 
 AMOUNTS = ("pipeline_value", "won_revenue")
 COUNTS = ("total", "own", "active_opportunities")
+
+_VALUE = SQL("COALESCE(%s, 0)", readable(SQL("expected_revenue"), "monetary"))
+
+_CLOSED = ("won", "lost")
+_ITEM_FIELDS = (
+    *("name", "company_id", "user_id", "partner_id", "stage_id", "won_status"),
+)
 
 #: Opportunities on the dashboard
 PAGE_SIZE = 80
@@ -76,15 +84,16 @@ class CqrsApiV1(models.AbstractModel):
                        count(*) FILTER (
                            WHERE lead.active AND lead.user_id = %(user_id)s) AS own,
                        count(*) FILTER (WHERE pending) AS active_opportunities,
-                       COALESCE(sum(expected_revenue) FILTER (WHERE pending), 0)::text
+                       COALESCE(sum(%(value)s) FILTER (WHERE pending), 0)::text
                            AS pipeline_value,
-                       COALESCE(sum(expected_revenue) FILTER (WHERE won), 0)::text
+                       COALESCE(sum(%(value)s) FILTER (WHERE won), 0)::text
                            AS won_revenue
                 FROM crm_lead lead
                 LEFT JOIN res_company company ON company.id = lead.company_id
                 CROSS JOIN LATERAL (
                     SELECT won_status = 'won' AS won,
-                           lead.active AND COALESCE(won_status, 'pending') = 'pending'
+                           lead.active
+                               AND COALESCE(won_status, '') NOT IN ('won', 'lost')
                                AS pending
                 ) status
                 WHERE %(visible)s
@@ -92,6 +101,7 @@ class CqrsApiV1(models.AbstractModel):
                 """,
                 currency_id=company.currency_id.id,
                 user_id=self.env.uid,
+                value=_VALUE,
                 visible=self._visible(),
             )
         )
@@ -114,19 +124,22 @@ class CqrsApiV1(models.AbstractModel):
         self.env.cr.execute(
             SQL(
                 """
-                SELECT id, COALESCE(expected_revenue, 0)::text FROM crm_lead lead
-                WHERE lead.active AND %s
-                ORDER BY COALESCE(expected_revenue, 0) DESC, id DESC
-                LIMIT %s OFFSET %s
+                SELECT id, %(value)s::text FROM crm_lead lead
+                WHERE lead.active AND %(visible)s
+                ORDER BY %(value)s DESC, id DESC
+                LIMIT %(limit)s OFFSET %(offset)s
                 """,
-                self._visible(),
-                limit,
-                offset,
+                value=_VALUE,
+                visible=self._visible(),
+                limit=limit,
+                offset=offset,
             )
         )
         values = dict(self.env.cr.fetchall())
         # Which of them may be seen is decided above.
         leads = self.env["crm.lead"].sudo().browse(values)
+        # These alone: one date that Odoo cannot read would be an error of them all.
+        leads.fetch(_ITEM_FIELDS)
         return [self._item(lead, Decimal(values[lead.id])) for lead in leads]
 
     def _item(self, lead, value: Decimal) -> dict:
@@ -134,14 +147,14 @@ class CqrsApiV1(models.AbstractModel):
         person, partner = lead.user_id, lead.partner_id
         return {
             "odoo_id": lead.id,
-            "name": lead.name,
+            "name": lead.name or "",
             "value": rounded(value, company.currency_id),
             "currency": company.currency_id.name,
             "stage": {
                 "id": lead.stage_id.id or None,
                 "name": lead.stage_id.name or None,
             },
-            "status": lead.won_status or "pending",
+            "status": lead.won_status if lead.won_status in _CLOSED else "pending",
             "salesperson": person
             and {
                 "user_id": person.id,

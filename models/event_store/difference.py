@@ -8,7 +8,9 @@ everything is new.
 
 A state is a JSON object ``{field path: value}`` without nulls. Values: numbers
 exact as stored, dates ``YYYY-MM-DD``, times ISO 8601 in UTC with ``Z``, many2one
-an id, many2many a sorted array of ids, translated text ``{lang: text}``.
+an id, many2many a sorted array of ids, translated text ``{lang: text}``. A value that
+Odoo cannot read (``readable.py``) is a text as PostgreSQL writes it: ``"NaN"``,
+``"infinity"``, ``"0044-03-15 BC"``.
 """
 
 import json
@@ -16,6 +18,7 @@ from typing import NamedTuple
 
 from odoo.tools import SQL, split_every
 
+from ..readable import is_readable
 from .chain import COVERED, HASH_FORMAT, event_hash
 from .source import Rule, Source
 
@@ -337,7 +340,20 @@ def _value(alias: SQL, field) -> SQL:
     column = SQL("%s.%s", alias, SQL.identifier(field.name))
     if field.type == "datetime":
         # to_json writes ISO 8601 whatever the session's DateStyle and TimeZone.
-        return SQL("(to_json(%s) #>> '{}') || 'Z'", column)
+        return SQL(
+            "(to_json(%(column)s) #>> '{}') || CASE WHEN %(is_readable)s THEN 'Z'"
+            " ELSE '' END",
+            column=column,
+            is_readable=is_readable(column, "datetime"),
+        )
+    if field.type in ("float", "monetary"):
+        # Python refuses to read a whole number of more than 4,300 digits.
+        return SQL(
+            "CASE WHEN %(is_readable)s THEN to_jsonb(%(column)s)"
+            " ELSE to_jsonb(%(column)s::text) END",
+            column=column,
+            is_readable=is_readable(column, field.type),
+        )
     return column
 
 

@@ -12,6 +12,7 @@ from odoo.tools import SQL
 
 from .. import currencies
 from ..oracle import ORACLES
+from ..readable import RANGES, is_readable
 from ..triggers import not_holding
 from . import append_only
 from .chain import COVERED, event_hash
@@ -25,6 +26,7 @@ WRONG_STATE = "wrong_state"
 UNRECORDED_CHANGE = "unrecorded_change"
 MISSING_TRIGGER = "missing_trigger"
 PROJECTION_DRIFT = "projection_drift"
+UNREADABLE_VALUE = "unreadable_value"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Finding:
         ``missing_trigger``: the database does not refuse to edit the log, or does not
         tell of changed currencies;
         ``projection_drift``: a read model is not what a replay gives, or not what
-        Odoo's own records come to (``oracle.py``)
+        Odoo's own records come to (``oracle.py``);
+        ``unreadable_value``: a record holds what Odoo cannot read (``readable.py``)
     :ivar stream_model: the captured model, None where it is not about a stream
     :ivar stream_id: the record; None where it is not about one, but says that there are
         more findings of this kind than are given
@@ -63,10 +66,11 @@ def verify(env, report: Report = silent) -> list[Finding]:
     projections = env["cqrs.projection"]._projections()
     steps = len(recorded) + len(captured) + fill_steps(projections) + len(projections)
     progress = Progress(report, steps + len(ORACLES))
-    # The oracle would only say again, of every row concerned, what is found before.
-    return list(_findings(env, recorded, captured, projections, progress)) or list(
-        _oracle_drifts(env, progress)
-    )
+    findings = list(_findings(env, recorded, captured, projections, progress))
+    if all(finding.kind == UNREADABLE_VALUE for finding in findings):
+        findings += _oracle_drifts(env, progress)
+    # Else the oracle would only say again, row by row, what is found before.
+    return findings
 
 
 def _findings(
@@ -80,6 +84,7 @@ def _findings(
     for model in captured:
         progress(model)
         yield from _first(env, _unrecorded_changes(env, model))
+        yield from _first(env, _unreadable_values(env, model))
     with shadowed(env, projections, None, progress) as shadow:
         yield from _first(env, _wrong_states(env, shadow))
         yield from _drifts(env, shadow, progress)
@@ -192,6 +197,52 @@ def _unrecorded_changes(env, model: str) -> Iterator[Finding]:
             stream_id,
             version,
             env._("The record is not as it was recorded last; reconcile."),
+        )
+
+
+def _unreadable_values(env, model: str) -> Iterator[Finding]:
+    columns = [
+        env[model]._fields[name]
+        for name in env[model]._cqrs_source.fields
+        if "." not in name and env[model]._fields[name].type in RANGES
+    ]
+    if not columns:
+        return
+    readable = {
+        field.name: is_readable(SQL.identifier("t", field.name), field.type)
+        for field in columns
+    }
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT t.id, value.name, left(value.text, 50)
+            FROM %(table)s t CROSS JOIN LATERAL (VALUES %(values)s)
+                AS value (name, text, is_readable)
+            WHERE NOT (%(all)s) AND NOT value.is_readable
+            ORDER BY t.id, value.name
+            LIMIT %(limit)s
+            """,
+            table=SQL.identifier(env[model]._table),
+            values=SQL(", ").join(
+                SQL("(%s, %s::text, %s)", name, SQL.identifier("t", name), condition)
+                for name, condition in readable.items()
+            ),
+            all=SQL(" AND ").join(readable.values()),
+            limit=LIMIT + 1,
+        )
+    )
+    for stream_id, name, value in rows:
+        yield Finding(
+            UNREADABLE_VALUE,
+            model,
+            stream_id,
+            None,
+            env._(
+                "%(field)s is %(value)s, which Odoo cannot read: it counts as not set"
+                " until it is corrected.",
+                field=name,
+                value=value,
+            ),
         )
 
 

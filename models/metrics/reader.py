@@ -10,11 +10,10 @@ from odoo.tools import SQL
 from ..access.seen import are_few, of_seen
 from ..currencies import currencies, currencies_version, own_currency
 from ..kept import keep
-from ..projections.dashboard_metrics import FOLDS, MEASURES, REPAIRS, TAIL
+from ..projections.dashboard_metrics import AMOUNTS, FOLDS, MEASURES, REPAIRS, TAIL
 from ..questions import answered_at, question, without_jit
 from ..stages import stages
 
-AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
 COUNTS = tuple(name for name in MEASURES if name not in AMOUNTS)
 
 #: What is added up: of all, and of what the reader owns
@@ -389,7 +388,8 @@ class CqrsMetrics(models.AbstractModel):
         return {row["user_id"]: row for row in self.env.cr.dictfetchall()}
 
     def _label_month(self, months: list) -> dict:
-        return {month: f"{month:%Y-%m}" for month in sorted(months)}
+        # strftime() gives the year 1 one digit.
+        return {month: month.isoformat()[:7] for month in sorted(months)}
 
 
 def rounded(amount: Decimal, currency) -> Decimal:

@@ -6,6 +6,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..event_store.committed import committed
+from ..readable import is_readable, readable
 from .projection import Table
 
 ROLL_UP = "cqrs_metrics"
@@ -26,6 +27,7 @@ MEASURES = (
     "weighted_pipeline",
     "won_revenue",
 )
+AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
 
 #: Changes folded in one transaction
 BATCH_SIZE = 100_000
@@ -55,7 +57,8 @@ class CqrsMetrics(models.AbstractModel):
     so is exact at every moment; whoever writes only appends, and never waits.
 
     Amounts are exact, in the currency of the row; the weighted pipeline is the sum of
-    value times probability. Sums that are all zero have no row.
+    value times probability. What Odoo cannot read of a lead (``readable.py``) counts as
+    not set. Sums that are all zero have no row.
     """
 
     _name = "cqrs.metrics"
@@ -226,15 +229,15 @@ class CqrsMetrics(models.AbstractModel):
             """
             SELECT user_id, team_id, company_id,
                    "company_id.currency_id" AS currency_id, stage_id,
-                   date_trunc('month', CASE WHEN won OR lost THEN date_closed
-                       ELSE date_deadline::timestamp END)::date AS month,
+                   date_trunc('month', CASE WHEN won OR lost THEN %(closed)s
+                       ELSE %(deadline)s::timestamp END)::date AS month,
                    CASE WHEN present THEN sign ELSE 0 END AS total,
                    CASE WHEN pending THEN sign ELSE 0 END AS active,
                    CASE WHEN won THEN sign ELSE 0 END AS won,
                    CASE WHEN lost THEN sign ELSE 0 END AS lost,
                    CASE WHEN pending THEN value ELSE 0 END AS pipeline_value,
                    -- Not divided by 100: a division may round.
-                   CASE WHEN pending THEN value * COALESCE(probability, 0) * 0.01
+                   CASE WHEN pending THEN value * COALESCE(%(probability)s, 0) * 0.01
                         ELSE 0 END AS weighted_pipeline,
                    CASE WHEN won THEN value ELSE 0 END AS won_revenue,
                    date_trunc('month', occurred_at AT TIME ZONE 'UTC')::date
@@ -243,10 +246,11 @@ class CqrsMetrics(models.AbstractModel):
                 -- Leads add nothing. They are not left out by a condition on the type,
                 -- from which the planner would expect to find next to no row.
                 SELECT side.*,
-                       sign * COALESCE(expected_revenue, 0) AS value,
+                       sign * COALESCE(%(value)s, 0) AS value,
                        type = 'opportunity' AND active AS present,
                        type = 'opportunity' AND active
-                           AND COALESCE(won_status, 'pending') = 'pending' AS pending,
+                           AND COALESCE(won_status, '') NOT IN ('won', 'lost')
+                           AS pending,
                        type = 'opportunity' AND won_status = 'won' AS won,
                        type = 'opportunity' AND won_status = 'lost' AS lost
                 FROM (SELECT -1 AS sign, occurred_at, (former).* FROM %(changes)s
@@ -257,6 +261,10 @@ class CqrsMetrics(models.AbstractModel):
             ) opportunity
             """,
             changes=changes,
+            value=readable(SQL("expected_revenue"), "monetary"),
+            probability=readable(SQL("probability"), "float"),
+            closed=readable(SQL("date_closed"), "datetime"),
+            deadline=readable(SQL("date_deadline"), "date"),
         )
 
     def _all_sums(self, table=SQL.identifier) -> SQL:
@@ -398,6 +406,7 @@ class SumsComparison:
 
         The sums that were wrong are kept in ``cqrs_replaced``.
         """
+        self._remove_unreadable()
         key = _list("{}", ("dimension", *KEY))
         table = self._live(ROLL_UP)
         rows = self._metrics.env.execute_query(
@@ -430,6 +439,25 @@ class SumsComparison:
             )
         )
         self._metrics._remove([id_ for id_, is_zero in rows if is_zero], table)
+
+    def _remove_unreadable(self):
+        """Remove the sums that no addition can repair: NaN stays NaN."""
+        self._metrics.env.cr.execute(
+            SQL(
+                """
+                WITH removed AS (
+                    DELETE FROM %s metrics WHERE NOT (%s) RETURNING *
+                )
+                INSERT INTO cqrs_replaced (table_name, row)
+                SELECT %s, to_jsonb(removed) FROM removed
+                """,
+                self._live(ROLL_UP),
+                SQL(" AND ").join(
+                    is_readable(SQL.identifier(name), "monetary") for name in AMOUNTS
+                ),
+                ROLL_UP,
+            )
+        )
 
 
 def _by_dimension(contributions: SQL) -> SQL:

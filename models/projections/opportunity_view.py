@@ -5,6 +5,7 @@ import unicodedata
 from odoo import fields, models
 from odoo.tools import SQL
 
+from ..readable import readable
 from .projection import Table
 
 #: What opportunities are sorted by, ``{order: expression of the row}``
@@ -49,7 +50,8 @@ class CqrsOpportunityView(models.Model):
     """One row for each opportunity, under the id of its ``crm.lead``.
 
     ``value`` is exact, in ``currency_id``; without a currency (a lead without a
-    company) it is in the company currency of whoever looks, as in Odoo itself.
+    company) it is in the company currency of whoever looks, as in Odoo itself. What
+    Odoo cannot read of a lead (``readable.py``) is not set.
     ``version`` is that of the opportunity's stream. Leads have no row. The column
     ``words`` has those of its name and its customer's, in small letters and without
     accents.
@@ -152,14 +154,16 @@ class CqrsOpportunityView(models.Model):
             id, name, value, currency_id, probability, stage_id, status,
             active, user_id, team_id, company_id, partner_id, partner_name, words,
             closing_date, closed_at, created_at, changed_at, version)
-        SELECT stream_id, name, COALESCE(expected_revenue, 0),
-               "company_id.currency_id", probability, stage_id,
-               COALESCE(won_status, 'pending'), COALESCE(active, false),
+        SELECT stream_id, COALESCE(name, ''), COALESCE(%(value)s, 0),
+               "company_id.currency_id", %(probability)s, stage_id,
+               CASE WHEN won_status IN ('won', 'lost') THEN won_status
+                    ELSE 'pending' END,
+               COALESCE(active, false),
                user_id, team_id, company_id, partner_id,
                "partner_id.complete_name",
                %(words)s,
-               date_deadline, date_closed,
-               create_date, occurred_at AT TIME ZONE 'UTC', version
+               %(closing_date)s, %(closed_at)s, %(created_at)s,
+               occurred_at AT TIME ZONE 'UTC', version
         FROM stream CROSS JOIN jsonb_to_record(state) AS lead (
             name text, type text, expected_revenue numeric,
             "company_id.currency_id" integer, probability double precision,
@@ -168,7 +172,7 @@ class CqrsOpportunityView(models.Model):
             partner_id integer, "partner_id.complete_name" text,
             date_deadline date, date_closed timestamp, create_date timestamp)
         CROSS JOIN LATERAL (
-            SELECT left(name, 500)
+            SELECT left(COALESCE(name, ''), 500)
                 || ' ' || left(COALESCE("partner_id.complete_name", ''), 500)
             ) names (text)
         WHERE type = 'opportunity'
@@ -192,5 +196,10 @@ class CqrsOpportunityView(models.Model):
             changed_at = EXCLUDED.changed_at,
             version = EXCLUDED.version
         """,
+        value=readable(SQL("expected_revenue"), "monetary"),
+        probability=readable(SQL("probability"), "float"),
+        closing_date=readable(SQL("date_deadline"), "date"),
+        closed_at=readable(SQL("date_closed"), "datetime"),
+        created_at=readable(SQL("create_date"), "datetime"),
         words=_VECTOR,
     )

@@ -47,7 +47,7 @@ class CqrsUserProfile(models.Model):
             email text,
             login text NOT NULL,
             active boolean NOT NULL,
-            company_id integer NOT NULL,
+            company_id integer,
             company_ids integer[] NOT NULL,
             employee_id integer,
             manager_employee_id integer,
@@ -146,9 +146,13 @@ class CqrsUserProfile(models.Model):
                 ),
                 profile AS (
                     SELECT affected.id, creation.event_id AS uuid,
-                           COALESCE("user"."partner_id.name", "user".login) AS name,
-                           COALESCE("user"."partner_id.email", "user".login) AS email,
-                           "user".login, "user".active, "user".company_id,
+                           COALESCE(NULLIF("user"."partner_id.name", ''), login, '')
+                               AS name,
+                           COALESCE(NULLIF("user"."partner_id.email", ''), login)
+                               AS email,
+                           COALESCE(login, '') AS login,
+                           COALESCE("user".active, false) AS active,
+                           "user".company_id,
                            ARRAY(SELECT jsonb_array_elements_text("user".company_ids)
                                  ::integer) AS company_ids,
                            employee.id AS employee_id,
@@ -176,10 +180,12 @@ class CqrsUserProfile(models.Model):
                         SELECT e.id, e.parent_id FROM cqrs_employee e
                         WHERE e.user_id = affected.id
                         ORDER BY e.active DESC,
-                                 (e.company_id = "user".company_id) DESC, e.id
+                                 (e.company_id IS NOT DISTINCT FROM
+                                     "user".company_id) DESC,
+                                 e.id
                         LIMIT 1
                     ) employee ON true
-                    WHERE NOT "user".share
+                    WHERE state IS NOT NULL AND share IS NOT TRUE
                 ),
                 gone AS (
                     DELETE FROM cqrs_user_profile
