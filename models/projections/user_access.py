@@ -42,6 +42,7 @@ class CqrsUserAccess(models.Model):
     ``depth`` departments higher (1 is the owner's own).
 
     * An employee without a user is a link in the chain.
+    * So is one without a company: where it would hold is not known.
     * An archived employee is still a link and still an owner, never a viewer.
     * A cycle is cut where a chain comes back to where it was.
     """
@@ -75,7 +76,7 @@ class CqrsUserAccess(models.Model):
             id integer PRIMARY KEY,
             user_id integer,
             parent_id integer,
-            company_id integer NOT NULL,
+            company_id integer,
             department_id integer,
             active boolean NOT NULL
         );
@@ -288,8 +289,9 @@ class CqrsUserAccess(models.Model):
             SQL(
                 """
                 SELECT stream_id FROM (%s) stream
-                WHERE (state -> 'share') IS DISTINCT FROM (former -> 'share')
-                  AND 'false' IN (state -> 'share', former -> 'share')
+                WHERE (state IS NOT NULL AND state -> 'share' IS DISTINCT FROM 'true')
+                    <> (former IS NOT NULL
+                        AND former -> 'share' IS DISTINCT FROM 'true')
                 """,
                 streams,
             )
@@ -363,6 +365,7 @@ class CqrsUserAccess(models.Model):
                            0 AS depth, ARRAY[id] AS path
                     FROM cqrs_employee
                     WHERE user_id = ANY(ARRAY(SELECT user_id FROM owner))
+                      AND company_id IS NOT NULL
                     UNION ALL
                     SELECT chain.owner_id, chain.company_id, above.parent_id,
                            above.user_id, above.active,
@@ -385,7 +388,7 @@ class CqrsUserAccess(models.Model):
                     SELECT user_id AS owner_id, company_id, department_id,
                            1 AS depth, ARRAY[department_id] AS path
                     FROM cqrs_employee JOIN owner USING (user_id)
-                    WHERE department_id IS NOT NULL
+                    WHERE department_id IS NOT NULL AND company_id IS NOT NULL
                     UNION ALL
                     SELECT part_of.owner_id, part_of.company_id, department.parent_id,
                            part_of.depth + 1, part_of.path || department.parent_id
@@ -409,7 +412,8 @@ class CqrsUserAccess(models.Model):
                     UNION ALL
                     SELECT stream_id, stream_id, NULL, 'hierarchy', 0, 1
                     FROM cqrs_stream
-                    WHERE stream_model = 'res.users' AND state -> 'share' = 'false'
+                    WHERE stream_model = 'res.users' AND state IS NOT NULL
+                      AND state -> 'share' IS DISTINCT FROM 'true'
                       AND stream_id = ANY(ARRAY(SELECT user_id FROM owner))
                 ),
                 -- Most rows stay: to meet them in the INSERT would lock each.
