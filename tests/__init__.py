@@ -59,8 +59,8 @@ from . import (
     test_one_event_per_change,
     test_opportunity_pages,
     test_pages_begin_where_they_ended,
-    test_people_changed_in_parallel,
     test_people_are_kept_between_readers,
+    test_people_changed_in_parallel,
     test_projection_views,
     test_projections_equal_the_oracle,
     test_reader_filters,
@@ -73,5 +73,6 @@ from . import (
     test_upcasters,
     test_user_profile,
     test_verify_finds_tampering,
+    test_verify_trusts_what_odoo_writes,
     test_who_did_it,
 )
