@@ -19,6 +19,7 @@ print("events", json.dumps([[e.stream_id, e.epoch, str(e.cursor)] for e in event
 """
 
 CREATE = """
+env["crm.lead"].search([], limit=1).priority = "2"
 leads = env["crm.lead"].create([
     {"name": f"Restored {n}", "type": "opportunity"} for n in range(10)])
 env.cr.commit()

@@ -21,6 +21,8 @@ from .replay import compare
 from .shadow import STREAM, Shadow, fill_steps, shadowed
 
 BROKEN_CHAIN = "broken_chain"
+WRONG_ORDER = "wrong_order"
+WRONG_EPOCH = "wrong_epoch"
 VERSION_GAP = "version_gap"
 WRONG_STATE = "wrong_state"
 UNRECORDED_CHANGE = "unrecorded_change"
@@ -33,8 +35,11 @@ UNREADABLE_VALUE = "unreadable_value"
 class Finding:
     """Something that is not as the log, or the table, would have it.
 
-    :ivar kind: ``broken_chain``: an event was altered, or put in; ``version_gap``: one
-        was removed; ``wrong_state``: ``cqrs_stream`` is not the fold of the events;
+    :ivar kind: ``broken_chain``: an event was altered, or put in; ``wrong_order``: an
+        event is not where its version is in the order that readers follow, or where
+        nothing is written yet; ``wrong_epoch``: an event bears an epoch that was not
+        under way, or the epochs themselves are not those that were begun;
+        ``version_gap``: an event was removed; ``wrong_state``: ``cqrs_stream`` is not the fold of the events;
         ``unrecorded_change``: the record's row is not what is recorded of it;
         ``missing_trigger``: the database does not refuse to edit the log, or does not
         tell of changed currencies;
@@ -77,9 +82,12 @@ def _findings(
     env, recorded: list[str], captured: list[str], projections: list, progress: Progress
 ) -> Iterator[Finding]:
     yield from _missing_triggers(env)
+    yield from _wrong_epochs(env)
+    yield from _first(env, _events_of_wrong_epochs(env))
+    yield from _first(env, _events_of_the_future(env))
     for model in recorded:
         progress(model)
-        yield from _first(env, _broken_chains(env, model))
+        yield from _first(env, _broken_links(env, model))
         yield from _first(env, _version_gaps(env, model))
     for model in captured:
         progress(model)
@@ -124,19 +132,131 @@ def _stream_models(env) -> list[str]:
     return [model for (model,) in rows]
 
 
-def _broken_chains(env, model: str) -> Iterator[Finding]:
-    """Find the first event of each stream whose hash is not that of its content."""
+def _wrong_epochs(env) -> Iterator[Finding]:
+    """Check that the epochs are those begun one after another, the last one in use."""
+    [(epochs, default)] = env.execute_query(
+        SQL(
+            """
+            SELECT ARRAY(SELECT epoch FROM cqrs_epoch ORDER BY epoch), column_default
+            FROM information_schema.columns
+            WHERE table_schema = current_schema() AND table_name = 'cqrs_event'
+              AND column_name = 'epoch'
+            """
+        )
+    )
+    details = []
+    if not epochs or epochs != list(range(1, len(epochs) + 1)):
+        details.append(
+            env._(
+                "The epochs are not numbered from 1 without a gap: %s.",
+                ", ".join(map(str, epochs)) or "–",
+            )
+        )
+    if default != str(max(epochs, default=None)):
+        details.append(
+            env._(
+                "New events get the epoch %(default)s, but the last begun is %(last)s.",
+                default=default or "–",
+                last=max(epochs, default="–"),
+            )
+        )
+    for detail in details:
+        yield Finding(WRONG_EPOCH, None, None, None, detail)
+
+
+def _events_of_wrong_epochs(env) -> Iterator[Finding]:
+    """Find events of an epoch that was never begun, or had ended.
+
+    An epoch begins when nobody writes events of the one before any more, so that its
+    positions are above those of the epochs before.
+    """
     rows = env.execute_query(
         SQL(
             """
-            SELECT DISTINCT ON (stream_id) stream_id, version
+            WITH epoch AS MATERIALIZED (
+                SELECT epoch, is_begun,
+                       min(first) FILTER (WHERE is_begun) OVER (
+                           ORDER BY epoch
+                           ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS ended_at
+                FROM (
+                    SELECT epoch, min(position) AS first,
+                           epoch IN (SELECT epoch FROM cqrs_epoch) AS is_begun
+                    FROM cqrs_event GROUP BY epoch
+                ) numbered
+            )
+            SELECT stream_model, stream_id, version, epoch, is_begun
+            FROM (SELECT * FROM epoch WHERE NOT is_begun OR ended_at IS NOT NULL) epoch
+            JOIN cqrs_event USING (epoch)
+            WHERE NOT is_begun OR position >= ended_at
+            ORDER BY stream_model, stream_id, version
+            LIMIT %s
+            """,
+            LIMIT + 1,
+        )
+    )
+    for stream_model, stream_id, version, epoch, is_begun in rows:
+        detail = (
+            env._("This event bears the epoch %s, which had ended.", epoch)
+            if is_begun
+            else env._("This event bears the epoch %s, which never began.", epoch)
+        )
+        yield Finding(WRONG_EPOCH, stream_model, stream_id, version, detail)
+
+
+def _events_of_the_future(env) -> Iterator[Finding]:
+    """Find events that bear what the database has not given out yet.
+
+    No reader is given an event of a transaction that has not ended; a position that
+    is given out once more keeps somebody's write from being recorded.
+    """
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT stream_model, stream_id, version, true AS is_txid
+            FROM cqrs_event event
+            WHERE epoch = (SELECT max(epoch) FROM cqrs_epoch)
+              AND event.txid >= pg_snapshot_xmax(pg_current_snapshot())
+              AND event.txid IS DISTINCT FROM pg_current_xact_id_if_assigned()
+            UNION ALL
+            SELECT stream_model, stream_id, version, false
+            FROM cqrs_event
+            WHERE position > COALESCE(pg_sequence_last_value(
+                pg_get_serial_sequence('cqrs_event', 'position')::regclass), 0)
+            ORDER BY stream_model, stream_id, version
+            LIMIT %s
+            """,
+            LIMIT + 1,
+        )
+    )
+    for stream_model, stream_id, version, is_txid in rows:
+        detail = (
+            env._("The transaction of this event has not been begun yet.")
+            if is_txid
+            else env._("The position of this event has not been given out yet.")
+        )
+        yield Finding(WRONG_ORDER, stream_model, stream_id, version, detail)
+
+
+def _broken_links(env, model: str) -> Iterator[Finding]:
+    """Find the first event of each stream that does not follow the one before.
+
+    By its hash, which is to be that of its content, or by its place in the log.
+    """
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT stream_id, min(version) FILTER (WHERE is_altered),
+                   min(version) FILTER (WHERE is_misplaced)
             FROM (
-                SELECT stream_id, version, hash, %s AS expected
+                SELECT stream_id, version, hash IS DISTINCT FROM %s AS is_altered,
+                       (epoch, txid, position) <= (
+                           lag(epoch) OVER stream, lag(txid) OVER stream,
+                           lag(position) OVER stream) AS is_misplaced
                 FROM cqrs_event event WHERE stream_model = %s
                 WINDOW stream AS (PARTITION BY stream_id ORDER BY version)
             ) link
-            WHERE hash IS DISTINCT FROM expected
-            ORDER BY stream_id, version
+            WHERE is_altered OR is_misplaced
+            GROUP BY stream_id ORDER BY stream_id
             LIMIT %s
             """,
             event_hash(
@@ -148,14 +268,23 @@ def _broken_chains(env, model: str) -> Iterator[Finding]:
             LIMIT + 1,
         )
     )
-    for stream_id, version in rows:
-        yield Finding(
-            BROKEN_CHAIN,
-            model,
-            stream_id,
-            version,
-            env._("The hash of this event is not that of what it says."),
-        )
+    for stream_id, altered, misplaced in rows:
+        if altered:
+            yield Finding(
+                BROKEN_CHAIN,
+                model,
+                stream_id,
+                altered,
+                env._("The hash of this event is not that of what it says."),
+            )
+        if misplaced:
+            yield Finding(
+                WRONG_ORDER,
+                model,
+                stream_id,
+                misplaced,
+                env._("Readers are given this event before the one before it."),
+            )
 
 
 def _version_gaps(env, model: str) -> Iterator[Finding]:

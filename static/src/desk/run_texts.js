@@ -55,6 +55,9 @@ export const FINDINGS = {
     unrecorded_change: _t("A change is not recorded"),
     missing_trigger: _t("The log can be edited"),
     projection_drift: _t("A read model is wrong"),
+    wrong_order: _t("An event was moved"),
+    wrong_epoch: _t("An epoch of the log is wrong"),
+    unreadable_value: _t("A value cannot be read"),
 };
 
 /** Return a length of time in words, the two largest units at most. */
