@@ -107,7 +107,13 @@ def _status(env, options) -> tuple[bool, dict]:
     from odoo.addons.crm_cqrs.models.event_store.status import status
 
     document = status(env)
-    return bool(document["missing_triggers"]), document
+    verified = document["last_verified"]
+    return bool(
+        document["missing_triggers"]
+        or document["failed_looks"]
+        or document["unfinished_verification"]
+        or (verified and verified["findings"])
+    ), document
 
 
 _ACTIONS = {

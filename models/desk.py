@@ -1,21 +1,33 @@
 """What the administrator's desk shows: the health of the log, and the runs over it."""
 
+import logging
+from collections.abc import Callable
+
+import psycopg2
+
 from odoo import api, models
 from odoo.tools import SQL
 
 from .event_store.append_only import missing_triggers
-from .event_store.run import LOCK, RUNNING
-from .event_store.status import holding_readers_back, last_verified
-from .projections.dashboard_metrics import TAIL
+from .event_store.run import FAILED, RUNNING
+from .event_store.status import (
+    PERFORMED,
+    holding_readers_back,
+    last_verified,
+    unfinished_verification,
+)
+from .projections.dashboard_metrics import FOLDS, TAIL
+
+_logger = logging.getLogger(__name__)
 
 GOOD = "good"
 WATCH = "watch"
 BAD = "bad"
 
 #: From what on something is to be watched, and from what on it is bad: seconds since
-#: the reconciler's last look and since the last fold, of the transaction that holds
-#: readers back, since the last verification (which alone is no harm); changes in the
-#: tail
+#: the reconciler's last look, that a change waits to be folded, of the transaction that
+#: holds readers back, since the last verification (which alone is no harm); changes in
+#: the tail
 LOOK_SECONDS = (15 * 60, 60 * 60)
 FOLD_SECONDS = (5 * 60, 60 * 60)
 HELD_SECONDS = (60, 10 * 60)
@@ -59,8 +71,8 @@ class CqrsDesk(models.AbstractModel):
         """Return the health of everything, for administrators; nothing is written.
 
         Each part has a ``level``: ``good``, ``watch`` or ``bad``; that of the whole is
-        the worst. Times are UTC. ``is_more`` says that a number is the first
-        ``MANY`` of more.
+        the worst. A part that cannot be read is bad, and has an ``error`` alone. Times
+        are UTC. ``is_more`` says that a number is the first ``MANY`` of more.
 
         :return: ``{level, read_at, log, reconciler, reader, verification, tail,
             replaced, sizes: [{table, model, name, rows, bytes}], runs: [of RUN_FIELDS,
@@ -71,11 +83,11 @@ class CqrsDesk(models.AbstractModel):
         self.env["cqrs.run"]._check_administrator()
         desk = self.sudo()
         parts = {
-            "log": desk._log(),
-            "reconciler": desk._reconciler(),
-            "reader": desk._reader(),
-            "verification": desk._verification(),
-            "tail": desk._tail(),
+            "log": desk._read_part(desk._log),
+            "reconciler": desk._read_part(desk._reconciler),
+            "reader": desk._read_part(desk._reader),
+            "verification": desk._read_part(desk._verification),
+            "tail": desk._read_part(desk._tail),
         }
         levels = {part["level"] for part in parts.values()}
         return {
@@ -86,6 +98,14 @@ class CqrsDesk(models.AbstractModel):
             "sizes": desk._sizes(),
             "runs": desk._runs(),
         }
+
+    def _read_part(self, read: Callable[[], dict]) -> dict:
+        try:
+            with self.env.cr.savepoint(flush=False):
+                return read()
+        except psycopg2.DatabaseError as error:
+            _logger.warning("The health of the event store cannot be read: %s", error)
+            return {"level": BAD, "error": str(error).strip().partition("\n")[0]}
 
     def _row(self, query: SQL) -> dict:
         [row] = self.env.execute_query_dict(query)
@@ -100,7 +120,7 @@ class CqrsDesk(models.AbstractModel):
         captured = self.env["cqrs.event"]._captured()
         look = self._row(SQL(_LOOK, captured))
         level = _level(look["seconds"], LOOK_SECONDS)
-        if look["never"]:
+        if look["never"] or look["failures"]:
             level = BAD
         return {"level": level, **look}
 
@@ -118,24 +138,23 @@ class CqrsDesk(models.AbstractModel):
 
     def _verification(self) -> dict:
         last = last_verified(self.env)
-        if last and last["findings"]:
+        unfinished = unfinished_verification(self.env)
+        if last and last["findings"] or unfinished and unfinished["state"] == FAILED:
             level = BAD
+        elif unfinished:
+            level = WATCH
         else:
             level = _level(last and last["seconds"], VERIFIED_SECONDS)
-        return {"level": level, "last": last}
+        return {"level": level, "last": last, "unfinished": unfinished}
 
     def _tail(self) -> dict:
-        cron = self.env.ref("crm_cqrs.ir_cron_fold_metrics", raise_if_not_found=False)
         tail = self._row(SQL(_TAIL, TAIL_CHANGES[1], TAIL_CHANGES[1]))
-        folded_at = cron.lastcall if cron else None
-        seconds = folded_at and int((self.env.cr.now() - folded_at).total_seconds())
-        levels = {_level(tail["changes"], TAIL_CHANGES), _level(seconds, FOLD_SECONDS)}
-        return {
-            "level": next(each for each in (BAD, WATCH, GOOD) if each in levels),
-            **tail,
-            "folded_at": folded_at or None,
-            "seconds": seconds,
+        levels = {
+            _level(tail["changes"], TAIL_CHANGES),
+            _level(tail["seconds"] or 0, FOLD_SECONDS),
         }
+        level = next(each for each in (BAD, WATCH, GOOD) if each in levels)
+        return {"level": level, **tail}
 
     def _replaced(self) -> dict:
         return self._row(SQL(_REPLACED, MANY, MANY))
@@ -156,7 +175,8 @@ class CqrsDesk(models.AbstractModel):
     def _runs(self) -> list[dict]:
         runs = self.env["cqrs.run"].search([], limit=RUNS)
         abandoned = {
-            id_ for (id_,) in self.env.execute_query(SQL(_ABANDONED, RUNNING, LOCK))
+            id_
+            for (id_,) in self.env.execute_query(SQL(_ABANDONED, RUNNING, PERFORMED))
         }
         return [
             {**run, "is_abandoned": run["id"] in abandoned}
@@ -196,7 +216,9 @@ _LOG = SQL(
 _LOOK = """
     SELECT min(looked_at) AT TIME ZONE 'UTC' AS looked_at,
            extract(epoch FROM now() - min(looked_at))::integer AS seconds,
-           COALESCE(array_agg(model) FILTER (WHERE looked_at IS NULL), '{}') AS never
+           COALESCE(array_agg(model) FILTER (WHERE looked_at IS NULL), '{}') AS never,
+           COALESCE(array_agg(left(failure, 500) ORDER BY model)
+                    FILTER (WHERE failure IS NOT NULL), '{}') AS failures
     FROM unnest(%s) model LEFT JOIN cqrs_reconciliation ON stream_model = model
 """
 
@@ -210,9 +232,14 @@ _WAITING = """
           LIMIT %s) event
 """
 
+# How long the oldest change has waited, but no longer than there was no fold: what a
+# long transaction leaves is old when it comes. That its job was run says nothing.
 _TAIL = f"""
-    SELECT count(*) AS changes, count(*) >= %s AS is_more
-    FROM (SELECT FROM {TAIL} LIMIT %s) change
+    SELECT count(*) AS changes, count(*) >= %s AS is_more,
+           CASE WHEN count(*) > 0 THEN extract(epoch FROM now() - GREATEST(
+               min(occurred_at), (SELECT max(folded_at) FROM {FOLDS})))::integer
+           END AS seconds
+    FROM (SELECT occurred_at FROM {TAIL} LIMIT %s) change
 """
 
 _REPLACED = """
@@ -230,13 +257,4 @@ _SIZES = """
     ORDER BY place
 """
 
-# Whoever performs a run holds a lock on it.
-_ABANDONED = """
-    SELECT id FROM cqrs_run
-    WHERE state = %s AND NOT EXISTS (
-        SELECT FROM pg_locks
-        WHERE locktype = 'advisory' AND granted AND objsubid = 2
-          AND classid::bigint = %s AND objid::bigint = cqrs_run.id
-          AND database = (SELECT oid FROM pg_database
-                          WHERE datname = current_database()))
-"""
+_ABANDONED = "SELECT id FROM cqrs_run WHERE state = %s AND NOT %s"

@@ -3,9 +3,11 @@ from datetime import timedelta
 from odoo import SUPERUSER_ID, api
 from odoo.exceptions import AccessError
 from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tools import mute_logger
 
 from ..models.desk import MANY, TAIL_CHANGES, _level
 from ..models.event_store.run import LOCK
+from ..models.event_store.status import status
 
 
 @tagged("post_install", "-at_install")
@@ -139,7 +141,10 @@ class TestDeskHealth(TransactionCase):
 
     def test_what_the_last_verification_found(self):
         self.env["cqrs.run"].search([]).unlink()
-        self.assertEqual(self.health("verification"), {"level": "watch", "last": None})
+        self.assertEqual(
+            self.health("verification"),
+            {"level": "watch", "last": None, "unfinished": None},
+        )
         now = self.env.cr.now().replace(microsecond=0)
         for findings, hours, level in ((0, 1, "good"), (0, 50, "watch"), (3, 1, "bad")):
             run = self.run_of(
@@ -154,17 +159,131 @@ class TestDeskHealth(TransactionCase):
                 (level, run.id, findings),
             )
             self.assertLess(abs(last["seconds"] - hours * 3600), 2)
-        # One that failed says nothing of the log.
-        self.run_of(state="failed", finished_at=now)
-        self.assertEqual(self.health("verification")["last"]["id"], run.id)
+
+    def test_a_verification_that_did_not_end_well_is_not_passed_over(self):
+        self.env["cqrs.run"].search([]).unlink()
+        now = self.env.cr.now().replace(microsecond=0)
+        hour_ago, week_ago = now - timedelta(hours=1), now - timedelta(days=7)
+
+        def verified(findings=0):
+            return self.run_of(state="done", findings=findings, finished_at=hour_ago)
+
+        for values, level in (
+            ({"state": "failed", "finished_at": now, "error": "Why\nWhere"}, "bad"),
+            ({"state": "cancelled", "finished_at": now}, "watch"),
+            # Nobody performs it: the server was stopped.
+            ({"state": "running", "started_at": hour_ago}, "watch"),
+            ({"state": "pending", "create_date": week_ago}, "watch"),
+        ):
+            with self.subTest(**values), self.env.cr.savepoint() as savepoint:
+                # Alone, and after one that was well.
+                for is_first in (True, False):
+                    before = None if is_first else verified()
+                    run = self.run_of(**values)
+                    self.date_back(run, values.get("create_date", now))
+                    verification = self.health("verification")
+                    self.assertEqual(
+                        (verification["level"], (verification["last"] or {}).get("id")),
+                        (level, before and before.id),
+                    )
+                    unfinished = verification["unfinished"]
+                    self.assertEqual(
+                        (unfinished["id"], unfinished["state"], unfinished["error"]),
+                        (run.id, run.state, values.get("error") and "Why"),
+                    )
+                    self.assertEqual(
+                        status(self.env)["unfinished_verification"], unfinished
+                    )
+                # Found is found, whatever came after.
+                verified(findings=3)
+                self.run_of(**values)
+                self.assertEqual(self.health("verification")["level"], "bad")
+                # What came of the next one counts again.
+                verified()
+                verification = self.health("verification")
+                self.assertEqual(
+                    (verification["level"], verification["unfinished"]), ("good", None)
+                )
+                savepoint.rollback()
+
+    def date_back(self, run, create_date):
+        self.env.flush_all()
+        self.execute(
+            "UPDATE cqrs_run SET create_date = %s WHERE id = %s", create_date, run.id
+        )
+
+    def test_a_verification_that_goes_on_is_waited_for(self):
+        self.env["cqrs.run"].search([]).unlink()
+        now = self.env.cr.now().replace(microsecond=0)
+        self.run_of(state="done", finished_at=now)
+        run = self.run_of(state="running", started_at=now)
+        with self.registry.cursor() as cr:
+            cr.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK, run.id])
+            for hours, level, unfinished in ((1, "good", None), (7, "watch", run.id)):
+                self.date_back(run, now - timedelta(hours=hours))
+                verification = self.health("verification")
+                self.assertEqual(
+                    (
+                        verification["level"],
+                        verification["unfinished"] and verification["unfinished"]["id"],
+                    ),
+                    (level, unfinished),
+                )
+            cr.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, run.id])
+
+    def test_a_part_that_cannot_be_read_is_bad_and_the_others_are_shown(self):
+        for table, part in (
+            ("cqrs_metrics_tail", "tail"),
+            ("cqrs_reconciliation", "reconciler"),
+            ("cqrs_epoch", "log"),
+        ):
+            with self.subTest(part), self.env.cr.savepoint() as savepoint:
+                self.execute(f"ALTER TABLE {table} RENAME TO gone")
+                with mute_logger("odoo.sql_db"):
+                    health = self.health()
+                self.assertEqual((health["level"], health[part]["level"]), ("bad",) * 2)
+                self.assertIn(f'"{table}" does not exist', health[part]["error"])
+                self.assertEqual(health["verification"]["level"], "watch")
+                savepoint.rollback()
+
+    def test_a_look_that_fails_is_bad(self):
+        looks = self.env["cqrs.reconciliation"]
+        for model in self.env["cqrs.event"]._captured():
+            looks._note_look(model, {"any": 0})
+        looks._note_failure("crm.stage", "crm.stage/7: why")
+        reconciler = self.health("reconciler")
+        self.assertEqual(
+            (reconciler["level"], reconciler["failures"]),
+            ("bad", ["crm.stage/7: why"]),
+        )
+        self.assertEqual(
+            status(self.env)["failed_looks"], {"crm.stage": "crm.stage/7: why"}
+        )
+        looks._note_look("crm.stage", {"any": 0})
+        reconciler = self.health("reconciler")
+        self.assertEqual((reconciler["level"], reconciler["failures"]), ("good", []))
 
     def test_the_tail_of_the_metrics(self):
-        cron = self.env.ref("crm_cqrs.ir_cron_fold_metrics")
-        cron.lastcall = self.env.cr.now() - timedelta(minutes=1)
+        # The scheduler notes a job that failed as it does one that was well.
+        self.env.ref("crm_cqrs.ir_cron_fold_metrics").lastcall = self.env.cr.now()
         self.execute("DELETE FROM cqrs_metrics_tail")
+        self.execute("UPDATE cqrs_metrics_folds SET folded_at = now() - interval '1 d'")
         tail = self.health("tail")
-        self.assertEqual((tail["level"], tail["changes"]), ("good", 0))
-        self.assertLessEqual(abs(tail["seconds"] - 60), 1)
+        self.assertEqual(
+            (tail["level"], tail["changes"], tail["seconds"]), ("good", 0, None)
+        )
+        self.lengthen_tail(1)
+        for minutes, level in ((4, "good"), (6, "watch"), (61, "bad")):
+            self.execute(
+                "UPDATE cqrs_metrics_tail SET occurred_at = now() - %s",
+                timedelta(minutes=minutes),
+            )
+            tail = self.health("tail")
+            self.assertEqual((tail["level"], tail["seconds"]), (level, 60 * minutes))
+        # What a long transaction has left is old when it comes; it is folded.
+        self.execute("UPDATE cqrs_metrics_folds SET folded_at = now()")
+        self.assertEqual(self.health("tail")["level"], "good")
+        self.execute("DELETE FROM cqrs_metrics_tail")
         self.lengthen_tail(TAIL_CHANGES[0])
         tail = self.health("tail")
         self.assertEqual(
@@ -177,9 +296,6 @@ class TestDeskHealth(TransactionCase):
             (tail["level"], tail["changes"], tail["is_more"]),
             ("bad", TAIL_CHANGES[1], True),
         )
-        self.execute("DELETE FROM cqrs_metrics_tail")
-        cron.lastcall = self.env.cr.now() - timedelta(minutes=61)
-        self.assertEqual(self.health("tail")["level"], "bad")
 
     def test_what_rebuilds_have_replaced(self):
         self.execute("DELETE FROM cqrs_replaced")

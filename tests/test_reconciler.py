@@ -1,6 +1,7 @@
 from odoo import SUPERUSER_ID, Command, api
+from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, tagged
-from odoo.tools import SQL
+from odoo.tools import SQL, mute_logger
 
 from .common import SalesOrganisation
 
@@ -20,7 +21,9 @@ class TestReconciler(SalesOrganisation):
 
     def look(self, model="crm.lead"):
         self.env.cr.flush()
-        return self.env["cqrs.event"]._look(model)
+        events, failure = self.env["cqrs.event"]._look(model)
+        self.assertEqual(failure, None)
+        return events
 
     def last(self, record):
         return self.events(record)[-1][1:]
@@ -197,3 +200,87 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
             )
             self.assertEqual(event._reconcile(["crm.lead"]), 0)
             self.assertEqual(self.versions(cr), [(2, 2), (2, 2)])
+
+    def test_a_record_that_cannot_be_recorded_keeps_no_other_from_it(self):
+        refused, recorded = self.lead_ids
+        with self.registry.cursor() as cr:
+            events = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+            events._reconcile()
+            cr.execute(
+                "ALTER TABLE cqrs_event ADD CONSTRAINT cqrs_refused"
+                " CHECK (stream_model <> 'crm.lead' OR stream_id <> %s"
+                " OR version = 1)",
+                [refused],
+            )
+            cr.execute(
+                "UPDATE crm_lead SET referred = 'seen late' WHERE id = ANY(%s)",
+                [self.lead_ids],
+            )
+            cr.execute("UPDATE crm_stage SET sequence = sequence + 1")
+            stages = cr.rowcount
+            cr.commit()
+            try:
+                with (
+                    mute_logger("odoo.sql_db"),
+                    self.assertLogs("odoo.addons.crm_cqrs", "ERROR") as logs,
+                ):
+                    self.assertEqual(events._reconcile(), 1 + stages)
+                self.assertIn(f"crm.lead/{refused}", logs.output[0])
+                self.assertEqual(self.versions(cr), [(1, 1), (2, 2)])
+                self.assertRegex(
+                    self.failure(cr), rf"^crm\.lead/{refused}: .*cqrs_refused"
+                )
+                self.assert_the_run_fails(cr, refused)
+            finally:
+                cr.execute("ALTER TABLE cqrs_event DROP CONSTRAINT cqrs_refused")
+                cr.execute("UPDATE crm_stage SET sequence = sequence - 1")
+                cr.commit()
+            # Looked at again, though it has not been written since.
+            self.assertEqual(events._reconcile(), 1 + stages)
+            self.assertEqual(self.versions(cr), [(2, 2), (2, 2)])
+            self.assertEqual(self.failure(cr), None)
+
+    def test_a_model_that_cannot_be_looked_at_keeps_no_other_from_it(self):
+        with self.registry.cursor() as cr:
+            events = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+            events._reconcile()
+            captured = events._captured()
+            first = captured.index("crm.lead")
+            self.assertLess(first, len(captured) - 1)
+            cr.execute("UPDATE crm_stage SET sequence = sequence + 1")
+            stages = cr.rowcount
+            cr.execute("ALTER TABLE crm_tag_rel RENAME TO crm_tag_gone")
+            cr.commit()
+            try:
+                with (
+                    mute_logger("odoo.sql_db"),
+                    self.assertLogs("odoo.addons.crm_cqrs", "ERROR"),
+                ):
+                    self.assertEqual(events._reconcile(), stages)
+                self.assertIn('"crm_tag_rel" does not exist', self.failure(cr))
+            finally:
+                cr.execute("ALTER TABLE crm_tag_gone RENAME TO crm_tag_rel")
+                cr.execute("UPDATE crm_stage SET sequence = sequence - 1")
+                cr.commit()
+            self.assertEqual(events._reconcile(), stages)
+            self.assertEqual(self.failure(cr), None)
+
+    def failure(self, cr):
+        cr.execute(
+            "SELECT failure FROM cqrs_reconciliation WHERE stream_model = 'crm.lead'"
+        )
+        return cr.fetchone()[0]
+
+    def assert_the_run_fails(self, cr, refused):
+        runs = api.Environment(cr, SUPERUSER_ID, {})["cqrs.run"]
+        run = runs.create({"kind": "reconcile"})
+        cr.commit()
+        with (
+            mute_logger("odoo.sql_db", "odoo.addons.crm_cqrs.models.event_store"),
+            self.assertRaises(UserError),
+        ):
+            run._perform()
+        self.assertEqual(run.state, "failed")
+        self.assertIn(f"crm.lead/{refused}", run.error)
+        run.unlink()
+        cr.commit()

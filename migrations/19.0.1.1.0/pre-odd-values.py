@@ -1,6 +1,6 @@
-"""Read models take what Odoo's own tables may lack: a person's company."""
+"""What the read models take, and what a failed look of the reconciler leaves."""
 
-# Where it may be empty already, as in an interrupted update, nothing is locked.
+# Where it is so already, as in an interrupted update, nothing is locked.
 _MAY_BE_EMPTY = """
     DO $$
     DECLARE relation regclass;
@@ -16,6 +16,11 @@ _MAY_BE_EMPTY = """
     END $$
 """
 
+_FAILURE = """
+    ALTER TABLE IF EXISTS cqrs_reconciliation ADD COLUMN IF NOT EXISTS failure text
+"""
+
 
 def migrate(cr, version):
     cr.execute(_MAY_BE_EMPTY)
+    cr.execute(_FAILURE)

@@ -6,21 +6,31 @@ from each table; what was written by a transaction that had not ended at the las
 look is looked at again. Like every mark, a row too many costs nothing.
 """
 
+import logging
 from collections.abc import Iterator
 from functools import partial
 
+import psycopg2
+
 from odoo import api, fields, models
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
 from .committed import committed
 from .progress import Progress, Report, silent
+
+_logger = logging.getLogger(__name__)
+
+#: Records of a model that cannot be recorded, from which on it is the model that fails
+MANY_FAILURES = 100
 
 
 class CqrsReconciliation(models.Model):
     """How far the reconciler has looked, for each captured model.
 
     ``horizon`` is the id of the oldest transaction still open at that look;
-    ``deleted`` the counters of deleted rows then, by table.
+    ``deleted`` the counters of deleted rows then, by table. Where the look after it
+    failed, ``failure`` says why; what was written since then is looked at again.
     """
 
     _name = "cqrs.reconciliation"
@@ -33,11 +43,12 @@ class CqrsReconciliation(models.Model):
     looked_at = fields.Datetime("Last Look", readonly=True)
     horizon = fields.Char(readonly=True)
     deleted = fields.Json(readonly=True)
+    failure = fields.Text(readonly=True)
 
     _table_query = SQL(
         """
         SELECT id, stream_model, looked_at AT TIME ZONE 'UTC' AS looked_at,
-               horizon::text AS horizon, deleted
+               horizon::text AS horizon, deleted, failure
         FROM cqrs_reconciliation
         """
     )
@@ -49,7 +60,8 @@ class CqrsReconciliation(models.Model):
             stream_model text NOT NULL CONSTRAINT cqrs_reconciliation_key UNIQUE,
             looked_at timestamptz NOT NULL,
             horizon xid8 NOT NULL,
-            deleted jsonb NOT NULL
+            deleted jsonb NOT NULL,
+            failure text
         )
         """
     )
@@ -86,10 +98,21 @@ class CqrsReconciliation(models.Model):
                 ON CONFLICT (stream_model) DO UPDATE
                 SET looked_at = EXCLUDED.looked_at,
                     horizon = EXCLUDED.horizon,
-                    deleted = EXCLUDED.deleted
+                    deleted = EXCLUDED.deleted,
+                    failure = NULL
                 """,
                 model,
                 fields.Json().convert_to_column(deleted, self),
+            )
+        )
+
+    def _note_failure(self, model: str, failure: str):
+        # A model that was never looked at has no row, which says enough.
+        self.env.cr.execute(
+            SQL(
+                "UPDATE cqrs_reconciliation SET failure = %s WHERE stream_model = %s",
+                failure,
+                model,
             )
         )
 
@@ -104,22 +127,44 @@ class CqrsEvent(models.Model):
         """Record what has changed unseen since the last look; commits.
 
         To be called with nothing pending: each model has a transaction of its own,
-        run again where a live write comes in between.
+        run again where a live write comes in between. A model or a record that fails is
+        logged and noted, and keeps no other from being recorded.
 
         :param captured: names of captured models, all of them by default
         :param report: told of each model; if it raises, those before are still recorded
         :return: the number of events
         """
-        wanted = captured or self._captured()
-        progress = Progress(report, len(wanted))
-        events = 0
-        for model in wanted:
-            progress(model)
-            events += committed(self.env, partial(self._look, model))
+        events, __ = self._look_at_each(captured or self._captured(), report)
         return events
 
-    def _look(self, model: str) -> int:
-        """Record what has changed in a model since the last look, and note this one."""
+    def _look_at_each(
+        self, captured: list[str], report: Report
+    ) -> tuple[int, list[str]]:
+        """Do as ``_reconcile``; return also what failed, in a text for each model."""
+        progress = Progress(report, len(captured))
+        events, failures = 0, []
+        for model in captured:
+            progress(model)
+            try:
+                recorded, failure = committed(self.env, partial(self._look, model))
+            except psycopg2.InterfaceError:
+                # The connection is lost: nothing can be looked at any more.
+                raise
+            except Exception as error:
+                recorded, failure = 0, f"{model}: {_text(error)}"
+                note = self.env["cqrs.reconciliation"]._note_failure
+                committed(self.env, partial(note, model, failure))
+            events += recorded
+            if failure:
+                _logger.error("The reconciler failed: %s", failure)
+                failures.append(failure)
+        return events, failures
+
+    def _look(self, model: str) -> tuple[int, str | None]:
+        """Record what has changed in a model since the last look, and note this one.
+
+        :return: the number of events, and what failed
+        """
         looks = self.env["cqrs.reconciliation"]
         horizon, deleted_before = looks._last_look(model)
         deleted = self._deleted_rows(model)
@@ -130,8 +175,61 @@ class CqrsEvent(models.Model):
                 queries += self._gone(model)
             rows = self.env.execute_query(SQL(" UNION ").join(queries))
             ids = sorted(id_ for (id_,) in rows)
-        looks._note_look(model, deleted)
-        return self._record({model: ids}, origin="reconcile")
+        try:
+            with self.env.cr.savepoint(flush=False):
+                looks._note_look(model, deleted)
+                return self._record({model: ids}, origin="reconcile"), None
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except psycopg2.DatabaseError as error:
+            if ids is None:
+                ids = self._all_ids(model)
+            events, failed = self._record_by_halves(model, ids, error)
+            failure = "; ".join(
+                f"{model}/{id_}: {_text(each)}" for id_, each in failed.items()
+            )
+            looks._note_failure(model, failure)
+            return events, failure
+
+    def _all_ids(self, model: str) -> list[int]:
+        """Return the ids of a model's records, those that are gone included."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT id FROM %s UNION"
+                " SELECT stream_id FROM cqrs_stream WHERE stream_model = %s ORDER BY 1",
+                SQL.identifier(self.env[model]._table),
+                model,
+            )
+        )
+        return [id_ for (id_,) in rows]
+
+    def _record_by_halves(
+        self, model: str, ids: list[int], error: Exception
+    ) -> tuple[int, dict[int, Exception]]:
+        """Record those of some records that can be, where all of them together fail.
+
+        :param error: what they failed with
+        :return: the number of events, and the error of each record that fails
+        :raise psycopg2.DatabaseError: ``MANY_FAILURES`` records fail
+        """
+        events, failed, parts = 0, {}, [(ids, error)]
+        while parts:
+            part, error = parts.pop()
+            if len(part) == 1:
+                failed[part[0]] = error
+                if len(failed) >= MANY_FAILURES:
+                    raise error
+                continue
+            middle = (len(part) + 1) // 2
+            for half in filter(None, (part[:middle], part[middle:])):
+                try:
+                    with self.env.cr.savepoint(flush=False):
+                        events += self._record({model: half}, origin="reconcile")
+                except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                    raise
+                except psycopg2.DatabaseError as each:
+                    parts.append((half, each))
+        return events, failed
 
     def _relations(self, model: str) -> tuple[dict, list]:
         """Return ``{many2one: comodel}`` shown by path, and the many2many fields."""
@@ -207,3 +305,8 @@ class CqrsEvent(models.Model):
             )
         )
         return dict(self.env.cr.fetchall())
+
+
+def _text(error: Exception) -> str:
+    """Return the first line of what an error says."""
+    return str(error).strip().partition("\n")[0]

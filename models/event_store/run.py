@@ -6,7 +6,7 @@ from dataclasses import asdict
 from functools import partial
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.service.model import retrying
 from odoo.tools import SQL
 
@@ -321,7 +321,10 @@ def _replay(run, report: Report) -> tuple[int, dict]:
 
 
 def _reconcile(run, report: Report) -> tuple[int, dict]:
-    events = run.env["cqrs.event"]._reconcile(report=report)
+    log = run.env["cqrs.event"]
+    events, failures = log._look_at_each(log._captured(), report)
+    if failures:
+        raise UserError("\n".join(failures))
     return events, {"events": events}
 
 

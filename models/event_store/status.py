@@ -3,6 +3,7 @@
 from odoo.tools import SQL
 
 from .append_only import missing_triggers
+from .run import LOCK
 
 
 def status(env) -> dict:
@@ -12,7 +13,8 @@ def status(env) -> dict:
     ``missing_triggers`` keep the log from being edited; ``holding_readers_back`` is
     the oldest open transaction that has written, in any database of the cluster,
     None if there is none (or the database role may not see it); ``last_verified`` is
-    None before the first time.
+    None before the first time, ``unfinished_verification`` where no later one was
+    begun; ``failed_looks`` is what the reconciler failed with, by model.
     """
     log = _row(env, _LOG)
     return {
@@ -23,6 +25,8 @@ def status(env) -> dict:
         "missing_triggers": missing_triggers(env),
         "holding_readers_back": holding_readers_back(env),
         "last_verified": last_verified(env),
+        "unfinished_verification": unfinished_verification(env),
+        "failed_looks": dict(env.execute_query(_FAILED_LOOKS)),
     }
 
 
@@ -40,6 +44,18 @@ def last_verified(env) -> dict | None:
     """Return ``{id, finished_at, seconds, findings}`` of the last verification done."""
     return _row(env, _LAST_VERIFIED)
 
+
+def unfinished_verification(env) -> dict | None:
+    """Return ``{id, state, began_at, seconds, error}`` of a verification in vain.
+
+    Of the last one since the one that was done last, if it failed, was cancelled or
+    abandoned, or has not ended for ``OVERDUE_SECONDS``. ``error`` is one line.
+    """
+    return _row(env, _UNFINISHED)
+
+
+#: After how long a verification that has not ended will not be waited for any more
+OVERDUE_SECONDS = 6 * 3600
 
 _LOG = SQL(
     """
@@ -88,6 +104,46 @@ _LAST_VERIFIED = SQL(
                AS seconds, findings
     FROM cqrs_run WHERE kind = 'verify' AND state = 'done'
     ORDER BY id DESC LIMIT 1
+    """
+)
+
+
+# Whoever performs a run holds a lock on it.
+PERFORMED = SQL(
+    """
+    EXISTS (
+        SELECT FROM pg_locks
+        WHERE locktype = 'advisory' AND granted AND objsubid = 2
+          AND classid::bigint = %s AND objid::bigint = cqrs_run.id
+          AND database = (SELECT oid FROM pg_database
+                          WHERE datname = current_database()))
+    """,
+    LOCK,
+)
+
+_UNFINISHED = SQL(
+    """
+    SELECT id, state, began_at AT TIME ZONE 'UTC' AS began_at,
+           extract(epoch FROM now() AT TIME ZONE 'UTC' - began_at)::integer AS seconds,
+           NULLIF(split_part(btrim(error, E' \n'), E'\n', 1), '') AS error
+    FROM cqrs_run CROSS JOIN LATERAL (
+        SELECT COALESCE(started_at, create_date) AS began_at) began
+    WHERE kind = 'verify'
+      AND id > COALESCE((SELECT max(id) FROM cqrs_run
+                         WHERE kind = 'verify' AND state = 'done'), 0)
+      AND (state IN ('failed', 'cancelled') OR state = 'running' AND NOT %s
+           OR state IN ('running', 'pending')
+               AND create_date < now() AT TIME ZONE 'UTC' - interval '1 s' * %s)
+    ORDER BY id DESC LIMIT 1
+    """,
+    PERFORMED,
+    OVERDUE_SECONDS,
+)
+
+_FAILED_LOOKS = SQL(
+    """
+    SELECT stream_model, failure FROM cqrs_reconciliation
+    WHERE failure IS NOT NULL ORDER BY stream_model
     """
 )
 

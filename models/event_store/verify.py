@@ -39,13 +39,13 @@ class Finding:
         event is not where its version is in the order that readers follow, or where
         nothing is written yet; ``wrong_epoch``: an event bears an epoch that was not
         under way, or the epochs themselves are not those that were begun;
-        ``version_gap``: an event was removed; ``wrong_state``: ``cqrs_stream`` is not the fold of the events;
-        ``unrecorded_change``: the record's row is not what is recorded of it;
-        ``missing_trigger``: the database does not refuse to edit the log, or does not
-        tell of changed currencies;
-        ``projection_drift``: a read model is not what a replay gives, or not what
-        Odoo's own records come to (``oracle.py``);
-        ``unreadable_value``: a record holds what Odoo cannot read (``readable.py``)
+        ``version_gap``: an event was removed; ``wrong_state``: ``cqrs_stream`` is not
+        the fold of the events; ``unrecorded_change``: the record's row is not what is
+        recorded of it; ``missing_trigger``: the database does not refuse to edit the
+        log, or does not tell of changed currencies; ``projection_drift``: a read model
+        is not what a replay gives, or not what Odoo's own records come to
+        (``oracle.py``); ``unreadable_value``: a record holds what Odoo cannot read
+        (``readable.py``)
     :ivar stream_model: the captured model, None where it is not about a stream
     :ivar stream_id: the record; None where it is not about one, but says that there are
         more findings of this kind than are given

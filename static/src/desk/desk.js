@@ -39,6 +39,12 @@ const LEVELS = {
         tone: "danger",
         text: _t("Something needs action"),
     },
+    unknown: {
+        label: _t("Not known"),
+        icon: "fa-question-circle",
+        tone: "warning",
+        text: _t("The state is not known"),
+    },
 };
 
 /** The health of event store and projections, and the work on them. */
@@ -54,7 +60,6 @@ export class Desk extends Component {
         this.action = useService("action");
         this.dialog = useService("dialog");
         this.kinds = KINDS;
-        this.levels = LEVELS;
         this.state = useState({ health: null, isBehind: false });
         this.timer = null;
         useExternalListener(document, "visibilitychange", () => this.look());
@@ -106,78 +111,106 @@ export class Desk extends Component {
         return this.time(this.health.read_at);
     }
 
+    /** Return a level as it is shown: while the server is away, nobody knows it. */
+    levelOf(level) {
+        return LEVELS[this.state.isBehind ? "unknown" : level];
+    }
+
     get cards() {
-        const { log, reconciler, reader, verification, tail } = this.health;
         return [
-            {
-                name: "log",
-                title: _t("Event Log"),
-                level: log.level,
-                value: this.number(log.last_position),
-                unit: _t("last position"),
-                lines: [
-                    log.events === null
-                        ? _t("Nothing is estimated of how many events there are yet.")
-                        : _t("About %s events, as the database estimates.", this.number(log.events)),
-                    this.rate(log),
-                    log.missing_triggers.length
-                        ? _t(
-                              "It can be edited: %s is missing, disabled or changed. Upgrade the addon to put it back, then verify.",
-                              log.missing_triggers.join(", ")
-                          )
-                        : _t("The database refuses to edit it."),
-                ],
-            },
-            {
-                name: "reconciler",
-                title: _t("Reconciler"),
-                level: reconciler.level,
-                value: this.ago(reconciler.seconds),
-                unit: _t("since its last look"),
-                lines: [
-                    reconciler.never.length
-                        ? _t("It has never looked at %s.", reconciler.never.join(", "))
-                        : _t("What no hook has seen is recorded then, every five minutes."),
-                ],
-            },
-            {
-                name: "reader",
-                title: _t("Readers of the Log"),
-                level: reader.level,
+            this.card("log", _t("Event Log"), (log) => this.logCard(log)),
+            this.card("reconciler", _t("Reconciler"), (part) => this.reconcilerCard(part)),
+            this.card("reader", _t("Readers of the Log"), (reader) => ({
                 value: this.counted(reader.waiting, reader.is_more),
                 unit: _t("events not given to them yet"),
                 lines: [this.holder(reader.holder)],
-            },
-            {
-                name: "verification",
-                title: _t("Verification"),
-                level: verification.level,
-                value: verification.last ? this.number(verification.last.findings) : "–",
-                unit: _t("found to be wrong"),
-                lines: [
-                    verification.last
-                        ? _t("Verified %s ago.", duration(verification.last.seconds))
-                        : _t("It has never been verified."),
-                    verification.last?.findings
-                        ? _t("See what was found; then reconcile or rebuild, and verify again.")
-                        : _t("It is verified every night."),
-                ],
-                runId: verification.last?.id,
-            },
-            {
-                name: "tail",
-                title: _t("Metrics"),
-                level: tail.level,
-                value: this.counted(tail.changes, tail.is_more),
-                unit: _t("changes not folded into the sums yet"),
-                lines: [
-                    tail.folded_at
-                        ? _t("Folded %s ago, every minute.", duration(tail.seconds))
-                        : _t("They have never been folded by the scheduler."),
-                    _t("Dashboards are exact all the same; many make them slower."),
-                ],
-            },
+            })),
+            this.card("verification", _t("Verification"), (part) => this.verificationCard(part)),
+            this.card("tail", _t("Metrics"), (tail) => this.tailCard(tail)),
         ];
+    }
+
+    /** Return what is shown of a part of the health; of one that failed, why. */
+    card(name, title, read) {
+        const part = this.health[name];
+        const shown = part.error
+            ? { value: "–", unit: "", lines: [_t("It could not be read: %s", part.error)] }
+            : read(part);
+        return { name, title, level: part.level, ...shown };
+    }
+
+    logCard(log) {
+        return {
+            value: this.number(log.last_position),
+            unit: _t("last position"),
+            lines: [
+                log.events === null
+                    ? _t("Nothing is estimated of how many events there are yet.")
+                    : _t("About %s events, as the database estimates.", this.number(log.events)),
+                this.rate(log),
+                log.missing_triggers.length
+                    ? _t(
+                          "It can be edited: %s is missing, disabled or changed. Upgrade the addon to put it back, then verify.",
+                          log.missing_triggers.join(", ")
+                      )
+                    : _t("The database refuses to edit it."),
+            ],
+        };
+    }
+
+    reconcilerCard({ seconds, never, failures }) {
+        const lines = failures.map((failure) => _t("Recording failed: %s", failure));
+        if (never.length) {
+            lines.push(_t("It has never looked at %s.", never.join(", ")));
+        }
+        if (!lines.length) {
+            lines.push(_t("What no hook has seen is recorded then, every five minutes."));
+        }
+        return { value: this.ago(seconds), unit: _t("since its last look"), lines };
+    }
+
+    verificationCard({ last, unfinished }) {
+        return {
+            value: last ? this.number(last.findings) : "–",
+            unit: _t("found to be wrong"),
+            lines: [
+                ...(unfinished ? [this.inVain(unfinished)] : []),
+                last
+                    ? _t("Verified %s ago.", duration(last.seconds))
+                    : _t("It has never been verified."),
+                last?.findings
+                    ? _t("See what was found; then reconcile or rebuild, and verify again.")
+                    : _t("It is verified every night."),
+            ],
+            runId: last?.id,
+        };
+    }
+
+    /** Say of a verification why it has come to nothing. */
+    inVain({ state, seconds, error }) {
+        const age = duration(seconds);
+        if (state === "failed") {
+            return _t("The verification begun %(age)s ago failed: %(error)s", {
+                age,
+                error: error || "–",
+            });
+        }
+        return state === "cancelled"
+            ? _t("The verification begun %s ago was cancelled.", age)
+            : _t("The verification begun %s ago has not ended.", age);
+    }
+
+    tailCard(tail) {
+        return {
+            value: this.counted(tail.changes, tail.is_more),
+            unit: _t("changes not folded into the sums yet"),
+            lines: [
+                tail.seconds === null
+                    ? _t("All changes are folded, every minute.")
+                    : _t("Not folded for %s; it is done every minute.", duration(tail.seconds)),
+                _t("Dashboards are exact all the same; many make them slower."),
+            ],
+        };
     }
 
     rate({ lately, per_minute, is_more, minutes }) {

@@ -54,10 +54,10 @@ const health = (runs = [], parts = {}) => ({
         minutes: 10,
         missing_triggers: [],
     },
-    reconciler: { level: "good", seconds: 30, never: [] },
+    reconciler: { level: "good", seconds: 30, never: [], failures: [] },
     reader: { level: "good", waiting: 0, is_more: false, holder: null },
-    verification: { level: "watch", last: null },
-    tail: { level: "good", changes: 0, is_more: false, folded_at: READ_AT, seconds: 5 },
+    verification: { level: "watch", last: null, unfinished: null },
+    tail: { level: "good", changes: 0, is_more: false, seconds: null },
     replaced: { rows: 0, is_more: false, since: false, tables: [] },
     sizes: [],
     runs,
@@ -243,8 +243,48 @@ test("a server that is away is said to be, until it is back", async () => {
     expect.verifySteps(["look"]);
     expect(".o_control_panel").toHaveText(/The server does not answer\. It is shown as it was\./);
     expect(".o_cqrs_run").toHaveCount(1);
+    // What was in order then may not be now.
+    expect(".o_cqrs_overall").toHaveText("The state is not known");
+    expect(".o_cqrs_health:contains(In order)").toHaveCount(0);
     await wait(1);
     expect.verifySteps(["look"]);
+    expect(".o_cqrs_overall").toHaveText("Everything is in order");
     expect(".o_control_panel").not.toHaveText(/does not answer/);
     expect(".o_cqrs_last").toHaveCount(1);
+});
+
+test("a part that cannot be read says why, beside the others", async () => {
+    await openDesk(
+        health([], { level: "bad", tail: { level: "bad", error: "no such table" } })
+    );
+    expect(".o_cqrs_health[data-name=tail]").toHaveText(
+        /Needs action\s+–\s+It could not be read: no such table/
+    );
+    expect(".o_cqrs_health[data-name=log]").toHaveText(/In order/);
+});
+
+test("a verification in vain, and a look that failed, are told", async () => {
+    const last = { id: 3, seconds: 90000, findings: 0 };
+    const verified = (unfinished, level) => ({
+        level,
+        verification: { level, last, unfinished: { id: 4, seconds: 7200, ...unfinished } },
+        reconciler: { level: "bad", seconds: 30, never: [], failures: ["crm.lead/7: why"] },
+    });
+    await openDesk(
+        health([], verified({ state: "failed", error: "No space left" }, "bad")),
+        health([], verified({ state: "cancelled", error: null }, "watch")),
+        health([], verified({ state: "running", error: null }, "watch"))
+    );
+    const card = ".o_cqrs_health[data-name=verification]";
+    expect(card).toHaveText(
+        /Needs action.*The verification begun 2 h ago failed: No space left.*Verified 1 d 1 h ago/s
+    );
+    expect(".o_cqrs_health[data-name=reconciler]").toHaveText(
+        /Recording failed: crm\.lead\/7: why/
+    );
+    await wait(10);
+    expect(card).toHaveText(/To be watched.*begun 2 h ago was cancelled/s);
+    await wait(10);
+    expect(card).toHaveText(/To be watched.*begun 2 h ago has not ended/s);
+    expect.verifySteps(["look", "look"]);
 });
