@@ -22,6 +22,7 @@ EXPECTED = {
     "reads": (15, 40, 530),
     "freshness": (10, 17, 120),
     "writes": (20, 50, 450),
+    "parallel": (20, 120, 1000),
     "reorganisation": (5, 16, 240),
     "rebuild": (10, 27, 180),
 }
@@ -32,12 +33,13 @@ def main(path: str) -> int:
     plan = Plan.of(json.loads(Path(path).read_text()))
     configure()
     # What follows imports Odoo's models, which needs the configuration.
-    from . import freshness, reads, rebuild, reorganisation, report, writes
+    from . import freshness, parallel, reads, rebuild, reorganisation, report, writes
 
     modules = {
         "reads": reads,
         "freshness": freshness,
         "writes": writes,
+        "parallel": parallel,
         "reorganisation": reorganisation,
         "rebuild": rebuild,
     }
@@ -77,7 +79,9 @@ def main(path: str) -> int:
     report.write(plan, whole)
     if failed:
         console.print(f"What is missing since it failed: {', '.join(failed)}")
-    return 1 if failed else 0
+    for fault in whole.faults:
+        console.print(fault, markup=False, highlight=False)
+    return 1 if failed or whole.faults else 0
 
 
 if __name__ == "__main__":

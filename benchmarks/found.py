@@ -28,6 +28,7 @@ class Found:
     """
     :ivar ratios, figures: named as in the JSON
     :ivar times: p50, p95 and p99 in milliseconds by what was measured
+    :ivar faults: sentences that tell where the addon fails and bare Odoo does not
     """
 
     ratios: dict[str, Ratio] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Found:
     times: dict[str, dict[str, float]] = field(default_factory=dict)
     tables: list[Table] = field(default_factory=list)
     charts: list[Chart] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     def add(self, other: "Found") -> None:
         self.ratios.update(other.ratios)
@@ -42,6 +44,7 @@ class Found:
         self.times.update(other.times)
         self.tables.extend(other.tables)
         self.charts.extend(other.charts)
+        self.faults.extend(other.faults)
 
     def add_times(self, samples: Samples, prefix: str) -> None:
         for name in samples.names():

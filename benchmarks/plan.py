@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PARTS = ("reads", "freshness", "writes", "reorganisation", "rebuild")
+PARTS = ("reads", "freshness", "writes", "parallel", "reorganisation", "rebuild")
 """In the order in which they run: the last ones change the most."""
 PACES = ("once", "quick", "full")
 

@@ -28,6 +28,7 @@ WANTED = {
     "write_field100_vs_bare": "≤ 1.10",
     "write_unlink_vs_bare": "≤ 1.25",
     "write_concurrent_failures": "0",
+    "parallel_failures": "0",
     "first_build_s": "≤ 60",
     "fold_events_per_s": "≥ 200,000",
     "rebuild_s": "≤ 60",

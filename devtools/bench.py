@@ -76,7 +76,7 @@ SMALL = "10k"
 """What the others are said to have grown from."""
 SIZE_BY_PACE = {"once": "10k", "quick": "100k", "full": "1m"}
 CHARTS = STATE / "charts"
-PARTS = ("reads", "freshness", "writes", "reorganisation", "rebuild")
+PARTS = ("reads", "freshness", "writes", "parallel", "reorganisation", "rebuild")
 AUDITLOG = "auditlog"
 AUDITLOG_RULE = """
 INSERT INTO auditlog_rule (
@@ -119,7 +119,7 @@ def measure(options: Options) -> int:
         installed, first_build_s = ensure_installed(env, size, bare)
         bases = {"installed": installed}
         parts = set(options.parts)
-        if parts & {"reads", "writes", "reorganisation"}:
+        if parts & {"reads", "writes", "parallel", "reorganisation"}:
             bases["bare"] = bare
         if "reads" in parts:
             small, _seconds = ensure_installed(env, SMALL, ensure_bare(env, SMALL))
@@ -135,8 +135,13 @@ def measure(options: Options) -> int:
         if "writes" in parts:
             fast = databases["auditlog_fast"]
             database.query_in(env.environ, fast, AUDITLOG_FAST)
-        served = {"installed"} if parts & {"reads", "freshness", "rebuild"} else set()
-        served |= {"bare", "small"} if "reads" in parts else set()
+        served = set()
+        if parts & {"reads", "freshness", "parallel", "rebuild"}:
+            served |= {"installed"}
+        if parts & {"reads", "parallel"}:
+            served |= {"bare"}
+        if "reads" in parts:
+            served |= {"small"}
         urls = {
             kind: stack.enter_context(serve(env, kind, databases[kind]))
             for kind in sorted(served)

@@ -26,6 +26,17 @@ RATIOS = {
     "write_unlink_vs_bare",
     "write_create_vs_auditlog",
     "write_concurrent_tps_vs_bare_speedup",
+    *(
+        f"parallel_{scenario}_vs_bare"
+        for scenario in (
+            *("create_people", "create_reports_of_one_manager", "move_people"),
+            *("move_salespeople", "archive_people"),
+            *("create_users", "change_groups_of_users"),
+            *("create_leads", "write_leads", "reassign_leads"),
+            *("create_departments", "manage_departments"),
+            *("create_teams", "lead_teams", "join_teams"),
+        )
+    ),
 }
 FIGURES = {
     "first_build_s",
@@ -70,6 +81,7 @@ class TestBenchmarks(BaseCase):
             env=environ,
             preexec_fn=_without_limit,
         )
+        # Also the answer to: what fails with the addon fails in bare Odoo too.
         self.assertEqual(done.returncode, 0, done.stderr)
         found = json.loads((folder / "json").read_text())
         # 259 people are more than there are in an organisation of this size.
@@ -78,6 +90,7 @@ class TestBenchmarks(BaseCase):
         self.assertLessEqual(FIGURES, set(found["figures"]))
         self.assertEqual(found["size"], "10k")
         self.assertEqual(found["figures"]["write_concurrent_failures"], 0)
+        self.assertEqual(found["figures"]["parallel_failures"], 0)
         for name, value in found["ratios"].items():
             self.assertGreater(value, 0, name)
             self.assertIn(name, done.stdout)
