@@ -33,6 +33,7 @@ from . import (
     test_dashboard_live_in_a_browser,
     test_dashboard_records,
     test_dashboard_tours,
+    test_default_reads,
     test_delegation,
     test_demo_organisation,
     test_desk_health,

@@ -15,7 +15,7 @@ class CqrsApiUsage(models.Model):
     """
 
     _name = "cqrs.api.usage"
-    _inherit = "cqrs.read.only"
+    _inherit = ("cqrs.read.only", "cqrs.deleted.names")
     _description = "Use of API v1"
     _auto = False
     _order = "day desc, requests desc, id desc"

@@ -1,5 +1,6 @@
 from . import (
     read_only,
+    deleted_names,
     stream,
     event,
     append_only,

@@ -4,6 +4,7 @@ from odoo.tools import SQL
 
 from ..history.changes import describe_changes
 from .chain import HASH_FORMAT
+from .json_field import PortableJson
 
 ORIGINS = [
     ("orm", "Odoo"),
@@ -29,7 +30,7 @@ class CqrsEvent(models.Model):
     """
 
     _name = "cqrs.event"
-    _inherit = "cqrs.read.only"
+    _inherit = ("cqrs.read.only", "cqrs.deleted.names")
     _description = "Domain Event"
     _auto = False
     _order = "id desc"
@@ -42,9 +43,9 @@ class CqrsEvent(models.Model):
     version = fields.Integer(readonly=True, aggregator=None)
     type = fields.Char(readonly=True)
     schema_version = fields.Integer(readonly=True, aggregator=None)
-    before = fields.Json(readonly=True)
-    after = fields.Json(readonly=True)
-    details = fields.Json(readonly=True)
+    before = PortableJson(readonly=True)
+    after = PortableJson(readonly=True)
+    details = PortableJson(readonly=True)
     company_id = fields.Many2one("res.company", readonly=True)
     user_id = fields.Many2one("res.users", "Effective User", readonly=True)
     acting_user_id = fields.Many2one("res.users", readonly=True)
@@ -60,7 +61,7 @@ class CqrsEvent(models.Model):
     module_version = fields.Char(readonly=True)
     hash = fields.Char(readonly=True)
     stream = fields.Char(compute="_compute_stream", search="_search_stream")
-    changes = fields.Json(compute="_compute_changes")
+    changes = PortableJson(compute="_compute_changes")
 
     # The ORM wants an ``id`` and its own types; PostgreSQL folds this query into
     # the one around it, so that a read by id is a probe of the primary key.
@@ -164,11 +165,9 @@ class CqrsEvent(models.Model):
     @api.depends_context("lang")
     def _compute_changes(self):
         # With sudo: who reads the log reads all of it, beside this as it is stored.
-        env = self.sudo().env
-        for event in self:
-            event.changes = describe_changes(
-                env, event.stream_model, event.stream_id, event.before, event.after
-            )
+        changes = describe_changes(self.sudo().env, self)
+        for event, changed in zip(self, changes, strict=True):
+            event.changes = changed
 
     def init(self):
         self.env.cr.execute(self._EPOCH)

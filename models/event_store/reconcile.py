@@ -17,6 +17,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
 from .committed import committed
+from .json_field import PortableJson
 from .progress import Progress, Report, silent
 
 _logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class CqrsReconciliation(models.Model):
     stream_model = fields.Char("Model", readonly=True)
     looked_at = fields.Datetime("Last Look", readonly=True)
     horizon = fields.Char(readonly=True)
-    deleted = fields.Json(readonly=True)
+    deleted = PortableJson(readonly=True)
     failure = fields.Text(readonly=True)
 
     _table_query = SQL(

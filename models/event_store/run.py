@@ -10,6 +10,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.service.model import retrying
 from odoo.tools import SQL
 
+from .json_field import PortableJson
 from .progress import Report, silent
 from .replaced import forget_replaced
 from .replay import replay, selected
@@ -82,7 +83,7 @@ class CqrsRun(models.Model):
         readonly=True,
         default=PENDING,
     )
-    projections = fields.Json(readonly=True)
+    projections = PortableJson(readonly=True)
     user_id = fields.Many2one("res.users", "Requested By", readonly=True)
     progress = fields.Float("Progress (%)", readonly=True, aggregator=None)
     step = fields.Char(readonly=True)
@@ -92,7 +93,7 @@ class CqrsRun(models.Model):
     finished_at = fields.Datetime(readonly=True)
     cancel_requested = fields.Boolean(readonly=True)
     findings = fields.Integer(readonly=True)
-    result = fields.Json(readonly=True)
+    result = PortableJson(readonly=True)
     error = fields.Text(readonly=True)
     outcome = fields.Char(compute="_compute_outcome")
 
@@ -177,6 +178,7 @@ class CqrsRun(models.Model):
         runs = self.sudo()
         runs.filtered(lambda run: run.state == PENDING).state = CANCELLED
         runs.filtered(lambda run: run.state == RUNNING).cancel_requested = True
+        return True
 
     @api.model
     def _request(self, kind: str, **values) -> dict:

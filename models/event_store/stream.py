@@ -1,6 +1,8 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
+from .json_field import PortableJson
+
 
 class CqrsStream(models.Model):
     """The last recorded state of each captured record, with its version.
@@ -19,7 +21,7 @@ class CqrsStream(models.Model):
     stream_model = fields.Char(readonly=True)
     stream_id = fields.Integer("Record", readonly=True, aggregator=None)
     version = fields.Integer(readonly=True, aggregator=None)
-    state = fields.Json(readonly=True)
+    state = PortableJson(readonly=True)
 
     # fillfactor: a state is rewritten in place at each change (a HOT update,
     # since no indexed column changes), which needs room in the page.

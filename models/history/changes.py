@@ -1,124 +1,182 @@
-"""What an event changed, in a person's language: labels, names, dates, amounts."""
+"""What events changed, in a person's language: labels, names, dates, amounts."""
 
+from collections import defaultdict
 from datetime import datetime
+from functools import cache
+from xmlrpc.client import MAXINT
 
 from odoo.fields import Datetime
 from odoo.tools import format_amount, format_date, html2plaintext
 from odoo.tools.misc import formatLang
 
 
-def describe_changes(
-    env, model_name: str, record_id: int, before: dict | None, after: dict | None
-) -> list[dict]:
-    """Return ``[{path, label, type, before, after}]`` of the changed fields, as texts.
+def describe_changes(env, events) -> list[list[dict]]:
+    """Return ``[{path, label, type, before, after}]`` of each event: the changed
+    fields, as texts.
 
     In the language of ``env``, empty where a field was or became empty; a value of
     ``type`` datetime in UTC as Odoo writes it, since browsers show it in their own
     time zone. Fields that the user may not read are left out. The log outlives what
     it speaks of: a field or record that is no more is shown as it was stored.
     """
-    before, after = before or {}, after or {}
-    order = _declared_order(env, model_name)
-    record = model_name in env and env[model_name].browse(record_id).sudo().exists()
-    changes = []
-    for path in sorted(before.keys() | after.keys(), key=lambda p: order.get(p, 1000)):
-        fields = _resolve(env, model_name, path)
-        if fields is None:
-            continue
-        old, new = (
-            _text(env, fields[-1], values.get(path), _currency(env, values, record))
-            if fields
-            else str(values.get(path, ""))
-            for values in (before, after)
+    describer = _Describer(env)
+    describer.look_up(events)
+    return [describer.describe(event) for event in events]
+
+
+class _Describer:
+    """Looks up at once what a number of events refer to."""
+
+    def __init__(self, env):
+        self.env = env
+        self._records: dict[str, dict] = {}
+        # Few fields are asked for, many times each.
+        self._fields = cache(self._resolve)
+        self._rank = cache(self._declared_order)
+        self._label = cache(self._labels)
+        self._selection = cache(
+            lambda field: dict(field._description_selection(self.env))
         )
-        if old != new:
-            label = " / ".join(_label(env, field) for field in fields) or path
-            changes.append(
-                {
-                    "path": path,
-                    "label": label,
-                    "type": fields[-1].type if fields else "char",
-                    "before": old,
-                    "after": new,
-                }
+
+    def look_up(self, events):
+        """Find the records that the events refer to, of each model in one query."""
+        ids = defaultdict(set)
+        for event in events:
+            ids[event.stream_model].add(event.stream_id)
+            for path, value in _values(event):
+                if path == "company_id.currency_id":
+                    ids["res.currency"].update(_ids(value))
+                elif (fields := self._fields(event.stream_model, path)) and (
+                    comodel := fields[-1].comodel_name
+                ):
+                    ids[comodel].update(_ids(value))
+        for model, wanted in ids.items():
+            if model in self.env:
+                found = self.env[model].browse(wanted).sudo().exists()
+                self._records[model] = {record.id: record for record in found}
+
+    def describe(self, event) -> list[dict]:
+        before, after = event.before or {}, event.after or {}
+        model_name = event.stream_model
+        order = self._rank(model_name)
+        record = self._record(model_name, event.stream_id)
+        sides = [(values, self._currency(values, record)) for values in (before, after)]
+        changes = []
+        for path in sorted(
+            before.keys() | after.keys(), key=lambda p: (order.get(p, 1000), p)
+        ):
+            fields = self._fields(model_name, path)
+            if fields is None:
+                continue
+            old, new = (
+                self._text(fields[-1], values.get(path), currency)
+                if fields
+                else str(values.get(path, ""))
+                for values, currency in sides
             )
-    return changes
+            if old != new:
+                changes.append(
+                    {
+                        "path": path,
+                        "label": self._label(model_name, path),
+                        "type": fields[-1].type if fields else "char",
+                        "before": old,
+                        "after": new,
+                    }
+                )
+        return changes
+
+    def _record(self, model_name: str, record_id: int):
+        """Return a record, None where it is no more."""
+        [record_id] = _ids(record_id) or [None]
+        return self._records.get(model_name, {}).get(record_id)
+
+    def _name(self, model_name: str, record_id: int | None) -> str:
+        """Return the name of a record, whoever may read it, or its id once deleted."""
+        if not record_id:
+            return ""
+        if record := self._record(model_name, record_id):
+            return record.display_name
+        return self.env._("#%(id)s (deleted)", id=record_id)
+
+    def _declared_order(self, model_name: str) -> dict[str, int]:
+        source = self.env[model_name]._cqrs_source if model_name in self.env else None
+        return {path: rank for rank, path in enumerate(source.fields if source else ())}
+
+    def _resolve(self, model_name: str, path: str) -> list | None:
+        """Return the fields along a path; none if it is no more, None if forbidden."""
+        fields = []
+        for fname in path.split("."):
+            model = self.env.get(model_name)
+            if model is None or fname not in model._fields:
+                return []
+            field = model._fields[fname]
+            if not model._has_field_access(field, "read"):
+                return None
+            fields.append(field)
+            model_name = field.comodel_name
+        return fields
+
+    def _labels(self, model_name: str, path: str) -> str:
+        fields = self._fields(model_name, path)
+        names = (field.get_description(self.env, ["string"]) for field in fields)
+        return " / ".join(name["string"] for name in names) or path
+
+    def _currency(self, values: dict, record):
+        """Return the currency of amounts beside ``values``, None if unknown."""
+        if currency_id := values.get("company_id.currency_id"):
+            return self._record("res.currency", currency_id)
+        if record and "company_id" in record._fields:
+            return (record.company_id or self.env.company).sudo().currency_id
+        return None
+
+    def _text(self, field, value, currency) -> str:
+        if value is None:
+            return ""
+        try:
+            return self._format(field, value, currency)
+        except (TypeError, ValueError, AttributeError, KeyError, ArithmeticError):
+            # The field had another type when this was recorded.
+            return str(value)
+
+    def _format(self, field, value, currency) -> str:
+        env = self.env
+        match field.type:
+            case "boolean":
+                return env._("Yes") if value else env._("No")
+            case "selection":
+                return self._selection(field).get(value, str(value))
+            case "many2one":
+                return self._name(field.comodel_name, value)
+            case "many2many":
+                return ", ".join(self._name(field.comodel_name, id_) for id_ in value)
+            case "date":
+                return format_date(env, value)
+            case "datetime":
+                return Datetime.to_string(
+                    datetime.fromisoformat(value.removesuffix("Z"))
+                )
+            case "monetary" if currency:
+                return format_amount(env, value, currency)
+            case "monetary" | "float":
+                digits = field.get_digits(env) if field.type == "float" else None
+                return formatLang(env, value, digits=digits[1] if digits else 2)
+            case "html":
+                return html2plaintext(_translated(env, value))
+            case _:
+                return str(_translated(env, value))
 
 
-def record_name(env, model_name: str, record_id: int | None) -> str:
-    """Return the name of a record, whoever may read it, or its id once deleted."""
-    if not record_id:
-        return ""
-    if record := env[model_name].browse(record_id).sudo().exists():
-        return record.display_name
-    return env._("#%(id)s (deleted)", id=record_id)
+def _values(event):
+    """Yield ``(path, value)`` of what an event changed, before and after."""
+    for values in (event.before, event.after):
+        yield from (values or {}).items()
 
 
-def _declared_order(env, model_name: str) -> dict[str, int]:
-    source = env[model_name]._cqrs_source if model_name in env else None
-    return {path: rank for rank, path in enumerate(source.fields if source else ())}
-
-
-def _resolve(env, model_name: str, path: str) -> list | None:
-    """Return the fields along a path; none if it is no more, None if forbidden."""
-    fields = []
-    for fname in path.split("."):
-        if model_name not in env or fname not in env[model_name]._fields:
-            return []
-        field = env[model_name]._fields[fname]
-        if not env[model_name]._has_field_access(field, "read"):
-            return None
-        fields.append(field)
-        model_name = field.comodel_name
-    return fields
-
-
-def _label(env, field) -> str:
-    return field.get_description(env, ["string"])["string"]
-
-
-def _currency(env, values: dict, record):
-    """Return the currency that amounts beside ``values`` were in, None if unknown."""
-    if currency_id := values.get("company_id.currency_id"):
-        return env["res.currency"].browse(currency_id).sudo().exists()
-    if record and "company_id" in record._fields:
-        return (record.company_id or env.company).sudo().currency_id
-    return None
-
-
-def _text(env, field, value, currency) -> str:
-    if value is None:
-        return ""
-    try:
-        return _format(env, field, value, currency)
-    except (TypeError, ValueError, AttributeError, KeyError):
-        # The field had another type when this was recorded.
-        return str(value)
-
-
-def _format(env, field, value, currency) -> str:
-    match field.type:
-        case "boolean":
-            return env._("Yes") if value else env._("No")
-        case "selection":
-            return dict(field._description_selection(env)).get(value, str(value))
-        case "many2one":
-            return record_name(env, field.comodel_name, value)
-        case "many2many":
-            return ", ".join(record_name(env, field.comodel_name, id_) for id_ in value)
-        case "date":
-            return format_date(env, value)
-        case "datetime":
-            return Datetime.to_string(datetime.fromisoformat(value.removesuffix("Z")))
-        case "monetary" if currency:
-            return format_amount(env, value, currency)
-        case "monetary" | "float":
-            digits = field.get_digits(env) if field.type == "float" else None
-            return formatLang(env, value, digits=digits[1] if digits else 2)
-        case "html":
-            return html2plaintext(_translated(env, value))
-        case _:
-            return str(_translated(env, value))
+def _ids(value) -> list[int]:
+    """Return the ids in the value of a relation, which may have been something else."""
+    values = value if isinstance(value, list) else [value]
+    return [each for each in values if type(each) is int and 0 < each <= MAXINT]
 
 
 def _translated(env, value):

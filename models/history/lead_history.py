@@ -31,8 +31,10 @@ class CqrsLeadHistory(models.AbstractModel):
         """
         self._check_reader(lead_id)
         events = self._events(lead_id, before)
+        page = events[:PAGE_SIZE]
+        changes = describe_changes(self.env, page)
         return {
-            "entries": [self._entry(event) for event in events[:PAGE_SIZE]],
+            "entries": list(map(self._entry, page, changes)),
             "more": len(events) > PAGE_SIZE,
         }
 
@@ -52,10 +54,7 @@ class CqrsLeadHistory(models.AbstractModel):
         log = self.env["cqrs.event"].sudo()
         return log.search(domain, order="version desc", limit=PAGE_SIZE + 1)
 
-    def _entry(self, event) -> dict:
-        changes = describe_changes(
-            self.env, event.stream_model, event.stream_id, event.before, event.after
-        )
+    def _entry(self, event, changes: list[dict]) -> dict:
         changed = {change["path"]: change for change in changes}
         return {
             "version": event.version,
