@@ -117,12 +117,19 @@ class JsonApiDispatcher(HttpDispatcher):
         """Count the request, and refuse it where it is one too many.
 
         :raise TooManyRequests:
+        :raise ServiceUnavailable: a limit is set, and the request cannot be counted
         :raise SwitchedOff:
         """
         env, path = self.request.env, self.request.httprequest.path
         route = routes.v1_route(path) if routes.is_of_v1(path) else None
         if _QUOTA not in self._environ:
-            quota = self._environ[_QUOTA] = env["cqrs.api.quota"]._take()
+            try:
+                quota = self._environ[_QUOTA] = env["cqrs.api.quota"]._take()
+            except psycopg2.Error as error:
+                raise ServiceUnavailable(
+                    "Your requests cannot be counted just now.",
+                    retry_after=RETRY_SECONDS,
+                ) from error
             if quota and quota.is_exceeded:
                 raise TooManyRequests(
                     f"There are {quota.limit} requests a minute.",

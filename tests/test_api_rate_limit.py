@@ -1,10 +1,13 @@
 from unittest.mock import patch
 
+import psycopg2
+import psycopg2.pool
+
 from odoo.exceptions import ValidationError
 from odoo.tests import HttpCase, tagged
-from odoo.tools import SQL
+from odoo.tools import SQL, mute_logger
 
-from ..models.api import primary
+from ..models.api import primary, usage
 from ..models.api.primary import execute_on_primary
 from ..models.api.settings import REQUESTS_PER_MINUTE
 from .common import SalesOrganisation
@@ -109,16 +112,48 @@ class TestApiRateLimit(SalesOrganisation, HttpCase):
             self.assertEqual(self.url_open(URL, method="OPTIONS").status_code, 204)
         self.ask()
 
-    def test_where_it_cannot_be_counted_the_answer_is_given(self):
+    def test_a_window_of_a_clock_that_was_set_back_is_over(self):
+        for begins_in in ("1 day", "1 second", "-61 seconds"):
+            with self.subTest(begins_in):
+                self.limit(2)
+                self.rows(SQL("DELETE FROM cqrs_api_quota"))
+                self.ask()
+                self.rows(
+                    SQL(
+                        "UPDATE cqrs_api_quota SET started_at = now() + %s::interval,"
+                        " used = 5",
+                        begins_in,
+                    )
+                )
+                headers = self.ask().headers
+                self.assertRegex(headers["RateLimit"], r'^"user";r=1;t=(60|5\d)$')
+                self.ask()
+                seconds = int(self.ask(status=429).headers["Retry-After"])
+                self.assertLessEqual(seconds, 60)
+
+    def test_who_cannot_be_counted_is_told_to_come_again(self):
         self.limit(1)
+        for error in (psycopg2.OperationalError, psycopg2.pool.PoolError):
+            with (
+                patch.object(primary, "db_connect", side_effect=error),
+                mute_logger("odoo.addons.crm_cqrs.controllers.dispatcher"),
+            ):
+                response = self.ask(status=503)
+            self.assertEqual(response.headers["Retry-After"], "1")
+            self.assertEqual(response.json()["type"], "/api/v2/problems/unavailable")
+            self.assertEqual(
+                response.json()["detail"],
+                "Your requests cannot be counted just now.",
+            )
+        # It was not one of the requests.
+        self.ask()
+
+    def test_a_use_of_v1_that_cannot_be_counted_is_answered(self):
         with (
-            patch.object(
-                primary, "db_connect", side_effect=primary.psycopg2.OperationalError
-            ),
-            self.assertLogs(primary.__name__, "WARNING") as logs,
+            patch.object(primary, "db_connect", side_effect=psycopg2.OperationalError),
+            self.assertLogs(usage.__name__, "WARNING") as logs,
         ):
-            response = self.ask()
-        self.assertNotIn("RateLimit", response.headers)
+            self.ask("/api/opportunities")
         self.assertEqual(len(logs.records), 1)
 
     def test_less_than_none_is_refused(self):

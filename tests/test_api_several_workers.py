@@ -1,6 +1,7 @@
 import json
 import re
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
@@ -54,6 +55,24 @@ class TestApiSeveralWorkers(OwnServer):
         )
         self.assertEqual(len(processes), 2 * LIMIT + 1)
         self.assertEqual(len(set(processes)), 2)
+
+    def test_the_limit_holds_where_the_pool_of_connections_is_used_up(self):
+        self.odoo("shell", script=SET_LIMIT)
+        url = f"{self.serve('--db_maxconn=4')}/api/v2/dashboard/"
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(
+                pool.map(lambda __: self.request(url, "admin"), range(4 * LIMIT))
+            )
+        counts = Counter(status for status, __, __ in answers)
+        # 500 is Odoo's own answer where it has no connection for the request itself.
+        self.assertLessEqual(set(counts), {200, 429, 500, 503})
+        self.assertLessEqual(counts[200], LIMIT)
+        self.assertGreater(counts[503], 0)
+        for status, headers, body in answers:
+            if status == 503:
+                self.assertEqual(headers["Retry-After"], "1")
+                problem = json.loads(body)
+                self.assertEqual(problem["type"], "/api/v2/problems/unavailable")
 
     def test_a_request_that_loses_its_connection_is_503_and_the_next_one_is_not(self):
         url = f"{self.serve()}/api/v2/dashboard/"

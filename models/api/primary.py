@@ -1,18 +1,14 @@
 """Short statements on the primary, beside a request that only reads."""
 
-import logging
 from contextlib import closing
 
-import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
 from odoo.sql_db import db_connect
 from odoo.tools import SQL
 
-_logger = logging.getLogger(__name__)
 
-
-def execute_on_primary(env, statement: SQL) -> list[tuple] | None:
+def execute_on_primary(env, statement: SQL) -> list[tuple]:
     """Execute one statement that returns rows, committed at once.
 
     The cursor of the request may be a replica's, which cannot write; and what counts
@@ -20,13 +16,9 @@ def execute_on_primary(env, statement: SQL) -> list[tuple] | None:
     no longer than the statement takes. READ COMMITTED, so that whoever waited for a
     row goes on with what is in it now, and does not fail.
 
-    :return: None where it failed: what is counted is not worth refusing an answer
+    :raise psycopg2.Error: it failed, or there is no connection for it
     """
-    try:
-        with closing(db_connect(env.cr.dbname).cursor()) as cr:
-            cr.connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
-            cr.execute(statement)
-            return cr.fetchall()
-    except psycopg2.Error:
-        _logger.warning("Could not count a request of the API.", exc_info=True)
-        return None
+    with closing(db_connect(env.cr.dbname).cursor()) as cr:
+        cr.connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+        cr.execute(statement)
+        return cr.fetchall()

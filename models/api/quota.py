@@ -53,14 +53,14 @@ class CqrsApiQuota(models.AbstractModel):
 
     @api.model
     def _take(self) -> Quota | None:
-        """Count a request of the user; None where there is no limit."""
+        """Count a request of the user; None where there is no limit.
+
+        :raise psycopg2.Error: it cannot be counted
+        """
         limit = self._limit()
         if not limit:
             return None
-        rows = execute_on_primary(self.env, self._count(self.env.uid))
-        if not rows:
-            return None
-        [(used, seconds)] = rows
+        [(used, seconds)] = execute_on_primary(self.env, self._count(self.env.uid))
         return Quota(limit, max(limit - used, 0), max(seconds, 1), used > limit)
 
     def _limit(self) -> int:
@@ -69,19 +69,24 @@ class CqrsApiQuota(models.AbstractModel):
         return int(text) if text.isdecimal() else 0
 
     def _count(self, user_id: int) -> SQL:
-        window = SQL("make_interval(secs => %s)", WINDOW_SECONDS)
+        # A window of the future is one of a clock that was set back. The time is that
+        # of the moment at which the row is locked: now() may be before the beginning
+        # of a window that whoever held the row has just begun.
         return SQL(
             """
             INSERT INTO cqrs_api_quota AS quota (user_id, started_at, used)
-            VALUES (%(user_id)s, now(), 1)
-            ON CONFLICT (user_id) DO UPDATE SET
-                started_at = CASE WHEN quota.started_at > now() - %(window)s
-                    THEN quota.started_at ELSE now() END,
-                used = CASE WHEN quota.started_at > now() - %(window)s
-                    THEN quota.used + 1 ELSE 1 END
-            RETURNING used,
-                ceil(extract(epoch FROM started_at + %(window)s - now()))::integer
+            VALUES (%(user_id)s, clock_timestamp(), 1)
+            ON CONFLICT (user_id) DO UPDATE SET (started_at, used) = (
+                SELECT CASE WHEN is_open THEN quota.started_at ELSE clock END,
+                       CASE WHEN is_open THEN quota.used + 1 ELSE 1 END
+                FROM (SELECT clock_timestamp()) clock (clock)
+                CROSS JOIN LATERAL (
+                    SELECT quota.started_at > clock - %(window)s
+                       AND quota.started_at <= clock
+                ) quota_window (is_open))
+            RETURNING used, ceil(extract(
+                epoch FROM started_at + %(window)s - clock_timestamp()))::integer
             """,
             user_id=user_id,
-            window=window,
+            window=SQL("make_interval(secs => %s)", WINDOW_SECONDS),
         )

@@ -1,7 +1,13 @@
+import logging
+
+import psycopg2
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
 from .primary import execute_on_primary
+
+_logger = logging.getLogger(__name__)
 
 #: Days for which the use of a route is kept
 KEPT_DAYS = 400
@@ -46,20 +52,22 @@ class CqrsApiUsage(models.Model):
     @api.model
     def _count(self, route: str):
         """Count a request of the user, in a transaction of its own."""
-        execute_on_primary(
-            self.env,
-            SQL(
-                """
-                INSERT INTO cqrs_api_usage AS usage (day, route, user_id, requests)
-                VALUES ((now() AT TIME ZONE 'UTC')::date, %s, %s, 1)
-                ON CONFLICT (day, route, user_id)
-                DO UPDATE SET requests = usage.requests + 1
-                RETURNING requests
-                """,
-                route,
-                self.env.uid,
-            ),
+        statement = SQL(
+            """
+            INSERT INTO cqrs_api_usage AS usage (day, route, user_id, requests)
+            VALUES ((now() AT TIME ZONE 'UTC')::date, %s, %s, 1)
+            ON CONFLICT (day, route, user_id)
+            DO UPDATE SET requests = usage.requests + 1
+            RETURNING requests
+            """,
+            route,
+            self.env.uid,
         )
+        try:
+            execute_on_primary(self.env, statement)
+        except psycopg2.Error:
+            # A figure for administrators is not worth refusing an answer.
+            _logger.warning("Could not count a use of API v1.", exc_info=True)
 
     @api.autovacuum
     def _remove_the_old(self):
