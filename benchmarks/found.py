@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from .measure import Ratio, Samples
+from .measure import Ratio, Samples, mean
 
 
 @dataclass
@@ -28,6 +28,8 @@ class Found:
     """
     :ivar ratios, figures: named as in the JSON
     :ivar times: p50, p95 and p99 in milliseconds by what was measured
+    :ivar against: what was measured, and this version as a multiple of the one that it
+        is measured against: by the clock, and of the processor
     :ivar faults: sentences that tell where the addon fails and bare Odoo does not
     """
 
@@ -37,6 +39,7 @@ class Found:
     tables: list[Table] = field(default_factory=list)
     charts: list[Chart] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    against: list[tuple[str, Ratio, Ratio]] = field(default_factory=list)
 
     def add(self, other: "Found") -> None:
         self.ratios.update(other.ratios)
@@ -45,6 +48,11 @@ class Found:
         self.tables.extend(other.tables)
         self.charts.extend(other.charts)
         self.faults.extend(other.faults)
+        self.against.extend(other.against)
+
+    def add_against(self, title: str, ratios: list[tuple[Ratio, Ratio]]) -> None:
+        """Add the mean of the ratios, by the clock and of the processor."""
+        self.against.append((title, *map(mean, zip(*ratios, strict=True))))
 
     def add_times(self, samples: Samples, prefix: str) -> None:
         for name in samples.names():

@@ -18,7 +18,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count, pairwise
 
+from .processor import Cost
+
 BLOCKS = 5
+PARTS = ("odoo", "postgres", "processor")
+"""Of what something takes of the processor, whose it was; and both."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,18 @@ class Samples:
     def add(self, name: str, seconds: float) -> None:
         self._seconds[name].append(seconds)
 
+    def add_cost(self, name: str, cost: Cost) -> None:
+        """Add the time by the clock, and those of the processor under ``PARTS``."""
+        self.add(name, cost.seconds)
+        for part in PARTS:
+            self.add(f"{name} {part}", getattr(cost, part))
+
     def forget_first(self, names: list[str]) -> None:
         """Forget the first of each that has others."""
         for name in names:
-            if len(self._seconds[name]) > 1:
-                del self._seconds[name][0]
+            for each in (name, *(f"{name} {part}" for part in PARTS)):
+                if len(self._seconds.get(each, ())) > 1:
+                    del self._seconds[each][0]
 
     def count(self, name: str) -> int:
         return len(self._seconds[name])
@@ -94,6 +105,21 @@ class Samples:
         whole = statistics.median(a) / statistics.median(b)
         return Ratio(whole, min(whole, *parts), max(whole, *parts))
 
+    def ratios(self, name: str, base: str) -> tuple[Ratio, Ratio]:
+        """Return the ratio of the times by the clock, and of the processor."""
+        processor = self.ratio(f"{name} processor", f"{base} processor")
+        return self.ratio(name, base), processor
+
+
+def mean(ratios: list[Ratio]) -> Ratio:
+    """Return the geometric mean of each of their values.
+
+    >>> mean([Ratio(2, 1, 4), Ratio(8, 4, 9)])
+    Ratio(value=4.0, low=2.0, high=6.0)
+    """
+    values = ((each.value, each.low, each.high) for each in ratios)
+    return Ratio(*map(statistics.geometric_mean, zip(*values, strict=True)))
+
 
 def cut(values: list[float]) -> list[list[float]]:
     """Cut into at most ``BLOCKS`` parts of about the same length."""
@@ -116,14 +142,14 @@ def rounds(seconds: float) -> Iterator[int]:
 
 
 def interleave(
-    cases: Mapping[str, Callable[[], object]],
+    cases: Mapping[str, Callable[[], Cost]],
     seconds: float,
     samples: Samples,
     *,
     seed: int = 19,
     on_round: Callable[[], None] = lambda: None,
 ) -> None:
-    """Time each case once a round, in an order that is another one each time.
+    """Perform each case once a round, in an order that is another one each time.
 
     The first round warms up: it does not count, unless there is time for no other.
     """
@@ -132,8 +158,6 @@ def interleave(
     for _ in rounds(seconds):
         shuffle(names)
         for name in names:
-            began = time.perf_counter()
-            cases[name]()
-            samples.add(name, time.perf_counter() - began)
+            samples.add_cost(name, cases[name]())
         on_round()
     samples.forget_first(names)

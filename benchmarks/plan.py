@@ -22,8 +22,11 @@ class Plan:
     :ivar size: of the data, such as ``100k``; ``small_size`` is what it has grown from
     :ivar pace: how long all is repeated: one of ``PACES``
     :ivar databases: names by kind: ``installed``, ``bare``, ``auditlog_full``,
-        ``auditlog_fast``, ``small``; all may be written to
-    :ivar urls: of the servers of ``installed``, ``bare`` and ``small``
+        ``auditlog_fast``, ``small``, ``before`` (with another version of the addon);
+        all may be written to
+    :ivar addons_paths: by kind, where it is not that of this process
+    :ivar urls, servers: of ``installed``, ``bare``, ``small`` and ``before``: address,
+        and process number
     :ivar roles: of ``installed``, ``small_roles`` of ``small``
     :ivar first_build_s: what the first build of ``installed`` took
     :ivar chromium: path of the browser, None where there is none
@@ -37,7 +40,9 @@ class Plan:
     pace: str
     parts: tuple[str, ...]
     databases: dict[str, str]
+    addons_paths: dict[str, str]
     urls: dict[str, str]
+    servers: dict[str, int]
     roles: dict[str, Role]
     small_roles: dict[str, Role]
     password: str

@@ -1,13 +1,16 @@
 """Reads over HTTP: v2, v1, Odoo's own, and the floor, asked in turn."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache
+
+import psycopg2
 
 from .found import Chart, Found, Table, milliseconds, ratio
 from .measure import Samples, interleave
 from .odoo_databases import environment
 from .people import Person
 from .plan import Plan, Role
+from .processor import Cost, Meter
 
 ROLES = ("head", "director", "manager", "leaf", "adversarial")
 DASHBOARD = "/api/v2/dashboard/"
@@ -22,6 +25,7 @@ ENDPOINTS = {
     "hierarchy with metrics": f"{DASHBOARD}users/hierarchy?metrics=true",
 }
 ORDERS = ("value", "closing_date", "created_at", "changed_at", "stage", "name")
+BEFORE = "before"
 FLOOR = "/cqrs_floor"
 PAGE_SIZE = 80
 DEEP = 1000
@@ -37,7 +41,7 @@ TITLES = (
 )
 """What each role asks for; the ``v2 dashboard`` in turn with v1 and Odoo."""
 
-Case = Callable[[], object]
+Case = Callable[[], Cost]
 
 
 def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
@@ -45,48 +49,102 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     boxes = ((0, 10, 120), (0, 4, 120), (0, 7, 200), (0, 4, 60))
     for some, seconds in zip(cases(plan), boxes, strict=True):
         interleave(some, plan.pick(*seconds), samples, on_round=on_round)
+    if BEFORE in plan.databases:
+        some = {**asked(plan, "installed", "now "), **asked(plan, BEFORE, "before ")}
+        seconds = plan.pick(0, 120, 600)
+        interleave(some, seconds, samples, on_round=on_round)
     return found(plan, samples)
 
 
 def cases(plan: Plan) -> tuple[dict[str, Case], ...]:
     """Return what is asked: what the ratios are of, the rest of v2, what is slow, and
     what is asked of data of both sizes."""
-    first: dict[str, Case] = {}
-    fast: dict[str, Case] = {}
+    fast = asked(plan, "installed")
+    firsts = ("floor", "dashboard", "304", "page -value")
+    first = {
+        f"{name}: {title}": fast.pop(f"{name}: {title}")
+        for name in ROLES
+        for title in firsts
+    }
     slow: dict[str, Case] = {}
     growth: dict[str, Case] = {}
     for name in ROLES:
         role = plan.roles[name]
-        person = log_in(plan, "installed", role)
-        first[f"{name}: floor"] = partial(person.get, FLOOR)
-        first[f"{name}: dashboard"] = partial(person.get, DASHBOARD)
-        answer, _body = person.get(DASHBOARD)
-        known = {"If-None-Match": answer.headers["ETag"]}
-        first[f"{name}: 304"] = partial(person.get, DASHBOARD, 304, known)
-        for endpoint, url in ENDPOINTS.items():
-            fast[f"{name}: {endpoint}"] = partial(person.get, url)
-        number, cursors = deep_cursors(plan, role)
-        for sort, cursor in cursors.items():
-            into = first if sort == "-value" else fast
-            into[f"{name}: page {sort}"] = partial(person.get, f"{PAGE}?sort={sort}")
-            if number > 1:
-                url = f"{PAGE}?sort={sort}&cursor={cursor}"
-                fast[f"{name}: page 1000 {sort}"] = partial(person.get, url)
-        slow[f"{name}: v2 dashboard"] = partial(person.get, DASHBOARD)
-        slow[f"{name}: v1 dashboard"] = partial(person.get, "/api/sales/dashboard/real")
-        slow[f"{name}: v1 page"] = partial(person.get, "/api/opportunities")
-        bare = log_in(plan, "bare", role)
-        slow[f"{name}: Odoo's sums"] = partial(odoo_sums, bare)
-        slow[f"{name}: Odoo's page"] = partial(odoo_page, bare)
+        case = Cases(plan, "installed", role)
+        slow[f"{name}: v2 dashboard"] = case(Person.get, DASHBOARD)
+        slow[f"{name}: v1 dashboard"] = case(Person.get, "/api/sales/dashboard/real")
+        slow[f"{name}: v1 page"] = case(Person.get, "/api/opportunities")
+        bare = Cases(plan, "bare", role)
+        slow[f"{name}: Odoo's sums"] = bare(odoo_sums)
+        slow[f"{name}: Odoo's page"] = bare(odoo_page)
+        number, _cursors = deep_cursors(plan, role)
         if number > 1:
-            slow[f"{name}: Odoo's page 1000"] = partial(odoo_page, bare, number)
-        slow[f"{name}: Odoo's dashboard"] = partial(odoo_dashboard, bare)
+            slow[f"{name}: Odoo's page 1000"] = bare(odoo_page, number)
+        slow[f"{name}: Odoo's dashboard"] = bare(odoo_dashboard)
     for name in ("head", "leaf"):
         for size, people in (("installed", plan.roles), ("small", plan.small_roles)):
-            person = log_in(plan, size, people[name])
-            growth[f"{name}: {size} dashboard"] = partial(person.get, DASHBOARD)
-            growth[f"{name}: {size} page"] = partial(person.get, PAGE)
+            case = Cases(plan, size, people[name])
+            growth[f"{name}: {size} dashboard"] = case(Person.get, DASHBOARD)
+            growth[f"{name}: {size} page"] = case(Person.get, PAGE)
     return first, fast, slow, growth
+
+
+def asked(plan: Plan, kind: str, prefix: str = "") -> dict[str, Case]:
+    """Return what is asked of v2, for each role."""
+    result: dict[str, Case] = {}
+    for name in ROLES:
+        role = plan.roles[name]
+        case = Cases(plan, kind, role)
+        before = f"{prefix}{name}: "
+        result[f"{before}floor"] = case(Person.get, FLOOR)
+        result[f"{before}dashboard"] = case(Person.get, DASHBOARD)
+        answer, _body = case.person.get(DASHBOARD)
+        known = {"If-None-Match": answer.headers["ETag"]}
+        result[f"{before}304"] = case(Person.get, DASHBOARD, 304, known)
+        for endpoint, url in ENDPOINTS.items():
+            result[f"{before}{endpoint}"] = case(Person.get, url)
+        number, cursors = deep_cursors(plan, role)
+        for sort, cursor in cursors.items():
+            url = f"{PAGE}?sort={sort}"
+            result[f"{before}page {sort}"] = case(Person.get, url)
+            # A cursor is signed by the database that it was made in.
+            if number > 1 and kind == "installed" and not prefix:
+                url = f"{url}&cursor={cursor}"
+                result[f"{before}page 1000 {sort}"] = case(Person.get, url)
+    return result
+
+
+class Cases:
+    """Makes cases of what a person asks a server, with what that costs."""
+
+    def __init__(self, plan: Plan, kind: str, role: Role) -> None:
+        self.person = log_in(plan, kind, role)
+        self._meter = Meter(plan.servers[kind])
+        self._database = plan.databases[kind]
+
+    def __call__(self, ask: Callable[..., object], *arguments: object) -> Case:
+        def case() -> Cost:
+            self._meter.backends = backends(self._database)
+            before = self._meter.read()
+            ask(self.person, *arguments)
+            return self._meter.since(before)
+
+        return case
+
+
+def backends(name: str) -> set[int]:
+    """Return the processes of PostgreSQL that serve a database at the moment."""
+    with maintenance().cursor() as cr:
+        cr.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", [name])
+        return {pid for (pid,) in cr.fetchall()}
+
+
+@cache
+def maintenance():
+    """Return a connection for what is asked about the others."""
+    connection = psycopg2.connect(dbname="postgres")
+    connection.autocommit = True
+    return connection
 
 
 def log_in(plan: Plan, kind: str, role: Role) -> Person:
@@ -188,6 +246,15 @@ def found(plan: Plan, samples: Samples) -> Found:
     for name, (measured, base) in ratios.items():
         result.ratios[name] = samples.ratio(measured, base)
     result.tables += tables(plan, samples)
+    every = []
+    for title in TITLES:
+        names = [(f"now {role}: {title}", f"before {role}: {title}") for role in ROLES]
+        if names[0][0] in samples:
+            ratios = [samples.ratios(*each) for each in names]
+            result.add_against(title, ratios)
+            every += ratios
+    if every:
+        result.add_against("all reads", every)
     result.charts.append(
         Chart(
             "reads",
@@ -218,6 +285,25 @@ def tables(plan: Plan, samples: Samples) -> list[Table]:
             multiple = samples.median(name) / samples.median(base)
             row.append(f"{'/'.join(points)} {multiple:.1f}x")
         times.rows.append(tuple(row))
+    costs = Table(
+        f"Processor time of reads at {plan.size}: p50 in ms, of Odoo + PostgreSQL, as "
+        "a multiple of the floor's",
+        ("", *ROLES),
+    )
+    for ending in TITLES:
+        row = [ending]
+        for role in ROLES:
+            name, base = f"{role}: {ending}", f"{role}: floor"
+            if name not in samples:
+                row.append("")
+                continue
+            parts = (f"{name} odoo", f"{name} postgres")
+            cell = " + ".join(milliseconds(samples.median(part)) for part in parts)
+            multiple = samples.median(f"{name} processor") / samples.median(
+                f"{base} processor"
+            )
+            row.append(f"{cell} {multiple:.1f}x")
+        costs.rows.append(tuple(row))
     growth = Table(
         f"Growth from {plan.small_size} to {plan.size}, p50", ("", "head", "leaf")
     )
@@ -227,4 +313,4 @@ def tables(plan: Plan, samples: Samples) -> list[Table]:
             for role in ("head", "leaf")
         ]
         growth.rows.append((what, *cells))
-    return [times, growth]
+    return [times, costs, growth]

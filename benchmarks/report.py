@@ -8,7 +8,7 @@ import pygal
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from .found import Chart, Found, Table
+from .found import Chart, Found, Table, ratio
 from .measure import Ratio
 from .plan import Plan
 
@@ -72,9 +72,16 @@ def tables(plan: Plan, found: Found) -> list[Table]:
     for name, value in found.figures.items():
         text = f"{value:,.1f}".removesuffix(".0")
         figures.rows.append((name, text, WANTED.get(name, "")))
+    against = Table(
+        f"As a multiple of {plan.about.get('against')}: p50, over all roles",
+        ("", "by the clock", "of the processor"),
+    )
+    for title, *values in found.against:
+        against.rows.append((title, *map(ratio, values)))
     about = Table("Measured", ("", ""))
     about.rows += plan.about.items()
-    return [each for each in (*found.tables, ratios, figures, about) if each.rows]
+    every = (*found.tables, against, ratios, figures, about)
+    return [each for each in every if each.rows]
 
 
 def spread(value: Ratio) -> tuple[str, str]:
@@ -121,6 +128,10 @@ def as_json(plan: Plan, found: Found) -> str:
                 for name, r in found.ratios.items()
             },
             "figures": {name: round(v, 2) for name, v in found.figures.items()},
+            "against": {
+                title: [round(value.value, 4) for value in values]
+                for title, *values in found.against
+            },
             "times": found.times,
             "about": plan.about,
         },

@@ -1,14 +1,19 @@
-"""Writes, whole transactions with commit: bare Odoo, this addon, OCA's auditlog."""
+"""Writes, whole transactions with commit: bare Odoo, this addon, OCA's auditlog.
+
+Each database has a process that writes to it (``worker.py``).
+"""
 
 import multiprocessing
 import os
 import random
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass
 from functools import partial
 
+import psycopg2
 from psycopg2.errors import OperationalError
 
 from odoo.service.model import retrying
@@ -17,8 +22,18 @@ from .found import Chart, Found, Table, milliseconds, ratio
 from .measure import Ratio, Samples, interleave
 from .odoo_databases import close_connections, environment
 from .plan import Plan
+from .processor import Cost, Meter
+from .worker import Worker
 
 KINDS = ("bare", "installed", "auditlog_fast", "auditlog_full")
+BEFORE = "before"
+"""The kind of the version that the addon is measured against, if there is one."""
+MEASURED = ("create", "create100", "field", "field100", "unlink")
+"""What there are ratios of."""
+AGAINST = ("create", "field", "plain", "stage", "field100", "unlink")
+"""What is measured against another version."""
+DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
+"""What ./dev's PostgreSQL has off, and customers' has on."""
 LARGE = ("create100", "field100", "import")
 """Take so long that the quick form leaves ``auditlog`` out."""
 POOL = 2500
@@ -35,6 +50,7 @@ class Writer:
     def __init__(self, name: str, import_rows: int = 1000) -> None:
         self.name = name
         self.import_rows = import_rows
+        self.meter = Meter()
         # The same for all databases, which have the same data.
         self._random = random.Random(19)
         with environment(name) as env:
@@ -57,10 +73,13 @@ class Writer:
             self.ids = [lead_id for (lead_id,) in env.cr.fetchall()]
             self._random.shuffle(self.ids)
 
-    def perform(self, operation: str) -> None:
+    def perform(self, operation: str) -> Cost:
         """Do it in a transaction of its own, and commit."""
+        before = self.meter.read()
         with environment(self.name) as env:
+            self.meter.backends.add(env.cr.connection.get_backend_pid())
             getattr(self, f"do_{operation}")(env)
+        return self.meter.since(before)
 
     def _amount(self) -> int:
         return self._random.randint(1, 10**6)
@@ -85,6 +104,9 @@ class Writer:
 
     def do_field(self, env) -> None:
         self._choose(env).expected_revenue = self._amount()
+
+    def do_plain(self, env) -> None:
+        self._choose(env).priority = self._random.choice("0123")
 
     def do_stage(self, env) -> None:
         lead = self._choose(env)
@@ -117,6 +139,7 @@ OPERATIONS = {
     "create": (0, 3, 30),
     "create100": (0, 6, 60),
     "field": (0, 4, 30),
+    "plain": (0, 2, 20),
     "stage": (0, 1, 20),
     "field100": (0, 3, 40),
     "reassign": (0, 1, 30),
@@ -127,6 +150,7 @@ TITLES = {
     "create": "create",
     "create100": "create of 100",
     "field": "write of one field",
+    "plain": "write of a field that no list is sorted by",
     "stage": "change of the stage",
     "field100": "write of one field of 100",
     "reassign": "change of the salesperson",
@@ -137,24 +161,121 @@ TITLES = {
 
 def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     import_rows = plan.pick(20, 150, 1000)
-    writers = {kind: Writer(plan.databases[kind], import_rows) for kind in KINDS}
-    samples = Samples()
-    for operation, seconds in OPERATIONS.items():
-        cases = {
-            f"{operation} {kind}": partial(writer.perform, operation)
-            for kind, writer in writers.items()
-            if kind in KINDS[:2] or plan.pace != "quick" or operation not in LARGE
-        }
-        interleave(cases, plan.pick(*seconds), samples, on_round=on_round)
+    samples, durable, against = Samples(), Samples(), Samples()
     result = Found()
+    with ExitStack() as stack:
+        workers = {}
+        for kind in (kind for kind in (*KINDS, BEFORE) if kind in plan.databases):
+            path = plan.addons_paths.get(kind, os.environ["CRM_CQRS_ADDONS_PATH"])
+            worker = Worker(plan.databases[kind], path, import_rows)
+            stack.callback(worker.stop)
+            workers[kind] = worker
+        for operation, seconds in OPERATIONS.items():
+            cases = {
+                f"{operation} {kind}": partial(worker.perform, operation)
+                for kind, worker in workers.items()
+                if kind in KINDS[:2]
+                or (kind != BEFORE and (plan.pace != "quick" or operation not in LARGE))
+            }
+            interleave(cases, plan.pick(*seconds), samples, on_round=on_round)
+        if BEFORE in workers:
+            for operation in AGAINST:
+                cases = {
+                    f"{operation} {kind}": partial(workers[kind].perform, operation)
+                    for kind in ("installed", BEFORE)
+                }
+                interleave(cases, plan.pick(0, 15, 60), against, on_round=on_round)
+        add_concurrent(plan, {k: workers[k] for k in KINDS[:2]}, result, on_round)
+        if plan.pace != "quick":
+            with durable_commits():
+                for operation in MEASURED:
+                    cases = {
+                        f"{operation} {kind}": partial(workers[kind].perform, operation)
+                        for kind in KINDS[:2]
+                    }
+                    interleave(cases, plan.pick(0, 0, 30), durable, on_round=on_round)
+    add_costs(plan, samples, result)
+    for operation in AGAINST if against.names() else ():
+        names = (f"{operation} installed", f"{operation} {BEFORE}")
+        result.add_against(TITLES[operation], [against.ratios(*names)])
+    if durable.names():
+        add_durable(plan, durable, result)
+    return result
+
+
+@contextmanager
+def durable_commits() -> Iterator[None]:
+    """Have PostgreSQL wait for the disk at each commit, as customers' does."""
+    # Not in a transaction.
+    with closing(psycopg2.connect(dbname="postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cr:
+            try:
+                for name in DURABLE:
+                    cr.execute(f"ALTER SYSTEM SET {name} = 'on'")
+                cr.execute("SELECT pg_reload_conf()")
+                yield
+            finally:
+                for name in DURABLE:
+                    cr.execute(f"ALTER SYSTEM RESET {name}")
+                cr.execute("SELECT pg_reload_conf()")
+
+
+def add_durable(plan: Plan, samples: Samples, result: Found) -> None:
+    """Add what is found where commits wait for the disk."""
+    table = Table(
+        f"Writes at {plan.size} with fsync on: p50 in ms, by the clock and of the "
+        "processor",
+        ("", "bare", f"with {ADDON}", "bare, processor", f"with {ADDON}, processor"),
+    )
+    for operation in MEASURED:
+        row = [TITLES[operation]]
+        for ending in ("", " processor"):
+            bare, installed = (f"{operation} {kind}{ending}" for kind in KINDS[:2])
+            value = samples.ratio(installed, bare)
+            row.append(milliseconds(samples.median(bare)))
+            row.append(f"{milliseconds(samples.median(installed))} = {ratio(value)}")
+        table.rows.append(tuple(row))
+        result.ratios[f"fsync_write_{operation}_vs_bare"] = samples.ratio(
+            f"{operation} installed", f"{operation} bare"
+        )
+    result.add_times(samples, "writes with fsync")
+    result.tables.append(table)
+
+
+def add_costs(plan: Plan, samples: Samples, result: Found) -> None:
+    import_rows = plan.pick(20, 150, 1000)
     result.add_times(samples, "writes")
-    for name in ("create", "create100", "field", "field100", "unlink"):
-        result.ratios[f"write_{name}_vs_bare"] = samples.ratio(
-            f"{name} installed", f"{name} bare"
+    for name in MEASURED:
+        bare, installed = f"{name} bare", f"{name} installed"
+        result.ratios[f"write_{name}_vs_bare"] = samples.ratio(installed, bare)
+        result.ratios[f"processor_write_{name}_vs_bare"] = samples.ratio(
+            f"{installed} processor", f"{bare} processor"
         )
     result.ratios["write_create_vs_auditlog"] = samples.ratio(
         "create installed", "create auditlog_full"
     )
+    table = Table(
+        f"Processor time of writes at {plan.size}: p50 in ms, of Odoo + PostgreSQL, as "
+        "a multiple of bare Odoo's",
+        ("", *KINDS),
+    )
+    for operation, title in TITLES.items():
+        base = f"{operation} bare"
+        cells = []
+        for kind in KINDS:
+            name = f"{operation} {kind}"
+            if name not in samples:
+                cells.append("")
+                continue
+            parts = (f"{name} odoo", f"{name} postgres")
+            cell = " + ".join(milliseconds(samples.median(part)) for part in parts)
+            if kind != "bare":
+                value = samples.ratio(f"{name} processor", f"{base} processor")
+                cell += f" = {ratio(value)}"
+            cells.append(cell)
+        table.rows.append((title, *cells))
+    result.tables.append(table)
     table = Table(
         f"Writes at {plan.size}, with commit: p50 in ms, as a multiple of bare Odoo's",
         ("", "bare", f"with {ADDON}", "auditlog, fast", "auditlog, full"),
@@ -184,8 +305,6 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     }
     title = f"Writes at {plan.size} as a multiple of bare Odoo's"
     result.charts.append(Chart("writes", title, bars))
-    add_concurrent(plan, {k: writers[k] for k in KINDS[:2]}, result, on_round)
-    return result
 
 
 @dataclass
@@ -199,21 +318,20 @@ class Tally:
 
 def add_concurrent(
     plan: Plan,
-    writers: dict[str, Writer],
+    workers: dict[str, Worker],
     result: Found,
     on_round: Callable[[], None],
 ) -> None:
     """16 processes, half of whose writes are to a hundred opportunities they share."""
     turns, seconds = plan.pick(1, 3, 6), plan.pick(1, 2, 5)
-    speeds: dict[str, list[float]] = {kind: [] for kind in writers}
-    totals = {kind: Tally() for kind in writers}
+    speeds: dict[str, list[float]] = {kind: [] for kind in workers}
+    totals = {kind: Tally() for kind in workers}
     for turn in range(turns):
-        for kind in sorted(writers, reverse=bool(turn % 2)):
-            tally, took = write_together(writers[kind], seconds)
-            speeds[kind].append(tally.commits / took)
-            for name in ("commits", "retries", "failures"):
-                total = getattr(totals[kind], name) + getattr(tally, name)
-                setattr(totals[kind], name, total)
+        for kind in sorted(workers, reverse=bool(turn % 2)):
+            done = workers[kind].write_together(seconds)
+            speeds[kind].append(done["commits"] / done["seconds"])
+            for name in asdict(totals[kind]):
+                setattr(totals[kind], name, getattr(totals[kind], name) + done[name])
         on_round()
     parts = [a / b for a, b in zip(speeds["installed"], speeds["bare"], strict=True)]
     whole = statistics.median(speeds["installed"]) / statistics.median(speeds["bare"])
@@ -234,8 +352,8 @@ def add_concurrent(
     result.tables.append(table)
 
 
-def write_together(writer: Writer, seconds: float) -> tuple[Tally, float]:
-    """Have all writers write for so long; return what they did and how long it took."""
+def write_together(writer: Writer, seconds: float) -> dict[str, float]:
+    """Have all writers write for so long; return their ``Tally``, and the seconds."""
     # A fork copies what other threads hold, locked for ever: until they are idle.
     time.sleep(1)
     close_connections()
@@ -260,7 +378,7 @@ def write_together(writer: Writer, seconds: float) -> tuple[Tally, float]:
             total.commits += tally.commits
             total.retries += tally.retries
             total.failures += tally.failures
-        return total, time.monotonic() - began
+        return {**asdict(total), "seconds": time.monotonic() - began}
     finally:
         for process in processes:
             process.kill()

@@ -24,8 +24,17 @@ from . import browser, cluster, database, demo, odoo, serving, template, throwaw
 from .console import Failure, say, step
 from .environment import PROVISIONING, Environment, environment, provisioning_lock
 from .locks import exclusive
-from .paths import ADDON, LOGS, ROOT, STATE, digest, write_atomically
-from .process import run_in_front, run_logged
+from .paths import (
+    ADDON,
+    ADDONS,
+    LOGS,
+    ROOT,
+    STATE,
+    digest,
+    remove_tree,
+    write_atomically,
+)
+from .process import output_of, run_in_front, run_logged
 
 PASSWORD = "benchmark"
 SEED = 19
@@ -105,9 +114,29 @@ class Options:
     size: str
     pace: str
     parts: tuple[str, ...]
+    against: str | None
     json: Path | None
     markdown: Path | None
     charts: Path
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the addon, as databases and files are named after it.
+
+    :ivar kind: of the databases that it is installed in
+    :ivar folder: what has the addon in it, under its name
+    """
+
+    kind: str
+    folder: Path
+
+    @property
+    def sources(self) -> str:
+        return demo.sources_digest(self.folder / ADDON)
+
+
+HERE = Version("installed", ADDONS)
 
 
 def measure(options: Options) -> int:
@@ -118,6 +147,11 @@ def measure(options: Options) -> int:
         bare = ensure_bare(env, size)
         installed, first_build_s = ensure_installed(env, size, bare)
         bases = {"installed": installed}
+        versions = {"installed": HERE}
+        if options.against:
+            versions["before"] = version_of(options.against)
+            before, _seconds = ensure_installed(env, size, bare, versions["before"])
+            bases["before"] = before
         parts = set(options.parts)
         if parts & {"reads", "writes", "parallel", "reorganisation"}:
             bases["bare"] = bare
@@ -141,18 +175,23 @@ def measure(options: Options) -> int:
         if parts & {"reads", "parallel"}:
             served |= {"bare"}
         if "reads" in parts:
-            served |= {"small"}
-        urls = {
-            kind: stack.enter_context(serve(env, kind, databases[kind]))
-            for kind in sorted(served)
-        }
+            served |= {"small", *versions}
+        urls, servers = {}, {}
+        for kind in sorted(served):
+            folder = versions.get(kind, HERE).folder
+            serving_it = serve(env, kind, databases[kind], folder)
+            urls[kind], servers[kind] = stack.enter_context(serving_it)
         plan = {
             "size": size,
             "small_size": SMALL,
             "pace": options.pace,
             "parts": options.parts,
             "databases": databases,
+            "addons_paths": {
+                kind: addons_path(version.folder) for kind, version in versions.items()
+            },
             "urls": urls,
+            "servers": servers,
             "roles": people(env, installed),
             "small_roles": people(env, bases["small"]) if "small" in bases else {},
             "password": PASSWORD,
@@ -161,7 +200,8 @@ def measure(options: Options) -> int:
             "json": options.json and os.fspath(options.json.resolve()),
             "markdown": options.markdown and os.fspath(options.markdown.resolve()),
             "charts": os.fspath(options.charts.resolve()),
-            "about": about(env, size),
+            "about": about(env, size)
+            | ({"against": options.against} if options.against else {}),
         }
         path = STATE / f"bench-{os.getpid()}.json"
         write_atomically(path, json.dumps(plan))
@@ -185,29 +225,55 @@ def people(env: Environment, name: str) -> dict[str, dict[str, object]]:
     return {role: asdict(person) for role, person in roles(env, name).items()}
 
 
-def addons_path() -> str:
-    """Odoo's own, the floor's, and that of the packages of the virtual environment."""
+def version_of(revision: str) -> Version:
+    """Return a version of the addon out of the history of this checkout."""
+    git = ["git", "-C", ROOT]
+    commit = output_of([*git, "rev-parse", "--short", f"{revision}^{{commit}}"]).strip()
+    folder = STATE / "versions" / commit
+    if not folder.exists():
+        partial = folder.with_suffix(".new")
+        remove_tree(partial)
+        partial.mkdir(parents=True)
+        archive = partial / "archive.tar"
+        output_of(
+            [*git, "archive", f"--prefix={ADDON}/", f"--output={archive}", commit]
+        )
+        output_of(["tar", "--extract", f"--file={archive}", f"--directory={partial}"])
+        archive.unlink()
+        partial.replace(folder)
+    return Version("before", folder)
+
+
+def addons_path(addon: Path = ADDONS) -> str:
+    """Odoo's own, the floor's, and that of the packages of the virtual environment.
+
+    :param addon: the folder that has this addon in it
+    """
     configuration = configparser.ConfigParser(interpolation=None)
     configuration.read(odoo.CONFIG)
     folders = [ROOT / "benchmarks" / "addons"]
     folders += venv.VENV.glob("lib/python3*/site-packages/odoo/addons")
     path = configuration["options"]["addons_path"]
+    path = path.replace(os.fspath(ADDONS), os.fspath(addon))
     return ",".join((path, *map(os.fspath, folders)))
 
 
 @contextmanager
-def serve(env: Environment, kind: str, name: str) -> Iterator[str]:
-    """Serve a database for the block, with the floor beside it; gives the URL."""
+def serve(
+    env: Environment, kind: str, name: str, addon: Path
+) -> Iterator[tuple[str, int]]:
+    """Serve a database for the block, with the floor beside it; gives the URL and the
+    process number."""
     port = serving.free_port()
     options = (
         "--max-cron-threads=0",
         "--load=base,rpc,web,cqrs_floor",
-        f"--addons-path={addons_path()}",
+        f"--addons-path={addons_path(addon)}",
         "--log-level=warn",
     )
     log = LOGS / f"bench-server-{kind}.log"
-    with serving.served(env, name, port, log, *options):
-        yield f"http://{serving.HOST}:{port}"
+    with serving.served(env, name, port, log, *options) as server:
+        yield f"http://{serving.HOST}:{port}", server.pid
 
 
 def about(env: Environment, size: str) -> dict[str, str]:
@@ -267,18 +333,22 @@ def ensure_bare(env: Environment, size: str) -> str:
     return name
 
 
-def ensure_installed(env: Environment, size: str, bare: str) -> tuple[str, float]:
+def ensure_installed(
+    env: Environment, size: str, bare: str, version: Version = HERE
+) -> tuple[str, float]:
     """Return the database in which it is, and what its first build took, in seconds."""
-    kind = template.prefix(f"bench_{size}_installed")
-    name = kind + digest(bare, demo.sources_digest())
+    kind = template.prefix(f"bench_{size}_{version.kind}")
+    name = kind + digest(bare, version.sources)
+    path = f"--addons-path={addons_path(version.folder)}"
 
     def make(partial: str) -> None:
         with step(f"Copying the organisation ({size})"):
             database.create_from(env.environ, bare, partial)
-        seconds = install(env, size, partial)
+        seconds = install(env, size, partial, path)
         # As the cron does within a minute or two: none runs while this is measured.
         fold = 'env["cqrs.metrics"]._fold()'
-        demo.run_shell(env, "Folding the changes into the metrics", partial, fold)
+        title = "Folding the changes into the metrics"
+        demo.run_shell(env, title, partial, fold, path)
         with step("Vacuuming, so that it does not happen while something is measured"):
             database.query_in(env.environ, partial, "VACUUM (ANALYZE)")
         database.set_comment(env.environ, partial, json.dumps(seconds))
@@ -342,7 +412,7 @@ def said_by_sql(line: str) -> str | None:
     return line[3:].rstrip() if line.startswith("-- ") else None
 
 
-def install(env: Environment, size: str, name: str) -> float:
+def install(env: Environment, size: str, name: str, path: str) -> float:
     """Install the addon; returns what its first build took, in seconds."""
     began = ended = 0.0
 
@@ -357,7 +427,7 @@ def install(env: Environment, size: str, name: str) -> float:
 
     run_logged(
         f"Installing {ADDON}, with its first build ({size})",
-        [odoo.COMMAND, "--no-http", "--stop-after-init", "-d", name, "-i", ADDON],
+        [odoo.COMMAND, "--no-http", "--stop-after-init", "-d", name, "-i", ADDON, path],
         log="bench-install",
         advice="The first error in there is the one to look at.",
         progress=progress,

@@ -122,6 +122,11 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help=f"of {', '.join(bench.PARTS)}",
     )
     result.add_argument(
+        "--against",
+        metavar="REVISION",
+        help="measure reads and writes of a version out of git's history as well",
+    )
+    result.add_argument(
         "--json", type=Path, metavar="FILE", help="write the ratios and the figures"
     )
     result.add_argument(
@@ -148,6 +153,7 @@ def run_bench(options: argparse.Namespace) -> int:
             size=options.size or bench.SIZE_BY_PACE[options.pace],
             pace=options.pace,
             parts=tuple(options.only),
+            against=options.against,
             json=options.json,
             markdown=options.markdown,
             charts=options.charts,

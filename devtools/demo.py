@@ -97,19 +97,20 @@ def welcome(port: int, description: Description, key: str) -> str:
     )
 
 
-def sources_digest() -> str:
+def sources_digest(root: Path = ROOT) -> str:
     """Fingerprint of the files that an installed addon is made of."""
     parts: list[str | bytes] = []
-    for folder, folders, files in os.walk(ROOT):
+    root = root.resolve()
+    for folder, folders, files in os.walk(root):
         folders[:] = sorted(
             name for name in folders if name not in UNRELATED and name[0] != "."
         )
-        if Path(folder) != ROOT:
+        if Path(folder) != root:
             paths = [Path(folder, name) for name in sorted(files)]
         else:
-            paths = sorted(ROOT.glob("*.py"))
+            paths = sorted(root.glob("*.py"))
         for path in paths:
-            parts += [os.fspath(path.relative_to(ROOT)), path.read_bytes()]
+            parts += [os.fspath(path.relative_to(root)), path.read_bytes()]
     return digest(*parts)
 
 
@@ -206,7 +207,12 @@ def make_key(env: Environment, name: str, login: str) -> str:
 
 
 def run_shell(
-    env: Environment, title: str, name: str, script: str, **variables: str
+    env: Environment,
+    title: str,
+    name: str,
+    script: str,
+    *options: str,
+    **variables: str,
 ) -> str:
     """Run a script in Odoo's shell; returns what it writes to CRM_CQRS_RESULT."""
     result = STATE / f"result-{os.getpid()}"
@@ -214,7 +220,7 @@ def run_shell(
     try:
         run_logged(
             title,
-            [odoo.COMMAND, "shell", "-d", name, "--no-http"],
+            [odoo.COMMAND, "shell", "-d", name, "--no-http", *options],
             log="odoo-shell",
             advice="The last lines say where in the addon it went wrong.",
             stdin=script,

@@ -19,12 +19,12 @@ RATIOS = {
     "read_dashboard_head_vs_v1_speedup",
     "read_dashboard_head_vs_odoo_speedup",
     "read_growth_10k_to_1m",
-    "write_create_vs_bare",
-    "write_create100_vs_bare",
-    "write_field_vs_bare",
-    "write_field100_vs_bare",
-    "write_unlink_vs_bare",
     "write_create_vs_auditlog",
+    *(
+        f"{kind}write_{operation}_vs_bare"
+        for kind in ("", "processor_", "fsync_")
+        for operation in ("create", "create100", "field", "field100", "unlink")
+    ),
     "write_concurrent_tps_vs_bare_speedup",
     *(
         f"parallel_{scenario}_vs_bare"
@@ -73,8 +73,9 @@ class TestBenchmarks(BaseCase):
             if not name.startswith(("PG", "PYTHON", "ODOO_RC"))
         }
         done = subprocess.run(
-            [ROOT / "dev", "bench", "--once", f"--json={folder / 'json'}"]
-            + [f"--markdown={document}", f"--charts={folder / 'charts'}"],
+            [ROOT / "dev", "bench", "--once", "--against=HEAD"]
+            + [f"--json={folder / 'json'}", f"--markdown={document}"]
+            + [f"--charts={folder / 'charts'}"],
             capture_output=True,
             text=True,
             check=False,
@@ -91,6 +92,11 @@ class TestBenchmarks(BaseCase):
         self.assertEqual(found["size"], "10k")
         self.assertEqual(found["figures"]["write_concurrent_failures"], 0)
         self.assertEqual(found["figures"]["parallel_failures"], 0)
+        # This version and that of HEAD: what is read, and written.
+        for title in ("dashboard", "page -value", "all reads", "write of one field"):
+            by_the_clock, of_the_processor = found["against"][title]
+            self.assertGreater(by_the_clock, 0)
+            self.assertGreater(of_the_processor, 0)
         for name, value in found["ratios"].items():
             self.assertGreater(value, 0, name)
             self.assertIn(name, done.stdout)
