@@ -10,6 +10,7 @@ from .parameters import (
     CURRENCY,
     UUID_SCHEMA,
     Parameter,
+    always,
     json_response,
     known_person,
     one_of,
@@ -32,6 +33,7 @@ class DashboardApi(Controller):
         parameters=[COMPANY, CURRENCY],
         response=ref("Dashboard"),
         is_view=True,
+        shows_opportunities=always,
     )
     def dashboard(self, user, company=None, currency=None):
         return request.env["cqrs.dashboard"]._read_dashboard(user, company, currency)
@@ -53,6 +55,7 @@ class DashboardApi(Controller):
         ],
         response=ref("MetricsBy"),
         is_view=True,
+        shows_opportunities=always,
     )
     def metrics(self, user, by=None, company=None, currency=None):
         return request.env["cqrs.metrics"]._read(user, by, company, currency)
@@ -86,6 +89,7 @@ class DashboardApi(Controller):
         ],
         response=ref("MetricsSeries"),
         is_view=True,
+        shows_opportunities=always,
     )
     def metrics_series(
         self, user, months=12, compare=None, company=None, currency=None
@@ -142,6 +146,7 @@ class DashboardApi(Controller):
         ],
         response=ref("Level"),
         is_view=True,
+        shows_opportunities=lambda values: values.get("metrics") == "true",
     )
     def hierarchy(
         self,

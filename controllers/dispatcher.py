@@ -6,6 +6,7 @@ import psycopg2
 import psycopg2.pool
 from werkzeug.exceptions import (
     BadRequest,
+    Forbidden,
     Gone,
     HTTPException,
     NotFound,
@@ -63,6 +64,19 @@ class NothingToSee(NotFound):
     def __init__(self, what: str, parameter: str | None = None):
         super().__init__(f"There is no such {what}, or none that you may see.")
         self.members = {"parameter": parameter} if parameter else {}
+
+
+class NoSalesAccess(Forbidden):
+    """Opportunities are asked for by somebody whom Odoo lets read none.
+
+    :param groups: names of those of which one would let them
+    """
+
+    kind = "no-sales-access"
+
+    def __init__(self, description: str, groups: list[str]):
+        super().__init__(description)
+        self.members = {"groups": groups}
 
 
 class PositionNotReached(ServiceUnavailable):

@@ -31,8 +31,9 @@ servers. Everything is read with GET; nothing is written. There is [a page of it
 read](/api/v2/docs).
 
 - **Who asks**: an Odoo session, or an API key as `Authorization: Bearer <key>`. You see
-  your own opportunities and those of the people below you. What you may not see is
-  answered as what does not exist: 404.
+  your own opportunities and those of the people below you, if Odoo lets you read
+  opportunities at all: 403 otherwise, wherever they are asked for. What you may not see
+  is answered as what does not exist: 404.
 - **Whose view**: with `user` you look as a person below you.
 - **Amounts** are exact decimals with the digits of their currency: read them as
   decimals, not as floats. Sums are in the currency of the company of whose view it is,
@@ -192,6 +193,7 @@ def specification() -> dict:
 _PROBLEMS = {
     "BadRequest": (("bad-parameter", "bad-request"), ()),
     "Unauthorized": (("unauthorized",), ("WWW-Authenticate",)),
+    "Forbidden": (("no-sales-access",), ()),
     "NotFound": (("not-found",), ()),
     "Gone": (("v1-switched-off",), ("Link",)),
     "TooManyRequests": (("too-many-requests",), ("Retry-After",)),
@@ -201,6 +203,7 @@ _PROBLEMS = {
 _STATUSES = {
     "400": "BadRequest",
     "401": "Unauthorized",
+    "403": "Forbidden",
     "404": "NotFound",
     "410": "Gone",
     "429": "TooManyRequests",
@@ -233,6 +236,8 @@ def _operation(operation: Operation) -> dict:
 
 
 def _may_answer(operation: Operation, status: str) -> bool:
+    if status == "403":
+        return operation.shows_opportunities is not None
     if status == "410":
         return operation.is_deprecated
     return status != "404" or not operation.is_deprecated

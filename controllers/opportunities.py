@@ -14,6 +14,7 @@ from .parameters import (
     MAX_ID,
     UUID_SCHEMA,
     Parameter,
+    always,
     day,
     decimal,
     json_response,
@@ -147,6 +148,7 @@ class OpportunitiesApi(Controller):
         parameters=[*_FILTERS, *_PAGING, _FIELDS],
         response=ref("Opportunities"),
         is_view=True,
+        shows_opportunities=always,
     )
     def opportunities(
         self,
@@ -186,6 +188,7 @@ class OpportunitiesApi(Controller):
         parameters=[_FIELDS],
         response=ref("Opportunity"),
         is_view=True,
+        shows_opportunities=always,
     )
     def opportunity(self, opportunity_id, user, fields=FIELDS):
         if opportunity_id > MAX_ID:
@@ -206,6 +209,7 @@ class OpportunitiesApi(Controller):
         ),
         response=ref("Access"),
         is_view=True,
+        shows_opportunities=always,
     )
     def access(self, opportunity_id, user):
         access = request.env["cqrs.access"]

@@ -29,7 +29,7 @@ from odoo.http import Response, request, route
 from ..models.ir_http import UnknownPath
 from ..models.json_encoding import dumps
 from ..models.questions import only_reads
-from .dispatcher import BadParameter, NothingToSee
+from .dispatcher import BadParameter, NoSalesAccess, NothingToSee
 from .etags import Tag
 
 JSON = "application/json"
@@ -75,6 +75,7 @@ class Operation:
     tag: str
     is_deprecated: bool
     is_view: bool
+    shows_opportunities: Callable[[dict], bool] | None
     other_media_types: dict[str, dict]
 
     @property
@@ -97,6 +98,7 @@ def operation(
     tag: str = "Dashboard",
     is_deprecated: bool = False,
     is_view: bool = False,
+    shows_opportunities: Callable[[dict], bool] | None = None,
     other_media_types: dict[str, dict] | None = None,
     exists_for: Callable[[object], bool] = lambda user: True,
 ):
@@ -107,6 +109,8 @@ def operation(
     :param is_deprecated: of v1; has no ``COMMON_PARAMETERS``
     :param is_view: shows what somebody sees. It has the parameter ``USER``, the method
         is called with that user's record, and the answer has an entity tag
+    :param shows_opportunities: tells of the query's values whether the answer shows
+        opportunities, or figures of them: 403 then for who may read none in Odoo
     :param other_media_types: ``{media type: JSON Schema}`` of what may be asked for
         instead of JSON
     :param exists_for: tells of a ``res.users`` record whether there is anything for
@@ -124,6 +128,7 @@ def operation(
             tag=tag,
             is_deprecated=is_deprecated,
             is_view=is_view,
+            shows_opportunities=shows_opportunities,
             other_media_types=other_media_types or {},
         )
         OPERATIONS.append(declared)
@@ -132,6 +137,8 @@ def operation(
             if not exists_for(request.env.user):
                 raise UnknownPath()
             values = read_query(request.httprequest.args, declared.parameters)
+            if shows_opportunities and shows_opportunities(values):
+                _check_sales_access(request.env)
             if is_view:
                 only_reads(request.env, is_whole=not request.httprequest.if_none_match)
                 values["user"] = _viewed(values.get("user"))
@@ -172,6 +179,28 @@ def _kept_by_the_reader(response: Response) -> Response:
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Accept, Accept-Language, Authorization, Cookie"
     return response
+
+
+def always(values: dict) -> bool:
+    return True
+
+
+def _check_sales_access(env):
+    """
+    :raise NoSalesAccess: Odoo lets the caller read no leads
+    """
+    access = env["cqrs.access"]
+    if access._may_read_leads(env.uid):
+        return
+    groups = access._reading_groups()
+    raise NoSalesAccess(
+        env._(
+            "You have no access to opportunities in Odoo, so there is no dashboard for"
+            " you. Ask an administrator for one of these groups: %(groups)s.",
+            groups=", ".join(groups),
+        ),
+        groups,
+    )
 
 
 def _viewed(uuid: str | None):

@@ -34,6 +34,12 @@ KINDS = {
         "There are no credentials, or they are not valid any more, or not those of an"
         " internal user. Log in to Odoo, or send an API key as Authorization: Bearer.",
     ),
+    "no-sales-access": Kind(
+        403,
+        "No Access to Sales",
+        "Odoo lets you read no opportunities, whoever stands below you. One of the"
+        " groups in the member groups would; an administrator adds you to it.",
+    ),
     "not-found": Kind(
         404,
         "Not Found",

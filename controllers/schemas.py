@@ -311,6 +311,10 @@ COMPONENTS = {
             "status": _INTEGER,
             "detail": _TEXT,
             "parameter": {**_TEXT, "description": "The parameter to blame."},
+            "groups": {
+                **array(_TEXT),
+                "description": "Groups of Odoo, one of which is missing.",
+            },
             "trace_id": {**_TEXT, "description": "Also stands in the server's log."},
         },
     },

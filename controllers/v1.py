@@ -2,7 +2,7 @@
 
 from odoo.http import Controller, request
 
-from .parameters import Parameter, operation, whole_number
+from .parameters import Parameter, always, operation, whole_number
 
 _MONEY = {"type": "number"}
 _OPPORTUNITY = {
@@ -80,6 +80,7 @@ class LegacyApi(Controller):
         response=_DASHBOARD,
         tag="Deprecated",
         is_deprecated=True,
+        shows_opportunities=always,
     )
     def dashboard_real(self):
         return request.env["cqrs.api.v1"]._read_dashboard()
@@ -100,6 +101,7 @@ class LegacyApi(Controller):
         response=_object(total=_COUNT, items=_OPPORTUNITIES),
         tag="Deprecated",
         is_deprecated=True,
+        shows_opportunities=always,
     )
     def opportunities_v1(self, limit=80, offset=0):
         return request.env["cqrs.api.v1"]._read_opportunities(limit, offset)

@@ -1,5 +1,7 @@
 """What the API shows, read from the projections alone."""
 
+import json
+
 from odoo import api, models
 from odoo.tools import SQL
 
@@ -74,7 +76,7 @@ class CqrsDashboard(models.AbstractModel):
         """Return who the user is, in Odoo and in the hierarchy."""
         user = user or self.env.user
         access = self.env["cqrs.access"]
-        basis = access._basis(access._viewers(user))
+        basis = access._basis(access._people_viewers(user))
         people = people_version(self.env, self.env.user)
         row = keep(
             self.env,
@@ -183,14 +185,20 @@ class CqrsDashboard(models.AbstractModel):
         if version is None:
             return self._ask_owners(owned)
         # Of one version all that anybody has asked for.
-        said = keep(self.env, "owners", (version,), dict)
+        rights = self.env["cqrs.access"]._rights_token()
+        said = keep(self.env, "owners", (version, rights), dict)
         if missing := {each for each in owned if each not in said}:
             said.update(self._ask_owners(missing))
         return said
 
     def _ask_owners(self, owned: set[str]) -> dict[str, dict[str, str]]:
-        above = self.env["cqrs.access"]._from_above(SQL("owned"))
-        return {row.pop("owned"): row for row in self._rows(owners(list(owned), above))}
+        access = self.env["cqrs.access"]
+        rows = self._rows(owners(list(owned), access._from_above(SQL("owned"))))
+        for row in rows:
+            # Who stands above sees it if Odoo lets them read leads.
+            viewer_ids = filter(access._may_read_leads, row["visible_to_user_ids"])
+            row["visible_to_user_ids"] = json.dumps(list(viewer_ids))
+        return {row.pop("owned"): row for row in rows}
 
     def _meta(self) -> dict:
         return {

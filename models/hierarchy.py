@@ -50,7 +50,7 @@ class CqrsHierarchy(models.AbstractModel):
             ``cqrs.metrics``
         """
         access = self.env["cqrs.access"]
-        basis = access._basis(access._viewers(user))
+        basis = access._basis(access._people_viewers(user))
         people = people_version(self.env, self.env.user)
         nodes, total, has_next = keep(
             self.env,

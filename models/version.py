@@ -54,8 +54,12 @@ def answer_version(env, user) -> str:
         env.uid,
         user.id,
         # Neither delegations, which also begin and end by the day, nor the options
-        # of the settings are events.
-        [access._lenders(each) for each in env.user | user],
+        # of the settings, nor what groups give access to are events.
+        [
+            (access._may_read_leads(each.id), access._lenders(each))
+            for each in env.user | user
+        ],
+        access._reading_group_ids(),
         access._options(),
         # Names of stages, and sentences.
         env.lang,

@@ -123,6 +123,15 @@ class SalesOrganisation(TransactionCase):
         self.env.cr.execute(query)
         return {row["id"] for row in self.env.cr.dictfetchall()}
 
+    def visible_to(self, deal):
+        """Return the ``visible_to_user_ids`` of an opportunity."""
+        self.env.cr.flush()
+        items = self.env["cqrs.dashboard"]._opportunities(
+            deal.ids, self.env.user, ("visible_to_user_ids",)
+        )
+        [item] = as_json(items)
+        return item["visible_to_user_ids"]
+
 
 def as_json(value):
     """Return a value as whoever asks the API gets it."""

@@ -45,13 +45,21 @@ class PlainRules:
 
     def sees(self, user, lead):
         """Say whether a user sees a lead, by themselves or by what is lent to them."""
-        return user.active and (
-            self._sees(user, lead)
-            or any(
-                self.may_work_in(user, lead) and self._sees(lender, lead)
-                for lender in self.lenders[user]
+        return (
+            user.active
+            and self.reads_leads(user)
+            and (
+                self._sees(user, lead)
+                or any(
+                    self.may_work_in(user, lead) and self._sees(lender, lead)
+                    for lender in self.lenders[user]
+                )
             )
         )
+
+    def reads_leads(self, user):
+        """Say whether Odoo lets a user read leads at all."""
+        return self.env["crm.lead"].with_user(user).has_access("read")
 
     def _sees(self, user, lead):
         return self.may_work_in(user, lead) and (
@@ -92,6 +100,7 @@ class PlainRules:
             user.id
             for user in self.users
             if user.active
+            and self.reads_leads(user)
             and self.may_work_in(user, lead)
             and (user == lead.user_id or self.is_above(user, lead))
         ]
@@ -159,6 +168,7 @@ class PlainRules:
             if (
                 lender.active
                 and not lender.share
+                and self.reads_leads(lender)
                 and delegation.date_from <= today <= delegation.date_to
             ):
                 found[delegation.delegate_id].append(lender)

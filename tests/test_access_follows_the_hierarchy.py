@@ -1,6 +1,5 @@
 from odoo import Command
 from odoo.tests import new_test_user, tagged
-from odoo.tools import SQL
 
 from .common import SalesOrganisation
 
@@ -19,14 +18,7 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
             everyone.filtered(lambda user: deal.id in self.visible(user)),
             self.env["res.users"].union(*users),
         )
-        [(visible_to,)] = self.env.execute_query(
-            SQL(
-                "SELECT %s FROM cqrs_opportunity_view view WHERE id = %s",
-                self.env["cqrs.access"]._seen_by(SQL("view")),
-                deal.id,
-            )
-        )
-        self.assertEqual(visible_to, sorted(user.id for user in users))
+        self.assertEqual(self.visible_to(deal), sorted(user.id for user in users))
 
     def rows(self, owner):
         """Return ``{viewer: (depth, paths)}`` of an owner, self included."""

@@ -1,6 +1,5 @@
 from odoo import Command
 from odoo.tests import Form, tagged
-from odoo.tools import SQL
 
 from ..models.access.access import OPTIONS
 from .common import SalesOrganisation
@@ -174,17 +173,8 @@ class TestAccessOptions(SalesOrganisation):
     def test_department_managers_are_not_among_those_above(self):
         self.departments()
         self.option("department_managers")
-        self.env.cr.flush()
-        access = self.env["cqrs.access"]
-        self.env.cr.execute(
-            SQL(
-                "SELECT %s FROM cqrs_opportunity_view view WHERE id = %s",
-                access._seen_by(SQL("view")),
-                self.deal.id,
-            )
-        )
         above = self.seller | self.manager | self.head
-        self.assertEqual(self.env.cr.fetchone()[0], sorted(above.ids))
+        self.assertEqual(self.visible_to(self.deal), sorted(above.ids))
 
     def test_a_department_above_changes_its_manager(self):
         __, above = self.departments()

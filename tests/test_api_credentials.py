@@ -115,14 +115,12 @@ class TestApiCredentials(SalesOrganisation, HttpCase):
         response = self.get(self.key(self.manager))
         self.assertNotIn("Set-Cookie", response.headers)
 
-    def test_a_user_without_rights_sees_nothing(self):
+    def test_a_user_without_rights_is_told_so(self):
         user = new_test_user(self.env, "cqrs_nobody", groups="base.group_user")
         self.opportunity(self.seller)
-        body = self.get(self.key(user)).json()
-        self.assertEqual(body["user"]["odoo"]["user_id"], user.id)
-        self.assertEqual(body["opportunities"]["total"], 0)
-        self.assertEqual(body["opportunities"]["items"], [])
-        self.assertEqual(body["metrics"]["pipeline_value"], 0)
+        answer = self.get(self.key(user))
+        self.assertEqual(answer.status_code, 403)
+        self.assertEqual(answer.json()["type"], "/api/v2/problems/no-sales-access")
 
     def test_a_page_of_odoo_asks_with_its_session(self):
         self.browser_js(

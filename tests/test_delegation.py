@@ -219,6 +219,48 @@ class TestDelegation(SalesOrganisation):
         self.peer.active = False
         self.assertEqual(self.visible(self.peer), set())
 
+    def test_a_delegate_who_loses_the_sales_groups_is_lent_nothing(self):
+        self.lend(self.seller, first=-1, last=30)
+        self.assertTrue(self.sees(self.peer))
+        groups = self.peer.group_ids
+        self.peer.group_ids = [Command.set(self.env.ref("base.group_user").ids)]
+        self.assertEqual(self.visible(self.peer), set())
+        self.assertEqual(self.env["cqrs.access"]._lenders(self.peer), [])
+        reasons = self.env["cqrs.access"]._explain(self.peer, self.deal.id)["reasons"]
+        self.assertIn("Peer has no access to opportunities in Odoo", reasons[0])
+        leads = self.env["crm.lead"].with_user(self.peer).sudo()
+        self.assertFalse(leads.search([("cqrs_lent", "=", True)]))
+        # They are asked when it is read: what is given back counts again.
+        self.peer.group_ids = [Command.set(groups.ids)]
+        self.assertTrue(self.sees(self.peer))
+
+    def test_a_lender_who_loses_the_sales_groups_lends_nothing(self):
+        self.lend(self.seller, first=-1, last=30)
+        groups = self.seller.group_ids
+        self.seller.group_ids = [Command.set(self.env.ref("base.group_user").ids)]
+        self.assertFalse(self.sees(self.peer))
+        self.assertEqual(self.env["cqrs.access"]._lenders(self.peer), [])
+        self.seller.group_ids = [Command.set(groups.ids)]
+        self.assertTrue(self.sees(self.peer))
+
+    def test_whichever_group_lets_the_delegate_read_leads(self):
+        readers = self.env["res.groups"].create({"name": "Readers of leads"})
+        self.env["ir.model.access"].create(
+            {
+                "name": "readers",
+                "model_id": self.env.ref("crm.model_crm_lead").id,
+                "group_id": readers.id,
+                "perm_read": True,
+            }
+        )
+        auditor = new_test_user(self.env, login="cqrs_auditor")
+        auditor.group_ids += readers
+        offered = self.env["res.users"].search(self.env["cqrs.delegation"]._people())
+        self.assertIn(auditor, offered)
+        self.assertNotIn(self.env.ref("base.user_root"), offered)
+        self.lend(self.seller, auditor)
+        self.assertEqual(self.visible(auditor), {self.deal.id})
+
     def test_all_documents_can_be_lent(self):
         everything = self.env.ref("sales_team.group_sale_salesman_all_leads")
         self.other_manager.group_ids = [Command.link(everything.id)]
@@ -307,3 +349,12 @@ class TestDelegation(SalesOrganisation):
         outsider = new_test_user(self.env, login="cqrs_outsider", name="Outsider")
         with self.assertRaisesRegex(ValidationError, "Outsider has no access"):
             self.lend(delegate=outsider)
+        with self.assertRaisesRegex(ValidationError, "Outsider has no access"):
+            self.lend(outsider, self.peer)
+
+    def test_archived_users_neither_lend_nor_borrow(self):
+        former, __ = self.person("former")
+        former.active = False
+        for lender, delegate in ((former, self.peer), (self.peer, former)):
+            with self.assertRaisesRegex(ValidationError, "Former is archived"):
+                self.lend(lender, delegate)

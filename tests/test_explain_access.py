@@ -193,7 +193,6 @@ class TestExplainAccess(SalesOrganisation):
                 employee.active = choose.random() > 0.1
                 users |= user
                 employees |= employee
-            users[0].active = False
             everything = self.env.ref("sales_team.group_sale_salesman_all_leads")
             users[1].group_ids = [Command.link(everything.id)]
             team = self.env["crm.team"].create(
@@ -208,6 +207,8 @@ class TestExplainAccess(SalesOrganisation):
                         "date_to": "2099-12-31",
                     }
                 )
+            users[0].active = False
+            users[2].group_ids = [Command.set(self.env.ref("base.group_user").ids)]
             verdicts = set()
             for __ in range(40):
                 deal = self.opportunity(

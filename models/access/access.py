@@ -1,9 +1,10 @@
 """Who may see which opportunity: the one definition, that every reader follows."""
 
+import secrets
 from dataclasses import dataclass, replace
 
 from odoo import api, models
-from odoo.tools import SQL, str2bool
+from odoo.tools import SQL, ormcache, str2bool
 
 from .. import tokens
 from ..kept import keep
@@ -81,16 +82,61 @@ class CqrsAccess(models.AbstractModel):
     * what somebody sees who has lent the user their view, for as long as that lasts,
       in the companies that the user may work in.
 
-    Who has no active profile (an archived user, a portal user) sees nothing. Who looks
-    as somebody else (``_person``) sees no more than both do.
+    Who has no active profile (an archived user, a portal user) sees nothing, nor does
+    who may not read leads in Odoo: none of this is a right to read them. Who looks as
+    somebody else (``_person``) sees no more than both do.
     """
 
     _name = "cqrs.access"
     _description = "Access to Opportunities"
 
     @api.model
+    @ormcache("user_id")
+    def _may_read_leads(self, user_id: int) -> bool:
+        """Return whether Odoo lets a user read leads at all, by whichever group.
+
+        Odoo empties this cache whenever groups or access rights change.
+        """
+        user = self.env["res.users"].browse(user_id).exists()
+        if not user:
+            return False
+        rights = self.env["ir.model.access"].with_user(user)
+        return rights.check("crm.lead", "read", raise_exception=False)
+
+    @api.model
+    @ormcache()
+    def _rights_token(self) -> str:
+        """Return a text that changes whenever ``_may_read_leads`` may, per process."""
+        return secrets.token_hex(8)
+
+    @api.model
+    @ormcache()
+    def _reading_group_ids(self) -> tuple[int, ...]:
+        """Return the ids of the groups that give the right to read leads."""
+        rights = self.env["ir.model.access"].sudo()
+        domain = [("model_id.model", "=", "crm.lead"), ("perm_read", "=", True)]
+        return tuple(sorted(rights.search(domain).group_id.ids))
+
+    @api.model
     def _viewers(self, user) -> list[Viewer]:
+        """Return through whose eyes the user sees opportunities; none if the user, or
+        who asks, may not read leads in Odoo.
+
+        They are those of ``_people_viewers``.
+
+        :param user: a ``res.users`` record
+        """
+        ids = {user.id} if self.env.su else {user.id, self.env.uid}
+        if not all(map(self._may_read_leads, ids)):
+            return []
+        return self._people_viewers(user)
+
+    @api.model
+    def _people_viewers(self, user) -> list[Viewer]:
         """Return the user, and who has lent the user their view; none for no profile.
+
+        The hierarchy itself is no secret: whoever stands in it may look at the people
+        below, also without a right to read leads.
 
         Asked by another user, each of them sees only what that one sees too; the
         superuser asks without such a bound.
@@ -104,7 +150,7 @@ class CqrsAccess(models.AbstractModel):
         viewers = self._viewers_through(user, self._lenders(user))
         if self.env.su or user == self.env.user:
             return viewers
-        within = tuple(self._viewers(self.env.user))
+        within = tuple(self._people_viewers(self.env.user))
         return [replace(viewer, within=within) for viewer in viewers]
 
     def _viewers_through(self, user, lender_ids: list[int]) -> list[Viewer]:
@@ -150,7 +196,10 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _lenders(self, user) -> list[int]:
-        """Return the ids of the users who at present lend the user their view."""
+        """Return the ids of the users who at present lend the user their view.
+
+        None of them if the user may not read leads in Odoo, and none who may not.
+        """
         return []
 
     @api.model
@@ -369,20 +418,28 @@ class CqrsAccess(models.AbstractModel):
 
         :param user: a ``res.users`` record
         """
+        return user.browse(self._people(user, SQL("uuid = %s", uuid)))
+
+    @api.model
+    def _people(self, user, condition: SQL) -> list[int]:
+        """Return the ids of those of some people as whom a user may look.
+
+        :param condition: on a row of ``cqrs_user_profile``
+        """
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT user_id
+                SELECT DISTINCT user_id
                 FROM (SELECT id AS user_id, NULL::integer AS team_id,
                              unnest(company_ids) AS company_id
-                      FROM cqrs_user_profile WHERE uuid = %s AND active) person
-                WHERE %s LIMIT 1
+                      FROM cqrs_user_profile WHERE %s AND active) person
+                WHERE %s
                 """,
-                uuid,
-                self._visible(self._viewers(user), SQL("person")),
+                condition,
+                self._visible(self._people_viewers(user), SQL("person")),
             )
         )
-        return user.browse(rows[0] if rows else ())
+        return [id_ for (id_,) in rows]
 
     @api.model
     def _people_below(self, user) -> SQL:
@@ -402,7 +459,7 @@ class CqrsAccess(models.AbstractModel):
                           WHERE profile.id = user_id AND profile.active)
               AND %s
             """,
-            self._visible(self._viewers(user), SQL("person")),
+            self._visible(self._people_viewers(user), SQL("person")),
         )
 
     @api.model
@@ -414,26 +471,12 @@ class CqrsAccess(models.AbstractModel):
         )
 
     @api.model
-    def _seen_by(self, row: SQL) -> SQL:
-        """Return the array of the users who see a row as its owner or from above.
-
-        What ``visible_to_user_ids`` gives: neither those who see everything, nor
-        those who see it as a member of something or by delegation.
-        """
-        return SQL(
-            """
-            ARRAY(SELECT DISTINCT viewer_id FROM (%s) above WHERE sees
-                  ORDER BY viewer_id)
-            """,
-            self._from_above(row),
-        )
-
-    @api.model
     def _from_above(self, row: SQL) -> SQL:
         """Return the query of a row's owner and everyone above, in each company.
 
         It gives ``viewer_id``, ``depth``, ``company_id``, the viewer's ``name`` and
-        ``email``, and whether the viewer ``sees`` the row from there.
+        ``email``, and whether the viewer ``sees`` the row from there, given the
+        right to read leads.
         """
         return SQL(
             """

@@ -27,7 +27,7 @@ class CqrsDelegation(models.Model):
         required=True,
         index=True,
         default=lambda self: self.env.user,
-        domain=lambda self: self._salespeople(),
+        domain=lambda self: self._people(),
         ondelete="cascade",
         help="Whose view of the opportunities is lent.",
     )
@@ -35,7 +35,7 @@ class CqrsDelegation(models.Model):
         "res.users",
         required=True,
         index=True,
-        domain=lambda self: self._salespeople(),
+        domain=lambda self: self._people(),
         ondelete="cascade",
         help="Who may see what the lender sees.",
     )
@@ -62,19 +62,29 @@ class CqrsDelegation(models.Model):
     )
 
     @api.model
-    def _salespeople(self):
-        group = self.env.ref("sales_team.group_sale_salesman")
-        return [("share", "=", False), ("all_group_ids", "in", group.ids)]
+    def _people(self):
+        """Return the domain of the users who may lend and borrow a view."""
+        group_ids = self.env["cqrs.access"]._reading_group_ids()
+        return [("share", "=", False), ("all_group_ids", "in", group_ids)]
 
-    @api.constrains("delegate_id")
-    def _check_delegate(self):
-        for delegate in self.delegate_id:
-            if not delegate.has_group("sales_team.group_sale_salesman"):
+    @api.constrains("lender_id", "delegate_id")
+    def _check_people(self):
+        access = self.env["cqrs.access"]
+        for person in self.lender_id | self.delegate_id:
+            if not person.active:
+                raise ValidationError(
+                    self.env._(
+                        "%(name)s is archived: nobody can lend a view to, or borrow"
+                        " one from, an archived user.",
+                        name=person.name,
+                    )
+                )
+            if person.share or not access._may_read_leads(person.id):
                 raise ValidationError(
                     self.env._(
                         "%(name)s has no access to the CRM, which a delegation does"
                         " not give.",
-                        name=delegate.name,
+                        name=person.name,
                     )
                 )
 
@@ -129,12 +139,15 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _lenders(self, user):
+        if not self._may_read_leads(user.id):
+            return []
         users = self.env["res.users"].sudo()
         return sorted(
             {
                 lender_id
                 for lender_id, date_from, date_to in _delegations(self.env, user) or ()
                 if date_from <= _today(users.browse(lender_id)).isoformat() <= date_to
+                and self._may_read_leads(lender_id)
             }
         )
 

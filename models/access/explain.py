@@ -18,7 +18,7 @@ class CqrsAccess(models.AbstractModel):
         """
         viewers = self._viewers(user)
         if not viewers:
-            return {"visible": False, "reasons": [self._no_profile(user)]}
+            return {"visible": False, "reasons": [self._why_nothing(user)]}
         found = self._judged(viewers, opportunity_id)
         if found is None:
             sentence = self.env._("There is no such opportunity.")
@@ -84,11 +84,24 @@ class CqrsAccess(models.AbstractModel):
         row = {"user_id": user_id, "team_id": team_id, "company_id": company_id}
         return row, holding
 
-    def _no_profile(self, user) -> str:
+    def _why_nothing(self, user) -> str:
         name = self._user_name(user.id)
         if name is None:
             return self.env._("There is no such internal user.")
-        return self.env._("%(user)s is archived.", user=name)
+        if not self._people_viewers(user):
+            return self.env._("%(user)s is archived.", user=name)
+        return self.env._(
+            "%(user)s has no access to opportunities in Odoo, which one of these"
+            " groups gives: %(groups)s.",
+            user=name,
+            groups=", ".join(self._reading_groups()),
+        )
+
+    @api.model
+    def _reading_groups(self) -> list[str]:
+        """Return the names of the groups that let their members read leads."""
+        rights = self.env["ir.model.access"]
+        return list(dict.fromkeys(rights.group_names_with_access("crm.lead", "read")))
 
     def _because(self, viewer: Viewer, reason: str, row: dict) -> str:
         names = {

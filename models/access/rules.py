@@ -7,6 +7,7 @@ comes to, so a change of the hierarchy shows at the next search.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.fields import Domain
@@ -89,7 +90,9 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _own_view(self, user) -> list[Viewer]:
-        """Return the user as a viewer; none for no profile."""
+        """Return the user as a viewer; none for no profile or no right to leads."""
+        if not self._may_read_leads(user.id):
+            return []
         self._capture_sources()
         return self._counted(self._viewers_through(user, []))
 
@@ -181,9 +184,22 @@ class CrmLead(models.Model):
         )
 
 
+class CqrsShowsOpportunities(models.AbstractModel):
+    """For read models that show opportunities: only who may read leads reads them."""
+
+    _name = "cqrs.shows.opportunities"
+    _description = "Shows Opportunities"
+
+    def _check_access(self, operation):
+        rights = self.env["ir.model.access"]
+        if not rights.check("crm.lead", "read", raise_exception=False):
+            return self, partial(rights._make_access_error, "crm.lead", "read")
+        return super()._check_access(operation)
+
+
 class CqrsOpportunityView(models.Model):
     _name = "cqrs.opportunity.view"
-    _inherit = ("cqrs.opportunity.view", "cqrs.rule")
+    _inherit = ("cqrs.opportunity.view", "cqrs.shows.opportunities", "cqrs.rule")
     _cqrs_conditions = ("is_visible",)
 
     is_visible = fields.Boolean(
