@@ -1,5 +1,5 @@
 from odoo import Command
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from .common import SalesOrganisation, money
@@ -51,9 +51,19 @@ class TestDashboardRecords(SalesOrganisation):
         self.assertEqual(
             set(self.records(self.head, of_manager).ids), sellers | {self.managers.id}
         )
-        # No more than who asks sees too.
-        self.assertEqual(set(self.records(self.seller, of_manager).ids), sellers)
+        # Of nobody as whom one may not look.
+        self.assertFalse(self.records(self.seller, of_manager))
         self.assertFalse(self.records(self.peer, of_manager))
+        # No more than who asks sees too.
+        self.env["cqrs.delegation"].create(
+            {
+                "lender_id": self.peer.id,
+                "delegate_id": self.seller.id,
+                "date_to": "2099-12-31",
+            }
+        )
+        self.assertIn(self.peers.id, self.records(self.seller, of_seller).ids)
+        self.assertEqual(set(self.records(self.head, of_seller).ids), sellers)
         self.assertFalse(self.records(self.head, ("viewer_id", "=", False)))
 
     def test_a_figure_is_of_every_company(self):
@@ -87,3 +97,63 @@ class TestDashboardRecords(SalesOrganisation):
             record.with_user(self.manager).action_open_lead()
         self.manager.group_ids += self.env.ref("crm_cqrs.group_sale_team")
         record.with_user(self.manager).action_open_lead()
+
+    # What somebody sees is nobody else's business
+
+    def test_nobody_is_told_who_else_sees_their_leads(self):
+        everything = self.env.ref("sales_team.group_sale_salesman_all_leads")
+        self.peer.group_ids += everything
+        self.env["cqrs.delegation"].create(
+            {
+                "lender_id": self.seller.id,
+                "delegate_id": self.other_manager.id,
+                "date_to": "2099-12-31",
+            }
+        )
+        self.env.cr.flush()
+        mine = self.env["cqrs.opportunity.view"].with_user(self.seller)
+        others = self.peer | self.head | self.other_manager
+        for other in others:
+            for records in (mine, mine.sudo()):
+                with self.subTest(other.login, su=records.env.su):
+                    domain = [("viewer_id", "=", other.id)]
+                    self.assertEqual(records.search_count(domain), 0)
+        self.assertEqual(mine.search_count([("viewer_id", "in", others.ids)]), 0)
+        self.assertEqual(mine.search_count([("viewer_id", "not in", others.ids)]), 2)
+        self.assertEqual(mine.search_count([("viewer_id", "=", self.seller.id)]), 2)
+        for domain in (
+            [("viewer_id.login", "=", self.peer.login)],
+            [("viewer_id", "any", [("id", "=", self.peer.id)])],
+            [("viewer_id", "=", self.peer.name)],
+        ):
+            with self.subTest(domain=domain), self.assertRaises(UserError):
+                mine.search_count(domain)
+
+    def test_who_is_in_which_group_is_for_administrators(self):
+        profiles = self.env["cqrs.user.profile"].with_user(self.head)
+        for name in ("sees_all", "is_salesperson"):
+            with self.subTest(name):
+                with self.assertRaises(AccessError):
+                    profiles.search_count([(name, "=", True)])
+                with self.assertRaises(AccessError):
+                    profiles.search([], order=name)
+                with self.assertRaises(AccessError):
+                    profiles._read_group([], [name])
+                with self.assertRaises(AccessError):
+                    profiles.search([], limit=1).read([name])
+
+    def test_it_can_be_asked_of_people_below(self):
+        of_seller = [("viewer_id", "=", self.seller.id)]
+        views = self.env["cqrs.opportunity.view"]
+        theirs = views.with_user(self.head).search(of_seller)
+        self.assertEqual(set(theirs.ids), {self.sellers.id, self.won.id})
+        # Once she sees nothing, nothing is found.
+        self.seller.group_ids = [Command.set(self.env.ref("base.group_user").ids)]
+        self.assertFalse(views.with_user(self.head).search(of_seller))
+
+    def test_values_that_are_no_users(self):
+        mine = self.env["cqrs.opportunity.view"].with_user(self.seller)
+        for value in (False, True, 0, -1, 2**40):
+            with self.subTest(value=value):
+                domain = [("viewer_id", "=", value)]
+                self.assertEqual(mine.search_count(domain), 0)

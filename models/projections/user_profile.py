@@ -35,8 +35,11 @@ class CqrsUserProfile(models.Model):
     company_id = fields.Many2one("res.company", readonly=True)
     employee_id = fields.Many2one("hr.employee", readonly=True)
     manager_employee_id = fields.Many2one("hr.employee", readonly=True)
-    is_salesperson = fields.Boolean(readonly=True)
-    sees_all = fields.Boolean("Sees All Documents", readonly=True)
+    # Who is in which group is for administrators; a manager sees rows of people below.
+    is_salesperson = fields.Boolean(readonly=True, groups="base.group_system")
+    sees_all = fields.Boolean(
+        "Sees All Documents", readonly=True, groups="base.group_system"
+    )
 
     _TABLE = SQL(
         """
