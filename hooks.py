@@ -28,8 +28,9 @@ def uninstall_hook(env):
         SQL(
             """
             DROP TABLE IF EXISTS cqrs_epoch, cqrs_employee, cqrs_access_version,
-                cqrs_people, cqrs_currencies, cqrs_conflict_reliance, cqrs_conflict_key, cqrs_replaced, cqrs_metrics, cqrs_metrics_tail,
-                cqrs_metrics_folds, cqrs_metrics_repairs, cqrs_api_quota;
+                cqrs_people, cqrs_currencies, cqrs_conflict_reliance,
+                cqrs_conflict_key, cqrs_projection_failure, cqrs_projection_rebuild,
+                cqrs_replaced, cqrs_metrics, cqrs_metrics_tail, cqrs_metrics_folds, cqrs_metrics_repairs, cqrs_api_quota;
             DROP TYPE IF EXISTS cqrs_metrics_lead;
             DROP FUNCTION IF EXISTS cqrs_conflict_over(text, boolean),
                 cqrs_event_refuse_change(), cqrs_leave_currency_token() CASCADE;

@@ -111,6 +111,8 @@ def _status(env, options) -> tuple[bool, dict]:
     return bool(
         document["missing_triggers"]
         or document["failed_looks"]
+        or document["broken_projections"]
+        or document["quarantined"]
         or document["unfinished_verification"]
         or (verified and verified["findings"])
     ), document

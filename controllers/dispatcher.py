@@ -29,6 +29,8 @@ _logger = logging.getLogger(__name__)
 
 #: Seconds after which to ask again where nobody knows better
 RETRY_SECONDS = 1
+#: The same where somebody has to rebuild a read model
+BROKEN_SECONDS = 60
 
 # Of the request, which may be dispatched more than once (after a conflict of
 # transactions, or where a write was tried on a replica).
@@ -83,6 +85,21 @@ class PositionNotReached(ServiceUnavailable):
     """The event that the client waits for cannot be seen yet."""
 
     kind = "position-not-reached"
+
+
+class ReadModelBroken(ServiceUnavailable):
+    """A read model cannot be written, or read, until it is rebuilt."""
+
+    kind = "read-model-broken"
+
+    def __init__(self, projections: list[str]):
+        names = ", ".join(projections) or "One of them"
+        super().__init__(
+            f"Read models are broken: {names}. Every change is recorded. An"
+            " administrator can rebuild them (CRM > Configuration > Event Store).",
+            retry_after=BROKEN_SECONDS,
+        )
+        self.members = {"read_models": projections}
 
 
 class SwitchedOff(Gone):
@@ -250,4 +267,7 @@ def _as_http(exc: Exception) -> HTTPException:
         return ServiceUnavailable(
             "The database cannot answer just now.", retry_after=RETRY_SECONDS
         )
+    if isinstance(exc, psycopg2.Error) and (exc.pgcode or "").startswith(("42", "XX")):
+        # A table or a column is missing, or cannot be read.
+        return ReadModelBroken([])
     return _http_error(500)

@@ -28,11 +28,15 @@ from odoo.http import Response, request, route
 
 from ..models.ir_http import UnknownPath
 from ..models.json_encoding import dumps
+from ..models.projections.failures import reading_failures
 from ..models.questions import only_reads
-from .dispatcher import BadParameter, NoSalesAccess, NothingToSee
+from .dispatcher import BadParameter, NoSalesAccess, NothingToSee, ReadModelBroken
 from .etags import Tag
 
 JSON = "application/json"
+
+#: Header of answers that leave records out: those that could not be applied
+LEFT_OUT = "X-Records-Left-Out"
 
 #: Of a record in Odoo
 MAX_ID = 2**31 - 1
@@ -141,6 +145,9 @@ def operation(
                 _check_sales_access(request.env)
             if is_view:
                 only_reads(request.env, is_whole=not request.httprequest.if_none_match)
+            if is_view or is_deprecated:
+                left_out = _check_read_models(request.env)
+            if is_view:
                 values["user"] = _viewed(values.get("user"))
                 tag = Tag(values["user"])
                 if not_modified := tag.not_modified():
@@ -150,6 +157,8 @@ def operation(
                 response = json_response(response)
             if is_view:
                 response = tag.put_on(response)
+                if left_out:
+                    response.headers[LEFT_OUT] = str(left_out)
             return _kept_by_the_reader(response)
 
         # Not functools.wraps: Odoo would look through it, at the method's signature.
@@ -201,6 +210,17 @@ def _check_sales_access(env):
         ),
         groups,
     )
+
+
+def _check_read_models(env) -> int:
+    """Return how many records the read models leave out.
+
+    :raise ReadModelBroken: one of them has not all that was recorded
+    """
+    broken, left_out = reading_failures(env)
+    if broken:
+        raise ReadModelBroken(broken)
+    return left_out
 
 
 def _viewed(uuid: str | None):

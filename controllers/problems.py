@@ -75,6 +75,14 @@ KINDS = {
         "The database cannot answer just now. Ask again after as many seconds as"
         " Retry-After says.",
     ),
+    "read-model-broken": Kind(
+        503,
+        "Read Model Broken",
+        "A table that answers are made from cannot be written or read. Changes are"
+        " still recorded, and nothing is lost. An administrator rebuilds it under CRM >"
+        " Configuration > Event Store, or with odoo-bin cqrs replay. Ask again after as"
+        " many seconds as Retry-After says.",
+    ),
     "position-not-reached": Kind(
         503,
         "Position Not Reached",

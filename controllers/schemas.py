@@ -212,7 +212,15 @@ COMPONENTS = {
             "properties": {**_COUNTS["properties"], "items": array(_ITEM)},
         },
         hierarchy=ref("Hierarchy"),
-        meta=obj(position=_INTEGER, generated_at=_TIME),
+        meta=obj(
+            position=_INTEGER,
+            left_out={
+                **_COUNT,
+                "description": "Records that could not be applied to the read models,"
+                " and are neither listed nor counted until they can be.",
+            },
+            generated_at=_TIME,
+        ),
     ),
     "Opportunities": obj(
         total={**_COUNT, "description": "Of all pages."},

@@ -11,6 +11,7 @@ from .json_encoding import JsonText
 from .kept import keep
 from .opportunity_filters import Filters
 from .opportunity_items import FIELDS, items, owners, with_owners
+from .projections.failures import reading_failures
 from .questions import answered_at
 from .stages import stages
 
@@ -203,6 +204,7 @@ class CqrsDashboard(models.AbstractModel):
     def _meta(self) -> dict:
         return {
             "position": self.env["cqrs.event"]._latest_position(),
+            "left_out": reading_failures(self.env)[1],
             "generated_at": answered_at(self.env),
         }
 

@@ -17,6 +17,7 @@ from .event_store.status import (
     unfinished_verification,
 )
 from .projections.dashboard_metrics import FOLDS, TAIL
+from .projections.failures import broken, quarantined
 
 _logger = logging.getLogger(__name__)
 
@@ -75,8 +76,8 @@ class CqrsDesk(models.AbstractModel):
         are UTC. ``is_more`` says that a number is the first ``MANY`` of more.
 
         :return: ``{level, read_at, log, reconciler, reader, verification, tail,
-            replaced, sizes: [{table, model, name, rows, bytes}], runs: [of RUN_FIELDS,
-            and is_abandoned]}``; ``rows`` are the database's own estimate, None before
+            projections, replaced, sizes: [{table, model, name, rows, bytes}],
+            runs: [of RUN_FIELDS, and is_abandoned]}``; ``rows`` are the database's own estimate, None before
             there is one
         :raise AccessError: the user is no administrator
         """
@@ -88,6 +89,7 @@ class CqrsDesk(models.AbstractModel):
             "reader": desk._read_part(desk._reader),
             "verification": desk._read_part(desk._verification),
             "tail": desk._read_part(desk._tail),
+            "projections": desk._read_part(desk._projections),
         }
         levels = {part["level"] for part in parts.values()}
         return {
@@ -155,6 +157,20 @@ class CqrsDesk(models.AbstractModel):
         }
         level = next(each for each in (BAD, WATCH, GOOD) if each in levels)
         return {"level": level, **tail}
+
+    def _projections(self) -> dict:
+        """Return ``{level, broken: [{name, error}], quarantined: [{name, …}]}``."""
+        names = self.env["ir.model"]
+        stopped = [
+            {"name": names._get(projection).name or projection, "error": error}
+            for projection, error in broken(self.env).items()
+        ]
+        waiting = [
+            {"name": names._get(each["projection"]).name, **each}
+            for each in quarantined(self.env)
+        ]
+        level = BAD if stopped else WATCH if waiting else GOOD
+        return {"level": level, "broken": stopped, "quarantined": waiting}
 
     def _replaced(self) -> dict:
         return self._row(SQL(_REPLACED, MANY, MANY))

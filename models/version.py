@@ -7,6 +7,7 @@ from odoo.modules.module import Manifest
 from odoo.tools import SQL
 
 from .currencies import currencies_version
+from .projections.failures import reading_failures
 from .questions import question
 
 # The events that a snapshot sees, in so little that it is read at once: the last one,
@@ -67,6 +68,8 @@ def answer_version(env, user) -> str:
         # is active, by rates that are no events either, and of the day.
         currencies_version(env, user),
         fields.Date.today(),
+        # What the read models leave out.
+        reading_failures(env),
         # What makes the answer.
         Manifest.for_addon("crm_cqrs").version,
     )

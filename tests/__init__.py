@@ -25,6 +25,7 @@ from . import (
     test_api_views,
     test_background_runs,
     test_benchmarks,
+    test_broken_read_model,
     test_concurrent_reorganisation,
     test_concurrent_writers,
     test_cqrs_command,

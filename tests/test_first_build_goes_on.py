@@ -101,6 +101,7 @@ class TestFirstBuildGoesOn(OwnDatabase):
                 " ORDER BY indexname"
             ),
             [
+                ("cqrs_event_acting_user",),
                 ("cqrs_event_order",),
                 ("cqrs_event_pkey",),
                 ("cqrs_event_stream_version",),

@@ -202,7 +202,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
             self.assertEqual(self.versions(cr), [(2, 2), (2, 2)])
 
     def test_a_record_that_cannot_be_recorded_keeps_no_other_from_it(self):
-        refused, recorded = self.lead_ids
+        refused, *__ = self.lead_ids
         with self.registry.cursor() as cr:
             events = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
             events._reconcile()

@@ -226,7 +226,8 @@ class TestWhoDidItInTransactionsOfItsOwn(LastEvent, TransactionCase):
                     "name": "cqrs",
                     "model_id": env["ir.model"]._get_id("crm.lead"),
                     "state": "code",
-                    "code": f"env['crm.lead'].browse({lead.id}).write({{'name': 'By cron'}})",
+                    "code": f"env['crm.lead'].browse({lead.id})"
+                    ".write({'name': 'By cron'})",
                 }
             )
             cron = env["ir.cron"].create(

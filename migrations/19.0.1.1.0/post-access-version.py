@@ -1,4 +1,4 @@
-"""The version of the hierarchy is a sum of tokens, and no row that all writers touch."""
+"""The version of the hierarchy is a sum of tokens, no row that all writers touch."""
 
 
 def migrate(cr, version):

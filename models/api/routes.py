@@ -27,7 +27,7 @@ SUCCESSORS = {
 REQUEST_HEADERS = "Authorization, Content-Type, If-None-Match, X-Correlation-ID"
 EXPOSED_HEADERS = (
     "Deprecation, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Server-Timing,"
-    " Sunset, WWW-Authenticate, X-Correlation-ID, X-Event-Position"
+    " Sunset, WWW-Authenticate, X-Correlation-ID, X-Event-Position, X-Records-Left-Out"
 )
 #: No browser keeps a preflight for longer than two hours
 PREFLIGHT_SECONDS = 7200

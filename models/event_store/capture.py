@@ -6,19 +6,25 @@ apply the events. Marks are hints: savepoints, dry runs and retries can leave a
 mark too many, never a phantom event.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+
+import psycopg2
 
 from odoo import api, models
 from odoo.http import request
 from odoo.modules import Manifest
 from odoo.tools import SQL, ormcache
 
+from .committed import is_raised
 from .correlation import correlation_id
 from .difference import Details, Difference, Metadata, Writers
 from .origin import ORM, current_origin
 from .source import Source
+
+_logger = logging.getLogger(__name__)
 
 #: What the transaction has touched since its last capture (``Pending``)
 PENDING = "crm_cqrs.pending"
@@ -145,20 +151,45 @@ class CqrsEvent(models.Model):
         changed, ended = {}, {}
         for model, model_ids in ids.items():
             if model_ids is None or model_ids:
-                difference = self._watches()[model].difference
-                statement = difference.statement(
-                    model_ids,
-                    metadata,
-                    (details or {}).get(model, {}),
-                    (writers or {}).get(model, {}),
-                )
-                if rows := self.env.execute_query(statement):
-                    changed[model] = [stream_id for stream_id, __ in rows]
-                    if any(has_ended for __, has_ended in rows):
-                        ended[model] = [stream_id for stream_id, end in rows if end]
+                facts = (details or {}).get(model, {}), (writers or {}).get(model, {})
+                rows = self._record_model(model, model_ids, metadata, *facts)
+                if rows:
+                    changed[model] = [stream_id for stream_id, *__ in rows]
+                    if any(has_ended for *__, has_ended in rows):
+                        ended[model] = [row[0] for row in rows if row[2]]
         if changed:
             self.env["cqrs.projection"]._apply_changes(changed, ended)
         return sum(map(len, changed.values()))
+
+    def _record_model(
+        self, model: str, ids: list[int] | None, metadata: Metadata, *facts
+    ) -> list[tuple[int, int, bool]]:
+        """Record what differs of a model, and apply it if that can be done.
+
+        :return: ``(stream_id, version, ended)`` of the events; an ``ended`` that no
+            projection need hear of any more is False
+        """
+        difference = self._watches()[model].difference
+        projections = self.env["cqrs.projection"]
+        statement = difference.statement(ids, metadata, *facts)
+        try:
+            self.env.cr.execute(statement, log_exceptions=False)
+        except psycopg2.Error as error:
+            if is_raised(error):
+                raise
+            _logger.warning("What changes in %s cannot be applied: %s", model, error)
+            self.env.cr.execute(
+                "ROLLBACK TO SAVEPOINT cqrs_recording; RELEASE SAVEPOINT cqrs_recording"
+            )
+            statement = difference.statement(ids, metadata, *facts, is_applied=False)
+            self.env.cr.execute(statement)
+            [[(__, rows)]] = self.env.cr.fetchall()
+            projections._apply_one_by_one(model, {row[0]: row[1] - 1 for row in rows})
+            return [(stream_id, version, False) for stream_id, version, __ in rows]
+        [[(has_failed, rows)]] = self.env.cr.fetchall()
+        if has_failed and rows:
+            projections._settle(model, {row[0]: row[1] - 1 for row in rows})
+        return rows or []
 
     def _captured(self) -> list[str]:
         """Return the names of the captured models."""

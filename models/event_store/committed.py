@@ -3,12 +3,24 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+import psycopg2
+
 from odoo.service.model import (
     MAX_TRIES_ON_CONCURRENCY_FAILURE,
     PG_CONCURRENCY_EXCEPTIONS_TO_RETRY,
 )
 
 Result = TypeVar("Result")
+
+#: Classes of errors of the connection, conflicts, resources, locks and cancellation
+_RAISED = ("08", "40", "53", "55", "57")
+
+
+def is_raised(error: Exception) -> bool:
+    """Return whether an error is one that bare Odoo would have, too."""
+    if not isinstance(error, psycopg2.Error):
+        return False
+    return error.pgcode is None or error.pgcode.startswith(_RAISED)
 
 
 def committed(env, work: Callable[[], Result]) -> Result:

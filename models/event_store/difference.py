@@ -90,7 +90,9 @@ class Difference:
             ),
         )
         self._ended = _inlined(env, _ended(source))
-        self._usual = self._statement(_ANY_IDS, _ANY_WRITERS, _ANY_METADATA, {}, ())
+        self._usual = self._statement(
+            _ANY_IDS, _ANY_WRITERS, _ANY_METADATA, {}, (), self._applying
+        )
 
     def statement(
         self,
@@ -98,12 +100,20 @@ class Difference:
         metadata: Metadata,
         details: Details,
         writers: Writers,
+        is_applied: bool = True,
     ) -> SQL:
-        """Return the statement; it gives ``(stream_id, ended)`` of each event.
+        """Return the statement; it gives one value, JSON.
+
+        That is ``[whether a projection has failed, [[stream_id, version, ended], …]]``
+        of the events; null for none. If it fails, everything done before it can be had
+        back by ``ROLLBACK TO SAVEPOINT cqrs_recording``. The savepoint is sent and
+        released with it, hence the detour of the value through a setting: of several
+        statements, only the last one's result arrives.
 
         :param ids: the records to look at; None for all
         :param details: a record that has some gets an event in any case
         :param writers: the event's user is the last of them, the others are details
+        :param is_applied: False leaves the projections as they are
         """
         last_writers = [
             writers[id_][-1] if id_ in writers else None for id_ in ids or ()
@@ -113,12 +123,19 @@ class Difference:
             for id_ in ids or ()
             if len(writers.get(id_, ())) > 1
         }
-        if details or others or ids is None or len(ids) >= MANY:
+        if details or others or ids is None or len(ids) >= MANY or not is_applied:
             facts = {
                 id_: {**others.get(id_, {}), **details.get(id_, {})}
                 for id_ in {**others, **details}
             }
-            return self._statement(ids, last_writers, metadata, facts, tuple(details))
+            return self._statement(
+                ids,
+                last_writers,
+                metadata,
+                facts,
+                tuple(details),
+                self._applying if is_applied else SQL(),
+            )
         values = {_ANY_IDS: ids, _ANY_WRITERS: last_writers, **metadata._asdict()}
         return SQL(
             self._usual.code,
@@ -126,7 +143,13 @@ class Difference:
         )
 
     def _statement(
-        self, ids, writers, metadata: Metadata, details: Details, detailed_ids: tuple
+        self,
+        ids,
+        writers,
+        metadata: Metadata,
+        details: Details,
+        detailed_ids: tuple,
+        applying: SQL,
     ) -> SQL:
         details_of_record, or_detailed, or_merged = SQL("NULL::jsonb"), SQL(), SQL()
         if details:
@@ -138,6 +161,7 @@ class Difference:
             )
         return SQL(
             """
+            SAVEPOINT cqrs_recording;
             WITH sealed AS MATERIALIZED (
                 SELECT described.*, %(hash)s AS hash
                 FROM (
@@ -191,24 +215,32 @@ class Difference:
                        now() AS occurred_at
                 FROM sealed
             )
-            %(applying)s
-            INSERT INTO cqrs_event (
-                event_id, stream_model, stream_id, version, type, schema_version,
-                before, after, details, company_id, user_id, acting_user_id, origin,
-                correlation_id, occurred_at, txid, module_version, hash)
-            SELECT event_id, %(model)s, stream_id, version, type, %(schema_version)s,
-                   before, after, details, company_id, user_id, %(acting_user_id)s,
-                   %(origin)s, %(correlation_id)s, now(), pg_current_xact_id(),
-                   %(module_version)s, hash
-            FROM sealed ORDER BY stream_id
-            RETURNING stream_id, %(ended)s
+            %(applying)s,
+            logged AS (
+                INSERT INTO cqrs_event (
+                    event_id, stream_model, stream_id, version, type, schema_version,
+                    before, after, details, company_id, user_id, acting_user_id,
+                    origin, correlation_id, occurred_at, txid, module_version, hash)
+                SELECT event_id, %(model)s, stream_id, version, type,
+                       %(schema_version)s, before, after, details, company_id, user_id,
+                       %(acting_user_id)s, %(origin)s, %(correlation_id)s, now(),
+                       pg_current_xact_id(), %(module_version)s, hash
+                FROM sealed ORDER BY stream_id
+                RETURNING stream_id, version, %(ended)s AS has_ended
+            )
+            SELECT set_config('crm_cqrs.recorded', json_build_array(
+                EXISTS (SELECT FROM cqrs_projection_failure),
+                json_agg(json_build_array(stream_id, version, has_ended)))::text, true)
+            FROM logged;
+            RELEASE SAVEPOINT cqrs_recording;
+            SELECT current_setting('crm_cqrs.recorded')::json
             """,
             scope=self._scope(ids, writers),
             details=details_of_record,
             or_detailed=or_detailed,
             model=SQL("%s::text", self._source.model),
             or_merged=or_merged,
-            applying=self._applying,
+            applying=applying,
             noun=self._noun,
             rules=self._rules,
             ended=self._ended,

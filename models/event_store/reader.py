@@ -185,8 +185,8 @@ def _statement(after: Cursor | None, limit: int, filters: Filters) -> SQL:
     conditions = SQL(" AND ").join(_conditions(after, filters))
     page = _page(conditions, limit)
     if filters.acting_user_id is not None:
-        # Nearly all events are made as the user who is logged in: they have the index of
-        # users, and the few others an index of their own.
+        # Nearly all events are made as the user who is logged in: they have the index
+        # of users, and the few others an index of their own.
         page = SQL(
             "SELECT * FROM ((%s) UNION ALL (%s)) event ORDER BY %s LIMIT %s",
             _page(

@@ -159,6 +159,8 @@ class CqrsEvent(models.Model):
             if failure:
                 _logger.error("The reconciler failed: %s", failure)
                 failures.append(failure)
+        while committed(self.env, self.env["cqrs.projection"]._heal):
+            pass
         return events, failures
 
     def _look(self, model: str) -> tuple[int, str | None]:

@@ -61,6 +61,8 @@ def replay(
     """
     wanted = selected(env, projections)
     repair = repair and upto is None
+    if repair:
+        wanted = remake_faulty(env, wanted)
     needed = _needed(env, wanted)
     progress = Progress(report, fill_steps(needed) + len(wanted))
     with shadowed(env, needed, upto, progress) as shadow:
@@ -68,6 +70,18 @@ def replay(
     if repair:
         env.invalidate_all(flush=False)
     return replayed
+
+
+def remake_faulty(env, wanted: list[str]) -> list[str]:
+    """Make the tables anew that lack something.
+
+    :param wanted: what is to be replayed
+    :return: the same, and what was made anew to replay it
+    """
+    faulty = [p for p in _needed(env, wanted) if p._fault()]
+    for projection in faulty:
+        projection._remake_tables()
+    return selected(env, [*wanted, *(p._name for p in faulty)])
 
 
 def selected(env, names: list[str] | None) -> list[str]:
@@ -114,4 +128,6 @@ def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Repl
     repaired = missing + stale if repair else 0
     if repaired and projection is not None:
         projection._count_repair(shadow.live)
+    if repair and projection is not None:
+        projection._note_rebuilt()
     return Replayed(name, rows, missing, stale, repaired, time.monotonic() - start)

@@ -3,17 +3,17 @@
 import logging
 import zlib
 from dataclasses import asdict
-from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.service.model import retrying
 from odoo.tools import SQL
 
+from .committed import committed
 from .json_field import PortableJson
 from .progress import Report, silent
 from .replaced import forget_replaced
-from .replay import replay, selected
+from .replay import remake_faulty, replay, selected
 from .verify import verify
 
 _logger = logging.getLogger(__name__)
@@ -316,7 +316,17 @@ def _verify(run, report: Report) -> tuple[int, dict]:
 
 
 def _replay(run, report: Report) -> tuple[int, dict]:
-    work = partial(replay, run.env, run.projections or None, report=report)
+    # By itself: who makes a table anew keeps readers and writers waiting.
+    wanted = committed(
+        run.env,
+        lambda: remake_faulty(run.env, selected(run.env, run.projections or None)),
+    )
+
+    def work():
+        # Whoever is writing meanwhile notes what could not be applied.
+        run.env.ref("crm_cqrs.ir_cron_reconcile").sudo()._trigger()
+        return replay(run.env, wanted, report=report)
+
     replayed = retrying(work, run.env)
     drift = sum(each.drift for each in replayed)
     return drift, {"projections": [asdict(each) for each in replayed]}

@@ -2,6 +2,7 @@
 
 from odoo.tools import SQL
 
+from ..projections.failures import broken, quarantined
 from .append_only import missing_triggers
 from .run import LOCK
 
@@ -14,7 +15,9 @@ def status(env) -> dict:
     the oldest open transaction that has written, in any database of the cluster,
     None if there is none (or the database role may not see it); ``last_verified`` is
     None before the first time, ``unfinished_verification`` where no later one was
-    begun; ``failed_looks`` is what the reconciler failed with, by model.
+    begun; ``failed_looks`` is what the reconciler failed with, by model;
+    ``broken_projections`` gives the error of each, ``quarantined`` is
+    ``[{projection, records, since, error}]``.
     """
     log = _row(env, _LOG)
     return {
@@ -27,6 +30,8 @@ def status(env) -> dict:
         "last_verified": last_verified(env),
         "unfinished_verification": unfinished_verification(env),
         "failed_looks": dict(env.execute_query(_FAILED_LOOKS)),
+        "broken_projections": broken(env),
+        "quarantined": quarantined(env),
     }
 
 

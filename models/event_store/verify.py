@@ -29,6 +29,7 @@ UNRECORDED_CHANGE = "unrecorded_change"
 MISSING_TRIGGER = "missing_trigger"
 PROJECTION_DRIFT = "projection_drift"
 UNREADABLE_VALUE = "unreadable_value"
+BROKEN_PROJECTION = "broken_projection"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Finding:
         log, or does not tell of changed currencies; ``projection_drift``: a read model
         is not what a replay gives, or not what Odoo's own records come to
         (``oracle.py``); ``unreadable_value``: a record holds what Odoo cannot read
-        (``readable.py``)
+        (``readable.py``); ``broken_projection``: a table of a read model cannot be
+        written, or something was not applied to it (``failures.py``)
     :ivar stream_model: the captured model, None where it is not about a stream
     :ivar stream_id: the record; None where it is not about one, but says that there are
         more findings of this kind than are given
@@ -93,9 +95,61 @@ def _findings(
         progress(model)
         yield from _first(env, _unrecorded_changes(env, model))
         yield from _first(env, _unreadable_values(env, model))
+    yield from _first(env, _unapplied(env))
+    faulty = yield from _faulty(env, projections)
+    # What reads the table of a faulty one cannot be replayed either.
+    rank = min((p._cqrs_rank for p in faulty), default=None)
+    projections = [
+        p for p in projections if not faulty or p not in faulty and p._cqrs_rank <= rank
+    ]
     with shadowed(env, projections, None, progress) as shadow:
         yield from _first(env, _wrong_states(env, shadow))
         yield from _drifts(env, shadow, progress)
+
+
+def _faulty(env, projections: list) -> Iterator[Finding]:
+    """Find the projections of which a table lacks something; return them."""
+    faulty = []
+    for projection in projections:
+        if fault := projection._fault():
+            faulty.append(projection)
+            yield Finding(
+                BROKEN_PROJECTION,
+                None,
+                None,
+                None,
+                env._(
+                    "%(projection)s cannot be written: %(error)s. Rebuild it.",
+                    projection=projection._name,
+                    error=str(fault).strip().partition("\n")[0],
+                ),
+            )
+    return faulty
+
+
+def _unapplied(env) -> Iterator[Finding]:
+    """Find what could not be applied to a projection."""
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT projection, stream_model, stream_id, error
+            FROM cqrs_projection_failure ORDER BY id LIMIT %s
+            """,
+            LIMIT + 1,
+        )
+    )
+    for projection, stream_model, stream_id, error in rows:
+        yield Finding(
+            BROKEN_PROJECTION,
+            stream_model,
+            stream_id,
+            None,
+            env._(
+                "%(projection)s has not all that was recorded: %(error)s",
+                projection=projection,
+                error=error,
+            ),
+        )
 
 
 def _first(env, findings: Iterator[Finding]) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 from . import (
     projection,
+    failures,
     reading,
     user_access,
     user_profile,

@@ -67,6 +67,7 @@ class CqrsMetrics(models.AbstractModel):
     _cqrs_consumes = ("crm.lead",)
     _cqrs_tables = (Table(ROLL_UP), Table(TAIL))
     _cqrs_counters = (REPAIRS,)
+    _cqrs_is_cumulative = True
 
     # A type of its own makes the change two expressions instead of two dozen: it is
     # planned anew in each transaction that writes a lead.
@@ -134,6 +135,11 @@ class CqrsMetrics(models.AbstractModel):
         if self.env.cr.fetchone()[0]:
             self.env.cr.execute(self._TYPE)
         self.env.cr.execute(self._TABLES)
+
+    def _remake_tables(self):
+        self.env.cr.execute("DROP TABLE IF EXISTS cqrs_metrics_tail")
+        self.env.cr.execute("DROP TYPE IF EXISTS cqrs_metrics_lead CASCADE")
+        return super()._remake_tables()
 
     def _statements(self, model):
         return [self._APPEND]

@@ -123,23 +123,22 @@ class CqrsProjection(models.AbstractModel):
         :param ended: those of them whose record has ended (see ``_ending_statements``)
         """
         for model, stream_ids in ended.items():
-            statements = [
-                statement
-                for projection in self._consumers(model)
-                for statement in projection._ending_statements(model)
-            ]
             query = SQL(
                 "SELECT stream_id, state FROM cqrs_stream"
                 " WHERE stream_model = %s AND stream_id = ANY(%s)",
                 model,
                 stream_ids,
             )
-            self._run_statements(query, statements)
+            for projection in self._consumers(model):
+                if statements := projection._ending_statements(model):
+                    with projection._guarded({model: stream_ids}):
+                        projection._run_statements(query, statements)
         for name, consumed in self._appliers():
             streams = {m: _changes(m, changed[m]) for m in consumed if m in changed}
             if streams:
-                self.env[name]._serialize(streams)
-                self.env[name]._apply(streams)
+                with self.env[name]._guarded({m: changed[m] for m in streams}):
+                    self.env[name]._serialize(streams)
+                    self.env[name]._apply(streams)
 
     @ormcache(cache="stable")
     def _appliers(self) -> list[tuple[str, list[str]]]:

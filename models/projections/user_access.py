@@ -228,6 +228,10 @@ class CqrsUserAccess(models.Model):
         if employee_ids or user_ids:
             self._refresh_closure(employee_ids, user_ids)
 
+    def _apply_nothing(self):
+        super()._apply_nothing()
+        self._refresh_closure(set(), set())
+
     def _fold_employees(self, streams: SQL | None) -> tuple[set[int], set[int]]:
         """Fold employees into the hierarchy.
 

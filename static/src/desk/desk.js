@@ -127,6 +127,7 @@ export class Desk extends Component {
             })),
             this.card("verification", _t("Verification"), (part) => this.verificationCard(part)),
             this.card("tail", _t("Metrics"), (tail) => this.tailCard(tail)),
+            this.card("projections", _t("Read Models"), (part) => this.projectionsCard(part)),
         ];
     }
 
@@ -155,6 +156,22 @@ export class Desk extends Component {
                       )
                     : _t("The database refuses to edit it."),
             ],
+        };
+    }
+
+    projectionsCard({ broken, quarantined }) {
+        const lines = [
+            ...broken.map(({ name, error }) =>
+                _t("%(name)s is broken: %(error)s. Rebuild it.", { name, error })
+            ),
+            ...quarantined.map(({ name, records, error }) =>
+                _t("%(name)s leaves out %(records)s records: %(error)s", { name, records, error })
+            ),
+        ];
+        return {
+            value: this.number(broken.length),
+            unit: _t("broken"),
+            lines: lines.length ? lines : [_t("All that is recorded has been applied.")],
         };
     }
 

@@ -58,6 +58,7 @@ export const FINDINGS = {
     wrong_order: _t("An event was moved"),
     wrong_epoch: _t("An epoch of the log is wrong"),
     unreadable_value: _t("A value cannot be read"),
+    broken_projection: _t("A read model is incomplete"),
 };
 
 /** Return a length of time in words, the two largest units at most. */
