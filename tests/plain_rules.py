@@ -58,8 +58,8 @@ class PlainRules:
         )
 
     def reads_leads(self, user):
-        """Say whether Odoo lets a user read leads at all."""
-        return self.env["crm.lead"].with_user(user).has_access("read")
+        """Say whether Odoo lets an internal user read leads at all."""
+        return user in self._readers
 
     def _sees(self, user, lead):
         return self.may_work_in(user, lead) and (
@@ -124,6 +124,11 @@ class PlainRules:
                 for lender in self.lenders[user]
             )
         )
+
+    @cached_property
+    def _readers(self):
+        leads = self.env["crm.lead"]
+        return {user for user in self.users if leads.with_user(user).has_access("read")}
 
     # Sums
 
