@@ -77,8 +77,8 @@ class CqrsDesk(models.AbstractModel):
 
         :return: ``{level, read_at, log, reconciler, reader, verification, tail,
             projections, replaced, sizes: [{table, model, name, rows, bytes}],
-            runs: [of RUN_FIELDS, and is_abandoned]}``; ``rows`` are the database's own estimate, None before
-            there is one
+            runs: [of RUN_FIELDS, and is_abandoned]}``; ``rows`` are the database's own
+            estimate, None before there is one
         :raise AccessError: the user is no administrator
         """
         self.env["cqrs.run"]._check_administrator()

@@ -8,9 +8,15 @@ from odoo.tools import SQL
 from .access.access import people_version
 from .kept import keep
 
+#: Characters of a name that people are sorted by: a cursor has to fit into an address
+SORTED_BY = 200
+
 
 class Place(NamedTuple):
-    """Where a person stands among the reports of somebody."""
+    """Where a person stands among the reports of somebody.
+
+    :ivar name: its first ``SORTED_BY`` characters
+    """
 
     name: str
     id: int
@@ -70,7 +76,7 @@ class CqrsHierarchy(models.AbstractModel):
             "parent": parent_node,
             "total": total,
             "items": nodes,
-            "next": last and Place(last["name"], last["user_id"]),
+            "next": last and Place(last["name"][:SORTED_BY], last["user_id"]),
         }
 
     def _ask_level(self, user, parent, after, limit) -> tuple[list[dict], int, bool]:
@@ -85,7 +91,8 @@ class CqrsHierarchy(models.AbstractModel):
             SQL(
                 """
                 WITH report AS (
-                    SELECT name, id FROM cqrs_user_profile
+                    SELECT left(name, %(sorted_by)s) AS name, id
+                    FROM cqrs_user_profile
                     WHERE id IN (SELECT user_id FROM (%(below)s) below
                                  WHERE viewer_id = %(parent)s AND depth = 1)
                 )
@@ -93,6 +100,7 @@ class CqrsHierarchy(models.AbstractModel):
                              ORDER BY name, id LIMIT %(limit)s),
                        (SELECT count(*) FROM report)
                 """,
+                sorted_by=SORTED_BY,
                 parent=parent.id,
                 below=self.env["cqrs.access"]._people_below(user),
                 beyond=SQL("(name, id) > (%s, %s)", *after) if after else SQL("TRUE"),

@@ -61,6 +61,19 @@ class TestMetricsAreReplayed(SalesOrganisation):
         self.assertEqual(self.env.cr.fetchall(), [("7",)])
         self.assertEqual(self.replayed(), (0, 0, 0))
 
+    def test_a_sum_that_is_not_a_number_is_repaired(self):
+        """As an older version left it where an amount had been NaN once."""
+        self.fold()
+        for amount in ("NaN", "Infinity"):
+            self.env.cr.execute(
+                "UPDATE cqrs_metrics SET pipeline_value = %s WHERE user_id = %s",
+                [amount, self.seller.id],
+            )
+            missing, stale, repaired = self.replayed()
+            self.assertEqual((missing > 0, repaired), (True, missing + stale))
+            self.assertEqual(self.pipeline(), money("120.00"))
+            self.assertEqual(self.replayed(), (0, 0, 0))
+
     def test_lost_sums_and_lost_changes_are_repaired(self):
         for table in ("cqrs_metrics", "cqrs_metrics_tail"):
             with self.subTest(table):

@@ -118,6 +118,24 @@ class TestOddValues(SalesOrganisation):
         self.assertEqual({each.drift for each in replay(self.env)}, {0})
         self.assertEqual(verify(self.env), [])
 
+    def test_a_long_name_in_a_cursor(self):
+        """The place of a page's end has to fit into an address."""
+        for number in range(3):
+            user, __ = self.person(f"long_{number}", self.manager_employee)
+            user.partner_id.name = f"{LONG[:1000]}{number}"
+        self.env.cr.flush()
+        names, after = [], None
+        while True:
+            level = self.env["cqrs.hierarchy"]._read_level(
+                self.manager, self.manager, after, limit=1
+            )
+            names += [item["name"] for item in level["items"]]
+            if not (after := level["next"]):
+                break
+            self.assertLessEqual(len(after.name), 200)
+        self.assertEqual(len(set(names)), level["total"])
+        self.assertEqual(level["total"], 4)
+
     # Each value has a record of its own.
 
     def new_records(self):

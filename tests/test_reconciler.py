@@ -202,7 +202,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
             self.assertEqual(self.versions(cr), [(2, 2), (2, 2)])
 
     def test_a_record_that_cannot_be_recorded_keeps_no_other_from_it(self):
-        refused, *__ = self.lead_ids
+        refused = self.lead_ids[0]
         with self.registry.cursor() as cr:
             events = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
             events._reconcile()
@@ -218,7 +218,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
             )
             cr.execute("UPDATE crm_stage SET sequence = sequence + 1")
             stages = cr.rowcount
-            cr.commit()
+            cr.commit()  # pylint: disable=invalid-commit
             try:
                 with (
                     mute_logger("odoo.sql_db"),
@@ -234,7 +234,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
             finally:
                 cr.execute("ALTER TABLE cqrs_event DROP CONSTRAINT cqrs_refused")
                 cr.execute("UPDATE crm_stage SET sequence = sequence - 1")
-                cr.commit()
+                cr.commit()  # pylint: disable=invalid-commit
             # Looked at again, though it has not been written since.
             self.assertEqual(events._reconcile(), 1 + stages)
             self.assertEqual(self.versions(cr), [(2, 2), (2, 2)])
@@ -250,7 +250,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
             cr.execute("UPDATE crm_stage SET sequence = sequence + 1")
             stages = cr.rowcount
             cr.execute("ALTER TABLE crm_tag_rel RENAME TO crm_tag_gone")
-            cr.commit()
+            cr.commit()  # pylint: disable=invalid-commit
             try:
                 with (
                     mute_logger("odoo.sql_db"),
@@ -261,7 +261,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
             finally:
                 cr.execute("ALTER TABLE crm_tag_gone RENAME TO crm_tag_rel")
                 cr.execute("UPDATE crm_stage SET sequence = sequence - 1")
-                cr.commit()
+                cr.commit()  # pylint: disable=invalid-commit
             self.assertEqual(events._reconcile(), stages)
             self.assertEqual(self.failure(cr), None)
 
@@ -274,7 +274,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
     def assert_the_run_fails(self, cr, refused):
         runs = api.Environment(cr, SUPERUSER_ID, {})["cqrs.run"]
         run = runs.create({"kind": "reconcile"})
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit
         with (
             mute_logger("odoo.sql_db", "odoo.addons.crm_cqrs.models.event_store"),
             self.assertRaises(UserError),
@@ -283,4 +283,4 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
         self.assertEqual(run.state, "failed")
         self.assertIn(f"crm.lead/{refused}", run.error)
         run.unlink()
-        cr.commit()
+        cr.commit()  # pylint: disable=invalid-commit

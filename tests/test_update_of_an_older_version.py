@@ -3,6 +3,7 @@ from pathlib import Path
 
 from odoo.tests import tagged
 
+from ..models.event_store.verify import verify
 from .common import SalesOrganisation
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -40,3 +41,44 @@ class TestUpdateOfAnOlderVersion(SalesOrganisation):
         )
         migrate(self.env.cr, "19.0.1.0.1", "post-words-without-accents")
         self.assertEqual(self.words(deals), expected)
+
+    def test_a_company_may_be_missing_and_a_look_may_fail(self):
+        self.env.cr.execute(
+            """
+            ALTER TABLE cqrs_user_profile ALTER company_id SET NOT NULL;
+            ALTER TABLE cqrs_employee ALTER company_id SET NOT NULL;
+            ALTER TABLE cqrs_reconciliation DROP COLUMN failure
+            """
+        )
+        # The second time, as after an update that was interrupted, nothing is left.
+        for __ in range(2):
+            migrate(self.env.cr, "19.0.1.1.0", "pre-odd-values")
+        self.env.cr.execute(
+            "UPDATE cqrs_user_profile SET company_id = NULL;"
+            "UPDATE cqrs_employee SET company_id = NULL;"
+            "UPDATE cqrs_reconciliation SET failure = NULL"
+        )
+
+    def test_what_odoo_cannot_read_leaves_the_read_models(self):
+        deal = self.opportunity(self.seller, 120, date_deadline="2026-01-31")
+        self.seller.partner_id.email = ""
+        self.env.cr.flush()
+        self.env["cqrs.metrics"]._fold_batch()
+        self.env.cr.execute("DELETE FROM cqrs_replaced")
+        migrate(self.env.cr, "19.0.1.1.0", "post-unreadable-values")
+        self.env.cr.execute("SELECT FROM cqrs_replaced")
+        self.assertEqual(self.env.cr.rowcount, 0)
+        self.env.cr.execute(
+            """
+            UPDATE cqrs_metrics SET pipeline_value = 'NaN' WHERE user_id = %(seller)s;
+            UPDATE cqrs_metrics SET month = 'infinity' WHERE month = '2026-01-01'
+                AND dimension = 'month' AND user_id = %(seller)s;
+            UPDATE cqrs_opportunity_view
+            SET value = 'NaN', closing_date = 'infinity', status = 'odd'
+            WHERE id = %(deal)s;
+            UPDATE cqrs_user_profile SET email = '' WHERE id = %(seller)s
+            """,
+            {"seller": self.seller.id, "deal": deal.id},
+        )
+        migrate(self.env.cr, "19.0.1.1.0", "post-unreadable-values")
+        self.assertEqual(verify(self.env), [])

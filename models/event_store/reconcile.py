@@ -152,12 +152,12 @@ class CqrsEvent(models.Model):
                 # The connection is lost: nothing can be looked at any more.
                 raise
             except Exception as error:
+                _logger.exception("The reconciler cannot look at %s", model)
                 recorded, failure = 0, f"{model}: {_text(error)}"
                 note = self.env["cqrs.reconciliation"]._note_failure
                 committed(self.env, partial(note, model, failure))
             events += recorded
             if failure:
-                _logger.error("The reconciler failed: %s", failure)
                 failures.append(failure)
         while committed(self.env, self.env["cqrs.projection"]._heal):
             pass
@@ -191,6 +191,7 @@ class CqrsEvent(models.Model):
             failure = "; ".join(
                 f"{model}/{id_}: {_text(each)}" for id_, each in failed.items()
             )
+            _logger.error("The reconciler cannot record %s", failure)
             looks._note_failure(model, failure)
             return events, failure
 

@@ -1,11 +1,16 @@
 """The metrics of each person as a row, for Odoo's own list and graph views."""
 
+import logging
 from functools import partial
+
+import psycopg2
 
 from odoo import api, fields, models
 from odoo.tools import SQL, split_every
 
 from ..event_store.committed import committed
+
+_logger = logging.getLogger(__name__)
 
 #: What of ``cqrs.metrics._read`` a row has, under the same names
 COLUMNS = (
@@ -76,7 +81,21 @@ class CqrsDashboardMetrics(models.Model):
         """Compute the rows of all users anew; commits."""
         user_ids = committed(self.env, self._forget_others)
         for batch in split_every(BATCH_SIZE, user_ids, list):
-            committed(self.env, partial(self._refresh_users, batch))
+            self._refresh_batch(batch)
+
+    def _refresh_batch(self, user_ids: list[int]):
+        """Compute the rows of some users; one who fails keeps no other from it."""
+        try:
+            committed(self.env, partial(self._refresh_users, user_ids))
+        except psycopg2.InterfaceError:
+            # The connection is lost.
+            raise
+        except Exception:
+            if len(user_ids) > 1:
+                for user_id in user_ids:
+                    self._refresh_batch([user_id])
+            else:
+                _logger.exception("No metrics of the user %s", *user_ids)
 
     def _forget_others(self) -> list[int]:
         """Remove the rows of who is not active; return the ids of who is."""

@@ -243,7 +243,7 @@ class CqrsProjection(models.AbstractModel):
                           SELECT FROM cqrs_projection_failure failure
                           WHERE failure.projection = failed.projection
                             AND {IS_BROKEN})
-                      ORDER BY id LIMIT %s) failed
+                      ORDER BY random() LIMIT %s) failed
                 GROUP BY stream_model
                 """,
                 BATCH_SIZE,
