@@ -29,14 +29,14 @@ class Meter:
     odoo: int = field(default_factory=os.getpid)
     backends: set[int] = field(default_factory=set)
 
-    def read(self) -> Cost:
+    def now(self) -> Cost:
         """Return the time by the clock, and that which the processes have had so far;
         the cost of something is a difference of two."""
         postgres = sum(map(of_process, self.backends))
         return Cost(time.perf_counter(), of_process(self.odoo), postgres)
 
     def since(self, before: Cost) -> Cost:
-        now = self.read()
+        now = self.now()
         return Cost(
             now.seconds - before.seconds,
             now.odoo - before.odoo,

@@ -125,7 +125,7 @@ class Cases:
     def __call__(self, ask: Callable[..., object], *arguments: object) -> Case:
         def case() -> Cost:
             self._meter.backends = backends(self._database)
-            before = self._meter.read()
+            before = self._meter.now()
             ask(self.person, *arguments)
             return self._meter.since(before)
 

@@ -32,8 +32,19 @@ MEASURED = ("create", "create100", "field", "field100", "unlink")
 """What there are ratios of."""
 AGAINST = ("create", "field", "plain", "stage", "field100", "unlink")
 """What is measured against another version."""
-DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
+DURABLE = (
+    "ALTER SYSTEM SET fsync = on",
+    "ALTER SYSTEM SET synchronous_commit = on",
+    "ALTER SYSTEM SET full_page_writes = on",
+    "SELECT pg_reload_conf()",
+)
 """What ./dev's PostgreSQL has off, and customers' has on."""
+AS_BEFORE = (
+    "ALTER SYSTEM RESET fsync",
+    "ALTER SYSTEM RESET synchronous_commit",
+    "ALTER SYSTEM RESET full_page_writes",
+    "SELECT pg_reload_conf()",
+)
 LARGE = ("create100", "field100", "import")
 """Take so long that the quick form leaves ``auditlog`` out."""
 POOL = 2500
@@ -75,7 +86,7 @@ class Writer:
 
     def perform(self, operation: str) -> Cost:
         """Do it in a transaction of its own, and commit."""
-        before = self.meter.read()
+        before = self.meter.now()
         with environment(self.name) as env:
             self.meter.backends.add(env.cr.connection.get_backend_pid())
             getattr(self, f"do_{operation}")(env)
@@ -211,14 +222,12 @@ def durable_commits() -> Iterator[None]:
         connection.autocommit = True
         with connection.cursor() as cr:
             try:
-                for name in DURABLE:
-                    cr.execute(f"ALTER SYSTEM SET {name} = 'on'")
-                cr.execute("SELECT pg_reload_conf()")
+                for statement in DURABLE:
+                    cr.execute(statement)
                 yield
             finally:
-                for name in DURABLE:
-                    cr.execute(f"ALTER SYSTEM RESET {name}")
-                cr.execute("SELECT pg_reload_conf()")
+                for statement in AS_BEFORE:
+                    cr.execute(statement)
 
 
 def add_durable(plan: Plan, samples: Samples, result: Found) -> None:

@@ -229,8 +229,9 @@ class CqrsUserAccess(models.Model):
             self._refresh_closure(employee_ids, user_ids)
 
     def _apply_nothing(self):
-        super()._apply_nothing()
+        result = super()._apply_nothing()
         self._refresh_closure(set(), set())
+        return result
 
     def _fold_employees(self, streams: SQL | None) -> tuple[set[int], set[int]]:
         """Fold employees into the hierarchy.
