@@ -9,9 +9,9 @@ be seen.
 import time
 
 from odoo import api, models
-from odoo.http import request
 from odoo.tools import SQL
 
+from ..event_store.correlation import request_environ
 from ..questions import question
 
 #: Of a read, the highest position it saw; of a write, that of its own last event
@@ -35,8 +35,8 @@ class CqrsEvent(models.Model):
     @api.model
     def _record(self, ids, **metadata) -> int:
         count = super()._record(ids, **metadata)
-        if count and request:
-            request.httprequest.environ[_RECORDED] = True
+        if count and (environ := request_environ()) is not None:
+            environ[_RECORDED] = True
         return count
 
     @api.model
@@ -47,7 +47,7 @@ class CqrsEvent(models.Model):
     @api.model
     def _recorded_position(self) -> int | None:
         """Return the position of the last event that this request has recorded."""
-        if not request.httprequest.environ.get(_RECORDED):
+        if not (request_environ() or {}).get(_RECORDED):
             return None
         # Not kept from when they were written: a savepoint may have undone them.
         query = SQL(

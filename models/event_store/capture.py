@@ -14,12 +14,11 @@ from dataclasses import dataclass, field, replace
 import psycopg2
 
 from odoo import api, models
-from odoo.http import request
 from odoo.modules import Manifest
 from odoo.tools import SQL, ormcache
 
 from .committed import is_raised
-from .correlation import correlation_id
+from .correlation import correlation_id, logged_in_user_id
 from .difference import Details, Difference, Metadata, Writers
 from .origin import ORM, current_origin
 from .source import Source
@@ -144,7 +143,7 @@ class CqrsEvent(models.Model):
         metadata = Metadata(
             origin=origin,
             user_id=self.env.uid,
-            acting_user_id=_acting_user_id(self.env),
+            acting_user_id=logged_in_user_id(self.env),
             correlation_id=correlation_id(),
             module_version=Manifest.for_addon("crm_cqrs")["version"],
         )
@@ -398,14 +397,3 @@ def _pointing_at(model, relation, targets) -> list[tuple[int, int]]:
     )
     model.flush_model([relation.name])
     return model.env.execute_query(query)
-
-
-def _acting_user_id(env) -> int | None:
-    """Return who is logged in: the person of the request, else of the environment."""
-    if request:
-        # What stands for a request need not have them.
-        for part in ("session", "env"):
-            user_id = getattr(getattr(request, part, None), "uid", None)
-            if user_id and isinstance(user_id, int):
-                return user_id
-    return env.uid
