@@ -35,6 +35,7 @@
             "crm_cqrs/static/tests/desk/**/*",
         ],
     },
+    "pre_init_hook": "pre_init_hook",
     "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
     "application": False,

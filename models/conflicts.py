@@ -21,7 +21,7 @@ from collections.abc import Iterable
 
 from odoo.tools import SQL
 
-TABLES = SQL(
+_TABLES = SQL(
     """
     CREATE TABLE IF NOT EXISTS cqrs_conflict_key (key text COLLATE "C" PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS cqrs_conflict_reliance (
@@ -47,6 +47,10 @@ TABLES = SQL(
     $$
     """
 )
+
+
+def make_tables(cr):
+    cr.execute(_TABLES)
 
 
 def add_keys(cr, keys: SQL):

@@ -23,20 +23,16 @@ env.cr.commit()
 """
 
 
-class OwnServer(OwnDatabase):
-    """Has the addon installed and a key for every internal user.
+class ServedDatabase(OwnDatabase):
+    """A database that can be served; the addon need not be there."""
 
-    :ivar keys: ``{login: API key}``
-    """
+    def serve(
+        self, *options: str, waiting_for: str = "/api/v2/problems/not-found"
+    ) -> str:
+        """Serve the database until the test ends; return the server's URL.
 
-    def setUp(self):
-        super().setUp()
-        self.odoo("-i", "crm_cqrs", "--stop-after-init")
-        lines = map(str.split, self.odoo("shell", script=KEYS).stdout.splitlines())
-        self.keys = {line[1]: line[2] for line in lines if line[:1] == ["key"]}
-
-    def serve(self, *options: str) -> str:
-        """Serve the database until the test ends; return the server's URL."""
+        :param waiting_for: a path that is answered once it can be used
+        """
         # Not at the top: what an installed addon needs is not what it is tested with.
         from ..devtools.serving import free_port
 
@@ -54,7 +50,7 @@ class OwnServer(OwnDatabase):
         self.addCleanup(self.stop, self.server)
         url = f"http://{HOST}:{port}"
         deadline = time.monotonic() + START_SECONDS
-        while self.request(f"{url}/api/v2/problems/not-found")[0] != 200:
+        while self.request(url + waiting_for)[0] != 200:
             if self.server.poll() is not None or time.monotonic() > deadline:
                 self.fail(f"Odoo did not start: {self.log.read_text()[-2000:]}")
             time.sleep(0.2)
@@ -84,3 +80,16 @@ class OwnServer(OwnDatabase):
                 return error.code, error.headers, error.read().decode()
         except OSError:
             return 0, {}, ""
+
+
+class OwnServer(ServedDatabase):
+    """Has the addon installed and a key for every internal user.
+
+    :ivar keys: ``{login: API key}``
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.odoo("-i", "crm_cqrs", "--stop-after-init")
+        lines = map(str.split, self.odoo("shell", script=KEYS).stdout.splitlines())
+        self.keys = {line[1]: line[2] for line in lines if line[:1] == ["key"]}

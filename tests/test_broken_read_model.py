@@ -85,6 +85,19 @@ class TestBrokenReadModel(SalesOrganisation, HttpCase):
             self.env.invalidate_all(flush=False)
 
     @mute_logger(*LOGGERS)
+    def test_an_update_makes_what_a_table_lacks(self):
+        self.opportunity(self.seller)
+        for damage in ("DROP value", "DROP partner_name"):
+            with self.subTest(damage):
+                self.execute(f"ALTER TABLE cqrs_opportunity_view {damage}")
+                self.env[VIEW].init()
+                self.opportunity(self.seller)
+                self.assertIn(VIEW, broken(self.env))
+                replay(self.env)
+                self.assertEqual(broken(self.env), {})
+                self.assertEqual(list(compared(self.env)), [])
+
+    @mute_logger(*LOGGERS)
     def test_what_needs_it_answers_503_and_says_what_to_do(self):
         self.authenticate("cqrs_manager", "cqrs_manager")
         paths = {

@@ -42,7 +42,9 @@ class CqrsEvent(models.Model):
 
     def init(self):
         result = super().init()
-        self.env.cr.execute(self._APPEND_ONLY)
+        # Another module's update comes here too, and shall not keep out who writes.
+        if missing_triggers(self.env):
+            self.env.cr.execute(self._APPEND_ONLY)
         return result
 
     def _register_hook(self):

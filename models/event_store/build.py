@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from contextvars import copy_context
 from functools import partial
 from operator import itemgetter
@@ -38,37 +38,73 @@ class CqrsEvent(models.Model):
         :param report: if it raises, the batches under way are still recorded
         :return: the number of events
         """
-        missing = {
-            model: committed(self.env, partial(self._missing, model))
-            for model in self._captured()
-        }
-        # The largest last: until then, what a projection reads is little.
-        missing = sorted(
-            filter(itemgetter(1), missing.items()), key=lambda m: len(m[1])
-        )
-        total = sum(len(ids) for __, ids in missing)
+        missing = self._all_missing(partial(committed, self.env))
+        total = sum(map(len, missing.values()))
         if not total:
             return 0
         report(0, f"{total} records")
         done = events = 0
-        with self._indexes_last() if self._installing() else nullcontext():
-            for model, ids in missing:
-                with closing(self._build_model(model, ids)) as batches:
-                    for records, recorded in batches:
-                        done += records
-                        events += recorded
-                        report(done / total, f"{model}, {done} of {total} records")
-            report(1, "indexes and statistics")
-            self._analyze()
+        for model, ids in missing.items():
+            with closing(self._build_model(model, ids)) as batches:
+                for records, recorded in batches:
+                    done += records
+                    events += recorded
+                    report(done / total, f"{model}, {done} of {total} records")
+        report(1, "statistics")
+        self._analyze()
         return events
+
+    @api.model
+    def _build_at_once(self, report: Report = silent) -> int:
+        """Do what ``_build`` does in the transaction that has made the tables.
+
+        So an installation is like that of any module: nobody sees anything of it
+        before it is done, and where it is killed, nothing is left of it. Nobody else
+        can help either: it takes one connection, and all of it is done again.
+
+        :return: the number of events
+        """
+        self.env.flush_all()
+        indexes = self._drop_indexes()
+        missing = self._all_missing(lambda work: work())
+        total = sum(map(len, missing.values()))
+        report(0, f"{total} records")
+        done = events = 0
+        for model, ids in missing.items():
+            first, others = _split(ids)
+            for batch in (first, *split_every(BATCH_SIZE, others, list)):
+                events += self._record_batch(model, batch)
+                done += len(batch)
+                report(done / total, f"{model}, {done} of {total} records")
+                if batch is first and others:
+                    self._execute_here(_statistics(self._tables()))
+        report(1, "indexes and statistics")
+        self._execute_here([*indexes, *_statistics(self._tables())])
+        return events
+
+    def _all_missing(self, do: Callable) -> dict[str, list[int]]:
+        """Return the ids of the records that have no event, by model.
+
+        The largest last: until then, what a projection reads is little.
+
+        :param do: calls what it is given, in a transaction
+        """
+        missing = {
+            model: do(partial(self._missing, model)) for model in self._captured()
+        }
+        return dict(
+            sorted(filter(itemgetter(1), missing.items()), key=lambda m: len(m[1]))
+        )
 
     def _missing(self, model: str) -> list[int]:
         """Return the ids of a model's records that have no event."""
         # A look that is noted already tells since when nobody has looked at those that
         # have one; what is written from here on, by whatever way, is looked at again.
+        # So is whether a record is gone: its deletion may be counted already, while
+        # our snapshot still has it.
         looks = self.env["cqrs.reconciliation"]
         if not looks.search_count([("stream_model", "=", model)]):
-            looks._note_look(model, self._deleted_rows(model))
+            looks._note_look(model, {})
         rows = self.env.execute_query(
             SQL(
                 """
@@ -86,8 +122,7 @@ class CqrsEvent(models.Model):
 
     def _build_model(self, model: str, ids: list[int]) -> Iterator[tuple[int, int]]:
         """Record some records of a model; yield ``(records, events)`` of each batch."""
-        first = ids if len(ids) <= BATCH_SIZE else ids[:FIRST_BATCH]
-        others = ids[len(first) :]
+        first, others = _split(ids)
         yield len(first), committed(self.env, partial(self._record_batch, model, first))
         if others:
             # The planner must not take full tables for empty ones. Not after each small
@@ -165,32 +200,41 @@ class CqrsEvent(models.Model):
         )
         return self._record({model: ids}, origin="migration")
 
-    def _installing(self) -> bool:
-        """Return whether nobody else reads or writes the tables yet."""
-        return not self.env.registry.ready
-
-    @contextmanager
-    def _indexes_last(self) -> Iterator[None]:
-        """Within the block, the large tables have no index but the unique ones.
-
-        Where the block is killed, ``init()`` makes them before the next attempt.
-        """
-        indexes = committed(self.env, self._drop_indexes)
-        try:
-            yield
-        finally:
-            self._execute(indexes)
-
     def _drop_indexes(self) -> list[SQL]:
+        """Drop what is quicker made at the end; return how."""
         filled = self.env["cqrs.projection"]._tables_to_index_last()
         return drop_indexes(self.env.cr, ["cqrs_event", "cqrs_stream", *filled])
 
     def _analyze(self):
-        self._execute([SQL("ANALYZE %s", SQL.identifier(t)) for t in self._tables()])
+        self._execute(_statistics(self._tables()))
 
-    def _execute(self, statements: list[SQL]):
+    @api.model
+    def _analyze_the_unknown(self):
+        """Have the planner know the tables that it knows nothing of; commits.
+
+        After a dump is restored it takes full tables for empty ones, until autovacuum
+        comes: a verification then takes twelve times as long.
+        """
+        tables = self.env.execute_query(
+            SQL(
+                """
+                SELECT name FROM unnest(%s) name
+                WHERE pg_relation_size(name::regclass) > 0 AND NOT EXISTS (
+                    SELECT FROM pg_stats
+                    WHERE schemaname = current_schema AND tablename = name)
+                """,
+                self._tables(),
+            )
+        )
+        self._execute(_statistics(name for (name,) in tables))
+
+    def _execute(self, statements: Iterable[SQL]):
         """Execute and commit statements that do not depend on each other."""
         list(self._side_by_side(lambda me, each: me._execute_one(each), statements))
+
+    def _execute_here(self, statements: Iterable[SQL]):
+        for statement in statements:
+            self._execute_one(statement)
 
     def _execute_one(self, statement: SQL):
         self.env.cr.execute("SET LOCAL maintenance_work_mem = '256MB'")
@@ -203,3 +247,15 @@ class CqrsEvent(models.Model):
             for projection in self.env["cqrs.projection"]._projections()
             for table in projection._cqrs_tables
         ]
+
+
+def _split(ids: list[int]) -> tuple[list[int], list[int]]:
+    """Return the ids of the first batch, and the others."""
+    size = len(ids) if len(ids) <= BATCH_SIZE else FIRST_BATCH
+    return ids[:size], ids[size:]
+
+
+def _statistics(tables: Iterable[str]) -> list[SQL]:
+    """Return the statements that gather the statistics of some tables."""
+    # Who holds a table is gathering them, or fills it and will.
+    return [SQL("ANALYZE (SKIP_LOCKED) %s", SQL.identifier(name)) for name in tables]

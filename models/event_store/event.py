@@ -4,6 +4,7 @@ from odoo.tools import SQL
 
 from ..history.changes import describe_changes
 from .chain import HASH_FORMAT
+from .indexes import create_missing
 from .json_field import PortableJson
 
 ORIGINS = [
@@ -172,4 +173,4 @@ class CqrsEvent(models.Model):
     def init(self):
         self.env.cr.execute(self._EPOCH)
         self.env.cr.execute(self._TABLE)
-        self.env.cr.execute(self._INDEXES)
+        create_missing(self.env.cr, self._INDEXES)

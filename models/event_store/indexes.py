@@ -1,10 +1,34 @@
-"""Indexes that are made once a table is full: a fifth of keeping them up to date."""
+"""Indexes of the tables that are no models of Odoo's."""
+
+import re
 
 from odoo.tools import SQL
 
+_INDEX = re.compile(r"\s*CREATE (?:UNIQUE )?INDEX IF NOT EXISTS \"?(\w+)")
+
+
+def create_missing(cr, statements: SQL):
+    """Execute statements without parameters, but for the indexes that are there.
+
+    PostgreSQL locks the table before it looks whether there is one of that name: each
+    update, of another module too, would keep writers out, or meet one in a deadlock.
+    """
+    statements = [each for each in statements.code.split(";") if each.strip()]
+    names = [found[1] for each in statements if (found := _INDEX.match(each))]
+    cr.execute(
+        "SELECT name FROM unnest(%s) name WHERE to_regclass(name) IS NOT NULL", [names]
+    )
+    present = {name for (name,) in cr.fetchall()}
+    for each in statements:
+        found = _INDEX.match(each)
+        if not found or found[1] not in present:
+            cr.execute(SQL(each))
+
 
 def drop_indexes(cr, tables: list[str]) -> list[SQL]:
-    """Drop all but the unique indexes of some tables.
+    """Drop all but the unique indexes of some tables, to be made once they are full.
+
+    That is a fifth of keeping them up to date meanwhile.
 
     :param tables: names, as SQL writes them
     :return: the statements that make the indexes again

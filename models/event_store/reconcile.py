@@ -6,6 +6,7 @@ from each table; what was written by a transaction that had not ended at the las
 look is looked at again. Like every mark, a row too many costs nothing.
 """
 
+import json
 import logging
 from collections.abc import Iterator
 from functools import partial
@@ -103,7 +104,7 @@ class CqrsReconciliation(models.Model):
                     failure = NULL
                 """,
                 model,
-                fields.Json().convert_to_column(deleted, self),
+                json.dumps(deleted),
             )
         )
 

@@ -270,6 +270,7 @@ class CqrsRun(models.Model):
             report(done, step)
 
         try:
+            self.env["cqrs.event"]._analyze_the_unknown()
             findings, result = _WORK[self.kind](self, note)
         except (Cancelled, KeyboardInterrupt) as exc:
             self._end(CANCELLED)

@@ -6,6 +6,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..event_store.committed import committed
+from ..event_store.indexes import create_missing
 from ..readable import is_readable, readable
 from .projection import Table
 
@@ -130,16 +131,16 @@ class CqrsMetrics(models.AbstractModel):
         """
     )
 
-    def init(self):
+    def _create_tables(self):
         self.env.cr.execute("SELECT to_regtype('cqrs_metrics_lead') IS NULL")
         if self.env.cr.fetchone()[0]:
             self.env.cr.execute(self._TYPE)
-        self.env.cr.execute(self._TABLES)
+        create_missing(self.env.cr, self._TABLES)
 
-    def _remake_tables(self):
-        self.env.cr.execute("DROP TABLE IF EXISTS cqrs_metrics_tail")
+    def _drop_tables(self):
+        result = super()._drop_tables()
         self.env.cr.execute("DROP TYPE IF EXISTS cqrs_metrics_lead CASCADE")
-        return super()._remake_tables()
+        return result
 
     def _statements(self, model):
         return [self._APPEND]

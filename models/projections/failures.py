@@ -426,12 +426,17 @@ class CqrsProjection(models.AbstractModel):
     @api.model
     def _remake_tables(self):
         """Make the tables anew; the projection is broken until it is rebuilt."""
+        self._drop_tables()
+        self._create_tables()
+        # An update comes here before it comes to the table of failures.
+        self.env["cqrs.projection.failure"].init()
+        self._insert_failures([(None, None, None)], Exception("made anew, and empty"))
+
+    def _drop_tables(self):
         for table in reversed(self._cqrs_tables):
             self.env.cr.execute(
                 SQL("DROP TABLE IF EXISTS %s CASCADE", SQL.identifier(table.name))
             )
-        self.init()
-        self._insert_failures([(None, None, None)], Exception("made anew, and empty"))
 
     def _note_rebuilt(self):
         """Forget the failures that this transaction sees: none of them is left."""

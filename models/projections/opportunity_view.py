@@ -5,6 +5,7 @@ import unicodedata
 from odoo import fields, models
 from odoo.tools import SQL
 
+from ..event_store.indexes import create_missing
 from ..readable import readable
 from .projection import Table
 
@@ -111,7 +112,7 @@ class CqrsOpportunityView(models.Model):
         """
     )
 
-    def init(self):
+    def _create_tables(self):
         self.env.cr.execute(self._TABLE)
         # One of all rows and one of each owner's, read both ways; as they end in the
         # id, there are no ties.
@@ -127,12 +128,13 @@ class CqrsOpportunityView(models.Model):
         )
 
     def _create_index(self, name: str, definition: SQL):
-        self.env.cr.execute(
+        create_missing(
+            self.env.cr,
             SQL(
                 "CREATE INDEX IF NOT EXISTS %s ON cqrs_opportunity_view %s",
                 SQL.identifier(f"cqrs_opportunity_view_{name}"),
                 definition,
-            )
+            ),
         )
 
     def _statements(self, model):

@@ -1,5 +1,7 @@
 from typing import NamedTuple
 
+import psycopg2
+
 from odoo import api, models
 from odoo.tools import SQL, ormcache
 
@@ -43,6 +45,19 @@ class CqrsProjection(models.AbstractModel):
     _cqrs_counters: tuple[str, ...] = ()
     #: Tables of tokens (``tokens.py``) that are versions of what the tables hold
     _cqrs_tokens: tuple[str, ...] = ()
+
+    def init(self):
+        result = super().init()
+        try:
+            with self.env.cr.savepoint(flush=False):
+                self._create_tables()
+        except psycopg2.ProgrammingError:
+            # A table is there and lacks a column.
+            self._remake_tables()
+        return result
+
+    def _create_tables(self):
+        """Create the tables, or what they lack, where they are not there."""
 
     def _statements(self, model: str) -> list[SQL]:
         """Return the data-modifying statements that apply the streams of a model.

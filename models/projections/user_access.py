@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from .. import conflicts, tokens
+from ..event_store.indexes import create_missing
 from .projection import Table
 
 #: The fields of an employee that decide a place in the hierarchy
@@ -102,11 +103,9 @@ class CqrsUserAccess(models.Model):
             ON cqrs_user_access (viewer_id) WHERE depth = 1;
         %s;
         INSERT INTO cqrs_access_version
-        SELECT 0 WHERE NOT EXISTS (SELECT FROM cqrs_access_version);
-        %s
+        SELECT 0 WHERE NOT EXISTS (SELECT FROM cqrs_access_version)
         """,
         tokens.table("cqrs_access_version"),
-        conflicts.TABLES,
     )
 
     # Employees and departments that were recorded before there were keys.
@@ -121,8 +120,9 @@ class CqrsUserAccess(models.Model):
         """
     )
 
-    def init(self):
-        self.env.cr.execute(self._TABLES)
+    def _create_tables(self):
+        create_missing(self.env.cr, self._TABLES)
+        conflicts.make_tables(self.env.cr)
         conflicts.add_keys(self.env.cr, self._KEYS)
 
     @api.model

@@ -69,7 +69,7 @@ class CqrsUserProfile(models.Model):
         """
     )
 
-    def init(self):
+    def _create_tables(self):
         self.env.cr.execute(self._TABLE)
 
     @api.model
