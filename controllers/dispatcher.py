@@ -92,13 +92,8 @@ class ReadModelBroken(ServiceUnavailable):
 
     kind = "read-model-broken"
 
-    def __init__(self, projections: list[str]):
-        names = ", ".join(projections) or "One of them"
-        super().__init__(
-            f"Read models are broken: {names}. Every change is recorded. An"
-            " administrator can rebuild them (CRM > Configuration > Event Store).",
-            retry_after=BROKEN_SECONDS,
-        )
+    def __init__(self, description: str, projections: list[str]):
+        super().__init__(description, retry_after=BROKEN_SECONDS)
         self.members = {"read_models": projections}
 
 
@@ -269,5 +264,5 @@ def _as_http(exc: Exception) -> HTTPException:
         )
     if isinstance(exc, psycopg2.Error) and (exc.pgcode or "").startswith(("42", "XX")):
         # A table or a column is missing, or cannot be read.
-        return ReadModelBroken([])
+        return ReadModelBroken("What answers are made from cannot be read.", [])
     return _http_error(500)

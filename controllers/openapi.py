@@ -15,7 +15,13 @@ from odoo.tools import file_open
 from ..models.api import position
 from ..models.event_store import correlation
 from ..models.json_encoding import dumps
-from .parameters import OPERATIONS, Operation, Parameter, json_response
+from .parameters import (
+    LEFT_OUT,
+    OPERATIONS,
+    Operation,
+    Parameter,
+    json_response,
+)
 from .problems import KINDS
 from .schemas import COMPONENTS, ref
 
@@ -47,6 +53,8 @@ read](/api/v2/docs).
 - **Lists** go on with `cursor=<next>`, or along the `Link` with `rel="next"`.
 - **Caching**: keep the `ETag` and ask with `If-None-Match`: 304 means that you have the
   answer, which is then at most five minutes old or was made from the same events.
+- **Left out**: `X-Records-Left-Out` counts the records that could not be applied to the
+  read models; they are neither listed nor counted until they can be.
 - **Support**: send an `X-Correlation-ID`, or note the one of the answer, which also
   stands in the server's log and in the events.
 """
@@ -64,6 +72,10 @@ _HEADERS = {
     position.HEADER: (
         "Of the last event that the answer has seen.",
         {"type": "integer", "minimum": 1},
+    ),
+    LEFT_OUT: (
+        "How many records could not be applied to the read models, and are left out.",
+        {"type": "integer", "minimum": 0},
     ),
     "ETag": ("Of the answer, strong.", {"type": "string"}),
     "Link": ("The next page, with `rel=next`.", {"type": "string"}),
@@ -198,7 +210,10 @@ _PROBLEMS = {
     "Gone": (("v1-switched-off",), ("Link",)),
     "TooManyRequests": (("too-many-requests",), ("Retry-After",)),
     "InternalError": (("internal-error",), ()),
-    "Unavailable": (("unavailable", "position-not-reached"), ("Retry-After",)),
+    "Unavailable": (
+        ("unavailable", "read-model-broken", "position-not-reached"),
+        ("Retry-After",),
+    ),
 }
 _STATUSES = {
     "400": "BadRequest",
@@ -248,7 +263,7 @@ def _answer(operation: Operation) -> dict:
         ["Deprecation", "Sunset"] if operation.is_deprecated else [position.HEADER]
     )
     if operation.is_view:
-        headers.append("ETag")
+        headers += ["ETag", LEFT_OUT]
     if "cursor" in operation.parameters and operation.is_view:
         headers.append("Link")
     content = {"schema": operation.response}

@@ -35,7 +35,7 @@ from .etags import Tag
 
 JSON = "application/json"
 
-#: Header of answers that leave records out: those that could not be applied
+#: Header of how many records could not be applied to the read models
 LEFT_OUT = "X-Records-Left-Out"
 
 #: Of a record in Odoo
@@ -157,8 +157,7 @@ def operation(
                 response = json_response(response)
             if is_view:
                 response = tag.put_on(response)
-                if left_out:
-                    response.headers[LEFT_OUT] = str(left_out)
+                response.headers[LEFT_OUT] = str(left_out)
             return _kept_by_the_reader(response)
 
         # Not functools.wraps: Odoo would look through it, at the method's signature.
@@ -219,7 +218,13 @@ def _check_read_models(env) -> int:
     """
     broken, left_out = reading_failures(env)
     if broken:
-        raise ReadModelBroken(broken)
+        description = env._(
+            "A part of what is shown here is broken (%(names)s). Changes are still"
+            " recorded, and nothing is lost. Ask an administrator to rebuild it under"
+            " CRM > Configuration > Event Store.",
+            names=", ".join(broken),
+        )
+        raise ReadModelBroken(description, broken)
     return left_out
 
 

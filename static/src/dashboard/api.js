@@ -24,7 +24,8 @@ export class ApiProblem extends Error {
  * @param {Object} [parameters] of the query; undefined and "" are left out, an array
  *  is a list
  * @param {AbortSignal} [signal]
- * @returns {Promise<{data: Object, position: number}>} and up to which event of the log
+ * @returns {Promise<{data: Object, position: number, leftOut: number}>} and up to which
+ *  event of the log, and how many records are left out of it
  * @throws {ApiProblem}
  */
 export async function readApi(path, parameters = {}, signal) {
@@ -63,5 +64,9 @@ export async function readApi(path, parameters = {}, signal) {
             data.trace_id
         );
     }
-    return { data, position: Number(response.headers.get("X-Event-Position")) };
+    return {
+        data,
+        position: Number(response.headers.get("X-Event-Position")),
+        leftOut: Number(response.headers.get("X-Records-Left-Out")),
+    };
 }

@@ -86,6 +86,8 @@ export class Dashboard extends Component {
             changed: {},
             error: null,
             isBehind: false,
+            reason: "",
+            leftOut: 0,
             isAdministrator: false,
         });
         this.abort = null;
@@ -325,7 +327,9 @@ export class Dashboard extends Component {
                 byMonth: byMonth.data,
                 position: Math.min(byStage.position, byMonth.position),
                 readAt: DateTime.fromISO(byMonth.data.computed_at),
+                leftOut: byMonth.leftOut,
                 isBehind: false,
+                reason: "",
             });
             if (before && byMonth.position !== this.lastPosition) {
                 this.mark(before, this.tiles.values);
@@ -340,6 +344,7 @@ export class Dashboard extends Component {
             if (this.state.byMonth) {
                 // What is shown was right then, which is better than nothing.
                 this.state.isBehind = true;
+                this.state.reason = error.status ? error.message : "";
             } else {
                 this.state.error = error;
             }
