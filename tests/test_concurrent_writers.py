@@ -77,3 +77,29 @@ class TestConcurrentWriters(TransactionCase):
                 self.assertEqual(versions, tuple(range(1, len(versions) + 1)))
                 self.assertCountEqual(amounts[1:], self.committed[lead.id])
                 self.assertEqual(amounts[-1], lead.expected_revenue)
+
+    @mute_logger("odoo.sql_db")
+    def test_who_writes_what_the_reconciler_records_is_run_again(self):
+        """Of a first event and of a later one; the reconciler locks no lead."""
+        with self.registry.cursor() as cr:
+            cr.execute(
+                "INSERT INTO crm_lead (name, type, active) VALUES ('SQL', 'lead', true)"
+                " RETURNING id"
+            )
+            [new_id] = cr.fetchone()
+            cr.execute(
+                "UPDATE crm_lead SET name = 'SQL' WHERE id = %s", self.lead_ids[:1]
+            )
+        self.lead_ids.append(new_id)
+        for lead_id in (new_id, self.lead_ids[0]):
+            with self.subTest(lead_id), self.registry.cursor() as cr:
+                lead = self.leads(cr, [lead_id])
+                self.assertEqual(lead.name, "SQL")  # its snapshot
+                with self.registry.cursor() as other:
+                    event = self.leads(other, []).env["cqrs.event"]
+                    count = event._record({"crm.lead": [lead_id]}, origin="reconcile")
+                    self.assertEqual(count, 1)
+                lead.name = "ORM"
+                with self.assertRaises(SerializationFailure):
+                    cr.flush()
+                cr.rollback()

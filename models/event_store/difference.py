@@ -209,6 +209,7 @@ class Difference:
                 SET version = EXCLUDED.version,
                     state = EXCLUDED.state,
                     hash = EXCLUDED.hash
+                RETURNING stream_id
             ),
             stream AS (
                 SELECT stream_id, new AS state, old AS former, version,
@@ -225,7 +226,11 @@ class Difference:
                        %(schema_version)s, before, after, details, company_id, user_id,
                        %(acting_user_id)s, %(origin)s, %(correlation_id)s, now(),
                        pg_current_xact_id(), %(module_version)s, hash
-                FROM sealed ORDER BY stream_id
+                FROM sealed
+                -- Not before all of those rows: the event of another transaction would
+                -- fail with 23505.
+                WHERE (SELECT count(*) FROM recording) > 0
+                ORDER BY stream_id
                 RETURNING stream_id, version, %(ended)s AS has_ended
             )
             SELECT set_config('crm_cqrs.recorded', json_build_array(
