@@ -55,21 +55,7 @@ def uninstall_hook(env):
     env.cr.precommit.data.pop(PENDING, None)
     env.cr.precommit.data.pop(CAPTURED, None)
     env.registry["cqrs.event"]._watches = lambda self: {}
-    env.cr.execute(
-        SQL(
-            """
-            DROP TABLE IF EXISTS cqrs_epoch, cqrs_employee, cqrs_access_version,
-                cqrs_people, cqrs_currencies, cqrs_conflict_reliance,
-                cqrs_conflict_key, cqrs_projection_failure, cqrs_projection_rebuild,
-                cqrs_replaced, cqrs_metrics, cqrs_metrics_tail, cqrs_metrics_folds,
-                cqrs_metrics_repairs, cqrs_api_quota;
-            DROP TYPE IF EXISTS cqrs_metrics_lead;
-            DROP FUNCTION IF EXISTS cqrs_conflict_over(text, boolean),
-                cqrs_event_refuse_change(), cqrs_leave_currency_token() CASCADE;
-            DROP AGGREGATE IF EXISTS cqrs_jsonb_merge(jsonb)
-            """
-        )
-    )
+    _drop(env)
     env["ir.config_parameter"].search([("key", "=like", f"{ADDON}.%")]).unlink()
     # Modules that extend what our models inherit have names for that, too.
     inherits = env["ir.model.inherit"].search([("model_id.model", "=like", "cqrs.%")])
@@ -81,3 +67,27 @@ def uninstall_hook(env):
         ]
     ).unlink()
     _signal(env)
+
+
+# Tables that are no model's, types that are no table's, aggregates and functions (with
+# the triggers that call them).
+_OURS = """
+    SELECT format('DROP TABLE %%I CASCADE', relname) FROM pg_class
+    WHERE relkind = 'r' AND relname LIKE 'cqrs\\_%%' AND relname <> ALL(%s)
+      AND relnamespace = current_schema::regnamespace
+    UNION ALL
+    SELECT format('DROP TYPE %%I CASCADE', relname) FROM pg_class
+    WHERE relkind = 'c' AND relname LIKE 'cqrs\\_%%'
+      AND relnamespace = current_schema::regnamespace
+    UNION ALL
+    SELECT format('DROP ROUTINE %%s CASCADE', oid::regprocedure) FROM pg_proc
+    WHERE proname LIKE 'cqrs\\_%%' AND pronamespace = current_schema::regnamespace
+"""
+
+
+def _drop(env):
+    models = [model._table for model in env.values() if not model._abstract]
+    relations = [key[0] for key in env.registry.many2many_relations]
+    env.cr.execute(_OURS, [models + relations])
+    for (statement,) in env.cr.fetchall():
+        env.cr.execute(SQL(statement))

@@ -4,25 +4,25 @@ import re
 
 from odoo.tools import SQL
 
-_INDEX = re.compile(r"\s*CREATE (?:UNIQUE )?INDEX IF NOT EXISTS \"?(\w+)")
+_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX IF NOT EXISTS \"?(\w+)[^;]*;?")
 
 
 def create_missing(cr, statements: SQL):
-    """Execute statements without parameters, but for the indexes that are there.
+    """Execute statements, but for those that make indexes that are there.
 
     PostgreSQL locks the table before it looks whether there is one of that name: each
     update, of another module too, would keep writers out, or meet one in a deadlock.
     """
-    statements = [each for each in statements.code.split(";") if each.strip()]
-    names = [found[1] for each in statements if (found := _INDEX.match(each))]
     cr.execute(
-        "SELECT name FROM unnest(%s) name WHERE to_regclass(name) IS NOT NULL", [names]
+        "SELECT name FROM unnest(%s) name WHERE to_regclass(name) IS NOT NULL",
+        [_INDEX.findall(statements.code)],
     )
     present = {name for (name,) in cr.fetchall()}
-    for each in statements:
-        found = _INDEX.match(each)
-        if not found or found[1] not in present:
-            cr.execute(SQL(each))
+    code = _INDEX.sub(
+        lambda found: "" if found[1] in present else found[0], statements.code
+    )
+    if code.strip():
+        cr.execute(SQL(code, *statements.params))
 
 
 def drop_indexes(cr, tables: list[str]) -> list[SQL]:
