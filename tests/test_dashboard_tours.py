@@ -1,4 +1,4 @@
-from odoo.tests import HttpCase, tagged
+from odoo.tests import HttpCase, new_test_user, tagged
 
 from .common import SalesOrganisation
 
@@ -27,6 +27,18 @@ class TestDashboardTours(SalesOrganisation, HttpCase):
 
     def test_a_salesperson_sees_no_one_else(self):
         self.start_tour(PATH, "crm_cqrs_dashboard_alone", login=self.seller.login)
+
+    def test_a_manager_without_a_sales_group_is_told_which_is_missing(self):
+        officer = new_test_user(self.env, "cqrs_officer", groups="hr.group_hr_user")
+        employee = self.employee("officer", user=officer)
+        self.head_employee.with_user(officer).parent_id = employee
+        self.start_tour(
+            PATH,
+            "crm_cqrs_dashboard_no_access",
+            login=officer.login,
+            # The browser itself says that the answer was a 403.
+            error_checker=lambda message: "403" not in message,
+        )
 
     def test_a_link_shows_the_same(self):
         seller = self.uuid(self.seller)

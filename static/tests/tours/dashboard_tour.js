@@ -191,6 +191,15 @@ tours.add("crm_cqrs_dashboard_one_company", {
     ],
 });
 
+tours.add("crm_cqrs_dashboard_no_access", {
+    steps: () => [
+        {
+            trigger:
+                ".o_cqrs_error:contains(no access to opportunities):contains(Ask an administrator):contains(User: Own Documents Only):not(:contains(Trace))",
+        },
+    ],
+});
+
 tours.add("crm_cqrs_dashboard_not_there", {
     steps: () => [
         { trigger: ".o_cqrs_error:contains(nothing here that you may see)" },
