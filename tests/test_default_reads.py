@@ -230,6 +230,29 @@ class TestDefaultReads(SalesOrganisation, HttpCase):
                     # One for a relation that is empty in the first half.
                     self.assertLessEqual(queries[2], queries[1] + 1)
 
+    def test_its_fields_of_other_models_take_as_many_queries_for_more_records(self):
+        for model, fields in self.added_fields().items():
+            queries = []
+            for count in (ROWS, ROWS // 2, ROWS):
+                found = self.records(model, count)
+                self.env.invalidate_all()
+                before = self.env.cr.sql_log_count
+                found.read(fields)
+                queries.append(self.env.cr.sql_log_count - before)
+            with self.subTest(model=model):
+                self.assertEqual(queries[1], queries[2])
+
+    def added_fields(self):
+        """Return ``{model: fields}`` of what the addon adds to models of others."""
+        found = {}
+        for name, model in self.env.registry.items():
+            fields = model._fields.values()
+            added = [field.name for field in fields if "crm_cqrs" in field._modules]
+            if added and model._original_module != "crm_cqrs" and model._auto:
+                found[name] = added
+        self.assertIn("cqrs_in_team", found["crm.lead"])
+        return found
+
     def test_a_grouped_read_takes_as_many_queries_for_twice_as_many_groups(self):
         for model in self.models:
             for name, field in self.env[model]._fields.items():
