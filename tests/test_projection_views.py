@@ -1,7 +1,10 @@
+from unittest.mock import patch
+
 from lxml import etree
 
+from odoo import SUPERUSER_ID, api
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools.safe_eval import safe_eval
 
 from .common import SalesOrganisation
@@ -193,3 +196,30 @@ class TestProjectionViews(SalesOrganisation):
                     if "group_by" in (context := node.get("context", "")):
                         by = safe_eval(context)["group_by"]
                         records._read_group([], [by], ["__count"])
+
+
+@tagged("post_install", "-at_install")
+class TestMetricsOfEachUser(TransactionCase):
+    def test_one_who_fails_keeps_no_other_from_theirs(self):
+        model = self.env.registry["cqrs.metrics"]
+        read = model._read
+        with self.registry.cursor() as cr:
+            snapshot = api.Environment(cr, SUPERUSER_ID, {})["cqrs.dashboard.metrics"]
+            refused, *others = snapshot._forget_others()
+            self.assertTrue(others)
+            cr.execute("DELETE FROM cqrs_dashboard_metrics")
+
+            def fail(metrics, user):
+                if user.id == refused:
+                    raise ValueError("why")
+                return read(metrics, user)
+
+            with (
+                patch.object(model, "_read", fail),
+                self.assertLogs("odoo.addons.crm_cqrs", "ERROR") as logs,
+            ):
+                snapshot._refresh()
+            self.assertIn(f"No metrics of the user {refused}", logs.output[0])
+            cr.execute("SELECT user_id FROM cqrs_dashboard_metrics ORDER BY user_id")
+            self.assertEqual([id_ for (id_,) in cr.fetchall()], others)
+            snapshot._refresh()

@@ -19,7 +19,7 @@ LIVE = [
         (
             "viewer_id, owner_id, company_id, depth, paths",
             "cqrs_user_access",
-            "1, 2, 3",
+            "1, 2, 3, 4, 5",
         ),
     )
 ]

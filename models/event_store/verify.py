@@ -237,11 +237,16 @@ def _events_of_wrong_epochs(env) -> Iterator[Finding]:
                            epoch IN (SELECT epoch FROM cqrs_epoch) AS is_begun
                     FROM cqrs_event GROUP BY epoch
                 ) numbered
+            ),
+            -- The planner, which expects many, would read the log in their order.
+            misplaced AS MATERIALIZED (
+                SELECT stream_model, stream_id, version, epoch, is_begun
+                FROM (SELECT * FROM epoch
+                      WHERE NOT is_begun OR ended_at IS NOT NULL) epoch
+                JOIN cqrs_event USING (epoch)
+                WHERE NOT is_begun OR position >= ended_at
             )
-            SELECT stream_model, stream_id, version, epoch, is_begun
-            FROM (SELECT * FROM epoch WHERE NOT is_begun OR ended_at IS NOT NULL) epoch
-            JOIN cqrs_event USING (epoch)
-            WHERE NOT is_begun OR position >= ended_at
+            SELECT * FROM misplaced
             ORDER BY stream_model, stream_id, version
             LIMIT %s
             """,
@@ -274,8 +279,8 @@ def _events_of_the_future(env) -> Iterator[Finding]:
             UNION ALL
             SELECT stream_model, stream_id, version, false
             FROM cqrs_event
-            WHERE position > COALESCE(pg_sequence_last_value(
-                pg_get_serial_sequence('cqrs_event', 'position')::regclass), 0)
+            WHERE position > (SELECT COALESCE(pg_sequence_last_value(
+                pg_get_serial_sequence('cqrs_event', 'position')::regclass), 0))
             ORDER BY stream_model, stream_id, version
             LIMIT %s
             """,
