@@ -1,7 +1,7 @@
 {
     "name": "CRM CQRS",
     "summary": "Every CRM change on record; managers see what their people sell",
-    "version": "19.0.1.0.1",
+    "version": "19.0.1.1.0",
     "category": "Sales/CRM",
     "author": "CRM CQRS contributors",
     "website": "https://github.com/crm-cqrs/crm_cqrs",
