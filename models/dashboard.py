@@ -1,7 +1,5 @@
 """What the API shows, read from the projections alone."""
 
-import json
-
 from odoo import api, models
 from odoo.tools import SQL
 
@@ -186,20 +184,15 @@ class CqrsDashboard(models.AbstractModel):
         if version is None:
             return self._ask_owners(owned)
         # Of one version all that anybody has asked for.
-        rights = self.env["cqrs.access"]._rights_token()
-        said = keep(self.env, "owners", (version, rights), dict)
+        groups = self.env["cqrs.access"]._reading_group_ids()
+        said = keep(self.env, "owners", (version, groups), dict)
         if missing := {each for each in owned if each not in said}:
             said.update(self._ask_owners(missing))
         return said
 
     def _ask_owners(self, owned: set[str]) -> dict[str, dict[str, str]]:
-        access = self.env["cqrs.access"]
-        rows = self._rows(owners(list(owned), access._from_above(SQL("owned"))))
-        for row in rows:
-            # Who stands above sees it if Odoo lets them read leads.
-            viewer_ids = filter(access._may_read_leads, row["visible_to_user_ids"])
-            row["visible_to_user_ids"] = json.dumps(list(viewer_ids))
-        return {row.pop("owned"): row for row in rows}
+        above = self.env["cqrs.access"]._from_above(SQL("owned"))
+        return {row.pop("owned"): row for row in self._rows(owners(list(owned), above))}
 
     def _meta(self) -> dict:
         return {

@@ -113,7 +113,6 @@ def with_owners(text: str, ask: Callable[[set[str]], dict[str, dict[str, str]]])
 def owners(owned: list[str], above: SQL) -> SQL:
     """Return the query of what is said of owners: whose it is, and each field.
 
-    ``visible_to_user_ids`` is an array, the others are JSON.
     The salesperson's manager is that in the company of the opportunity, before others.
 
     :param owned: ``"<owner> <company>"`` of each, 0 for nobody, or none
@@ -128,7 +127,7 @@ def owners(owned: list[str], above: SQL) -> SQL:
                    'name', profile.name,
                    'email', profile.email,
                    'manager', above.manager) END, 'null')::text AS salesperson,
-               COALESCE(above.viewer_ids, '{}') AS visible_to_user_ids
+               COALESCE(above.viewer_ids, '[]')::text AS visible_to_user_ids
         FROM unnest(%(owned)s::text[]) AS asked (owned)
         CROSS JOIN LATERAL (
             SELECT NULLIF(split_part(asked.owned, ' ', 1)::integer, 0) AS user_id,
@@ -144,8 +143,8 @@ def owners(owned: list[str], above: SQL) -> SQL:
                               ORDER BY (company_id = owned.company_id) DESC,
                                        viewer_id)
                     FILTER (WHERE depth = 1))[1] AS manager,
-                   array_agg(DISTINCT viewer_id ORDER BY viewer_id)
-                       FILTER (WHERE sees) AS viewer_ids
+                   to_json(array_agg(DISTINCT viewer_id ORDER BY viewer_id)
+                           FILTER (WHERE sees)) AS viewer_ids
             FROM (%(above)s) above
         ) above
         """,

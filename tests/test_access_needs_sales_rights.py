@@ -215,10 +215,21 @@ class TestAccessNeedsSalesRights(ApiCase):
         implying.implied_ids = readers
         self.assertCounts(2, self.officer)
         self.assertIn(self.officer.id, self.visible_to(self.deal))
+        implying.implied_ids = False
+        self.assertCounts(0, self.officer)
+        self.assertNotIn(self.officer.id, self.visible_to(self.deal))
+        self.give(readers.id)
+        self.assertIn(self.officer.id, self.visible_to(self.deal))
+        self.give()
+        self.assertNotIn(self.officer.id, self.visible_to(self.deal))
+        self.give(readers.id)
         rights = self.env["ir.model.access"].search([("group_id", "=", readers.id)])
         rights.perm_read = False
         self.assertCounts(0, self.officer)
         self.assertNotIn(self.officer.id, self.visible_to(self.deal))
+        rights.write({"perm_read": True, "group_id": False})
+        self.assertCounts(2, self.officer)
+        self.assertIn(self.officer.id, self.visible_to(self.deal))
 
     def test_a_right_that_changes_makes_another_answer(self):
         """The rights of groups are no events."""

@@ -14,7 +14,7 @@ PLACE = (
     "active",
 )
 
-_NO_STREAMS = SQL(
+NO_STREAMS = SQL(
     """
     SELECT NULL::integer AS stream_id, NULL::jsonb AS state, NULL::jsonb AS former
     WHERE false
@@ -196,8 +196,8 @@ class CqrsUserAccess(models.Model):
             WHERE EXISTS (SELECT FROM below WHERE user_id IS NOT NULL)
                OR EXISTS (SELECT FROM changed_department)
             """,
-            employees=streams.get("hr.employee") or _NO_STREAMS,
-            departments=streams.get("hr.department") or _NO_STREAMS,
+            employees=streams.get("hr.employee") or NO_STREAMS,
+            departments=streams.get("hr.department") or NO_STREAMS,
             is_moved=differs(PLACE),
             # A new one has a key, too, on which others may rely.
             is_department_changed=SQL(

@@ -3,7 +3,7 @@ from odoo.tools import SQL
 
 from .. import conflicts, tokens
 from .projection import Table
-from .user_access import differs
+from .user_access import NO_STREAMS, differs
 
 
 class CqrsUserProfile(models.Model):
@@ -220,9 +220,18 @@ class CqrsUserProfile(models.Model):
                         sees_all = EXCLUDED.sees_all
                 )
                 SELECT EXISTS (SELECT FROM gone) OR EXISTS (SELECT FROM changed)
+                    OR %(groups_changed)s
                 """,
                 columns=self._COLUMNS,
                 affected=SQL(" UNION ALL ").join(affected),
+                # What else a group gives is not told by a profile, but follows from it.
+                groups_changed=SQL(" OR ").join(
+                    SQL("EXISTS (SELECT FROM (%s) stream WHERE %s)", *each)
+                    for each in (
+                        (groups or NO_STREAMS, SQL("true")),
+                        (users or NO_STREAMS, differs(("group_ids",))),
+                    )
+                ),
                 salesperson=self.env.ref("sales_team.group_sale_salesman").id,
                 all_documents=self.env.ref(
                     "sales_team.group_sale_salesman_all_leads"
