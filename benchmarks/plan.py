@@ -28,6 +28,7 @@ class Plan:
     :ivar urls, servers: of ``installed``, ``bare``, ``small`` and ``before``: address,
         and process number
     :ivar roles: of ``installed``, ``small_roles`` of ``small``
+    :ivar is_private: PostgreSQL is ./dev's own, whose settings may be changed
     :ivar first_build_s: what the first build of ``installed`` took
     :ivar chromium: path of the browser, None where there is none
     :ivar json, markdown: files to write, None for none
@@ -46,6 +47,7 @@ class Plan:
     roles: dict[str, Role]
     small_roles: dict[str, Role]
     password: str
+    is_private: bool
     first_build_s: float
     chromium: str | None
     json: Path | None

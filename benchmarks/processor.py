@@ -4,13 +4,17 @@ import os
 import time
 from dataclasses import dataclass, field
 
+IS_LOCAL = os.environ.get("PGHOST", "").startswith("/")
+"""Whether PostgreSQL's processes are here: it is reached through a Unix socket."""
+
 
 @dataclass(frozen=True)
 class Cost:
     """What something took, in seconds.
 
     :ivar seconds: by the clock
-    :ivar odoo, postgres: of the processor, by whose it was
+    :ivar odoo, postgres: of the processor, by whose it was; PostgreSQL's is 0 where
+        it is elsewhere
     """
 
     seconds: float
@@ -32,7 +36,7 @@ class Meter:
     def now(self) -> Cost:
         """Return the time by the clock, and that which the processes have had so far;
         the cost of something is a difference of two."""
-        postgres = sum(map(of_process, self.backends))
+        postgres = sum(map(of_process, self.backends)) if IS_LOCAL else 0
         return Cost(time.perf_counter(), of_process(self.odoo), postgres)
 
     def since(self, before: Cost) -> Cost:

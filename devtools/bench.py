@@ -20,7 +20,18 @@ from pathlib import Path
 
 from demo import names
 
-from . import browser, cluster, database, demo, odoo, serving, template, throwaway, venv
+from . import (
+    browser,
+    cluster,
+    database,
+    demo,
+    odoo,
+    server,
+    serving,
+    template,
+    throwaway,
+    venv,
+)
 from .console import Failure, say, step
 from .environment import PROVISIONING, Environment, environment, provisioning_lock
 from .locks import exclusive
@@ -195,6 +206,7 @@ def measure(options: Options) -> int:
             "roles": people(env, installed),
             "small_roles": people(env, bases["small"]) if "small" in bases else {},
             "password": PASSWORD,
+            "is_private": not server.is_external(),
             "first_build_s": first_build_s,
             "chromium": chromium,
             "json": options.json and os.fspath(options.json.resolve()),
@@ -272,8 +284,8 @@ def serve(
         "--log-level=warn",
     )
     log = LOGS / f"bench-server-{kind}.log"
-    with serving.served(env, name, port, log, *options) as server:
-        yield f"http://{serving.HOST}:{port}", server.pid
+    with serving.served(env, name, port, log, *options) as process:
+        yield f"http://{serving.HOST}:{port}", process.pid
 
 
 def about(env: Environment, size: str) -> dict[str, str]:

@@ -186,6 +186,8 @@ def start() -> None:
     (data / "postgresql.conf").write_text(
         "".join(f"{name} = '{value}'\n" for name, value in settings.items())
     )
+    # What a benchmark has set that was killed.
+    (data / "postgresql.auto.conf").unlink(missing_ok=True)
     if running_pid(data) is None:
         # PostgreSQL would take any process with the number in it for a server.
         (data / "postmaster.pid").unlink(missing_ok=True)
