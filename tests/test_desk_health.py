@@ -48,6 +48,29 @@ class TestDeskHealth(TransactionCase):
         # Of False, as of an empty field, nothing is known; of 0 it is.
         self.assertEqual([_level(value, limits) for value in values], levels)
 
+    def test_read_models_that_are_not_complete(self):
+        part = self.health("projections")
+        self.assertEqual(part, {"level": "good", "broken": [], "quarantined": []})
+        self.execute(
+            "INSERT INTO cqrs_projection_failure (projection, rebuilds, stream_model,"
+            " stream_id, held_version, sqlstate, error)"
+            " VALUES ('cqrs.opportunity.view', 0, 'crm.lead', 7, 0, '54000', 'long')"
+        )
+        part = self.health("projections")
+        self.assertEqual((part["level"], part["broken"]), ("watch", []))
+        [left_out] = part["quarantined"]
+        self.assertEqual((left_out["records"], left_out["error"]), (1, "long"))
+        self.execute(
+            "INSERT INTO cqrs_projection_failure (projection, rebuilds, sqlstate, error)"
+            " SELECT 'cqrs.user.access', count(*), '42P01', 'gone'"
+            " FROM cqrs_projection_rebuild WHERE projection = 'cqrs.user.access'"
+        )
+        part = self.health("projections")
+        self.assertEqual(
+            (part["level"], part["broken"]),
+            ("bad", [{"name": "User Access", "error": "gone"}]),
+        )
+
     def test_events_are_counted_from_the_end_of_the_log(self):
         partner = self.env["res.users"].create({"name": "Seen", "login": "cqrs_seen"})
         self.env.cr.flush()

@@ -172,6 +172,7 @@ export class Desk extends Component {
             value: this.number(broken.length),
             unit: _t("broken"),
             lines: lines.length ? lines : [_t("All that is recorded has been applied.")],
+            action: lines.length && "crm_cqrs.cqrs_projection_failure_action",
         };
     }
 

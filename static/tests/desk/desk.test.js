@@ -58,6 +58,7 @@ const health = (runs = [], parts = {}) => ({
     reader: { level: "good", waiting: 0, is_more: false, holder: null },
     verification: { level: "watch", last: null, unfinished: null },
     tail: { level: "good", changes: 0, is_more: false, seconds: null },
+    projections: { level: "good", broken: [], quarantined: [] },
     replaced: { rows: 0, is_more: false, since: false, tables: [] },
     sizes: [],
     runs,
@@ -261,6 +262,27 @@ test("a part that cannot be read says why, beside the others", async () => {
         /Needs action\s+–\s+It could not be read: no such table/
     );
     expect(".o_cqrs_health[data-name=log]").toHaveText(/In order/);
+});
+
+test("what could not be applied to a read model is told", async () => {
+    await openDesk(health());
+    expect(".o_cqrs_health[data-name=projections]").toHaveText(
+        /All that is recorded has been applied\./
+    );
+    expect(".o_cqrs_health[data-name=projections] button").toHaveCount(0);
+    await openDesk(
+        health([], {
+            projections: {
+                level: "bad",
+                broken: [{ name: "User Access", error: "no such table" }],
+                quarantined: [{ name: "Opportunity", records: 2, error: "too long" }],
+            },
+        })
+    );
+    expect(".o_cqrs_health[data-name=projections]").toHaveText(
+        /User Access is broken: no such table\. Rebuild it\.\s+Opportunity leaves out 2 records: too long/
+    );
+    expect(".o_cqrs_health[data-name=projections] button").toHaveCount(1);
 });
 
 test("a verification in vain, and a look that failed, are told", async () => {
