@@ -62,7 +62,8 @@ class TestDeskHealth(TransactionCase):
         self.assertEqual((left_out["records"], left_out["error"]), (1, "long"))
         self.execute(
             "INSERT INTO cqrs_projection_failure"
-            " (projection, rebuilds, sqlstate, error) SELECT 'cqrs.user.access', count(*), '42P01', 'gone'"
+            " (projection, rebuilds, sqlstate, error)"
+            " SELECT 'cqrs.user.access', count(*), '42P01', 'gone'"
             " FROM cqrs_projection_rebuild WHERE projection = 'cqrs.user.access'"
         )
         part = self.health("projections")
