@@ -42,6 +42,7 @@ from .paths import (
     ROOT,
     STATE,
     digest,
+    link_atomically,
     remove_tree,
     write_atomically,
 )
@@ -238,7 +239,14 @@ def people(env: Environment, name: str) -> dict[str, dict[str, object]]:
 
 
 def version_of(revision: str) -> Version:
-    """Return a version of the addon out of the history of this checkout."""
+    """Return another version of the addon.
+
+    :param revision: of this checkout's history, or a folder that has the addon in it
+    """
+    if Path(revision).is_dir():
+        folder = STATE / "versions" / digest(os.path.abspath(revision))
+        link_atomically(folder / ADDON, Path(revision).resolve())
+        return Version("before", folder)
     git = ["git", "-C", ROOT]
     commit = output_of([*git, "rev-parse", "--short", f"{revision}^{{commit}}"]).strip()
     folder = STATE / "versions" / commit

@@ -123,8 +123,9 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     result.add_argument(
         "--against",
-        metavar="REVISION",
-        help="measure reads and writes of a version out of git's history as well",
+        metavar="VERSION",
+        help="measure reads and writes of another version as well: a revision of git's"
+        " history, or a folder with the addon",
     )
     result.add_argument(
         "--json", type=Path, metavar="FILE", help="write the ratios and the figures"
