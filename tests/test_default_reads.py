@@ -144,6 +144,16 @@ class TestDefaultReads(SalesOrganisation, HttpCase):
                     f"x.{number}",
                 )
             )
+            execute(
+                SQL(
+                    """
+                    INSERT INTO cqrs_projection_failure (projection, rebuilds,
+                        stream_model, stream_id, held_version, sqlstate, error)
+                    VALUES ('x', 0, 'crm.lead', %s, 0, '22003', 'Too large')
+                    """,
+                    900_000_000 + number,
+                )
+            )
             # Of records and people that are no more.
             execute(
                 SQL(
