@@ -93,12 +93,16 @@ def change(cr, keys: Iterable[str]) -> int:
 
 
 def forget_ended_reliances(cr):
-    """Remove the reliances of transactions that every open transaction has seen end."""
+    """Remove the reliances of transactions that every open transaction has seen end.
+
+    Those of the future are of the cluster that a dump was made in.
+    """
     cr.execute(
         """
         DELETE FROM cqrs_conflict_reliance
-        WHERE txid::text::bigint < pg_current_xact_id()::text::bigint - (
-            SELECT COALESCE(max(age(backend_xmin)), 0) FROM pg_stat_activity
-            WHERE datname = current_database())
+        WHERE txid > pg_current_xact_id()
+           OR txid::text::bigint < pg_current_xact_id()::text::bigint - (
+               SELECT COALESCE(max(age(backend_xmin)), 0) FROM pg_stat_activity
+               WHERE datname = current_database())
         """
     )

@@ -45,6 +45,7 @@ from . import (
     test_events_api,
     test_exact_json_amounts,
     test_explain_access,
+    test_failures_of_read_models,
     test_first_build_goes_on,
     test_install_and_uninstall,
     test_install_beside_a_server,

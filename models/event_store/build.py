@@ -219,7 +219,7 @@ class CqrsEvent(models.Model):
             SQL(
                 """
                 SELECT name FROM unnest(%s) name
-                WHERE pg_relation_size(name::regclass) > 0 AND NOT EXISTS (
+                WHERE pg_relation_size(to_regclass(name)) > 0 AND NOT EXISTS (
                     SELECT FROM pg_stats
                     WHERE schemaname = current_schema AND tablename = name)
                 """,

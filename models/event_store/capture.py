@@ -180,9 +180,14 @@ class CqrsEvent(models.Model):
             self.env.cr.execute(
                 "ROLLBACK TO SAVEPOINT cqrs_recording; RELEASE SAVEPOINT cqrs_recording"
             )
+            # It may be what was missing.
+            self.env["cqrs.projection.failure"].init()
             statement = difference.statement(ids, metadata, *facts, is_applied=False)
             self.env.cr.execute(statement)
             [[(__, rows)]] = self.env.cr.fetchall()
+            if not rows:
+                # A table that lacks something is refused for no record, too.
+                return []
             projections._apply_one_by_one(model, {row[0]: row[1] - 1 for row in rows})
             return [(stream_id, version, False) for stream_id, version, __ in rows]
         [[(has_failed, rows)]] = self.env.cr.fetchall()
@@ -322,7 +327,9 @@ class Base(models.AbstractModel):
             taken = data.pop(PENDING)
         else:
             marks = {m: pending.marks.pop(m) for m in models if m in pending.marks}
-            taken = replace(pending, marks=marks)
+            taken = replace(pending, marks=marks, writers=dict(pending.writers))
+            for model in marks:
+                pending.writers.pop(model, None)
         if taken.marks:
             ids = self._cqrs_capture_marks(taken)
             # Looked at again at the end: a savepoint may undo what is recorded here.

@@ -12,8 +12,9 @@ from odoo.service.model import (
 
 Result = TypeVar("Result")
 
-#: Classes of errors of the connection, conflicts, resources, locks and cancellation
-_RAISED = ("08", "40", "53", "55", "57")
+#: Classes of errors of the connection, the state of the transaction (read-only, too
+#: long idle), conflicts, resources, locks and cancellation
+_RAISED = ("08", "25", "40", "53", "55", "57")
 
 
 def is_raised(error: Exception) -> bool:

@@ -160,8 +160,7 @@ class CqrsEvent(models.Model):
             events += recorded
             if failure:
                 failures.append(failure)
-        while committed(self.env, self.env["cqrs.projection"]._heal):
-            pass
+        self.env["cqrs.projection"]._heal_all()
         return events, failures
 
     def _look(self, model: str) -> tuple[int, str | None]:

@@ -129,5 +129,5 @@ def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Repl
     if repaired and projection is not None:
         projection._count_repair(shadow.live)
     if repair and projection is not None:
-        projection._note_rebuilt()
+        projection._note_rebuilt(shadow.left_out[name])
     return Replayed(name, rows, missing, stale, repaired, time.monotonic() - start)

@@ -329,6 +329,7 @@ def _replay(run, report: Report) -> tuple[int, dict]:
         return replay(run.env, wanted, report=report)
 
     replayed = retrying(work, run.env)
+    run.env["cqrs.projection"]._heal_all()
     drift = sum(each.drift for each in replayed)
     return drift, {"projections": [asdict(each) for each in replayed]}
 

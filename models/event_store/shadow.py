@@ -33,6 +33,8 @@ class Shadow:
         self.env = env
         self.projections = projections
         self._upto = upto
+        #: ``{projection: {model: ids}}`` of the records that cannot be applied
+        self.left_out: dict[str, dict[str, list[int]]] = {}
         self.cr.execute("SELECT current_schema()")
         (self._schema,) = self.cr.fetchone()
         self._tables = [STREAM]
@@ -76,7 +78,7 @@ class Shadow:
         streams = self.env["cqrs.projection"]._recorded_streams()
         for projection in self.projections:
             progress(projection._name)
-            projection._apply_consumed(streams)
+            self.left_out[projection._name] = projection._fill(streams)
         for index in indexes if indexed else ():
             self.cr.execute(index)
 

@@ -165,10 +165,11 @@ class CqrsMetrics(models.AbstractModel):
 
         Only a replay calls it: the months of the changes follow from the log alone.
         """
+        left_out = self._left_out()
         for model in streams:
-            self.env.cr.execute(self._append_all(model))
+            self.env.cr.execute(self._append_all(model, left_out.get(model, [])))
 
-    def _append_all(self, model: str) -> SQL:
+    def _append_all(self, model: str, left_out: list[int]) -> SQL:
         # The creation, which is large, is read once, and what follows is laid over it.
         # A stream that was deleted and created again starts over, as in the fold.
         return SQL(
@@ -193,7 +194,7 @@ class CqrsMetrics(models.AbstractModel):
                                count(*) FILTER (WHERE before IS NULL) OVER (
                                    PARTITION BY stream_id ORDER BY version) AS life
                         FROM cqrs_event
-                        WHERE stream_model = %s
+                        WHERE stream_model = %s AND stream_id <> ALL(%s)
                     ) event
                     WINDOW life AS (PARTITION BY stream_id, life ORDER BY version)
                 ) stream
@@ -201,6 +202,7 @@ class CqrsMetrics(models.AbstractModel):
             WHERE former IS DISTINCT FROM state
             """,
             model,
+            left_out,
         )
 
     @api.model

@@ -21,8 +21,9 @@ from contextlib import contextmanager
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..event_store.committed import is_raised
+from ..event_store.committed import committed, is_raised
 from ..event_store.fold import fold
+from ..event_store.indexes import create_missing
 from ..questions import question
 
 _logger = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ _OF_A_TABLE = ("42", "58", "XX")
 
 #: Records that are tried again in one transaction
 BATCH_SIZE = 1000
+#: Records that cannot be applied, from which on it is the table that fails
+MANY_FAILURES = 100
 
 
 def _is_of_a_table(error: Exception) -> bool:
@@ -92,6 +95,8 @@ class CqrsProjectionFailure(models.Model):
             error text NOT NULL,
             failed_at timestamptz NOT NULL DEFAULT now()
         );
+        CREATE INDEX IF NOT EXISTS cqrs_projection_failure_stream
+            ON cqrs_projection_failure (projection, stream_model, stream_id);
         CREATE TABLE IF NOT EXISTS cqrs_projection_rebuild (
             projection text NOT NULL,
             rebuilt_at timestamptz NOT NULL DEFAULT now()
@@ -100,7 +105,7 @@ class CqrsProjectionFailure(models.Model):
     )
 
     def init(self):
-        self.env.cr.execute(self._TABLES)
+        create_missing(self.env.cr, self._TABLES)
 
 
 #: Condition that a row ``failure`` says that its projection is broken
@@ -189,11 +194,11 @@ class CqrsProjection(models.AbstractModel):
 
         :param versions: ``{stream_id: version before what was recorded}``
         """
-        failed = set()
+        failed = {}
         consumers = [p for p in self._consumers(model) if p._statements(model)]
         for projection in consumers:
             held = {**versions, **projection._held_versions(model, versions)}
-            failed |= projection._apply_since(model, held)
+            failed |= projection._apply_since(model, held, versions)
         # Left out of one, a record is left out of all that are read together.
         for projection in consumers if failed else ():
             projection._leave_out(model, failed)
@@ -208,10 +213,20 @@ class CqrsProjection(models.AbstractModel):
             held = projection._held_versions(model, versions)
             if not held or projection._name in broken(self.env):
                 continue
-            if projection._cqrs_is_cumulative:
-                between = _streams(model, held, {i: versions[i] for i in held})
-                projection._run_statements(between, projection._statements(model))
-            projection._forget_failures(model, held)
+            # What no statement applies is not applied yet.
+            if statements := projection._statements(model):
+                with projection._guarded({model: list(held)}):
+                    if projection._cqrs_is_cumulative:
+                        wanted = {i: versions[i] for i in held}
+                        between = projection._between(model, held, wanted)
+                        projection._run_statements(between, statements)
+                    projection._forget_failures(model, held)
+
+    @api.model
+    def _heal_all(self):
+        """Try again to apply the quarantined records; commits."""
+        while committed(self.env, self._heal):
+            pass
 
     @api.model
     def _heal(self) -> int:
@@ -220,16 +235,30 @@ class CqrsProjection(models.AbstractModel):
         for model, stream_ids in tried.items():
             versions = dict(_versions(self.env, model, stream_ids))
             self._apply_one_by_one(model, versions)
+            held = {}
             for projection in self._consumers(model):
                 if not projection._statements(model):
-                    held = projection._held_versions(model, stream_ids)
+                    # What one has not applied, those after it have not read.
+                    for id_, v in projection._held_versions(model, stream_ids).items():
+                        held[id_] = min(v, held.get(id_, v))
                     if held and projection._name not in broken(self.env):
-                        projection._apply_since(model, held)
-        left = self._quarantined()
+                        projection._apply_since(model, dict(held), {})
         return sum(
-            len(set(stream_ids).difference(left.get(model, ())))
+            len(set(stream_ids).difference(self._left(model, stream_ids)))
             for model, stream_ids in tried.items()
         )
+
+    def _left(self, model: str, stream_ids: list[int]) -> list[int]:
+        """Return which of some records have not been applied to every projection."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT stream_id FROM cqrs_projection_failure"
+                " WHERE stream_model = %s AND stream_id = ANY(%s)",
+                model,
+                stream_ids,
+            )
+        )
+        return [id_ for (id_,) in rows]
 
     def _quarantined(self) -> dict[str, list[int]]:
         """Return the ids of some records that could be applied again, by model."""
@@ -251,69 +280,95 @@ class CqrsProjection(models.AbstractModel):
         )
         return dict(rows)
 
-    def _apply_since(self, model: str, held: dict[int, int]) -> set[int]:
-        """Apply what came after the versions held; return the records that fail."""
-        try:
-            with self.env.cr.savepoint(flush=False):
-                streams = _streams(model, held)
-                if statements := self._statements(model):
-                    self._run_statements(streams, statements)
-                    self._run_statements(streams, self._ending_statements(model))
-                else:
-                    self._apply({model: streams})
-                self._forget_failures(model, held)
-            return set()
-        except Exception as error:
-            if is_raised(error):
-                raise
-            if _is_of_a_table(error) or not self._statements(model):
-                self._note_broken({model: held}, error)
-                return set()
-            if len(held) > 1:
-                ids = sorted(held)
-                middle = len(ids) // 2
-                return self._apply_since(
-                    model, {id_: held[id_] for id_ in ids[:middle]}
-                ) | self._apply_since(model, {id_: held[id_] for id_ in ids[middle:]})
-            self._note({model: held}, error)
-            return set(held)
+    def _apply_since(
+        self, model: str, held: dict[int, int], versions: dict[int, int]
+    ) -> dict[int, Exception]:
+        """Apply what came after the versions held; return the records that fail.
 
-    def _leave_out(self, model: str, stream_ids: set[int]):
-        """Take records out of the tables, and note that nothing of them is held."""
+        :param versions: those before what this transaction has recorded
+        """
+        failed, parts = {}, [held]
+        while parts:
+            part = parts.pop()
+            try:
+                with self.env.cr.savepoint(flush=False):
+                    self._apply_part(model, part)
+                    self._forget_failures(model, part)
+            except Exception as error:
+                if is_raised(error):
+                    raise
+                if len(part) == 1:
+                    failed.update(dict.fromkeys(part, error))
+                if (
+                    _is_of_a_table(error)
+                    or not self._statements(model)
+                    or len(failed) >= MANY_FAILURES
+                ):
+                    own = {id_: versions[id_] for id_ in held if id_ in versions}
+                    self._note_broken({model: own}, error)
+                    return {}
+                if len(part) > 1:
+                    ids = sorted(part)
+                    middle = len(ids) // 2
+                    for half in (ids[:middle], ids[middle:]):
+                        parts.append({id_: part[id_] for id_ in half})
+        for id_, error in failed.items():
+            self._note({model: {id_: held[id_]}}, error)
+        return failed
+
+    def _apply_part(self, model: str, held: dict[int, int]):
+        streams = _streams(model, held)
+        if statements := self._statements(model):
+            self._run_statements(self._between(model, held), statements)
+            self._run_statements(streams, self._ending_statements(model))
+        else:
+            self._serialize({model: streams})
+            self._apply({model: streams})
+
+    def _leave_out(self, model: str, failed: dict[int, Exception]):
+        """Take records out of the tables, and note that nothing of them is held.
+
+        :param failed: the errors of the records, of this projection or another one
+        """
+        stream_ids = sorted(failed)
         if self._name in broken(self.env):
             return
-        current = dict(_versions(self.env, model, sorted(stream_ids)))
+        current = dict(_versions(self.env, model, stream_ids))
         held = {**current, **self._held_versions(model, current)}
         try:
             with self.env.cr.savepoint(flush=False):
                 gone = _streams(model, held, dict.fromkeys(held, 0))
-                self._run_statements(gone, self._statements(model))
+                taken_out = self._between(model, held, dict.fromkeys(held, 0))
+                self._run_statements(taken_out, self._statements(model))
                 self._run_statements(gone, self._ending_statements(model))
                 self.env.cr.execute(
                     SQL(
-                        """
-                        WITH known AS (
-                            UPDATE cqrs_projection_failure SET held_version = 0
-                            WHERE projection = %(name)s AND stream_model = %(model)s
-                              AND stream_id = ANY(%(ids)s)
-                            RETURNING stream_id
-                        )
-                        INSERT INTO cqrs_projection_failure (projection, rebuilds,
-                            stream_model, stream_id, held_version, sqlstate, error)
-                        SELECT %(name)s, %(rebuilds)s, %(model)s, id, 0, '', ''
-                        FROM unnest(%(ids)s) id
-                        WHERE id NOT IN (SELECT stream_id FROM known)
-                        """,
-                        name=self._name,
-                        rebuilds=self._rebuilds(),
-                        model=model,
-                        ids=sorted(stream_ids),
+                        "UPDATE cqrs_projection_failure SET held_version = 0"
+                        " WHERE projection = %s AND stream_model = %s"
+                        " AND stream_id = ANY(%s)",
+                        self._name,
+                        model,
+                        stream_ids,
                     )
                 )
+                for id_, error in failed.items():
+                    self._note({model: {id_: 0}}, error)
         except Exception as error:
             if is_raised(error):
                 raise
             self._note_broken({model: held}, error)
+
+    def _between(
+        self, model: str, held: dict[int, int], wanted: dict[int, int] | None = None
+    ) -> SQL:
+        """Return ``stream`` from the versions held to those wanted.
+
+        What is cumulative gets each change by itself, as it was recorded or, where what
+        is wanted is before what is held, undone: each counts in a month of its own.
+        """
+        if self._cqrs_is_cumulative:
+            return _steps(model, held, wanted)
+        return _streams(model, held, wanted)
 
     def _held_versions(self, model: str, stream_ids: Iterable[int]) -> dict[int, int]:
         """Return which version of each record that failed before the tables hold."""
@@ -356,7 +411,10 @@ class CqrsProjection(models.AbstractModel):
         )
         if self._name not in broken(self.env):
             self._insert_failures([(None, None, None)], error)
-        self._note(held, error)
+        # Not only where none is known: a rebuild that does not see what is written here
+        # forgets what it sees.
+        for model, versions in held.items():
+            self._insert_failures([(model, *each) for each in versions.items()], error)
 
     def _note(self, held: dict[str, dict[int, int]], error: Exception):
         """Note records that were not applied, with the version that is held."""
@@ -438,19 +496,71 @@ class CqrsProjection(models.AbstractModel):
                 SQL("DROP TABLE IF EXISTS %s CASCADE", SQL.identifier(table.name))
             )
 
-    def _note_rebuilt(self):
-        """Forget the failures that this transaction sees: none of them is left."""
+    def _note_rebuilt(self, left_out: dict[str, list[int]]):
+        """Forget the failures that this transaction sees, but for what is left out.
+
+        :param left_out: ids of the records of which the tables hold nothing, by model
+        """
+        kept = SQL(" OR ").join(
+            [
+                SQL("(stream_model = %s AND stream_id = ANY(%s))", *each)
+                for each in left_out.items()
+            ]
+            or [SQL("false")]
+        )
         self.env.cr.execute(
             SQL(
                 """
-                WITH gone AS (
-                    DELETE FROM cqrs_projection_failure WHERE projection = %(name)s
+                WITH kept AS (
+                    UPDATE cqrs_projection_failure SET held_version = 0
+                    WHERE projection = %(name)s AND (%(kept)s)
+                ),
+                gone AS (
+                    DELETE FROM cqrs_projection_failure
+                    WHERE projection = %(name)s AND (%(kept)s) IS NOT TRUE
                     RETURNING id
                 )
                 INSERT INTO cqrs_projection_rebuild (projection)
                 SELECT %(name)s FROM gone LIMIT 1
                 """,
                 name=self._name,
+                kept=kept,
+            )
+        )
+
+    def _fill(self, streams: dict[str, SQL]) -> dict[str, list[int]]:
+        """Apply all streams to empty tables, but for the records that are left out.
+
+        :return: the ids of the records that are left out, by model
+        """
+        left_out = self._left_out()
+        self._apply_consumed(
+            {
+                model: SQL(
+                    "SELECT * FROM (%s) stream WHERE stream_id <> ALL(%s)",
+                    query,
+                    left_out[model],
+                )
+                if model in left_out
+                else query
+                for model, query in streams.items()
+            }
+        )
+        return left_out
+
+    def _left_out(self) -> dict[str, list[int]]:
+        """Return the ids of the records of which the tables hold nothing, by model."""
+        return dict(
+            self.env.execute_query(
+                SQL(
+                    """
+                    SELECT stream_model, array_agg(DISTINCT stream_id)
+                    FROM cqrs_projection_failure
+                    WHERE projection = %s AND held_version = 0
+                    GROUP BY stream_model
+                    """,
+                    self._name,
+                )
             )
         )
 
@@ -499,6 +609,52 @@ def _streams(
         after=after,
         model=model,
         ids=list(held),
+    )
+
+
+def _steps(
+    model: str, held: dict[int, int], wanted: dict[int, int] | None = None
+) -> SQL:
+    """Return the query of every change between two versions, see ``_between``."""
+    wanted = wanted or dict.fromkeys(held, 2**31 - 1)
+    return SQL(
+        # A stream that was deleted and created again starts over, as in the fold.
+        """
+        SELECT stream_id, CASE WHEN is_undone THEN former ELSE state END AS state,
+               CASE WHEN is_undone THEN state ELSE former END AS former,
+               version, occurred_at
+        FROM (
+            SELECT stream_id, version, occurred_at, state, lag(state) OVER (
+                       PARTITION BY stream_id ORDER BY version) AS former
+            FROM (
+                SELECT stream_id, version, occurred_at,
+                       CASE WHEN before IS NULL THEN after
+                            WHEN after IS NOT NULL THEN jsonb_strip_nulls(
+                                first_value(after) OVER life
+                                || cqrs_jsonb_merge(after)
+                                    FILTER (WHERE before IS NOT NULL) OVER life)
+                       END AS state
+                FROM (
+                    SELECT stream_id, version, occurred_at, before, after,
+                           count(*) FILTER (WHERE before IS NULL) OVER (
+                               PARTITION BY stream_id ORDER BY version) AS life
+                    FROM cqrs_event
+                    WHERE stream_model = %(model)s AND stream_id = ANY(%(ids)s)
+                ) event
+                WINDOW life AS (PARTITION BY stream_id, life ORDER BY version)
+            ) stream
+        ) change
+        JOIN (
+            SELECT id, LEAST(held, wanted) AS low, GREATEST(held, wanted) AS high,
+                   wanted < held AS is_undone
+            FROM unnest(%(ids)s::integer[], %(held)s::integer[], %(wanted)s::integer[])
+                AS span (id, held, wanted)
+        ) span ON id = stream_id AND version > low AND version <= high
+        """,
+        model=model,
+        ids=list(held),
+        held=list(held.values()),
+        wanted=[wanted[id_] for id_ in held],
     )
 
 

@@ -165,10 +165,9 @@ class CqrsUserAccess(models.Model):
                 SELECT parent_id AS id FROM employee
                 WHERE EXISTS (SELECT FROM below WHERE user_id IS NOT NULL)
                 UNION
+                -- Whoever is above those who are moved is among the first.
                 SELECT next.parent_id FROM above CROSS JOIN LATERAL (
-                    SELECT parent_id FROM cqrs_employee e WHERE e.id = above.id
-                    UNION ALL
-                    SELECT parent_id FROM employee e WHERE e.id = above.id
+                    SELECT parent_id FROM cqrs_employee e WHERE e.id = above.id OFFSET 0
                 ) next
             ),
             department AS (
