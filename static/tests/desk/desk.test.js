@@ -265,20 +265,18 @@ test("a part that cannot be read says why, beside the others", async () => {
 });
 
 test("what could not be applied to a read model is told", async () => {
-    await openDesk(health());
+    const projections = {
+        level: "bad",
+        broken: [{ name: "User Access", error: "no such table" }],
+        quarantined: [{ name: "Opportunity", records: 2, error: "too long" }],
+    };
+    await openDesk(health(), health([], { projections }));
     expect(".o_cqrs_health[data-name=projections]").toHaveText(
         /All that is recorded has been applied\./
     );
     expect(".o_cqrs_health[data-name=projections] button").toHaveCount(0);
-    await openDesk(
-        health([], {
-            projections: {
-                level: "bad",
-                broken: [{ name: "User Access", error: "no such table" }],
-                quarantined: [{ name: "Opportunity", records: 2, error: "too long" }],
-            },
-        })
-    );
+    await wait(10);
+    expect.verifySteps(["look"]);
     expect(".o_cqrs_health[data-name=projections]").toHaveText(
         /User Access is broken: no such table\. Rebuild it\.\s+Opportunity leaves out 2 records: too long/
     );
