@@ -56,7 +56,8 @@ class CqrsProjectionFailure(models.Model):
     A row without ``stream_id`` says that the projection is broken, unless it was
     rebuilt since the writer began (``rebuilds`` counts those that the writer saw). A
     row with one says that a record is to be applied again; ``held_version`` is the
-    version of it that the projection holds, 0 for none.
+    version of it that the projection holds, 0 for none; of a record that was taken out,
+    ``is_left_out``, a replay makes nothing either.
     """
 
     _name = "cqrs.projection.failure"
@@ -91,6 +92,7 @@ class CqrsProjectionFailure(models.Model):
             stream_model text,
             stream_id integer,
             held_version integer,
+            is_left_out boolean NOT NULL DEFAULT false,
             sqlstate text NOT NULL,
             error text NOT NULL,
             failed_at timestamptz NOT NULL DEFAULT now()
@@ -341,18 +343,21 @@ class CqrsProjection(models.AbstractModel):
                 taken_out = self._between(model, held, dict.fromkeys(held, 0))
                 self._run_statements(taken_out, self._statements(model))
                 self._run_statements(gone, self._ending_statements(model))
+                for id_, error in failed.items():
+                    self._note({model: {id_: 0}}, error)
                 self.env.cr.execute(
                     SQL(
-                        "UPDATE cqrs_projection_failure SET held_version = 0"
-                        " WHERE projection = %s AND stream_model = %s"
-                        " AND stream_id = ANY(%s)",
+                        """
+                        UPDATE cqrs_projection_failure
+                        SET held_version = 0, is_left_out = true
+                        WHERE projection = %s AND stream_model = %s
+                          AND stream_id = ANY(%s)
+                        """,
                         self._name,
                         model,
                         stream_ids,
                     )
                 )
-                for id_, error in failed.items():
-                    self._note({model: {id_: 0}}, error)
         except Exception as error:
             if is_raised(error):
                 raise
@@ -512,7 +517,8 @@ class CqrsProjection(models.AbstractModel):
             SQL(
                 """
                 WITH kept AS (
-                    UPDATE cqrs_projection_failure SET held_version = 0
+                    UPDATE cqrs_projection_failure
+                    SET held_version = 0, is_left_out = true
                     WHERE projection = %(name)s AND (%(kept)s)
                 ),
                 gone AS (
@@ -556,7 +562,7 @@ class CqrsProjection(models.AbstractModel):
                     """
                     SELECT stream_model, array_agg(DISTINCT stream_id)
                     FROM cqrs_projection_failure
-                    WHERE projection = %s AND held_version = 0
+                    WHERE projection = %s AND is_left_out
                     GROUP BY stream_model
                     """,
                     self._name,
