@@ -58,7 +58,19 @@ def add_keys(cr, keys: SQL):
 
     :param keys: query of the keys
     """
-    cr.execute(SQL("INSERT INTO cqrs_conflict_key %s ON CONFLICT DO NOTHING", keys))
+    cr.execute(
+        SQL(
+            # One that others have changed since is there as well, but is refused with
+            # 40001 by ON CONFLICT: an update beside a server at work would fail.
+            """
+            INSERT INTO cqrs_conflict_key
+            SELECT key FROM (%s) wanted (key)
+            EXCEPT SELECT key FROM cqrs_conflict_key
+            ON CONFLICT DO NOTHING
+            """,
+            keys,
+        )
+    )
 
 
 def conflict_over(cr, keys: SQL) -> int:

@@ -7,6 +7,7 @@ from odoo.service.model import retrying
 from odoo.tests import HttpCase, TransactionCase, tagged
 from odoo.tools import SQL, mute_logger
 
+from ..models.event_store.replaced import forget_replaced
 from ..models.event_store.replay import replay
 from ..models.event_store.status import status
 from ..models.event_store.verify import BROKEN_PROJECTION, verify
@@ -209,6 +210,7 @@ class TestWritersBesideABrokenReadModel(TransactionCase):
         with self.transaction() as env:
             env["crm.lead"].browse(self.lead_ids).unlink()
             replay(env)
+            forget_replaced(env)
 
     @mute_logger(
         *LOGGERS, "odoo.service.model", "odoo.addons.crm_cqrs.models.event_store.run"

@@ -13,6 +13,7 @@ from odoo.service import model as service
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
+from ..models.event_store.replaced import forget_replaced
 from ..models.event_store.replay import replay
 from ..models.oracle import compared
 from .plain_rules import ALL_DOCUMENTS, OWN, PlainRules
@@ -212,6 +213,7 @@ class TestConcurrentReorganisation(TransactionCase):
                 replay(env, ["cqrs.user.access"])
             cr.rollback()
             self.assertEqual(replay(env, ["cqrs.user.access"])[0].drift, 6)
+            forget_replaced(env)
 
     def one_between(self, first, second):
         """Have all of ``second`` happen before ``first``, begun before it, commits."""

@@ -3,6 +3,7 @@ from unittest.mock import patch
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
+from ..models.event_store.replaced import forget_replaced
 from ..models.event_store.replay import replay
 from ..models.event_store.verify import BROKEN_PROJECTION, verify
 from ..models.projections.failures import MANY_FAILURES, broken, quarantined
@@ -35,6 +36,28 @@ class TestFailuresOfReadModels(SalesOrganisation, TransactionCase):
         self.opportunity(self.seller, 1)
         self.execute("ALTER TABLE cqrs_opportunity_view DROP value")
         self.assertEqual(self.env["cqrs.event"]._look("crm.lead"), (0, None))
+
+    @mute_logger(*LOGGERS)
+    def test_tables_made_anew_are_those_that_were_installed(self):
+        """Odoo takes NOT NULL off a column without a field, when it updates."""
+
+        def columns():
+            self.env.cr.execute(
+                """
+                SELECT attrelid::regclass::text, attname, format_type(atttypid, NULL),
+                       attnotnull
+                FROM pg_attribute WHERE attnum > 0 AND attrelid = ANY(%s::regclass[])
+                ORDER BY 1, 2
+                """,
+                [[each.name for each in projection._cqrs_tables]],
+            )
+            return self.env.cr.fetchall()
+
+        for projection in self.env["cqrs.projection"]._projections():
+            with self.subTest(projection._name):
+                installed = columns()
+                projection._remake_tables()
+                self.assertEqual(columns(), installed)
 
     @mute_logger(*LOGGERS)
     def test_verify_and_replay_with_a_quarantined_record(self):
@@ -148,6 +171,7 @@ class TestLateWritersOfABrokenReadModel(TransactionCase):
             env["res.users"].browse(self.user_ids).unlink()
             env.cr.flush()
             replay(env)
+            forget_replaced(env)
 
     def rebuild(self):
         with self.transaction() as env:

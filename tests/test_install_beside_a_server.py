@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -144,12 +145,14 @@ class TestInstallBesideAServer(ServedDatabase):
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
+            said = deque(maxlen=50)
             for line in process.stderr:
                 if words in line:
                     process.kill()
                     break
+                said.append(line)
             else:
-                self.fail(f"It never said {words!r}.")
+                self.fail(f"It never said {words!r}, but: {''.join(said)}")
         # PostgreSQL finds out once a statement has ended.
         while self.query(
             "SELECT FROM pg_stat_activity WHERE datname = current_database()"

@@ -206,6 +206,21 @@ class TestPeopleChangedInParallel(TransactionCase):
             )
             self.assertEqual(env.cr.fetchone(), (1,))
 
+    def test_an_update_fails_on_nobody_who_worked_meanwhile(self):
+        with self.transaction() as update:
+            update.cr.execute("SELECT")
+            with self.transaction() as env:
+                employees = env["hr.employee"].browse(self.employee_ids)
+                employees.parent_id = self.other_id
+                group = env.ref("sales_team.group_sale_salesman_all_leads")
+                group.user_ids = [Command.link(self.user_ids[-1])]
+                env["crm.lead"].create({"name": "cqrs meanwhile"}).unlink()
+            names = [name for name in update if name.startswith("cqrs.")]
+            self.assertIn("cqrs.user.access", names)
+            for name in names:
+                update[name].init()
+            update.cr.rollback()
+
     def test_what_everybody_has_seen_is_forgotten(self):
         def reliances():
             with self.transaction() as env:

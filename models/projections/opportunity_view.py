@@ -102,7 +102,7 @@ class CqrsOpportunityView(models.Model):
             company_id integer,
             partner_id integer,
             partner_name text,
-            words tsvector NOT NULL,
+            words tsvector,
             closing_date date,
             closed_at timestamp,
             created_at timestamp,

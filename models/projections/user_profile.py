@@ -51,7 +51,7 @@ class CqrsUserProfile(models.Model):
             login text NOT NULL,
             active boolean NOT NULL,
             company_id integer,
-            company_ids integer[] NOT NULL,
+            company_ids integer[],
             employee_id integer,
             manager_employee_id integer,
             is_salesperson boolean NOT NULL,
