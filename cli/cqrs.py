@@ -88,7 +88,7 @@ def _verify(env, options) -> tuple[bool, dict]:
 
 
 def _replay(env, options) -> tuple[bool, dict]:
-    from odoo.addons.crm_cqrs.models.event_store.replay import replay, selected
+    from odoo.addons.crm_cqrs.models.maintenance.replay import replay, selected
 
     if options.upto is None:
         selected(env, options.projection)  # refuses unknown names before there is a run
@@ -104,7 +104,7 @@ def _record(env, options) -> tuple[bool, dict]:
 
 
 def _status(env, options) -> tuple[bool, dict]:
-    from odoo.addons.crm_cqrs.models.event_store.status import status
+    from odoo.addons.crm_cqrs.models.maintenance.status import status
 
     document = status(env)
     verified = document["last_verified"]
@@ -177,7 +177,7 @@ def _point(text: str) -> int | datetime:
 
 
 def _show(document: dict, as_json: bool):
-    from odoo.addons.crm_cqrs.models.json_encoding import dumps
+    from odoo.addons.crm_cqrs.models.support.exact_json import dumps
 
     if as_json:
         print(dumps(document))

@@ -6,5 +6,5 @@ from . import (
     opportunities,
     events,
     v1,
-    openapi,
+    contract,
 )

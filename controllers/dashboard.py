@@ -1,8 +1,9 @@
 from odoo.http import Controller, request
 
-from ..models.hierarchy import Place
+from ..models.dashboard.reports import Place
 from ..models.metrics.reader import GROUPINGS
 from ..models.metrics.series import PERIODS
+from .contract.schemas import ref
 from .cursors import placed, signed
 from .opportunities import next_link
 from .parameters import (
@@ -18,7 +19,6 @@ from .parameters import (
     person_id,
     whole_number,
 )
-from .schemas import ref
 
 MAX_LIMIT = 200
 MAX_MONTHS = 60

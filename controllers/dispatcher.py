@@ -18,11 +18,11 @@ from werkzeug.exceptions import (
 from odoo.exceptions import AccessDenied, AccessError, MissingError, UserError
 from odoo.http import HttpDispatcher, Response, SessionExpiredException
 
-from ..models.api import position, routes
+from ..models.api import paths, position
+from ..models.api.ir_http import UnknownPath, unauthorized
 from ..models.api.quota import WINDOW_SECONDS
-from ..models.event_store import correlation
-from ..models.ir_http import UnknownPath, unauthorized
-from ..models.json_encoding import dumps
+from ..models.event_store import metadata
+from ..models.support.exact_json import dumps
 from .problems import describe, kind_of
 
 _logger = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class JsonApiDispatcher(HttpDispatcher):
         self._environ = request.httprequest.environ
         if _HEADERS not in self._environ:
             # While the transaction is sound: an error's may not be.
-            headers = routes.headers(request.env, request.httprequest)
+            headers = paths.headers(request.env, request.httprequest)
             self._environ[_HEADERS] = headers
 
     def dispatch(self, endpoint, args):
@@ -147,7 +147,7 @@ class JsonApiDispatcher(HttpDispatcher):
         :raise SwitchedOff:
         """
         env, path = self.request.env, self.request.httprequest.path
-        route = routes.v1_route(path) if routes.is_of_v1(path) else None
+        route = paths.v1_route(path) if paths.is_of_v1(path) else None
         if _QUOTA not in self._environ:
             try:
                 quota = self._environ[_QUOTA] = env["cqrs.api.quota"]._take()
@@ -163,12 +163,12 @@ class JsonApiDispatcher(HttpDispatcher):
                 )
             if route:
                 env["cqrs.api.usage"]._count(route)
-        if route and routes.v1_is_off(env):
-            raise SwitchedOff(routes.SUCCESSORS[route])
+        if route and paths.v1_is_off(env):
+            raise SwitchedOff(paths.SUCCESSORS[route])
 
     def post_dispatch(self, response):
         result = super().post_dispatch(response)
-        if self.request.env.uid and not routes.is_of_v1(self.request.httprequest.path):
+        if self.request.env.uid and not paths.is_of_v1(self.request.httprequest.path):
             latest = self.request.env["cqrs.event"]._latest_position()
             if latest is not None:
                 response.headers[position.HEADER] = str(latest)
@@ -188,7 +188,7 @@ class JsonApiDispatcher(HttpDispatcher):
             self._complete(response)
             return response
         error = _as_http(exc)
-        trace_id = correlation.correlation_id()
+        trace_id = metadata.correlation_id()
         problem = describe(getattr(error, "kind", kind_of(error.code)), error.code)
         if error.description and error.code != 500:
             problem["detail"] = error.description
@@ -223,7 +223,7 @@ class JsonApiDispatcher(HttpDispatcher):
     def _complete(self, response):
         """Add the headers that every answer has, errors included."""
         headers = response.headers
-        headers[correlation.HEADER] = correlation.correlation_id()
+        headers[metadata.HEADER] = metadata.correlation_id()
         for name, value in self._environ[_HEADERS].items():
             # Of these there may be more than one.
             if name in ("Link", "Vary") and name in headers:

@@ -1,9 +1,9 @@
 """Entity tags: an answer that its reader has already is not made again.
 
 A tag is ``"<version>.<time>"``. The version is that of everything the answer follows
-from (``models/version.py``), the time is that at which the answer was made, which also
-stands in some answers. So two answers that differ have different tags, and the one
-that a reader holds is still right if its version is the present one.
+from (``models/api/answer_version.py``), the time is that at which the answer was made,
+which also stands in some answers. So two answers that differ have different tags, and
+the one that a reader holds is still right if its version is the present one.
 """
 
 import hashlib
@@ -12,8 +12,8 @@ from datetime import datetime, timedelta, timezone
 
 from odoo.http import Response, request
 
-from ..models.questions import answered_at
-from ..models.version import answer_version
+from ..models.api.answer_version import answer_version
+from ..models.support.answer_context import answered_at
 
 #: An answer says when it was made: an older one than that is made again
 MAX_AGE = timedelta(minutes=5)

@@ -3,11 +3,11 @@ from datetime import datetime
 
 from odoo.http import Controller, Response, request
 
-from ..models.event_store.cloudevents import cloud_event
+from ..models.api.cloudevents import cloud_event
 from ..models.event_store.reader import Cursor, Filters, follow, read_events
-from ..models.json_encoding import dumps
+from ..models.support.exact_json import dumps
+from .contract.schemas import ref
 from .parameters import JSON, Parameter, operation, time, whole_number
-from .schemas import ref
 
 NDJSON = "application/x-ndjson"
 

@@ -2,11 +2,12 @@ from urllib.parse import urlencode
 
 from odoo.http import Controller, request
 
-from ..models.json_encoding import JsonText
-from ..models.opportunity_filters import MAX_TEXT, Filters, Range
-from ..models.opportunity_items import FIELDS
-from ..models.opportunity_search import After
+from ..models.opportunities.as_json import FIELDS
+from ..models.opportunities.filters import MAX_TEXT, Filters, Range
+from ..models.opportunities.page_plans import After
 from ..models.projections.opportunity_view import ORDERS
+from ..models.support.exact_json import JsonText
+from .contract.schemas import ref
 from .cursors import placed, signed
 from .dispatcher import NothingToSee
 from .parameters import (
@@ -25,7 +26,6 @@ from .parameters import (
     time,
     whole_number,
 )
-from .schemas import ref
 
 URL = "/api/v2/dashboard/opportunities"
 

@@ -26,10 +26,10 @@ from werkzeug.exceptions import NotFound
 
 from odoo.http import Response, request, route
 
-from ..models.ir_http import UnknownPath
-from ..models.json_encoding import dumps
+from ..models.api.ir_http import UnknownPath
 from ..models.projections.failures import reading_failures
-from ..models.questions import only_reads
+from ..models.support.answer_context import only_reads
+from ..models.support.exact_json import dumps
 from .dispatcher import BadParameter, NoSalesAccess, NothingToSee, ReadModelBroken
 from .etags import Tag
 

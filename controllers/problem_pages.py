@@ -4,7 +4,7 @@ from html import escape
 
 from odoo.http import Controller, Response, route
 
-from ..models.ir_http import UnknownPath
+from ..models.api.ir_http import UnknownPath
 from .problems import BASE, KINDS
 
 _PAGE = """<!doctype html>

@@ -1,4 +1,5 @@
 from . import (
+    support,
     event_store,
     projections,
     sources,
@@ -8,10 +9,7 @@ from . import (
     api,
     history,
     opportunities,
-    hierarchy,
     dashboard,
-    dashboard_records,
     live,
-    desk,
-    ir_http,
+    maintenance,
 )

@@ -18,7 +18,7 @@ from odoo.sql_db import connection_info_for
 from odoo.tests import BaseCase, TransactionCase, new_test_user
 
 from ..models.event_store.upcast import UPCASTERS
-from ..models.json_encoding import dumps
+from ..models.support.exact_json import dumps
 
 ODOO = os.environ.get("CRM_CQRS_ODOO")
 TEMPLATE = os.environ.get("CRM_CQRS_TEMPLATE_DB")

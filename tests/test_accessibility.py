@@ -16,7 +16,7 @@ from odoo.sql_db import connection_info_for
 from odoo.tests import tagged
 from odoo.tests.common import HOST
 
-from ..models.event_store.run import LOCK
+from ..models.maintenance.run import LOCK
 from .browser import BrowserCase
 from .common import SalesOrganisation
 

@@ -5,7 +5,7 @@ import jsonschema_rs
 from odoo.http import _generate_routing_rules
 from odoo.tests import HttpCase, tagged
 
-from ..controllers.openapi import DOCS_URL, URL
+from ..controllers.contract.document import DOCS_URL, URL
 from ..controllers.parameters import OPERATIONS
 from ..controllers.problems import BASE, KINDS
 from ..models.api.settings import REQUESTS_PER_MINUTE

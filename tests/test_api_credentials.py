@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import Command, fields
 from odoo.tests import HttpCase, new_test_user, tagged
 
-from ..models.ir_http import API_KEY_SCOPE
+from ..models.api.ir_http import API_KEY_SCOPE
 from .common import SalesOrganisation
 
 URL = "/api/v2/dashboard/"

@@ -8,9 +8,9 @@ from freezegun import freeze_time
 from odoo import SUPERUSER_ID, Command, api
 from odoo.tests import TransactionCase, tagged
 
-from ..models import questions, version
 from ..models.access.access import OPTIONS
-from ..models.version import answer_version
+from ..models.api import answer_version
+from ..models.support import answer_context
 from .api import ApiCase, exact
 
 PATHS = (
@@ -105,7 +105,7 @@ class TestApiETags(ApiCase):
     def at(self, time):
         """Let requests take place at a time."""
         time = time.replace(tzinfo=timezone.utc)
-        return patch.object(questions, "_now", lambda env, user: time)
+        return patch.object(answer_context, "_now", lambda env, user: time)
 
     def test_answers_of_two_times_have_two_tags(self):
         tags, times = [], [datetime(2026, 5, 1, 12), datetime(2026, 5, 1, 12, 0, 9)]
@@ -154,7 +154,9 @@ class TestAnswerVersion(ApiCase):
         self.env.invalidate_all()
         caller = caller or self.manager
         env = self.env(user=caller, context=context, su=False)
-        return answer_version(env, env["res.users"].browse((user or caller).id))
+        return answer_version.answer_version(
+            env, env["res.users"].browse((user or caller).id)
+        )
 
     def assertChanges(self, change):
         before = self.version()
@@ -256,7 +258,9 @@ class TestAnswerVersion(ApiCase):
 
     def test_the_code(self):
         other = patch.object(
-            version.Manifest, "for_addon", lambda name: type("M", (), {"version": "2"})
+            answer_version.Manifest,
+            "for_addon",
+            lambda name: type("M", (), {"version": "2"}),
         )
 
         def change():
@@ -292,7 +296,7 @@ class TestVersionOfTheLog(TransactionCase):
         """Return version and greatest position, as a new transaction sees them."""
         with self.registry.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
-            log = version._log(env, env.user)
+            log = answer_version._log(env, env.user)
             cr.execute("SELECT max(position) FROM cqrs_event")
             return log, cr.fetchone()[0]
 
@@ -331,11 +335,11 @@ class TestVersionOfTheLog(TransactionCase):
 
     def test_on_a_replica_too(self):
         """There a snapshot does not list the transactions that are open."""
-        blind = version._LAST.replace("pg_is_in_recovery()", "true").replace(
+        blind = answer_version._LAST.replace("pg_is_in_recovery()", "true").replace(
             "pg_current_snapshot()",
             "regexp_replace(pg_current_snapshot()::text, '[^:]*$', '')",
         )
-        with patch.object(version, "_LAST", blind):
+        with patch.object(answer_version, "_LAST", blind):
             self.test_who_takes_a_lower_position_and_commits_later_is_noticed()
             self.test_each_of_several_late_ones_is_noticed()
 
@@ -354,7 +358,7 @@ class TestVersionOfTheLog(TransactionCase):
             for __ in range(60):
                 with self.registry.cursor() as cr:
                     env = api.Environment(cr, SUPERUSER_ID, {})
-                    held = version._log(env, env.user)
+                    held = answer_version._log(env, env.user)
                     cr.execute("SELECT count(*) FROM cqrs_event")
                     seen.append((held, cr.fetchone()[0]))
         finally:

@@ -8,8 +8,8 @@ import jsonschema_rs
 
 from odoo.tests import new_test_user, tagged
 
-from ..controllers.openapi import examples, specification
-from ..models.json_encoding import dumps
+from ..controllers.contract.document import examples, specification
+from ..models.support.exact_json import dumps
 from .api import ApiCase
 
 #: To record them anew: CRM_CQRS_RECORD=1 ./dev test -k api_examples

@@ -7,7 +7,7 @@ from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
 from ..controllers.cursors import placed, signed
-from ..models.opportunity_search import After
+from ..models.opportunities.page_plans import After
 from ..models.projections.opportunity_view import ORDERS
 
 #: Not written while pages are read

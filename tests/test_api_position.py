@@ -7,7 +7,7 @@ from odoo.tests import HttpCase, tagged
 
 from ..models.api import position
 from ..models.api.position import HEADER
-from ..models.event_store import correlation
+from ..models.event_store import metadata
 from .common import SalesOrganisation
 
 URL = "/api/v2/dashboard/"
@@ -85,7 +85,7 @@ class TestApiPosition(SalesOrganisation, HttpCase):
             httprequest=SimpleNamespace(environ={position._RECORDED: True})
         )
         with (
-            patch.object(correlation, "request", served),
+            patch.object(metadata, "request", served),
             closing(db_connect(self.env.cr.dbname).cursor()) as cr,
         ):
             events = self.env(cr=cr)["cqrs.event"]

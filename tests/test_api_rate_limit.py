@@ -7,9 +7,10 @@ from odoo.exceptions import ValidationError
 from odoo.tests import HttpCase, tagged
 from odoo.tools import SQL, mute_logger
 
-from ..models.api import primary, usage
-from ..models.api.primary import execute_on_primary
 from ..models.api.settings import REQUESTS_PER_MINUTE
+from ..models.api.v1 import usage
+from ..models.support import primary
+from ..models.support.primary import execute_on_primary
 from .common import SalesOrganisation
 
 URL = "/api/v2/dashboard/"

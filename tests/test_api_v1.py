@@ -7,9 +7,9 @@ from odoo.exceptions import UserError
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import SQL
 
-from ..models.api.primary import execute_on_primary
 from ..models.api.settings import V1_IS_OFF, V1_SUNSET
-from ..models.api.usage import KEPT_DAYS
+from ..models.api.v1.usage import KEPT_DAYS
+from ..models.support.primary import execute_on_primary
 from .common import SalesOrganisation
 
 DASHBOARD = "/api/sales/dashboard/real"

@@ -6,8 +6,8 @@ from odoo.exceptions import AccessError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models.event_store import run as run_module
-from ..models.event_store.run import LOCK
+from ..models.maintenance import run as run_module
+from ..models.maintenance.run import LOCK
 
 
 @tagged("post_install", "-at_install")
@@ -210,7 +210,7 @@ class TestBackgroundRuns(TransactionCase):
         self.perform_pending()
         self.assertEqual(self.seen(run_id, "state", "started_at"), ("cancelled", False))
 
-    @mute_logger("odoo.addons.crm_cqrs.models.event_store.run")
+    @mute_logger("odoo.addons.crm_cqrs.models.maintenance.run")
     def test_a_failure_is_noted_and_the_next_run_performed(self):
         failing, next_ = self.committed(), self.committed(kind="replay")
         with patch.object(run_module, "verify", side_effect=ZeroDivisionError("why")):

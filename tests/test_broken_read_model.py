@@ -7,11 +7,11 @@ from odoo.service.model import retrying
 from odoo.tests import HttpCase, TransactionCase, tagged
 from odoo.tools import SQL, mute_logger
 
-from ..models.event_store.replaced import forget_replaced
-from ..models.event_store.replay import replay
-from ..models.event_store.status import status
-from ..models.event_store.verify import BROKEN_PROJECTION, verify
-from ..models.oracle import compared
+from ..models.maintenance.oracle import compared
+from ..models.maintenance.repair_backup import forget_replaced
+from ..models.maintenance.replay import replay
+from ..models.maintenance.status import status
+from ..models.maintenance.verify import BROKEN_PROJECTION, verify
 from ..models.projections.failures import broken, quarantined
 from .common import SalesOrganisation
 
@@ -213,7 +213,7 @@ class TestWritersBesideABrokenReadModel(TransactionCase):
             forget_replaced(env)
 
     @mute_logger(
-        *LOGGERS, "odoo.service.model", "odoo.addons.crm_cqrs.models.event_store.run"
+        *LOGGERS, "odoo.service.model", "odoo.addons.crm_cqrs.models.maintenance.run"
     )
     def test_none_fails_and_nothing_is_lost(self):
         done = threading.Event()

@@ -13,9 +13,9 @@ from odoo.service import model as service
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from ..models.event_store.replaced import forget_replaced
-from ..models.event_store.replay import replay
-from ..models.oracle import compared
+from ..models.maintenance.oracle import compared
+from ..models.maintenance.repair_backup import forget_replaced
+from ..models.maintenance.replay import replay
 from .plain_rules import ALL_DOCUMENTS, OWN, PlainRules
 
 MOVES = 8

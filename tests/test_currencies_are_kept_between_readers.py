@@ -7,8 +7,8 @@ from freezegun import freeze_time
 from odoo.sql_db import db_connect
 from odoo.tests import tagged
 
-from ..models.currencies import currencies, currencies_version, own_currency
-from ..models.event_store.verify import verify
+from ..models.currencies.currencies import currencies, currencies_version, own_currency
+from ..models.maintenance.verify import verify
 from .common import SalesOrganisation
 
 TABLES = ("res_currency", "res_currency_rate", "res_company")
@@ -177,7 +177,7 @@ class TestCurrenciesAreKeptBetweenReaders(SalesOrganisation):
         self.assertEqual(self.env.cr.fetchall(), [])
 
     def test_a_trigger_that_does_not_hold_is_told_of_and_put_back(self):
-        logger = "odoo.addons.crm_cqrs.models.currencies"
+        logger = "odoo.addons.crm_cqrs.models.currencies.currencies"
         currency = self.env["res.currency"]
         with self.assertNoLogs(logger, "WARNING"):
             currency._register_hook()

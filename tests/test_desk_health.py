@@ -5,9 +5,9 @@ from odoo.exceptions import AccessError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models.desk import MANY, TAIL_CHANGES, _level
-from ..models.event_store.run import LOCK
-from ..models.event_store.status import status
+from ..models.maintenance.health import MANY, TAIL_CHANGES, _level
+from ..models.maintenance.run import LOCK
+from ..models.maintenance.status import status
 
 
 @tagged("post_install", "-at_install")

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from odoo.tests import BaseCase, tagged
 
-from ..models.json_encoding import dumps
+from ..models.support.exact_json import dumps
 
 
 @tagged("post_install", "-at_install")

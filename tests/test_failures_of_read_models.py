@@ -3,9 +3,9 @@ from unittest.mock import patch
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from ..models.event_store.replaced import forget_replaced
-from ..models.event_store.replay import replay
-from ..models.event_store.verify import BROKEN_PROJECTION, verify
+from ..models.maintenance.repair_backup import forget_replaced
+from ..models.maintenance.replay import replay
+from ..models.maintenance.verify import BROKEN_PROJECTION, verify
 from ..models.projections.failures import MANY_FAILURES, broken, quarantined
 from .common import SalesOrganisation
 from .test_broken_read_model import LOGGERS, _Transaction

@@ -15,7 +15,7 @@ from odoo.sql_db import connection_info_for
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from ..models.event_store import build
+from ..models.event_store import first_build
 from .common import ODOO, OwnDatabase
 
 # More than a batch, so that several batches are under way when it is killed.
@@ -161,9 +161,9 @@ class TestFirstBuildInBatches(TransactionCase):
             cr.execute(INSERT % 5)
             self.lead_ids = [id_ for (id_,) in cr.fetchall()]
         self.addCleanup(self.remove)
-        self.enterContext(patch.object(build, "FIRST_BATCH", 1))
-        self.enterContext(patch.object(build, "BATCH_SIZE", 1))
-        self.enterContext(patch.object(build, "CONNECTIONS", 2))
+        self.enterContext(patch.object(first_build, "FIRST_BATCH", 1))
+        self.enterContext(patch.object(first_build, "BATCH_SIZE", 1))
+        self.enterContext(patch.object(first_build, "CONNECTIONS", 2))
 
     def remove(self):
         with self.registry.cursor() as cr:
@@ -364,7 +364,7 @@ class TestFirstBuildInBatches(TransactionCase):
         for size, times in ((5, 1), (1, 2)):
             with (
                 self.subTest(size),
-                patch.object(build, "FIRST_BATCH", size),
+                patch.object(first_build, "FIRST_BATCH", size),
                 patch.object(self.registry["cqrs.event"], "_analyze") as analyze,
             ):
                 self.build()

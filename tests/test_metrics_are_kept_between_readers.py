@@ -3,7 +3,7 @@
 from odoo.tests import tagged
 
 from ..models.access.access import OPTIONS
-from ..models.event_store.replay import replay
+from ..models.maintenance.replay import replay
 from .common import SalesOrganisation, money
 
 

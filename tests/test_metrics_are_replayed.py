@@ -4,8 +4,8 @@ from odoo import SUPERUSER_ID, api
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from ..models.event_store.replay import replay
-from ..models.event_store.shadow import as_of
+from ..models.maintenance.replay import replay
+from ..models.maintenance.shadow import as_of
 from .common import SalesOrganisation, money
 
 METRICS = "cqrs.metrics"

@@ -2,7 +2,7 @@ from unittest.mock import patch
 
 from odoo.tests import TransactionCase, tagged
 
-from ..models.metrics import folding
+from ..models.metrics import fold
 
 
 @tagged("post_install", "-at_install")
@@ -11,7 +11,7 @@ class TestMetricsOfABulkWrite(TransactionCase):
 
     def setUp(self):
         super().setUp()
-        self.startPatcher(patch.object(folding, "MANY", 3))
+        self.startPatcher(patch.object(fold, "MANY", 3))
         self.cron = self.env.ref("crm_cqrs.ir_cron_fold_metrics")
 
     def create_leads(self, number):

@@ -5,8 +5,8 @@ from dateutil.relativedelta import relativedelta
 
 from odoo.tests import tagged
 
-from ..models.event_store.shadow import as_of
-from ..models.oracle import ORACLES
+from ..models.maintenance.oracle import ORACLES
+from ..models.maintenance.shadow import as_of
 from .common import SalesOrganisation, money
 
 LEVELS = (

@@ -6,15 +6,15 @@ import psycopg2
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models.event_store.cloudevents import cloud_event
-from ..models.event_store.history import state_at
+from ..models.api.cloudevents import cloud_event
+from ..models.event_store.past_state import state_at
 from ..models.event_store.reader import read_events
-from ..models.event_store.replay import replay
-from ..models.event_store.verify import verify
-from ..models.json_encoding import dumps
+from ..models.maintenance.replay import replay
+from ..models.maintenance.verify import verify
 from ..models.metrics.reader import AMOUNTS, GROUPINGS
-from ..models.opportunity_filters import Filters
+from ..models.opportunities.filters import Filters
 from ..models.projections.opportunity_view import ORDERS
+from ..models.support.exact_json import dumps
 from .common import SalesOrganisation
 
 #: A megabyte that no compression makes small

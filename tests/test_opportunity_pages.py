@@ -7,10 +7,10 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ..models import opportunity_search
-from ..models.access import seen
-from ..models.opportunity_filters import Filters, Range
-from ..models.opportunity_search import ORDERS, After
+from ..models.access import owner_scopes
+from ..models.opportunities import page_plans
+from ..models.opportunities.filters import Filters, Range
+from ..models.opportunities.page_plans import ORDERS, After
 from .common import SalesOrganisation, as_json
 
 #: How a page is found: ``{plan: (FEW_OWNERS, WALK, whether it is known what is seen of
@@ -34,8 +34,8 @@ def plan(name):
         return None
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(seen, "FEW_OWNERS", few_owners))
-        stack.enter_context(patch.object(opportunity_search, "WALK", walk))
+        stack.enter_context(patch.object(owner_scopes, "FEW_OWNERS", few_owners))
+        stack.enter_context(patch.object(page_plans, "WALK", walk))
         if not are_known:
             stack.enter_context(patch(f"{access}._known_owners", nothing))
         if not are_told:
@@ -49,13 +49,13 @@ def calls():
     called = []
 
     def spied(method):
-        original = getattr(opportunity_search.Search, method)
+        original = getattr(page_plans.Search, method)
 
         def spy(*args, **kwargs):
             called.append(method)
             return original(*args, **kwargs)
 
-        return patch.object(opportunity_search.Search, method, spy)
+        return patch.object(page_plans.Search, method, spy)
 
     with spied("_merge"), spied("_walk"), spied("_gather"):
         yield called
@@ -311,9 +311,7 @@ class TestOpportunityPages(Pages):
     def test_a_walk_that_finds_a_page_is_all(self):
         with (
             plan("walk"),
-            patch.object(
-                opportunity_search.Search, "_goes_on", side_effect=AssertionError
-            ),
+            patch.object(page_plans.Search, "_goes_on", side_effect=AssertionError),
         ):
             page = self.env["cqrs.opportunities"]._read_page(self.head, limit=3)
         self.assertEqual(len(page.ids), 3)

@@ -5,10 +5,10 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ..models import opportunity_search
-from ..models.kept import kept
-from ..models.opportunity_filters import Filters
-from ..models.opportunity_search import ORDERS
+from ..models.opportunities import page_plans
+from ..models.opportunities.filters import Filters
+from ..models.opportunities.page_plans import ORDERS
+from ..models.support.process_cache import kept
 from .test_opportunity_pages import Pages
 
 LIMIT = 4
@@ -54,13 +54,13 @@ class TestPagesBeginWhereTheyEnded(Pages):
     @contextmanager
     def statements(self, count):
         """Expect so many statements that look for places."""
-        heads, called = opportunity_search.Search._heads, []
+        heads, called = page_plans.Search._heads, []
 
         def spy(search, *arguments):
             called.append(arguments)
             return heads(search, *arguments)
 
-        with patch.object(opportunity_search.Search, "_heads", spy):
+        with patch.object(page_plans.Search, "_heads", spy):
             yield
         self.assertEqual(len(called), count)
 

@@ -3,11 +3,11 @@
 from odoo import Command
 from odoo.tests import tagged
 
-from ..models import tokens
 from ..models.access.access import people_version
-from ..models.event_store.replay import replay
-from ..models.event_store.shadow import as_of
-from ..models.questions import asked_anew, only_reads
+from ..models.maintenance.replay import replay
+from ..models.maintenance.shadow import as_of
+from ..models.support import versions
+from ..models.support.answer_context import asked_anew, only_reads
 from .common import SalesOrganisation
 
 
@@ -17,7 +17,7 @@ class TestPeopleAreKeptBetweenReaders(SalesOrganisation):
         super().setUp()
         self.deal = self.opportunity(self.seller)
         # What another test has spoiled is not this one's.
-        tokens.leave(self.env.cr, "cqrs_access_version")
+        versions.leave(self.env.cr, "cqrs_access_version")
 
     def item(self):
         dashboard = self.dashboard(self.manager)

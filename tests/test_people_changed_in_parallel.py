@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from odoo import SUPERUSER_ID, Command, api
 from odoo.tests import TransactionCase, tagged
 
-from ..models.oracle import compared
+from ..models.maintenance.oracle import compared
 
 WRITERS = 30
 

@@ -25,10 +25,10 @@ from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..models.access.access import OPTIONS
-from ..models.event_store.replay import replay
+from ..models.maintenance.oracle import compared
+from ..models.maintenance.replay import replay
 from ..models.metrics.reader import AMOUNTS
-from ..models.opportunity_filters import Filters
-from ..models.oracle import compared
+from ..models.opportunities.filters import Filters
 from ..models.projections.opportunity_view import ORDERS
 from .common import as_json
 from .plain_rules import ALL_DOCUMENTS, OWN, TEAM, PlainRules

@@ -5,8 +5,8 @@ from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL, mute_logger
 
 from ..models.event_store.fold import fold
-from ..models.event_store.replay import replay
-from ..models.event_store.shadow import as_of
+from ..models.maintenance.replay import replay
+from ..models.maintenance.shadow import as_of
 from .common import SalesOrganisation
 
 LIVE = [

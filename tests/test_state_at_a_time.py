@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from odoo.tests import tagged
 
-from ..models.event_store.history import changes_between, state_at
+from ..models.event_store.past_state import changes_between, state_at
 from .common import SalesOrganisation
 
 

@@ -6,11 +6,11 @@ from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL
 
 from ..models.event_store.chain import COVERED, event_hash
-from ..models.event_store.history import changes_between, state_at
-from ..models.event_store.replay import replay
-from ..models.event_store.shadow import as_of
+from ..models.event_store.past_state import changes_between, state_at
 from ..models.event_store.upcast import UPCASTERS, upcast
-from ..models.event_store.verify import verify
+from ..models.maintenance.replay import replay
+from ..models.maintenance.shadow import as_of
+from ..models.maintenance.verify import verify
 from .common import schema_raised
 
 OLD_EVENTS = Path(__file__).parent / "fixtures" / "opportunity_events_v1.json"

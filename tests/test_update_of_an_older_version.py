@@ -3,7 +3,7 @@ from pathlib import Path
 
 from odoo.tests import tagged
 
-from ..models.event_store.verify import verify
+from ..models.maintenance.verify import verify
 from .common import SalesOrganisation
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"

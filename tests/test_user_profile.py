@@ -1,7 +1,7 @@
 from odoo import Command
 from odoo.tests import tagged
 
-from ..models.event_store.replay import replay
+from ..models.maintenance.replay import replay
 from .common import SalesOrganisation
 
 

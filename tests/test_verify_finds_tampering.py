@@ -3,9 +3,9 @@ from unittest.mock import patch
 from odoo.tests import tagged
 from odoo.tools import SQL
 
-from ..models.event_store import verify as verify_module
-from ..models.event_store.replay import replay
-from ..models.event_store.verify import verify
+from ..models.maintenance import verify as verify_module
+from ..models.maintenance.replay import replay
+from ..models.maintenance.verify import verify
 from .common import SalesOrganisation
 
 

@@ -4,7 +4,7 @@ from random import Random
 
 from odoo.tests import tagged
 
-from ..models.event_store.verify import verify
+from ..models.maintenance.verify import verify
 from .common import SalesOrganisation
 
 #: Floats that no rounding to a few digits, and no product of a few digits, is right for

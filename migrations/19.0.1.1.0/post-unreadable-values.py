@@ -5,7 +5,7 @@ A sum that was NaN would stay so. Where none of this is found, nothing is replay
 
 from odoo import SUPERUSER_ID, api
 
-from odoo.addons.crm_cqrs.models.event_store.replay import replay
+from odoo.addons.crm_cqrs.models.maintenance.replay import replay
 
 _NUMBER = "BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308"
 _DAY = "BETWEEN '0001-01-01' AND '9999-12-31'"

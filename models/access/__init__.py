@@ -1,1 +1,1 @@
-from . import access, delegation, explain, rules, settings
+from . import access, delegation, explanation, record_rules, options

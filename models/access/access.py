@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from odoo import api, models
 from odoo.tools import SQL, ormcache, str2bool
 
-from .. import tokens
-from ..kept import keep
-from ..questions import once, question
-from .seen import KNOWN_OWNERS, Seen
+from ..support import versions
+from ..support.answer_context import once, question
+from ..support.process_cache import keep
+from .owner_scopes import KNOWN_OWNERS, Seen
 
 #: Options of the settings, all off by default: ``{option: system parameter}``
 OPTIONS = {
@@ -21,7 +21,7 @@ OPTIONS = {
 # The version of the closure, and that of the profiles. Where the past is read there is
 # no token of the closure.
 _VERSIONS = f"""
-    SELECT json_build_array(sum(token)::text, {tokens.total("cqrs_people")}::text)
+    SELECT json_build_array(sum(token)::text, {versions.total("cqrs_people")}::text)
     FROM cqrs_access_version HAVING count(*) > 0
 """
 

@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
-from ..questions import question
+from ..support.answer_context import question
 
 
 class CqrsDelegation(models.Model):

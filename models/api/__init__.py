@@ -1,1 +1,1 @@
-from . import position, quota, settings, usage, v1
+from . import position, quota, settings, v1, ir_http

@@ -11,8 +11,8 @@ import time
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..event_store.correlation import request_environ
-from ..questions import question
+from ..event_store.metadata import request_environ
+from ..support.answer_context import question
 
 #: Of a read, the highest position it saw; of a write, that of its own last event
 HEADER = "X-Event-Position"

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
-from .primary import execute_on_primary
+from ..support.primary import execute_on_primary
 from .settings import REQUESTS_PER_MINUTE
 
 WINDOW_SECONDS = 60

@@ -1,6 +1,4 @@
 from . import (
-    read_only,
-    deleted_names,
     stream,
     event,
     append_only,
@@ -8,8 +6,6 @@ from . import (
     origin,
     capture,
     reconcile,
-    build,
+    first_build,
     fold,
-    replaced,
-    run,
 )

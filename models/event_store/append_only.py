@@ -5,7 +5,7 @@ import logging
 from odoo import models
 from odoo.tools import SQL
 
-from ..triggers import DELETE, TRUNCATE, UPDATE, Trigger, not_holding
+from ..support.triggers import DELETE, TRUNCATE, UPDATE, Trigger, not_holding
 
 _logger = logging.getLogger(__name__)
 

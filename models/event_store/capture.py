@@ -17,9 +17,9 @@ from odoo import api, models
 from odoo.modules import Manifest
 from odoo.tools import SQL, ormcache
 
-from .committed import is_raised
-from .correlation import correlation_id, logged_in_user_id
+from ..support.transactions import is_raised
 from .difference import Details, Difference, Metadata, Writers
+from .metadata import correlation_id, logged_in_user_id
 from .origin import ORM, current_origin
 from .source import Source
 

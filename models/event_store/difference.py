@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from odoo.tools import SQL, split_every
 
-from ..readable import is_readable
+from ..support.readable_values import is_readable
 from .chain import COVERED, HASH_FORMAT, event_hash
 from .source import Rule, Source
 

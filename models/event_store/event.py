@@ -2,10 +2,9 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
-from ..history.changes import describe_changes
+from ..support.indexes import create_missing
+from ..support.json_field import PortableJson
 from .chain import HASH_FORMAT
-from .indexes import create_missing
-from .json_field import PortableJson
 
 ORIGINS = [
     ("orm", "Odoo"),
@@ -62,7 +61,6 @@ class CqrsEvent(models.Model):
     module_version = fields.Char(readonly=True)
     hash = fields.Char(readonly=True)
     stream = fields.Char(compute="_compute_stream", search="_search_stream")
-    changes = PortableJson(compute="_compute_changes")
 
     # The ORM wants an ``id`` and its own types; PostgreSQL folds this query into
     # the one around it, so that a read by id is a probe of the primary key.
@@ -161,14 +159,6 @@ class CqrsEvent(models.Model):
                 domain &= Domain("stream_id", "=", record)
             domains.append(domain)
         return Domain.OR(domains)
-
-    @api.depends("before", "after")
-    @api.depends_context("lang")
-    def _compute_changes(self):
-        # With sudo: who reads the log reads all of it, beside this as it is stored.
-        changes = describe_changes(self.sudo().env, self)
-        for event, changed in zip(self, changes, strict=True):
-            event.changes = changed
 
     def init(self):
         self.env.cr.execute(self._EPOCH)

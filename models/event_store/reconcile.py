@@ -17,9 +17,9 @@ from odoo import api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
-from .committed import committed
-from .json_field import PortableJson
-from .progress import Progress, Report, silent
+from ..support.json_field import PortableJson
+from ..support.progress import Progress, Report, silent
+from ..support.transactions import committed
 
 _logger = logging.getLogger(__name__)
 

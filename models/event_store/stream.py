@@ -1,7 +1,7 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
-from .json_field import PortableJson
+from ..support.json_field import PortableJson
 
 
 class CqrsStream(models.Model):

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from odoo.tools import SQL
 
-from ..json_encoding import dumps
+from ..support.exact_json import dumps
 
 #: Takes and returns ``{field path: value}``: a whole state in the event of a creation
 #: or deletion, else the changed fields only. Numbers are ``int`` or ``Decimal``;

@@ -1,1 +1,1 @@
-from . import reader, series, dashboard_metrics, folding
+from . import reader, series, user_snapshot, fold

@@ -7,12 +7,12 @@ from itertools import chain
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..access.seen import are_few, of_seen
-from ..currencies import currencies, currencies_version, own_currency
-from ..kept import keep
-from ..projections.dashboard_metrics import AMOUNTS, FOLDS, MEASURES, REPAIRS, TAIL
-from ..questions import answered_at, question, without_jit
-from ..stages import stages
+from ..access.owner_scopes import are_few, of_seen
+from ..currencies.currencies import currencies, currencies_version, own_currency
+from ..opportunities.stages import stages
+from ..projections.metrics import AMOUNTS, FOLDS, MEASURES, REPAIRS, TAIL
+from ..support.answer_context import answered_at, question, without_jit
+from ..support.process_cache import keep
 
 COUNTS = tuple(name for name in MEASURES if name not in AMOUNTS)
 

@@ -8,9 +8,9 @@ from dateutil.relativedelta import relativedelta
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..currencies import own_currency
-from ..projections.dashboard_metrics import MEASURES
-from ..questions import answered_at, without_jit
+from ..currencies.currencies import own_currency
+from ..projections.metrics import MEASURES
+from ..support.answer_context import answered_at, without_jit
 from .reader import _converted, _exact, _scopes, _sum, exactly
 
 #: What there is at a moment, as opposed to what was closed in a month

@@ -5,5 +5,5 @@ from . import (
     user_access,
     user_profile,
     opportunity_view,
-    dashboard_metrics,
+    metrics,
 )

@@ -21,10 +21,10 @@ from contextlib import contextmanager
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..event_store.committed import committed, is_raised
 from ..event_store.fold import fold
-from ..event_store.indexes import create_missing
-from ..questions import question
+from ..support.answer_context import question
+from ..support.indexes import create_missing
+from ..support.transactions import committed, is_raised
 
 _logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ import unicodedata
 from odoo import fields, models
 from odoo.tools import SQL
 
-from ..event_store.indexes import create_missing
-from ..readable import readable
+from ..support.indexes import create_missing
+from ..support.readable_values import readable
 from .projection import Table
 
 #: What opportunities are sorted by, ``{order: expression of the row}``

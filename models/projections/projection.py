@@ -5,9 +5,9 @@ import psycopg2
 from odoo import api, models
 from odoo.tools import SQL, ormcache
 
-from .. import tokens
-from ..event_store.comparison import Comparison
 from ..event_store.difference import as_ctes
+from ..support import versions
+from .comparison import Comparison
 
 
 class Table(NamedTuple):
@@ -43,7 +43,7 @@ class CqrsProjection(models.AbstractModel):
     #: Tables of one row whose ``version`` every writer of the tables counts up, so
     #: that of two concurrent ones the later fails and is run again
     _cqrs_counters: tuple[str, ...] = ()
-    #: Tables of tokens (``tokens.py``) that are versions of what the tables hold
+    #: Tables of tokens (``versions.py``) that are versions of what the tables hold
     _cqrs_tokens: tuple[str, ...] = ()
 
     def init(self):
@@ -196,7 +196,7 @@ class CqrsProjection(models.AbstractModel):
                 SQL("UPDATE %s SET version = version + 1", live(counter))
             )
         for table in self._cqrs_tokens:
-            tokens.leave(self.env.cr, live(table))
+            versions.leave(self.env.cr, live(table))
 
     def _recorded_streams(self) -> dict[str, SQL]:
         """Return what ``_apply`` takes, for every stream that is recorded, as new."""

@@ -1,8 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .. import conflicts, tokens
-from ..event_store.indexes import create_missing
+from ..support import conflicts, versions
+from ..support.indexes import create_missing
 from .projection import Table
 
 #: The fields of an employee that decide a place in the hierarchy
@@ -105,7 +105,7 @@ class CqrsUserAccess(models.Model):
         INSERT INTO cqrs_access_version
         SELECT 0 WHERE NOT EXISTS (SELECT FROM cqrs_access_version)
         """,
-        tokens.table("cqrs_access_version"),
+        versions.table("cqrs_access_version"),
     )
 
     # Employees and departments that were recorded before there were keys.
@@ -205,7 +205,7 @@ class CqrsUserAccess(models.Model):
         )
         is_changed = conflicts.conflict_over(self.env.cr, keys)
         if is_changed or self._changed_users(streams.get("res.users")):
-            tokens.leave(self.env.cr, "cqrs_access_version")
+            versions.leave(self.env.cr, "cqrs_access_version")
 
     def _count_repair(self, live):
         # A repair rests on every change of the hierarchy, and every change on it.
@@ -214,7 +214,7 @@ class CqrsUserAccess(models.Model):
 
     @api.autovacuum
     def _gc_versions(self):
-        tokens.sum_up(self.env, "cqrs_access_version")
+        versions.sum_up(self.env, "cqrs_access_version")
         conflicts.forget_ended_reliances(self.env.cr)
 
     @api.model

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .. import conflicts, tokens
+from ..support import conflicts, versions
 from .projection import Table
 from .user_access import NO_STREAMS, differs
 
@@ -59,7 +59,7 @@ class CqrsUserProfile(models.Model):
         );
         %s
         """,
-        tokens.table("cqrs_people"),
+        versions.table("cqrs_people"),
     )
 
     _COLUMNS = SQL(
@@ -240,8 +240,8 @@ class CqrsUserProfile(models.Model):
             )
         )
         if is_changed:
-            tokens.leave(self.env.cr, "cqrs_people")
+            versions.leave(self.env.cr, "cqrs_people")
 
     @api.autovacuum
     def _gc_tokens(self):
-        tokens.sum_up(self.env, "cqrs_people")
+        versions.sum_up(self.env, "cqrs_people")

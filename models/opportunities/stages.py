@@ -2,7 +2,7 @@
 
 from odoo.tools import SQL
 
-from .questions import question
+from ..support.answer_context import question
 
 
 @question()

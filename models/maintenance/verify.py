@@ -10,13 +10,13 @@ from itertools import islice
 
 from odoo.tools import SQL
 
-from .. import currencies
-from ..oracle import ORACLES
-from ..readable import RANGES, is_readable
-from ..triggers import not_holding
-from . import append_only
-from .chain import COVERED, event_hash
-from .progress import Progress, Report, silent
+from ..currencies import currencies
+from ..event_store import append_only
+from ..event_store.chain import COVERED, event_hash
+from ..support.progress import Progress, Report, silent
+from ..support.readable_values import RANGES, is_readable
+from ..support.triggers import not_holding
+from .oracle import ORACLES
 from .replay import compare
 from .shadow import STREAM, Shadow, fill_steps, shadowed
 

@@ -8,8 +8,8 @@ row makes one of the two fail with 40001, to be run again (see ``retrying``).
 import time
 from dataclasses import dataclass
 
-from .comparison import Comparison
-from .progress import Progress, Report, silent
+from ..projections.comparison import Comparison
+from ..support.progress import Progress, Report, silent
 from .shadow import STREAM, Point, Shadow, fill_steps, shadowed
 
 #: Name under which the recorded states stand among the projections

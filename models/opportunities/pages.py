@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from odoo import api, models
 from odoo.tools import SQL
 
-from .opportunity_filters import UNFILTERED, Filters, owned
-from .opportunity_search import After, Search, Segment
-from .projections.opportunity_view import ORDERS
+from ..projections.opportunity_view import ORDERS
+from .filters import UNFILTERED, Filters, owned
+from .page_plans import After, Search, Segment
 from .stages import stages
 
 #: Orders by what an opportunity may lack

@@ -11,8 +11,8 @@ from decimal import Decimal
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..metrics.reader import exactly, rounded
-from ..readable import readable
+from ...metrics.reader import exactly, rounded
+from ...support.readable_values import readable
 
 AMOUNTS = ("pipeline_value", "won_revenue")
 COUNTS = ("total", "own", "active_opportunities")

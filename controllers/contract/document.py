@@ -12,17 +12,11 @@ from odoo.http import Controller, Response, request, route
 from odoo.modules.module import Manifest
 from odoo.tools import file_open
 
-from ..models.api import position
-from ..models.event_store import correlation
-from ..models.json_encoding import dumps
-from .parameters import (
-    LEFT_OUT,
-    OPERATIONS,
-    Operation,
-    Parameter,
-    json_response,
-)
-from .problems import KINDS
+from ...models.api import position
+from ...models.event_store import metadata
+from ...models.support.exact_json import dumps
+from ..parameters import LEFT_OUT, OPERATIONS, Operation, Parameter, json_response
+from ..problems import KINDS
 from .schemas import COMPONENTS, ref
 
 URL = "/api/v2/openapi.json"
@@ -68,7 +62,7 @@ _TAGS = {
 }
 
 _HEADERS = {
-    correlation.HEADER: ("Of the request, or made for it.", {"type": "string"}),
+    metadata.HEADER: ("Of the request, or made for it.", {"type": "string"}),
     position.HEADER: (
         "Of the last event that the answer has seen.",
         {"type": "integer", "minimum": 1},
@@ -280,7 +274,7 @@ def _answer(operation: Operation) -> dict:
 
 
 #: Those of any answer
-_OF_ALL = (correlation.HEADER, "Server-Timing", "RateLimit", "RateLimit-Policy")
+_OF_ALL = (metadata.HEADER, "Server-Timing", "RateLimit", "RateLimit-Policy")
 
 
 def _headers(*names: str) -> dict:

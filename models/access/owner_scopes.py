@@ -5,7 +5,7 @@ from functools import cached_property
 
 from odoo.tools import SQL
 
-from ..arrays import integers
+from ..support.sql_arrays import integers
 
 #: Owners so few that to look up the rows of each one takes less than to go through all
 FEW_OWNERS = 500

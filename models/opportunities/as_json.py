@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from odoo.tools import SQL
 
-from .arrays import integers
+from ..support.sql_arrays import integers
 
 # As in ISO 8601; the tables have times in UTC, without a zone.
 _TIME = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""

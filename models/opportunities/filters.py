@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from odoo.tools import SQL
 
-from .arrays import integers
-from .projections.opportunity_view import words_of
+from ..projections.opportunity_view import words_of
+from ..support.sql_arrays import integers
 
 #: Characters of a text to search for
 MAX_TEXT = 200

@@ -6,8 +6,8 @@ from werkzeug.exceptions import HTTPException, NotFound, Unauthorized
 from odoo import models
 from odoo.http import _dispatchers, request
 
-from .api import position
-from .api.routes import is_of_the_api
+from . import position
+from .paths import is_of_the_api
 
 #: Scope of the API keys that open the API and nothing else
 API_KEY_SCOPE = "crm_cqrs"

@@ -1,6 +1,6 @@
 """An event of the log in the form of CloudEvents 1.0 (JSON event format)."""
 
-from .reader import Event
+from ..event_store.reader import Event
 
 
 def cloud_event(event: Event, source: str) -> dict:

@@ -8,16 +8,16 @@ import psycopg2
 from odoo import api, models
 from odoo.tools import SQL
 
-from .event_store.append_only import missing_triggers
-from .event_store.run import FAILED, RUNNING
-from .event_store.status import (
+from ..event_store.append_only import missing_triggers
+from ..projections.failures import broken, quarantined
+from ..projections.metrics import FOLDS, TAIL
+from .run import FAILED, RUNNING
+from .status import (
     PERFORMED,
     holding_readers_back,
     last_verified,
     unfinished_verification,
 )
-from .projections.dashboard_metrics import FOLDS, TAIL
-from .projections.failures import broken, quarantined
 
 _logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import psycopg2
 from odoo import api, fields, models
 from odoo.tools import SQL, split_every
 
-from ..event_store.committed import committed
+from ..support.transactions import committed
 
 _logger = logging.getLogger(__name__)
 

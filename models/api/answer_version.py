@@ -6,9 +6,9 @@ from odoo import fields
 from odoo.modules.module import Manifest
 from odoo.tools import SQL
 
-from .currencies import currencies_version
-from .projections.failures import reading_failures
-from .questions import question
+from ..currencies.currencies import currencies_version
+from ..projections.failures import reading_failures
+from ..support.answer_context import question
 
 # The events that a snapshot sees, in so little that it is read at once: the last one,
 # in the order of transaction ids, and the transactions before it that are still open.

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from odoo.tools import SQL
 
-from .access.seen import Seen, are_few, of_seen, owner_count
-from .kept import kept
-from .opportunity_filters import Filters, owned
-from .projections.opportunity_view import ORDERS
-from .questions import without_jit
+from ..access.owner_scopes import Seen, are_few, of_seen, owner_count
+from ..projections.opportunity_view import ORDERS
+from ..support.answer_context import without_jit
+from ..support.process_cache import kept
+from .filters import Filters, owned
 
 #: Entries of an order's index that are looked at before taking each owner's own
 WALK = 2000

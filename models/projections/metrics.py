@@ -5,9 +5,9 @@ import zlib
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..event_store.committed import committed
-from ..event_store.indexes import create_missing
-from ..readable import is_readable, readable
+from ..support.indexes import create_missing
+from ..support.readable_values import is_readable, readable
+from ..support.transactions import committed
 from .projection import Table
 
 ROLL_UP = "cqrs_metrics"

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from odoo.tools import SQL, split_every
 
-from .event_store.upcast import upcast
-from .projections.dashboard_metrics import KEY, MEASURES
+from ..event_store.upcast import upcast
+from ..projections.metrics import KEY, MEASURES
 
 #: Records read at a time
 BATCH_SIZE = 10_000

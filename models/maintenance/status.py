@@ -2,8 +2,8 @@
 
 from odoo.tools import SQL
 
+from ..event_store.append_only import missing_triggers
 from ..projections.failures import broken, quarantined
-from .append_only import missing_triggers
 from .run import LOCK
 
 

@@ -3,15 +3,15 @@
 from odoo import api, models
 from odoo.tools import SQL
 
-from .access.access import people_version
-from .currencies import own_currency
-from .json_encoding import JsonText
-from .kept import keep
-from .opportunity_filters import Filters
-from .opportunity_items import FIELDS, items, owners, with_owners
-from .projections.failures import reading_failures
-from .questions import answered_at
-from .stages import stages
+from ..access.access import people_version
+from ..currencies.currencies import own_currency
+from ..opportunities.as_json import FIELDS, items, owners, with_owners
+from ..opportunities.filters import Filters
+from ..opportunities.stages import stages
+from ..projections.failures import reading_failures
+from ..support.answer_context import answered_at
+from ..support.exact_json import JsonText
+from ..support.process_cache import keep
 
 #: Opportunities on the dashboard's first page
 PAGE_SIZE = 80

@@ -6,10 +6,10 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
-from . import tokens
-from .kept import keep
-from .questions import question
-from .triggers import DELETE, INSERT, TRUNCATE, UPDATE, Trigger, not_holding
+from ..support import versions
+from ..support.answer_context import question
+from ..support.process_cache import keep
+from ..support.triggers import DELETE, INSERT, TRUNCATE, UPDATE, Trigger, not_holding
 
 _logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ _QUERY = """
 
 _LEAVE_TOKEN = f"""
 BEGIN
-    EXECUTE format('INSERT INTO %I.cqrs_currencies SELECT {tokens.NEW}',
+    EXECUTE format('INSERT INTO %I.cqrs_currencies SELECT {versions.NEW}',
                    TG_TABLE_SCHEMA);
     RETURN NULL;
 END """
@@ -82,7 +82,7 @@ class ResCurrency(models.Model):
     def init(self):
         result = super().init()
         cr = self.env.cr
-        cr.execute(tokens.table("cqrs_currencies"))
+        cr.execute(versions.table("cqrs_currencies"))
         cr.execute(self._FUNCTION)
         # Another module's update comes here too, and shall not keep out who writes
         # these.
@@ -93,7 +93,7 @@ class ResCurrency(models.Model):
                     self._TRIGGER,
                     name=SQL.identifier(trigger.name),
                     table=SQL.identifier(trigger.table),
-                    token=SQL(tokens.NEW),
+                    token=SQL(versions.NEW),
                 )
             )
         return result
@@ -114,11 +114,11 @@ class ResCurrency(models.Model):
 
     @api.autovacuum
     def _gc_cqrs_tokens(self):
-        tokens.sum_up(self.env, "cqrs_currencies")
+        versions.sum_up(self.env, "cqrs_currencies")
 
 
 _VERSION = f"""
-    SELECT concat_ws(' ', company_id, {tokens.total("cqrs_currencies")})
+    SELECT concat_ws(' ', company_id, {versions.total("cqrs_currencies")})
     FROM res_users WHERE id = %s
 """
 

@@ -5,7 +5,7 @@ import psycopg2
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .primary import execute_on_primary
+from ...support.primary import execute_on_primary
 
 _logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from odoo.exceptions import AccessError, UserError
 from odoo.service.model import retrying
 from odoo.tools import SQL
 
-from .committed import committed
-from .json_field import PortableJson
-from .progress import Report, silent
-from .replaced import forget_replaced
+from ..support.json_field import PortableJson
+from ..support.progress import Report, silent
+from ..support.transactions import committed
+from .repair_backup import forget_replaced
 from .replay import remake_faulty, replay, selected
 from .verify import verify
 

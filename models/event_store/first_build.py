@@ -12,9 +12,9 @@ from queue import SimpleQueue
 from odoo import api, models
 from odoo.tools import SQL, split_every
 
-from .committed import committed
-from .indexes import drop_indexes
-from .progress import Report, silent
+from ..support.indexes import drop_indexes
+from ..support.progress import Report, silent
+from ..support.transactions import committed
 
 #: Records of one statement: enough to be set-based, few enough to report and resume
 BATCH_SIZE = 50_000

@@ -13,11 +13,11 @@ from datetime import datetime
 
 from odoo.tools import SQL
 
-from ..questions import asked_anew
-from .fold import fold
-from .indexes import drop_indexes
-from .progress import Progress, silent
-from .upcast import current_events, upcast_events
+from ..event_store.fold import fold
+from ..event_store.upcast import current_events, upcast_events
+from ..support.answer_context import asked_anew
+from ..support.indexes import drop_indexes
+from ..support.progress import Progress, silent
 
 STREAM = "cqrs_stream"
 

@@ -1,0 +1,18 @@
+from odoo import api, models
+
+from ..support.json_field import PortableJson
+from .changes import describe_changes
+
+
+class CqrsEvent(models.Model):
+    _inherit = "cqrs.event"
+
+    changes = PortableJson(compute="_compute_changes")
+
+    @api.depends("before", "after")
+    @api.depends_context("lang")
+    def _compute_changes(self):
+        # With sudo: who reads the log reads all of it, beside this as it is stored.
+        changes = describe_changes(self.sudo().env, self)
+        for event, changed in zip(self, changes, strict=True):
+            event.changes = changed

@@ -1,0 +1,1 @@
+from . import read_only, deleted_names
