@@ -1,7 +1,7 @@
 {
     "name": "CRM CQRS",
     "summary": "Every CRM change on record; managers see what their people sell",
-    "version": "19.0.1.1.0",
+    "version": "19.0.1.2.0",
     "category": "Sales/CRM",
     "author": "CRM CQRS contributors",
     "website": "https://github.com/crm-cqrs/crm_cqrs",
@@ -15,7 +15,7 @@
         "views/dashboard_views.xml",
         "views/event_views.xml",
         "views/run_views.xml",
-        "views/desk_views.xml",
+        "views/event_store_views.xml",
         "views/projection_views.xml",
         "views/lead_history_views.xml",
         "views/settings_views.xml",

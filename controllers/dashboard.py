@@ -161,7 +161,7 @@ class DashboardApi(Controller):
         env = request.env
         parent = user if parent is None else known_person(user, parent, "parent")
         bound_to = ("hierarchy", env.uid, user.id, parent.id)
-        level = env["cqrs.hierarchy"]._read_level(
+        level = env["cqrs.reports"]._read_level(
             user,
             parent,
             None if cursor is None else Place(*placed(env, cursor, bound_to)),

@@ -20,7 +20,7 @@ class TestDeskHealth(TransactionCase):
 
     def health(self, part=None):
         self.env.flush_all()
-        health = self.env["cqrs.desk"].with_user(self.admin).read_health()
+        health = self.env["cqrs.health"].with_user(self.admin).read_health()
         return health[part] if part else health
 
     def execute(self, query, *parameters):
@@ -39,7 +39,7 @@ class TestDeskHealth(TransactionCase):
     def test_only_administrators(self):
         user = new_test_user(self.env, "cqrs_runs", "sales_team.group_sale_manager")
         with self.assertRaises(AccessError):
-            self.env["cqrs.desk"].with_user(user).read_health()
+            self.env["cqrs.health"].with_user(user).read_health()
 
     def test_levels(self):
         limits = (60, 600)

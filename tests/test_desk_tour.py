@@ -57,7 +57,7 @@ class TestDeskTour(OwnServer, HttpCase):
         self.hold_up("cqrs_opportunity_view", until="opportunity")
         self.start_tour(
             f"{url}/odoo/event-store?debug=tests",
-            "crm_cqrs_desk",
+            "crm_cqrs_event_store",
             cookies={"session_id": self.log_in(url)},
             timeout=120,
         )

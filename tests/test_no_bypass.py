@@ -44,7 +44,7 @@ OF_THE_LOG = {"cqrs.event", "cqrs.stream"}
 
 #: The public methods of our models that are not Odoo's own, and how they are called
 CALLS = {
-    "cqrs.desk": {"read_health": []},
+    "cqrs.health": {"read_health": []},
     "cqrs.lead.history": {"read_page": ["deal"]},
     "cqrs.opportunity.view": {"action_open_lead": ["ids"]},
     "cqrs.run": {
@@ -549,7 +549,7 @@ class TestNoBypass(NoBypass):
                     self.assertLessEqual(
                         self.marked(answer), allowed, (model, method, self.who(user))
                     )
-                    if model in ("cqrs.run", "cqrs.desk"):
+                    if model in ("cqrs.run", "cqrs.health"):
                         self.assertIs(bool(answer), is_administrator, method)
 
     def test_metrics_of_somebody_else_are_nobodys(self):

@@ -126,7 +126,7 @@ class TestOddValues(SalesOrganisation):
         self.env.cr.flush()
         names, after = [], None
         while True:
-            level = self.env["cqrs.hierarchy"]._read_level(
+            level = self.env["cqrs.reports"]._read_level(
                 self.manager, self.manager, after, limit=1
             )
             names += [item["name"] for item in level["items"]]
@@ -305,7 +305,7 @@ class TestOddValues(SalesOrganisation):
                 self.as_json(self.env["cqrs.metrics"]._read(user, by))
             self.as_json(self.env["cqrs.metrics"]._read_series(user, compare="year"))
             self.as_json(
-                self.env["cqrs.hierarchy"]._read_level(user, user, has_metrics=True)
+                self.env["cqrs.reports"]._read_level(user, user, has_metrics=True)
             )
         v1 = self.env["cqrs.api.v1"].with_user(self.viewer)
         self.as_json(v1._read_dashboard())

@@ -27,7 +27,7 @@ class TestPeopleAreKeptBetweenReaders(SalesOrganisation):
     def said(self):
         """Return the names that a manager is given, each where it is."""
         salesperson = self.item()["salesperson"]
-        level = self.env["cqrs.hierarchy"]._read_level(self.manager, self.manager)
+        level = self.env["cqrs.reports"]._read_level(self.manager, self.manager)
         profile = self.env["cqrs.dashboard"]._read_profile(self.manager)["hierarchy"]
         return {
             "salesperson": salesperson["name"],

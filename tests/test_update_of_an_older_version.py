@@ -82,3 +82,15 @@ class TestUpdateOfAnOlderVersion(SalesOrganisation):
         )
         migrate(self.env.cr, "19.0.1.1.0", "post-unreadable-values")
         self.assertEqual(verify(self.env), [])
+
+    def test_names_that_nothing_has_any_more_are_gone(self):
+        self.env.cr.execute(
+            "CREATE TABLE cqrs_hierarchy (version bigint NOT NULL)",
+        )
+        for __ in range(2):
+            migrate(self.env.cr, "19.0.1.2.0", "post-drop-hierarchy-counter")
+        self.env.cr.execute("SELECT to_regclass('cqrs_hierarchy')")
+        self.assertEqual(self.env.cr.fetchone(), (None,))
+        for name in ("cqrs.desk", "cqrs.hierarchy"):
+            self.assertNotIn(name, self.env)
+            self.assertFalse(self.env["ir.model"].search([("model", "=", name)]))

@@ -83,7 +83,7 @@ class TestUserProfile(SalesOrganisation):
             {"company_ids": [Command.set(other.ids)], "company_id": other.id}
         )
         self.seller_employee.company_id = other
-        views = self.env["cqrs.dashboard"], self.env["cqrs.hierarchy"]
+        views = self.env["cqrs.dashboard"], self.env["cqrs.reports"]
 
         def shown(viewer, caller):
             self.env.cr.flush()

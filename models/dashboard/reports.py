@@ -22,7 +22,7 @@ class Place(NamedTuple):
     id: int
 
 
-class CqrsHierarchy(models.AbstractModel):
+class CqrsReports(models.AbstractModel):
     """Reads the people below a person. Nothing is written.
 
     A person's reports are the users one level below in any company. Their metrics are
@@ -30,7 +30,7 @@ class CqrsHierarchy(models.AbstractModel):
     both together, as far as the viewer sees it.
     """
 
-    _name = "cqrs.hierarchy"
+    _name = "cqrs.reports"
     _description = "Hierarchy"
 
     @api.model

@@ -57,14 +57,14 @@ RUN_FIELDS = (
 )
 
 
-class CqrsDesk(models.AbstractModel):
+class CqrsHealth(models.AbstractModel):
     """Says how event store and projections are, at a cost that does not grow with them.
 
     It is asked every second while a run goes on. What may be a million rows is
     therefore estimated, or counted up to ``MANY``.
     """
 
-    _name = "cqrs.desk"
+    _name = "cqrs.health"
     _description = "Administrator's Desk"
 
     @api.model

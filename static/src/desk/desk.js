@@ -71,7 +71,7 @@ export class Desk extends Component {
     }
 
     async load() {
-        this.state.health = await this.orm.silent.call("cqrs.desk", "read_health", []);
+        this.state.health = await this.orm.silent.call("cqrs.health", "read_health", []);
         this.state.isBehind = false;
         this.plan();
     }

@@ -67,7 +67,7 @@ const health = (runs = [], parts = {}) => ({
 
 /** Open the desk, which is answered one after the other; the last again and again. */
 async function openDesk(...answers) {
-    onRpc("cqrs.desk", "read_health", () => {
+    onRpc("cqrs.health", "read_health", () => {
         expect.step("look");
         const answer = answers.length > 1 ? answers.shift() : answers[0];
         if (answer instanceof Error) {

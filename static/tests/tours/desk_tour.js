@@ -10,7 +10,7 @@ const release = (name) => () =>
         kwargs: {},
     });
 
-registry.category("web_tour.tours").add("crm_cqrs_desk", {
+registry.category("web_tour.tours").add("crm_cqrs_event_store", {
     steps: () => [
         { trigger: ".o_cqrs_health[data-name=log][data-level=good]:contains(In order)" },
         {
