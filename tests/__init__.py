@@ -50,6 +50,7 @@ from . import (
     test_install_and_uninstall,
     test_install_beside_a_server,
     test_keyboard,
+    test_layers,
     test_lead_history,
     test_log_restored_into_a_younger_cluster,
     test_manager_dashboard,
