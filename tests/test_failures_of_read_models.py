@@ -6,7 +6,8 @@ from odoo.tools import mute_logger
 from ..models.maintenance.repair_backup import forget_replaced
 from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import BROKEN_PROJECTION, verify
-from ..models.projections.failures import MANY_FAILURES, broken, quarantined
+from ..models.projections.failures import broken, quarantined
+from ..models.projections.quarantine import MANY_FAILURES
 from .common import SalesOrganisation
 from .test_broken_read_model import LOGGERS, _Transaction
 
@@ -113,7 +114,7 @@ class TestFailuresOfReadModels(SalesOrganisation, TransactionCase):
         for __ in range(6):
             self.opportunity(self.seller, 13)
         self.env.cr.flush()
-        with patch("odoo.addons.crm_cqrs.models.projections.failures.BATCH_SIZE", 3):
+        with patch("odoo.addons.crm_cqrs.models.projections.healing.BATCH_SIZE", 3):
             healed = [self.env["cqrs.projection"]._heal() for __ in range(5)]
         self.assertEqual(healed, [0] * 5)
 

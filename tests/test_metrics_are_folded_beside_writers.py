@@ -10,7 +10,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL, mute_logger
 
-from ..models.projections.metrics import MEASURES
+from ..models.projections.metrics_tables import MEASURES
 
 WRITES = 12
 

@@ -7,7 +7,7 @@ from odoo import Command
 from odoo.tests import tagged
 from odoo.tools import SQL
 
-from ..models.projections import metrics
+from ..models.metrics import fold
 from .common import SalesOrganisation, as_json
 
 BY = (None, "stage", "salesperson", "month")
@@ -225,7 +225,7 @@ class TestMetricsEqualAPlainLoop(SalesOrganisation):
         for __ in range(3):
             self.opportunity(self.seller, 1)
         before = self.groups()
-        with patch.object(metrics, "BATCH_SIZE", 2):
+        with patch.object(fold, "BATCH_SIZE", 2):
             self.assertEqual(self.fold(), 2)
             self.assertEqual(self.tail(), 1)
             self.assertEqual(self.groups(), before)

@@ -10,7 +10,7 @@ from odoo.tools import SQL
 
 from ..event_store.append_only import missing_triggers
 from ..projections.failures import broken, quarantined
-from ..projections.metrics import FOLDS, TAIL
+from ..projections.metrics_tables import FOLDS, TAIL
 from .run import FAILED, RUNNING
 from .status import (
     PERFORMED,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from odoo.tools import SQL, split_every
 
 from ..event_store.upcast import upcast
-from ..projections.metrics import KEY, MEASURES
+from ..projections.metrics_tables import KEY, MEASURES
 
 #: Records read at a time
 BATCH_SIZE = 10_000

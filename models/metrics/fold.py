@@ -1,7 +1,18 @@
 """A tail that has grown at once is folded at once."""
 
-from odoo import api, models
+import zlib
 
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..projections.metrics import _by_dimension
+from ..projections.metrics_tables import FOLDS, ROLL_UP
+from ..support.transactions import committed
+
+#: Changes folded in one transaction
+BATCH_SIZE = 100_000
+#: Advisory lock of who folds
+LOCK = zlib.crc32(b"cqrs.metrics")
 #: Changes in one transaction that are not left to the cron's next minute
 MANY = 1000
 
@@ -21,3 +32,52 @@ class CqrsProjection(models.AbstractModel):
             if cron:
                 cron.sudo()._trigger()
         return result
+
+
+class CqrsMetrics(models.AbstractModel):
+    _inherit = "cqrs.metrics"
+
+    @api.model
+    def _fold(self):
+        """Fold the tail into the sums; commits.
+
+        A change that is not yet committed, or not yet seen, is left for the next time.
+        """
+        while committed(self.env, self._fold_batch) == BATCH_SIZE:
+            pass
+
+    def _fold_batch(self) -> int:
+        """Fold some changes, unless somebody else does; return how many.
+
+        Two that took the same change, or added to the same sum, could not both commit:
+        the lock only spares them a deadlock.
+        """
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if not self.env.cr.fetchone()[0]:
+            return 0
+        contributions = self._contributions(SQL("folded"))
+        [(folded, zero_ids)] = self.env.execute_query(
+            SQL(
+                """
+                WITH folded AS (
+                    DELETE FROM cqrs_metrics_tail WHERE ctid = ANY(ARRAY(
+                        SELECT ctid FROM cqrs_metrics_tail LIMIT %s))
+                    RETURNING occurred_at, former, state
+                ),
+                sum AS (%s)
+                SELECT (SELECT count(*) FROM folded),
+                       ARRAY(SELECT id FROM sum WHERE is_zero)
+                """,
+                BATCH_SIZE,
+                self._add(_by_dimension(contributions), SQL.identifier(ROLL_UP)),
+            )
+        )
+        self._remove(zero_ids, SQL.identifier(ROLL_UP))
+        if folded:
+            self.env.cr.execute(
+                SQL(
+                    "UPDATE %s SET version = version + 1, folded_at = now()",
+                    SQL.identifier(FOLDS),
+                )
+            )
+        return folded

@@ -10,7 +10,7 @@ from odoo.tools import SQL
 from ..access.owner_scopes import are_few, of_seen
 from ..currencies.currencies import currencies, currencies_version, own_currency
 from ..opportunities.stages import stages
-from ..projections.metrics import AMOUNTS, FOLDS, MEASURES, REPAIRS, TAIL
+from ..projections.metrics_tables import AMOUNTS, FOLDS, MEASURES, REPAIRS, TAIL
 from ..support.answer_context import answered_at, question, without_jit
 from ..support.process_cache import keep
 

@@ -9,7 +9,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..currencies.currencies import own_currency
-from ..projections.metrics import MEASURES
+from ..projections.metrics_tables import MEASURES
 from ..support.answer_context import answered_at, without_jit
 from .reader import _converted, _exact, _scopes, _sum, exactly
 

@@ -1,6 +1,9 @@
 from . import (
     projection,
     failures,
+    quarantine,
+    healing,
+    rebuilt_tables,
     reading,
     user_access,
     user_profile,

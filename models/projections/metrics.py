@@ -1,48 +1,13 @@
 """The sums that every dashboard is made of: a roll-up, and a tail of changes."""
 
-import zlib
-
 from odoo import api, models
 from odoo.tools import SQL
 
 from ..support.indexes import create_missing
-from ..support.readable_values import is_readable, readable
-from ..support.transactions import committed
+from ..support.readable_values import readable
+from .metrics_comparison import SumsComparison
+from .metrics_tables import KEY, MEASURES, NOT_ZERO, REPAIRS, ROLL_UP, TAIL, _list
 from .projection import Table
-
-ROLL_UP = "cqrs_metrics"
-TAIL = "cqrs_metrics_tail"
-#: Count the folds, and the repairs: each writes the sums. Apart, so that a fold during
-#: a long replay does not make that one start over.
-FOLDS = "cqrs_metrics_folds"
-REPAIRS = "cqrs_metrics_repairs"
-
-KEY = ("user_id", "team_id", "company_id", "currency_id", "stage_id", "month")
-#: ``total`` counts what is not archived, ``active`` what of it is pending
-MEASURES = (
-    "total",
-    "active",
-    "won",
-    "lost",
-    "pipeline_value",
-    "weighted_pipeline",
-    "won_revenue",
-)
-AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
-
-#: Changes folded in one transaction
-BATCH_SIZE = 100_000
-#: Advisory lock of who folds
-LOCK = zlib.crc32(b"cqrs.metrics")
-
-
-def _list(form: str, names=MEASURES) -> SQL:
-    """Return the form for each of the names, e.g. ``"sum({0}) AS {0}"``."""
-    return SQL(", ".join(form.format(name) for name in names))
-
-
-#: Condition on a group of rows that add up to something
-NOT_ZERO = SQL("(%s) <> (%s)", _list("sum({0})"), _list("0"))
 
 
 class CqrsMetrics(models.AbstractModel):
@@ -302,51 +267,6 @@ class CqrsMetrics(models.AbstractModel):
     def _comparisons(self, live, shadow):
         return [SumsComparison(self, live, shadow)]
 
-    @api.model
-    def _fold(self):
-        """Fold the tail into the sums; commits.
-
-        A change that is not yet committed, or not yet seen, is left for the next time.
-        """
-        while committed(self.env, self._fold_batch) == BATCH_SIZE:
-            pass
-
-    def _fold_batch(self) -> int:
-        """Fold some changes, unless somebody else does; return how many.
-
-        Two that took the same change, or added to the same sum, could not both commit:
-        the lock only spares them a deadlock.
-        """
-        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-        if not self.env.cr.fetchone()[0]:
-            return 0
-        contributions = self._contributions(SQL("folded"))
-        [(folded, zero_ids)] = self.env.execute_query(
-            SQL(
-                """
-                WITH folded AS (
-                    DELETE FROM cqrs_metrics_tail WHERE ctid = ANY(ARRAY(
-                        SELECT ctid FROM cqrs_metrics_tail LIMIT %s))
-                    RETURNING occurred_at, former, state
-                ),
-                sum AS (%s)
-                SELECT (SELECT count(*) FROM folded),
-                       ARRAY(SELECT id FROM sum WHERE is_zero)
-                """,
-                BATCH_SIZE,
-                self._add(_by_dimension(contributions), SQL.identifier(ROLL_UP)),
-            )
-        )
-        self._remove(zero_ids, SQL.identifier(ROLL_UP))
-        if folded:
-            self.env.cr.execute(
-                SQL(
-                    "UPDATE %s SET version = version + 1, folded_at = now()",
-                    SQL.identifier(FOLDS),
-                )
-            )
-        return folded
-
     def _add(self, sums: SQL, table: SQL) -> SQL:
         """Return the statement that adds to the sums of a table.
 
@@ -376,97 +296,6 @@ class CqrsMetrics(models.AbstractModel):
     def _remove(self, ids: list[int], table: SQL):
         if ids:
             self.env.cr.execute(SQL("DELETE FROM %s WHERE id = ANY(%s)", table, ids))
-
-
-class SumsComparison:
-    """Of the live sums with their shadow, whatever of either is still in its tail.
-
-    A repair adds what is missing: writers, who only append changes, go on.
-    """
-
-    def __init__(self, metrics, live, shadow):
-        self._metrics = metrics
-        self._live = live
-        self._sums = SQL(
-            "live AS MATERIALIZED (%s), shadow AS MATERIALIZED (%s)",
-            metrics._all_sums(live),
-            metrics._all_sums(shadow),
-        )
-
-    def count(self) -> tuple[int, int, int]:
-        """As ``Comparison.count`` does, in sums."""
-        [counts] = self._metrics.env.execute_query(
-            SQL(
-                """
-                WITH %s
-                SELECT (SELECT count(*) FROM shadow),
-                       (SELECT count(*) FROM (
-                           SELECT * FROM shadow EXCEPT SELECT * FROM live) missing),
-                       (SELECT count(*) FROM (
-                           SELECT * FROM live EXCEPT SELECT * FROM shadow) stale)
-                """,
-                self._sums,
-            )
-        )
-        return counts
-
-    def repair(self):
-        """Add to the live sums what the shadow has more.
-
-        The sums that were wrong are kept in ``cqrs_replaced``.
-        """
-        self._remove_unreadable()
-        key = _list("{}", ("dimension", *KEY))
-        table = self._live(ROLL_UP)
-        rows = self._metrics.env.execute_query(
-            SQL(
-                """
-                WITH %s, kept AS (
-                    INSERT INTO cqrs_replaced (table_name, row)
-                    SELECT %s, to_jsonb(wrong)
-                    FROM (SELECT * FROM live EXCEPT SELECT * FROM shadow) wrong
-                )
-                %s
-                """,
-                self._sums,
-                ROLL_UP,
-                self._metrics._add(
-                    SQL(
-                        """
-                        SELECT %(key)s, %(sums)s
-                        FROM (SELECT * FROM shadow
-                              UNION ALL SELECT %(key)s, %(negated)s FROM live) side
-                        GROUP BY %(key)s HAVING %(not_zero)s
-                        """,
-                        key=key,
-                        sums=_list("sum({0})"),
-                        negated=_list("- {}"),
-                        not_zero=NOT_ZERO,
-                    ),
-                    table,
-                ),
-            )
-        )
-        self._metrics._remove([id_ for id_, is_zero in rows if is_zero], table)
-
-    def _remove_unreadable(self):
-        """Remove the sums that no addition can repair: NaN stays NaN."""
-        self._metrics.env.cr.execute(
-            SQL(
-                """
-                WITH removed AS (
-                    DELETE FROM %s metrics WHERE NOT (%s) RETURNING *
-                )
-                INSERT INTO cqrs_replaced (table_name, row)
-                SELECT %s, to_jsonb(removed) FROM removed
-                """,
-                self._live(ROLL_UP),
-                SQL(" AND ").join(
-                    is_readable(SQL.identifier(name), "monetary") for name in AMOUNTS
-                ),
-                ROLL_UP,
-            )
-        )
 
 
 def _by_dimension(contributions: SQL) -> SQL:
