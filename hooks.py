@@ -86,6 +86,11 @@ _OURS = """
 
 
 def _drop(env):
+    for projection in env["cqrs.projection"]._projections():
+        for table in projection._declared_tables():
+            env.cr.execute(
+                SQL("DROP TABLE IF EXISTS %s CASCADE", SQL.identifier(table))
+            )
     models = [model._table for model in env.values() if not model._abstract]
     relations = [key[0] for key in env.registry.many2many_relations]
     env.cr.execute(_OURS, [models + relations])

@@ -91,11 +91,9 @@ class TestBrokenReadModel(SalesOrganisation, HttpCase):
         for damage in ("DROP value", "DROP partner_name"):
             with self.subTest(damage):
                 self.execute(f"ALTER TABLE cqrs_opportunity_view {damage}")
-                self.env[VIEW].init()
+                self.registry.init_models(self.env.cr, [VIEW], {}, install=False)
                 self.opportunity(self.seller)
-                self.assertIn(VIEW, broken(self.env))
-                replay(self.env)
-                self.assertEqual(broken(self.env), {})
+                self.assertEqual((broken(self.env), quarantined(self.env)), ({}, []))
                 self.assertEqual(list(compared(self.env)), [])
 
     @mute_logger(*LOGGERS)

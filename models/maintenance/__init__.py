@@ -1,1 +1,1 @@
-from . import repair_backup, run, health
+from . import repair_backup, run, health, update

@@ -113,7 +113,8 @@ def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Repl
     if name == STREAMS:
         tables = shadow.live(STREAM), shadow.temporary(STREAM)
         key = ("stream_model", "stream_id")
-        comparisons, projection = [Comparison(shadow.cr, *tables, key)], None
+        columns = (*key, "version", "state", "hash")
+        comparisons, projection = [Comparison(shadow.cr, *tables, key, columns)], None
     else:
         projection = shadow.env[name]
         comparisons = projection._comparisons(shadow.live, shadow.temporary)

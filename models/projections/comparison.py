@@ -1,21 +1,25 @@
 """A live table against its shadow: which rows differ, and writing them."""
 
+from collections.abc import Sequence
+
 from odoo.tools import SQL
 
 
 class Comparison:
-    """Of two tables with the same columns, surrogate ids (identity columns) aside.
+    """The comparison of two tables, of the columns named.
 
     :param key: columns by which a row is found again, never NULL, not necessarily
         unique
     """
 
-    def __init__(self, cr, live: SQL, shadow: SQL, key: tuple[str, ...]):
+    def __init__(
+        self, cr, live: SQL, shadow: SQL, key: Sequence[str], columns: Sequence[str]
+    ):
         self._cr = cr
         self._live = live
         self._shadow = shadow
         self._key = key
-        self._columns = self._compared_columns()
+        self._columns = columns
 
     def count(self) -> tuple[int, int, int]:
         """Return how many rows the shadow has, how many of them are not live, and how
@@ -86,17 +90,3 @@ class Comparison:
             SQL(", ").join(SQL.identifier("a", name) for name in self._columns),
             SQL(", ").join(SQL.identifier("b", name) for name in self._columns),
         )
-
-    def _compared_columns(self) -> list[str]:
-        self._cr.execute(
-            SQL(
-                """
-                SELECT attname FROM pg_attribute
-                WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
-                  AND attidentity = ''
-                ORDER BY attnum
-                """,
-                self._shadow.code,
-            )
-        )
-        return [name for (name,) in self._cr.fetchall()]

@@ -6,8 +6,18 @@ from odoo.tools import SQL
 from ..support.indexes import create_missing
 from ..support.readable_values import readable
 from .metrics_comparison import SumsComparison
-from .metrics_tables import KEY, MEASURES, NOT_ZERO, REPAIRS, ROLL_UP, TAIL, _list
-from .projection import Table
+from .metrics_tables import (
+    CHANGES,
+    FOLDS,
+    KEY,
+    MEASURES,
+    NOT_ZERO,
+    REPAIRS,
+    ROLL_UP,
+    SUMS,
+    TAIL,
+    each,
+)
 
 
 class CqrsMetrics(models.AbstractModel):
@@ -31,7 +41,7 @@ class CqrsMetrics(models.AbstractModel):
     _inherit = "cqrs.projection"
     _description = "Metrics"
     _cqrs_consumes = ("crm.lead",)
-    _cqrs_tables = (Table(ROLL_UP), Table(TAIL))
+    _cqrs_tables = (SUMS, CHANGES)
     _cqrs_counters = (REPAIRS,)
     _cqrs_is_cumulative = True
 
@@ -56,43 +66,20 @@ class CqrsMetrics(models.AbstractModel):
         """
     )
 
-    # The tail has no index: it is short, and read as a whole. What is folded leaves
-    # dead rows, which are to be cleared before there are many.
-    _TABLES = SQL(
+    _KEY_INDEX = SQL(
         """
-        CREATE TABLE IF NOT EXISTS cqrs_metrics_tail (
-            occurred_at timestamptz NOT NULL,
-            former cqrs_metrics_lead,
-            state cqrs_metrics_lead
-        ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
-        CREATE TABLE IF NOT EXISTS cqrs_metrics (
-            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-            dimension text COLLATE "C" NOT NULL,
-            user_id integer,
-            team_id integer,
-            company_id integer,
-            currency_id integer,
-            stage_id integer,
-            month date,
-            total integer NOT NULL,
-            active integer NOT NULL,
-            won integer NOT NULL,
-            lost integer NOT NULL,
-            pipeline_value numeric NOT NULL,
-            weighted_pipeline numeric NOT NULL,
-            won_revenue numeric NOT NULL
-        ) WITH (fillfactor = 70);
         CREATE UNIQUE INDEX IF NOT EXISTS cqrs_metrics_key ON cqrs_metrics (
             dimension, COALESCE(user_id, 0), COALESCE(team_id, 0),
             COALESCE(company_id, 0), COALESCE(currency_id, 0), COALESCE(stage_id, 0),
-            COALESCE(month, '-infinity'));
+            COALESCE(month, '-infinity'))
+        """
+    )
+    _FOLDS = SQL(
+        """
         CREATE TABLE IF NOT EXISTS cqrs_metrics_folds (
             version bigint NOT NULL, folded_at timestamptz NOT NULL);
         INSERT INTO cqrs_metrics_folds
-        SELECT 0, now() WHERE NOT EXISTS (SELECT FROM cqrs_metrics_folds);
-        CREATE TABLE IF NOT EXISTS cqrs_metrics_repairs (version bigint NOT NULL);
-        INSERT INTO cqrs_metrics_repairs
-        SELECT 0 WHERE NOT EXISTS (SELECT FROM cqrs_metrics_repairs)
+        SELECT 0, now() WHERE NOT EXISTS (SELECT FROM cqrs_metrics_folds)
         """
     )
 
@@ -100,7 +87,12 @@ class CqrsMetrics(models.AbstractModel):
         self.env.cr.execute("SELECT to_regtype('cqrs_metrics_lead') IS NULL")
         if self.env.cr.fetchone()[0]:
             self.env.cr.execute(self._TYPE)
-        create_missing(self.env.cr, self._TABLES)
+        super()._create_tables()
+        create_missing(self.env.cr, self._KEY_INDEX)
+        self.env.cr.execute(self._FOLDS)
+
+    def _declared_tables(self):
+        return [*super()._declared_tables(), FOLDS]
 
     def _drop_tables(self):
         result = super()._drop_tables()
@@ -182,14 +174,14 @@ class CqrsMetrics(models.AbstractModel):
         return SQL(
             "%s UNION ALL SELECT %s FROM (%s) contribution",
             self._folded(dimension, table),
-            _list("{}", (*KEY[:-1], month, *MEASURES)),
+            each("{}", (*KEY[:-1], month, *MEASURES)),
             self._contributions(table(TAIL)),
         )
 
     def _folded(self, dimension: str, table=SQL.identifier) -> SQL:
         return SQL(
             "SELECT %s FROM %s WHERE dimension = %s",
-            _list("{}", KEY + MEASURES),
+            each("{}", KEY + MEASURES),
             table(ROLL_UP),
             dimension,
         )
@@ -248,7 +240,7 @@ class CqrsMetrics(models.AbstractModel):
 
         :param table: gives the SQL of a table's name
         """
-        key = _list("{}", ("dimension", *KEY))
+        key = each("{}", ("dimension", *KEY))
         return SQL(
             """
             SELECT %(key)s, %(sums)s
@@ -257,8 +249,8 @@ class CqrsMetrics(models.AbstractModel):
             GROUP BY %(key)s HAVING %(not_zero)s
             """,
             key=key,
-            sums=_list("sum({0}) AS {0}"),
-            measures=_list("{}"),
+            sums=each("sum({0}) AS {0}"),
+            measures=each("{}"),
             roll_up=table(ROLL_UP),
             tail=_by_dimension(self._contributions(table(TAIL))),
             not_zero=NOT_ZERO,
@@ -286,11 +278,11 @@ class CqrsMetrics(models.AbstractModel):
             RETURNING id, (%(after)s) = (%(zeros)s) AS is_zero
             """,
             table=table,
-            columns=_list("{}", KEY + MEASURES),
+            columns=each("{}", KEY + MEASURES),
             sums=sums,
-            added=_list("{0} = metrics.{0} + EXCLUDED.{0}"),
-            after=_list("metrics.{}"),
-            zeros=_list("0"),
+            added=each("{0} = metrics.{0} + EXCLUDED.{0}"),
+            after=each("metrics.{}"),
+            zeros=each("0"),
         )
 
     def _remove(self, ids: list[int], table: SQL):
@@ -312,8 +304,8 @@ def _by_dimension(contributions: SQL) -> SQL:
                  GROUPING SETS ((), (stage_id), (month), (changed_in))
         HAVING %s
         """,
-        _list("{}", KEY[:-1]),
-        _list("sum({0}) AS {0}"),
+        each("{}", KEY[:-1]),
+        each("sum({0}) AS {0}"),
         contributions,
         NOT_ZERO,
     )

@@ -3,7 +3,7 @@
 from odoo.tools import SQL
 
 from ..support.readable_values import is_readable
-from .metrics_tables import AMOUNTS, KEY, NOT_ZERO, ROLL_UP, _list
+from .metrics_tables import AMOUNTS, KEY, NOT_ZERO, ROLL_UP, each
 
 
 class SumsComparison:
@@ -44,7 +44,7 @@ class SumsComparison:
         The sums that were wrong are kept in ``cqrs_replaced``.
         """
         self._remove_unreadable()
-        key = _list("{}", ("dimension", *KEY))
+        key = each("{}", ("dimension", *KEY))
         table = self._live(ROLL_UP)
         rows = self._metrics.env.execute_query(
             SQL(
@@ -67,8 +67,8 @@ class SumsComparison:
                         GROUP BY %(key)s HAVING %(not_zero)s
                         """,
                         key=key,
-                        sums=_list("sum({0})"),
-                        negated=_list("- {}"),
+                        sums=each("sum({0})"),
+                        negated=each("- {}"),
                         not_zero=NOT_ZERO,
                     ),
                     table,

@@ -2,6 +2,8 @@
 
 from odoo.tools import SQL
 
+from .table import SURROGATE, Column, Table
+
 ROLL_UP = "cqrs_metrics"
 TAIL = "cqrs_metrics_tail"
 #: Count the folds, and the repairs: each writes the sums. Apart, so that a fold during
@@ -23,10 +25,37 @@ MEASURES = (
 AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
 
 
-def _list(form: str, names=MEASURES) -> SQL:
+def each(form: str, names=MEASURES) -> SQL:
     """Return the form for each of the names, e.g. ``"sum({0}) AS {0}"``."""
     return SQL(", ".join(form.format(name) for name in names))
 
 
 #: Condition on a group of rows that add up to something
-NOT_ZERO = SQL("(%s) <> (%s)", _list("sum({0})"), _list("0"))
+NOT_ZERO = SQL("(%s) <> (%s)", each("sum({0})"), each("0"))
+
+SUMS = Table(
+    ROLL_UP,
+    columns=(
+        Column("id", "bigint", SURROGATE),
+        Column("dimension", "text", 'COLLATE "C" NOT NULL'),
+        *(Column(name, "date" if name == "month" else "integer") for name in KEY),
+        *(
+            Column(name, "numeric" if name in AMOUNTS else "integer", "NOT NULL")
+            for name in MEASURES
+        ),
+    ),
+    options="WITH (fillfactor = 70)",
+)
+
+# It has no index: it is short, and read as a whole. Folding leaves dead rows, which are
+# to be cleared before there are many.
+CHANGES = Table(
+    TAIL,
+    columns=(
+        Column("occurred_at", "timestamptz", "NOT NULL"),
+        Column("former", "cqrs_metrics_lead"),
+        Column("state", "cqrs_metrics_lead"),
+    ),
+    options="WITH (autovacuum_vacuum_scale_factor = 0,"
+    " autovacuum_vacuum_threshold = 2000)",
+)

@@ -6,8 +6,7 @@ from odoo import fields, models
 from odoo.tools import SQL
 
 from ..support.indexes import create_missing
-from ..support.readable_values import readable
-from .projection import Table
+from .table import Column, Table, upsert
 
 #: What opportunities are sorted by, ``{order: expression of the row}``
 ORDERS = {
@@ -47,6 +46,116 @@ _VECTOR = SQL(
 )
 
 
+_STATUSES = [("pending", "Pending"), ("won", "Won"), ("lost", "Lost")]
+_STATUS = SQL(
+    "CASE WHEN won_status IN ('won', 'lost') THEN won_status ELSE 'pending' END"
+)
+
+TABLE = Table(
+    "cqrs_opportunity_view",
+    columns=(
+        Column("id", "integer", "PRIMARY KEY", value=SQL("stream_id")),
+        Column(
+            "name",
+            "text",
+            'COLLATE "C"',
+            default="''",
+            field=fields.Char(readonly=True),
+        ),
+        Column(
+            "value",
+            "numeric",
+            source="expected_revenue",
+            default="0",
+            field=fields.Monetary(readonly=True),
+        ),
+        Column(
+            "currency_id",
+            "integer",
+            source="company_id.currency_id",
+            field=fields.Many2one("res.currency", readonly=True),
+        ),
+        Column(
+            "probability",
+            "double precision",
+            field=fields.Float(aggregator="avg", readonly=True),
+        ),
+        Column(
+            "stage_id", "integer", field=fields.Many2one("crm.stage", readonly=True)
+        ),
+        Column(
+            "status",
+            "text",
+            "NOT NULL",
+            source="won_status",
+            value=_STATUS,
+            field=fields.Selection(_STATUSES, readonly=True),
+        ),
+        Column(
+            "active", "boolean", default="false", field=fields.Boolean(readonly=True)
+        ),
+        Column(
+            "user_id",
+            "integer",
+            field=fields.Many2one("res.users", "Salesperson", readonly=True),
+        ),
+        Column(
+            "team_id",
+            "integer",
+            field=fields.Many2one("crm.team", "Sales Team", readonly=True),
+        ),
+        Column(
+            "company_id", "integer", field=fields.Many2one("res.company", readonly=True)
+        ),
+        Column(
+            "partner_id",
+            "integer",
+            field=fields.Many2one("res.partner", "Customer", readonly=True),
+        ),
+        Column(
+            "partner_name",
+            "text",
+            source="partner_id.complete_name",
+            field=fields.Char("Customer Name", readonly=True),
+        ),
+        Column("words", "tsvector", value=_VECTOR),
+        Column(
+            "closing_date",
+            "date",
+            source="date_deadline",
+            field=fields.Date("Expected Closing", readonly=True),
+        ),
+        Column(
+            "closed_at",
+            "timestamp",
+            source="date_closed",
+            field=fields.Datetime(readonly=True),
+        ),
+        Column(
+            "created_at",
+            "timestamp",
+            source="create_date",
+            field=fields.Datetime(readonly=True),
+        ),
+        Column(
+            "changed_at",
+            "timestamp",
+            "NOT NULL",
+            value=SQL("occurred_at AT TIME ZONE 'UTC'"),
+            field=fields.Datetime(readonly=True),
+        ),
+        Column(
+            "version",
+            "integer",
+            "NOT NULL",
+            value=SQL("version"),
+            field=fields.Integer(aggregator=None, readonly=True),
+        ),
+    ),
+    options="WITH (fillfactor = 80)",
+)
+
+
 class CqrsOpportunityView(models.Model):
     """One row for each opportunity, under the id of its ``crm.lead``.
 
@@ -64,56 +173,12 @@ class CqrsOpportunityView(models.Model):
     _auto = False
     _order = "value desc, id desc"
     _cqrs_consumes = ("crm.lead",)
-    _cqrs_tables = (Table("cqrs_opportunity_view"),)
+    _cqrs_tables = (TABLE,)
 
-    name = fields.Char(readonly=True)
-    value = fields.Monetary(readonly=True)
-    currency_id = fields.Many2one("res.currency", readonly=True)
-    probability = fields.Float(readonly=True, aggregator="avg")
-    stage_id = fields.Many2one("crm.stage", readonly=True)
-    status = fields.Selection(
-        [("pending", "Pending"), ("won", "Won"), ("lost", "Lost")], readonly=True
-    )
-    active = fields.Boolean(readonly=True)
-    user_id = fields.Many2one("res.users", "Salesperson", readonly=True)
-    team_id = fields.Many2one("crm.team", "Sales Team", readonly=True)
-    company_id = fields.Many2one("res.company", readonly=True)
-    partner_id = fields.Many2one("res.partner", "Customer", readonly=True)
-    partner_name = fields.Char("Customer Name", readonly=True)
-    closing_date = fields.Date("Expected Closing", readonly=True)
-    closed_at = fields.Datetime(readonly=True)
-    created_at = fields.Datetime(readonly=True)
-    changed_at = fields.Datetime(readonly=True)
-    version = fields.Integer(readonly=True, aggregator=None)
-
-    _TABLE = SQL(
-        """
-        CREATE TABLE IF NOT EXISTS cqrs_opportunity_view (
-            id integer PRIMARY KEY,
-            name text COLLATE "C" NOT NULL,
-            value numeric NOT NULL,
-            currency_id integer,
-            probability double precision,
-            stage_id integer,
-            status text NOT NULL,
-            active boolean NOT NULL,
-            user_id integer,
-            team_id integer,
-            company_id integer,
-            partner_id integer,
-            partner_name text,
-            words tsvector,
-            closing_date date,
-            closed_at timestamp,
-            created_at timestamp,
-            changed_at timestamp NOT NULL,
-            version integer NOT NULL
-        ) WITH (fillfactor = 80)
-        """
-    )
+    vars().update(TABLE.orm_fields)
 
     def _create_tables(self):
-        self.env.cr.execute(self._TABLE)
+        super()._create_tables()
         # One of all rows and one of each owner's, read both ways; as they end in the
         # id, there are no ties.
         for order, key in ORDERS.items():
@@ -150,58 +215,18 @@ class CqrsOpportunityView(models.Model):
         """
     )
 
-    _PUT = SQL(
-        """
-        INSERT INTO cqrs_opportunity_view (
-            id, name, value, currency_id, probability, stage_id, status,
-            active, user_id, team_id, company_id, partner_id, partner_name, words,
-            closing_date, closed_at, created_at, changed_at, version)
-        SELECT stream_id, COALESCE(name, ''), COALESCE(%(value)s, 0),
-               "company_id.currency_id", %(probability)s, stage_id,
-               CASE WHEN won_status IN ('won', 'lost') THEN won_status
-                    ELSE 'pending' END,
-               COALESCE(active, false),
-               user_id, team_id, company_id, partner_id,
-               "partner_id.complete_name",
-               %(words)s,
-               %(closing_date)s, %(closed_at)s, %(created_at)s,
-               occurred_at AT TIME ZONE 'UTC', version
-        FROM stream CROSS JOIN jsonb_to_record(state) AS lead (
-            name text, type text, expected_revenue numeric,
-            "company_id.currency_id" integer, probability double precision,
-            stage_id integer, won_status text, active boolean,
-            user_id integer, team_id integer, company_id integer,
-            partner_id integer, "partner_id.complete_name" text,
-            date_deadline date, date_closed timestamp, create_date timestamp)
-        CROSS JOIN LATERAL (
-            SELECT left(COALESCE(name, ''), 500)
-                || ' ' || left(COALESCE("partner_id.complete_name", ''), 500)
-            ) names (text)
-        WHERE type = 'opportunity'
-        ON CONFLICT (id) DO UPDATE SET
-            name = EXCLUDED.name,
-            value = EXCLUDED.value,
-            currency_id = EXCLUDED.currency_id,
-            probability = EXCLUDED.probability,
-            stage_id = EXCLUDED.stage_id,
-            status = EXCLUDED.status,
-            active = EXCLUDED.active,
-            user_id = EXCLUDED.user_id,
-            team_id = EXCLUDED.team_id,
-            company_id = EXCLUDED.company_id,
-            partner_id = EXCLUDED.partner_id,
-            partner_name = EXCLUDED.partner_name,
-            words = EXCLUDED.words,
-            closing_date = EXCLUDED.closing_date,
-            closed_at = EXCLUDED.closed_at,
-            created_at = EXCLUDED.created_at,
-            changed_at = EXCLUDED.changed_at,
-            version = EXCLUDED.version
-        """,
-        value=readable(SQL("expected_revenue"), "monetary"),
-        probability=readable(SQL("probability"), "float"),
-        closing_date=readable(SQL("date_deadline"), "date"),
-        closed_at=readable(SQL("date_closed"), "datetime"),
-        created_at=readable(SQL("create_date"), "datetime"),
-        words=_VECTOR,
+    _PUT = upsert(
+        TABLE,
+        TABLE.rows(
+            where=SQL("type = 'opportunity'"),
+            reads={"type": "text"},
+            joins=SQL(
+                """
+                CROSS JOIN LATERAL (
+                    SELECT left(COALESCE(name, ''), 500)
+                        || ' ' || left(COALESCE("partner_id.complete_name", ''), 500)
+                ) names (text)
+                """
+            ),
+        ),
     )

@@ -1,37 +1,28 @@
-from typing import NamedTuple
-
-import psycopg2
-
 from odoo import api, models
 from odoo.tools import SQL, ormcache
 
 from ..event_store.difference import as_ctes
 from ..support import versions
 from .comparison import Comparison
+from .table import Table
 
-
-class Table(NamedTuple):
-    """A table that a projection fills, and a replay compares.
-
-    :ivar name: in the database
-    :ivar key: columns by which a row is found again: never NULL, selective, not
-        necessarily unique
-    """
-
-    name: str
-    key: tuple[str, ...] = ("id",)
+_COUNTER = """
+    CREATE TABLE IF NOT EXISTS %s (version bigint NOT NULL);
+    INSERT INTO %s SELECT 0 WHERE NOT EXISTS (SELECT FROM %s)
+"""
 
 
 class CqrsProjection(models.AbstractModel):
-    """The contract of a read model: what inherits this is kept by the log.
+    """The contract of a read model.
 
     A projection names the captured models that it reads in ``_cqrs_consumes`` and
     fills its table from ``cqrs_event`` and ``cqrs_stream`` alone, never from a
     source table. The event store calls every projection that there is, in the
-    order of ``_cqrs_rank``, and knows none by name.
+    order of ``_cqrs_rank``, and knows none by name. Nobody else writes its tables.
     """
 
     _name = "cqrs.projection"
+    _inherit = "cqrs.read.only"
     _description = "Projection"
 
     #: Names of the captured models whose events this projection applies
@@ -48,16 +39,50 @@ class CqrsProjection(models.AbstractModel):
 
     def init(self):
         result = super().init()
-        try:
-            with self.env.cr.savepoint(flush=False):
-                self._create_tables()
-        except psycopg2.ProgrammingError:
-            # A table is there and lacks a column.
+        if self._lacks_a_column():
             self._remake_tables()
+        else:
+            self._create_tables()
         return result
 
+    def _lacks_a_column(self) -> bool:
+        """Return whether a table is there without a column that is declared."""
+        declared = [
+            (table.name, column.name)
+            for table in self._cqrs_tables
+            for column in table.columns
+        ]
+        [(lacks,)] = self.env.execute_query(
+            SQL(
+                """
+                SELECT EXISTS (
+                    SELECT FROM unnest(%s::text[], %s::text[]) declared (relation, name)
+                    WHERE to_regclass(relation) IS NOT NULL AND NOT EXISTS (
+                        SELECT FROM pg_attribute
+                        WHERE attrelid = to_regclass(relation) AND attname = name
+                          AND NOT attisdropped))
+                """,
+                *(map(list, zip(*declared, strict=True)) if declared else ([], [])),
+            )
+        )
+        return lacks
+
     def _create_tables(self):
-        """Create the tables, or what they lack, where they are not there."""
+        """Create the tables that are not there.
+
+        A projection that has indexes adds them here (``create_missing``).
+        """
+        for table in self._cqrs_tables:
+            self.env.cr.execute(table.create())
+        for name in self._cqrs_counters:
+            self.env.cr.execute(SQL(_COUNTER, *[SQL.identifier(name)] * 3))
+        for name in self._cqrs_tokens:
+            self.env.cr.execute(versions.table(name))
+
+    def _declared_tables(self) -> list[str]:
+        """Return the names of all tables that ``_create_tables`` creates."""
+        tables = [table.name for table in self._cqrs_tables]
+        return [*tables, *self._cqrs_counters, *self._cqrs_tokens]
 
     def _statements(self, model: str) -> list[SQL]:
         """Return the data-modifying statements that apply the streams of a model.
@@ -182,7 +207,13 @@ class CqrsProjection(models.AbstractModel):
         :param shadow: that of its shadow
         """
         return [
-            Comparison(self.env.cr, live(table.name), shadow(table.name), table.key)
+            Comparison(
+                self.env.cr,
+                live(table.name),
+                shadow(table.name),
+                table.key,
+                table.names,
+            )
             for table in self._cqrs_tables
         ]
 

@@ -1,9 +1,11 @@
+from functools import partial
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..support import conflicts, versions
 from ..support.indexes import create_missing
-from .projection import Table
+from .table import SURROGATE, Column, Table, upsert
 
 #: The fields of an employee that decide a place in the hierarchy
 PLACE = (
@@ -31,6 +33,48 @@ def differs(fields_: tuple[str, ...]) -> SQL:
     return SQL("((%s) IS DISTINCT FROM (%s))", *sides)
 
 
+#: The hierarchy that the closure is computed on: the states of ``hr.employee``, as far
+#: as they decide it
+EMPLOYEES = Table(
+    "cqrs_employee",
+    columns=(
+        Column("id", "integer", "PRIMARY KEY", value=SQL("stream_id")),
+        Column("user_id", "integer"),
+        Column("parent_id", "integer"),
+        Column("company_id", "integer"),
+        Column("department_id", "integer", source="current_version_id.department_id"),
+        Column("active", "boolean", default="false"),
+    ),
+)
+
+_USER = partial(fields.Many2one, "res.users", readonly=True)
+_NUMBER = partial(fields.Integer, readonly=True, aggregator=None)
+_VIAS = [("hierarchy", "Hierarchy"), ("department", "Department")]
+
+CLOSURE = Table(
+    "cqrs_user_access",
+    columns=(
+        Column("id", "bigint", SURROGATE),
+        Column("viewer_id", "integer", "NOT NULL", field=_USER()),
+        Column("owner_id", "integer", "NOT NULL", field=_USER()),
+        Column(
+            "company_id",
+            "integer",
+            field=fields.Many2one("res.company", readonly=True),
+        ),
+        Column(
+            "via",
+            "text",
+            'COLLATE "C" NOT NULL',
+            field=fields.Selection(_VIAS, readonly=True),
+        ),
+        Column("depth", "integer", "NOT NULL", field=_NUMBER()),
+        Column("paths", "integer", "NOT NULL", field=_NUMBER()),
+    ),
+    key=("viewer_id", "owner_id"),
+)
+
+
 class CqrsUserAccess(models.Model):
     """Who stands above whom: the closure viewer → owner, by company.
 
@@ -54,46 +98,17 @@ class CqrsUserAccess(models.Model):
     _auto = False
     _order = "viewer_id, depth, owner_id, id"
     _cqrs_consumes = ("hr.employee", "hr.department", "res.users")
-    _cqrs_tables = (
-        Table("cqrs_employee"),
-        Table("cqrs_user_access", key=("viewer_id", "owner_id")),
-    )
+    _cqrs_tables = (EMPLOYEES, CLOSURE)
     _cqrs_tokens = ("cqrs_access_version",)
 
-    viewer_id = fields.Many2one("res.users", readonly=True)
-    owner_id = fields.Many2one("res.users", readonly=True)
-    company_id = fields.Many2one("res.company", readonly=True)
-    via = fields.Selection(
-        [("hierarchy", "Hierarchy"), ("department", "Department")], readonly=True
-    )
-    depth = fields.Integer(readonly=True, aggregator=None)
-    paths = fields.Integer(readonly=True, aggregator=None)
+    vars().update(CLOSURE.orm_fields)
 
-    # cqrs_employee is the hierarchy that the closure is computed on: the events of
-    # hr.employee folded to the fields that decide it.
-    _TABLES = SQL(
+    _INDEXES = SQL(
         """
-        CREATE TABLE IF NOT EXISTS cqrs_employee (
-            id integer PRIMARY KEY,
-            user_id integer,
-            parent_id integer,
-            company_id integer,
-            department_id integer,
-            active boolean NOT NULL
-        );
         CREATE INDEX IF NOT EXISTS cqrs_employee_parent ON cqrs_employee (parent_id);
         CREATE INDEX IF NOT EXISTS cqrs_employee_user ON cqrs_employee (user_id);
         CREATE INDEX IF NOT EXISTS cqrs_employee_department
             ON cqrs_employee (department_id);
-        CREATE TABLE IF NOT EXISTS cqrs_user_access (
-            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-            viewer_id integer NOT NULL,
-            owner_id integer NOT NULL,
-            company_id integer,
-            via text COLLATE "C" NOT NULL,
-            depth integer NOT NULL,
-            paths integer NOT NULL
-        );
         CREATE UNIQUE INDEX IF NOT EXISTS cqrs_user_access_key
             ON cqrs_user_access (viewer_id, owner_id, COALESCE(company_id, 0), via);
         CREATE INDEX IF NOT EXISTS cqrs_user_access_owner
@@ -101,11 +116,9 @@ class CqrsUserAccess(models.Model):
             INCLUDE (viewer_id, company_id, depth);
         CREATE INDEX IF NOT EXISTS cqrs_user_access_reports
             ON cqrs_user_access (viewer_id) WHERE depth = 1;
-        %s;
         INSERT INTO cqrs_access_version
         SELECT 0 WHERE NOT EXISTS (SELECT FROM cqrs_access_version)
-        """,
-        versions.table("cqrs_access_version"),
+        """
     )
 
     # Employees and departments that were recorded before there were keys.
@@ -121,7 +134,8 @@ class CqrsUserAccess(models.Model):
     )
 
     def _create_tables(self):
-        create_missing(self.env.cr, self._TABLES)
+        super()._create_tables()
+        create_missing(self.env.cr, self._INDEXES)
         conflicts.make_tables(self.env.cr)
         conflicts.add_keys(self.env.cr, self._KEYS)
 
@@ -254,26 +268,7 @@ class CqrsUserAccess(models.Model):
                     RETURNING id
                 ),
                 placed AS (
-                    INSERT INTO cqrs_employee AS e
-                        (id, user_id, parent_id, company_id, department_id, active)
-                    SELECT stream_id, user_id, parent_id, company_id,
-                           "current_version_id.department_id",
-                           COALESCE(active, false)
-                    FROM stream CROSS JOIN jsonb_to_record(state) AS employee (
-                        user_id integer, parent_id integer, company_id integer,
-                        "current_version_id.department_id" integer, active boolean)
-                    WHERE state IS NOT NULL
-                    ON CONFLICT (id) DO UPDATE SET
-                        user_id = EXCLUDED.user_id,
-                        parent_id = EXCLUDED.parent_id,
-                        company_id = EXCLUDED.company_id,
-                        department_id = EXCLUDED.department_id,
-                        active = EXCLUDED.active
-                    WHERE (e.user_id, e.parent_id, e.company_id, e.department_id,
-                           e.active)
-                        IS DISTINCT FROM (EXCLUDED.user_id, EXCLUDED.parent_id,
-                                          EXCLUDED.company_id, EXCLUDED.department_id,
-                                          EXCLUDED.active)
+                    %s
                     RETURNING id
                 )
                 SELECT id, former.user_id
@@ -281,6 +276,11 @@ class CqrsUserAccess(models.Model):
                 LEFT JOIN former USING (id)
                 """,
                 streams,
+                upsert(
+                    EMPLOYEES,
+                    EMPLOYEES.rows(where=SQL("state IS NOT NULL")),
+                    changed_only=True,
+                ),
             )
         )
         return {row[0] for row in rows}, {row[1] for row in rows if row[1]}

@@ -1,9 +1,43 @@
+from functools import partial
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..support import conflicts, versions
-from .projection import Table
+from .table import Column, Table, listed, upsert
 from .user_access import NO_STREAMS, differs
+
+_TEXT = partial(fields.Char, readonly=True)
+_EMPLOYEE = partial(fields.Many2one, "hr.employee", readonly=True)
+# Who is in which group is for administrators; a manager sees rows of people below.
+_RIGHT = partial(fields.Boolean, readonly=True, groups="base.group_system")
+
+TABLE = Table(
+    "cqrs_user_profile",
+    columns=(
+        Column("id", "integer", "PRIMARY KEY"),
+        Column(
+            "uuid",
+            "uuid",
+            "NOT NULL CONSTRAINT cqrs_user_profile_uuid UNIQUE",
+            field=_TEXT("UUID"),
+        ),
+        Column("name", "text", "NOT NULL", field=_TEXT()),
+        Column("email", "text", field=_TEXT()),
+        Column("login", "text", "NOT NULL", field=_TEXT()),
+        Column("active", "boolean", "NOT NULL", field=fields.Boolean(readonly=True)),
+        Column(
+            "company_id",
+            "integer",
+            field=fields.Many2one("res.company", readonly=True),
+        ),
+        Column("company_ids", "integer[]"),
+        Column("employee_id", "integer", field=_EMPLOYEE()),
+        Column("manager_employee_id", "integer", field=_EMPLOYEE()),
+        Column("is_salesperson", "boolean", "NOT NULL", field=_RIGHT()),
+        Column("sees_all", "boolean", "NOT NULL", field=_RIGHT("Sees All Documents")),
+    ),
+)
 
 
 class CqrsUserProfile(models.Model):
@@ -24,53 +58,10 @@ class CqrsUserProfile(models.Model):
     _order = "name, id"
     _cqrs_consumes = ("res.users", "res.groups", "hr.employee")
     _cqrs_rank = 1
-    _cqrs_tables = (Table("cqrs_user_profile"),)
+    _cqrs_tables = (TABLE,)
     _cqrs_tokens = ("cqrs_people",)
 
-    uuid = fields.Char("UUID", readonly=True)
-    name = fields.Char(readonly=True)
-    email = fields.Char(readonly=True)
-    login = fields.Char(readonly=True)
-    active = fields.Boolean(readonly=True)
-    company_id = fields.Many2one("res.company", readonly=True)
-    employee_id = fields.Many2one("hr.employee", readonly=True)
-    manager_employee_id = fields.Many2one("hr.employee", readonly=True)
-    # Who is in which group is for administrators; a manager sees rows of people below.
-    is_salesperson = fields.Boolean(readonly=True, groups="base.group_system")
-    sees_all = fields.Boolean(
-        "Sees All Documents", readonly=True, groups="base.group_system"
-    )
-
-    _TABLE = SQL(
-        """
-        CREATE TABLE IF NOT EXISTS cqrs_user_profile (
-            id integer PRIMARY KEY,
-            uuid uuid NOT NULL CONSTRAINT cqrs_user_profile_uuid UNIQUE,
-            name text NOT NULL,
-            email text,
-            login text NOT NULL,
-            active boolean NOT NULL,
-            company_id integer,
-            company_ids integer[],
-            employee_id integer,
-            manager_employee_id integer,
-            is_salesperson boolean NOT NULL,
-            sees_all boolean NOT NULL
-        );
-        %s
-        """,
-        versions.table("cqrs_people"),
-    )
-
-    _COLUMNS = SQL(
-        """
-        id, uuid, name, email, login, active, company_id, company_ids, employee_id,
-        manager_employee_id, is_salesperson, sees_all
-        """
-    )
-
-    def _create_tables(self):
-        self.env.cr.execute(self._TABLE)
+    vars().update(TABLE.orm_fields)
 
     @api.model
     def _serialize(self, streams):
@@ -202,27 +193,13 @@ class CqrsUserProfile(models.Model):
                     WHERE id IN (SELECT id FROM affected)
                 ),
                 written AS (
-                    INSERT INTO cqrs_user_profile (%(columns)s)
-                    SELECT %(columns)s FROM changed
-                    UNION
-                    SELECT %(columns)s FROM profile JOIN affected USING (id)
-                    WHERE is_written
-                    ON CONFLICT (id) DO UPDATE SET
-                        name = EXCLUDED.name,
-                        email = EXCLUDED.email,
-                        login = EXCLUDED.login,
-                        active = EXCLUDED.active,
-                        company_id = EXCLUDED.company_id,
-                        company_ids = EXCLUDED.company_ids,
-                        employee_id = EXCLUDED.employee_id,
-                        manager_employee_id = EXCLUDED.manager_employee_id,
-                        is_salesperson = EXCLUDED.is_salesperson,
-                        sees_all = EXCLUDED.sees_all
+                    %(put)s
                 )
                 SELECT EXISTS (SELECT FROM gone) OR EXISTS (SELECT FROM changed)
                     OR %(groups_changed)s
                 """,
-                columns=self._COLUMNS,
+                columns=listed(TABLE.names),
+                put=self._PUT,
                 affected=SQL(" UNION ALL ").join(affected),
                 # What else a group gives is not told by a profile, but follows from it.
                 groups_changed=SQL(" OR ").join(
@@ -241,6 +218,19 @@ class CqrsUserProfile(models.Model):
         )
         if is_changed:
             versions.leave(self.env.cr, "cqrs_people")
+
+    _PUT = upsert(
+        TABLE,
+        SQL(
+            """
+            SELECT %(columns)s FROM changed
+            UNION
+            SELECT %(columns)s FROM profile JOIN affected USING (id)
+            WHERE is_written
+            """,
+            columns=listed(TABLE.names),
+        ),
+    )
 
     @api.autovacuum
     def _gc_tokens(self):
