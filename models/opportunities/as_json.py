@@ -1,7 +1,7 @@
-"""What the API says of an opportunity: JSON that PostgreSQL makes.
+"""The fields of an opportunity in the API, and the JSON that PostgreSQL makes of them.
 
-Of its owner an opportunity has marks alone: few people own many opportunities, and
-change seldom.
+A field is declared once, in ``API_FIELDS``. What follows from the owner comes as a
+mark, and is put in afterwards: few people own many opportunities, and change seldom.
 """
 
 import json
@@ -9,53 +9,130 @@ import re
 import secrets
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 from odoo.tools import SQL
 
+from ..support.json_schema import (
+    BOOLEAN,
+    CURRENCY,
+    DAY,
+    INTEGER,
+    MONEY,
+    TEXT,
+    TIME,
+    UUID,
+    array,
+    nullable,
+    obj,
+)
 from ..support.sql_arrays import integers
 
 # As in ISO 8601; the tables have times in UTC, without a zone.
-_TIME = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
+_ISO_TIME = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 
 # Nobody can guess it, and so no name can be taken for a mark. (Who reads the database's
 # statements can, and could read all that there is.)
 _MARK = secrets.token_hex(16)
 _MARKS = re.compile(f'"{_MARK} ([^"]*)"')
 
-_OF_OWNER = f"""
+_OWNER_MARK = f"""
     concat_ws(' ', '{_MARK} {{}}', COALESCE(page.user_id, 0),
               COALESCE(page.company_id, 0))
 """
 
-#: The fields, and the expression of each over the relations of ``items``
-_EXPRESSIONS = {
-    "odoo_id": "page.id",
-    "name": "page.name",
-    "value": "round(page.value, currency.decimal_places)",
-    "currency": "currency.name",
-    "stage": """
+
+class ApiField(NamedTuple):
+    """A field of an opportunity in the API.
+
+    :ivar sql: the expression of its JSON over the relations of ``items``
+    :ivar schema: its JSON Schema
+    """
+
+    name: str
+    sql: str
+    schema: dict
+
+
+_FIELDS = (
+    ApiField("odoo_id", "page.id", INTEGER),
+    ApiField("name", "page.name", TEXT),
+    ApiField("value", "round(page.value, currency.decimal_places)", MONEY),
+    ApiField("currency", "currency.name", CURRENCY),
+    ApiField(
+        "stage",
+        """
         CASE WHEN page.stage_id IS NOT NULL THEN json_build_object(
             'id', page.stage_id,
             'name', given.stages ->> page.stage_id::text) END
-    """,
-    "status": "page.status",
-    "salesperson": _OF_OWNER.format("salesperson"),
-    "partner": """
+        """,
+        nullable(obj(id=INTEGER, name=nullable(TEXT))),
+    ),
+    ApiField("status", "page.status", {"enum": ["pending", "won", "lost"]}),
+    ApiField(
+        "salesperson",
+        _OWNER_MARK.format("salesperson"),
+        nullable(
+            {
+                **obj(
+                    id=nullable(UUID),
+                    user_id=INTEGER,
+                    name=nullable(TEXT),
+                    email=nullable(TEXT),
+                    manager=nullable(obj(name=TEXT, email=nullable(TEXT))),
+                ),
+                "description": "The owner; null if it is unassigned.",
+            }
+        ),
+    ),
+    ApiField(
+        "partner",
+        """
         CASE WHEN page.partner_id IS NOT NULL THEN json_build_object(
             'id', page.partner_id, 'name', page.partner_name) END
-    """,
-    "visible_to_user_ids": _OF_OWNER.format("visible_to_user_ids"),
-    "version": "page.version",
-    "probability": "page.probability",
-    "archived": "NOT page.active",
-    "team_id": "page.team_id",
-    "company_id": "page.company_id",
-    "closing_date": "page.closing_date",
-    "closed_at": _TIME.format("page.closed_at"),
-    "created_at": _TIME.format("page.created_at"),
-    "changed_at": _TIME.format("page.changed_at"),
-}
-FIELDS = tuple(_EXPRESSIONS)
+        """,
+        nullable(
+            {**obj(id=INTEGER, name=nullable(TEXT)), "description": "The customer."}
+        ),
+    ),
+    ApiField(
+        "visible_to_user_ids",
+        _OWNER_MARK.format("visible_to_user_ids"),
+        {
+            **array(INTEGER),
+            "description": "The owner and whoever stands above, as Odoo's user ids.",
+        },
+    ),
+    ApiField(
+        "version",
+        "page.version",
+        {"type": "integer", "minimum": 1, "description": "Of its stream."},
+    ),
+    ApiField(
+        "probability",
+        "page.probability",
+        nullable({"type": "number", "minimum": 0, "maximum": 100}),
+    ),
+    ApiField("archived", "NOT page.active", BOOLEAN),
+    ApiField("team_id", "page.team_id", nullable(INTEGER)),
+    ApiField("company_id", "page.company_id", nullable(INTEGER)),
+    ApiField(
+        "closing_date",
+        "page.closing_date",
+        nullable({**DAY, "description": "Expected."}),
+    ),
+    ApiField("closed_at", _ISO_TIME.format("page.closed_at"), nullable(TIME)),
+    ApiField("created_at", _ISO_TIME.format("page.created_at"), nullable(TIME)),
+    ApiField(
+        "changed_at",
+        _ISO_TIME.format("page.changed_at"),
+        {**TIME, "description": "Of its last event."},
+    ),
+)
+#: ``{name: field}``, in the order of the answers
+API_FIELDS = {field.name: field for field in _FIELDS}
+#: Their names
+FIELDS = tuple(API_FIELDS)
 
 
 def items(
@@ -66,7 +143,7 @@ def items(
 ) -> SQL:
     """Return the query of the JSON array of opportunities, in order of ids, as text.
 
-    It has marks for what is said of owners. An amount has the digits of its currency.
+    It has marks in the place of owners. An amount has the digits of its currency.
 
     :param names: which of ``FIELDS``
     :param stages: the name of each
@@ -92,13 +169,13 @@ def items(
 @lru_cache
 def _expressions(names: tuple[str, ...]) -> SQL:
     return SQL(", ").join(
-        SQL("%s AS %s", SQL(_EXPRESSIONS[name]), SQL.identifier(name))
+        SQL("%s AS %s", SQL(API_FIELDS[name].sql), SQL.identifier(name))
         for name in dict.fromkeys(names)
     )
 
 
 def with_owners(text: str, ask: Callable[[set[str]], dict[str, dict[str, str]]]) -> str:
-    """Return the text with what is said of the owners in place of the marks.
+    """Return the text with the owners' fields in the place of the marks.
 
     :param ask: returns the fields of each ``"<owner> <company>"``, as JSON, by name
     """
@@ -111,7 +188,7 @@ def with_owners(text: str, ask: Callable[[set[str]], dict[str, dict[str, str]]])
 
 
 def owners(owned: list[str], above: SQL) -> SQL:
-    """Return the query of what is said of owners: whose it is, and each field.
+    """Return the query of the fields that follow from owners, by ``owned``.
 
     The salesperson's manager is that in the company of the opportunity, before others.
 
