@@ -1,11 +1,19 @@
-"""The documents name files, tests, tables and commands that exist."""
+"""The documents name files, tests, tables and commands that exist, and their requests
+to the API are answered as they say."""
 
 import re
+import shlex
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from string import Template
 from urllib.parse import unquote
 
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import HttpCase, TransactionCase, new_test_user, tagged
 from odoo.tools import SQL
+
+from ..models.api.ir_http import API_KEY_SCOPE
+from ..models.api.settings import CORS_ORIGINS
+from .common import SalesOrganisation
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -145,3 +153,84 @@ class TestDocuments(TransactionCase):
             named = re.findall(r"\./dev ([a-z]\w*)", document.read_text())
             with self.subTest(document.name):
                 self.assertLessEqual(set(named), commands)
+
+
+def options(command: str) -> Namespace:
+    """Return the options of a curl command, as the documents use them."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("url")
+    parser.add_argument("-H", action="append", default=[])
+    parser.add_argument("-X", default="GET")
+    parser.add_argument("-d")
+    parser.add_argument("-i", action="store_true")
+    return parser.parse_args(shlex.split(command.partition(" > ")[0])[1:])
+
+
+def requests_of(text: str) -> list[tuple[str, str]]:
+    """Return each curl command of a document, and the answer that follows it."""
+    parts = re.split(r"^    (curl (?:.*\\\n)*.*)$", text, flags=re.MULTILINE)
+    answers = (re.search(r"```\w*\n(.*?)```", part, re.DOTALL) for part in parts[2::2])
+    return [
+        (command.replace("\\\n", ""), answer[1] if answer else "")
+        for command, answer in zip(parts[1::2], answers, strict=True)
+    ]
+
+
+@tagged("post_install", "-at_install")
+class TestRequestsOfTheDocuments(SalesOrganisation, HttpCase):
+    def key(self, user, scope=API_KEY_SCOPE):
+        keys = self.env["res.users.apikeys"].with_user(user).sudo()
+        return keys._generate(scope, "test", False)
+
+    def test_each_is_answered_as_the_document_says(self):
+        """With the status of the answer that follows it, and with all its members."""
+        deals = [self.opportunity(self.seller) for __ in range(4)]
+        deals[3].action_set_won()
+        self.env["ir.config_parameter"].set_param(CORS_ORIGINS, "https://app.example")
+        admin = new_test_user(self.env, "cqrs_admin", groups="base.group_system")
+        self.end_epoch()
+        values = {
+            "URL": self.base_url(),
+            "KEY": self.key(self.head),
+            "GLOBAL_KEY": self.key(self.seller, None),
+            "ADMIN_KEY": self.key(admin),
+        }
+        metrics = self.url_open(
+            "/api/v2/dashboard/metrics",
+            headers={"Authorization": f"Bearer {values['KEY']}"},
+        )
+        # What stands there is of the demo.
+        own = {
+            "913": str(deals[0].id),
+            "78d0b369-cb32-4fef-8f76-dd51ff2e272b": self.uuid(self.manager),
+            '"36779bde02303a88f6ca4aef32b0fac9.1795936932387377"': metrics.headers[
+                "ETag"
+            ],
+        }
+        examples = requests_of((ROOT / "docs" / "api.md").read_text())
+        self.assertGreater(len(examples), 8)
+        for command, answer in examples:
+            with self.subTest(command):
+                for of_demo, ours in own.items():
+                    command = command.replace(of_demo, ours)
+                response = self.send(Template(command).substitute(values))
+                status = re.search(r'"status": (\d+)|HTTP/1.1 (\d+)', answer)
+                expected = int(status[1] or status[2]) if status else 200
+                self.assertEqual(response.status_code, expected, response.text)
+                for member in re.findall(r'"(\w+)":', answer):
+                    self.assertIn(f'"{member}"', response.text)
+                for header in re.findall(r"^([A-Z][\w-]+): ", answer, re.MULTILINE):
+                    self.assertIn(header, response.headers)
+                if following := re.search(r'"next": "(.*?)"', response.text):
+                    values["NEXT"] = following[1]
+                if options(command).d:
+                    own["6883"] = response.headers["X-Event-Position"]
+
+    def send(self, command):
+        given = options(command)
+        return self.url_open(
+            given.url,
+            data=given.d,
+            headers=dict(header.split(": ", 1) for header in given.H),
+            method=None if given.d else given.X,
+        )
