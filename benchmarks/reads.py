@@ -158,7 +158,7 @@ def deep_cursors(plan: Plan, role: Role) -> tuple[int, dict[str, str | None]]:
     Made as the API makes it, of one long page: to walk there over HTTP would take
     longer than all that is measured.
     """
-    from odoo.addons.crm_cqrs.controllers.cursors import signed
+    from odoo.addons.crm_cqrs.controllers.cursors import encode_cursor
     from odoo.addons.crm_cqrs.controllers.opportunities import _filters
 
     cursors = {}
@@ -178,7 +178,7 @@ def deep_cursors(plan: Plan, role: Role) -> tuple[int, dict[str, str | None]]:
                 )
                 bound_to = ("opportunities", env.uid, env.uid, sort, filters)
                 place = (page.next.key, page.next.id)
-                cursors[sort] = signed(env, place, bound_to)
+                cursors[sort] = encode_cursor(env, place, bound_to)
     return number, cursors
 
 

@@ -9,7 +9,7 @@ from .dispatcher import BadParameter
 _SCOPE = "crm_cqrs.cursor"
 
 
-def signed(env, place: tuple, bound_to) -> str:
+def encode_cursor(env, place: tuple, bound_to) -> str:
     """Return the text of a place in a list.
 
     :param place: texts and integers
@@ -19,8 +19,8 @@ def signed(env, place: tuple, bound_to) -> str:
     return hash_sign(env(su=True), _SCOPE, [_digest(bound_to), *place])
 
 
-def placed(env, text: str, bound_to) -> tuple:
-    """Return the place that ``signed`` was given.
+def decode_cursor(env, text: str, bound_to) -> tuple:
+    """Return the place that ``encode_cursor`` was given.
 
     :raise BadParameter: the text is not of this list, or not ours at all
     """

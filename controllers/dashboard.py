@@ -1,10 +1,10 @@
 from odoo.http import Controller, request
 
-from ..models.dashboard.reports import Place
+from ..models.dashboard.reports import Keyset
 from ..models.metrics.reader import GROUPINGS
 from ..models.metrics.series import PERIODS
 from .contract.schemas import ref
-from .cursors import placed, signed
+from .cursors import decode_cursor, encode_cursor
 from .opportunities import next_link
 from .parameters import (
     COMPANY,
@@ -164,11 +164,11 @@ class DashboardApi(Controller):
         level = env["cqrs.reports"]._read_level(
             user,
             parent,
-            None if cursor is None else Place(*placed(env, cursor, bound_to)),
+            None if cursor is None else Keyset(*decode_cursor(env, cursor, bound_to)),
             limit,
             has_metrics=metrics == "true",
             company_id=company,
-            into=currency,
+            target_currency=currency,
         )
-        following = level["next"] and signed(env, level["next"], bound_to)
+        following = level["next"] and encode_cursor(env, level["next"], bound_to)
         return json_response({**level, "next": following}, next_link(following))

@@ -56,7 +56,7 @@ class BadParameter(BadRequest):
         self.members = {"parameter": parameter}
 
 
-class NothingToSee(NotFound):
+class NotFoundOrHidden(NotFound):
     """What is asked for is not there, or not for the caller: the answer tells neither.
 
     :param what: it would be, in a word
@@ -255,7 +255,7 @@ def _as_http(exc: Exception) -> HTTPException:
         return unauthorized(str(exc))
     # What one may not see is not there.
     if isinstance(exc, (AccessError, MissingError)):
-        return NothingToSee("record")
+        return NotFoundOrHidden("record")
     if isinstance(exc, UserError):
         return _http_error(exc.http_status, str(exc))
     if isinstance(exc, _UNAVAILABLE):

@@ -22,7 +22,7 @@ _MADE = re.compile(r"\d{1,17}", re.ASCII)
 _START = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-class Tag:
+class EntityTag:
     """The tag of the answer to the present request.
 
     :param user: the ``res.users`` record whose view is asked for

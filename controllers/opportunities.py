@@ -4,12 +4,12 @@ from odoo.http import Controller, request
 
 from ..models.opportunities.as_json import FIELDS
 from ..models.opportunities.filters import MAX_TEXT, Filters, Range
-from ..models.opportunities.page_plans import After
+from ..models.opportunities.page_plans import Keyset
 from ..models.projections.opportunity_view import ORDERS
 from ..models.support.exact_json import JsonText
 from .contract.schemas import ref
-from .cursors import placed, signed
-from .dispatcher import NothingToSee
+from .cursors import decode_cursor, encode_cursor
+from .dispatcher import NotFoundOrHidden
 from .parameters import (
     COMPANY,
     MAX_ID,
@@ -167,10 +167,10 @@ class OpportunitiesApi(Controller):
             sort.removeprefix("-"),
             sort.startswith("-"),
             filters,
-            None if cursor is None else _after(*placed(env, cursor, bound_to)),
+            None if cursor is None else _after(*decode_cursor(env, cursor, bound_to)),
             limit,
         )
-        following = page.next and signed(env, _place(page.next), bound_to)
+        following = page.next and encode_cursor(env, _place(page.next), bound_to)
         return json_response(
             {
                 "total": env["cqrs.opportunities"]._count(user, filters),
@@ -192,9 +192,9 @@ class OpportunitiesApi(Controller):
     )
     def opportunity(self, opportunity_id, user, fields=FIELDS):
         if opportunity_id > MAX_ID:
-            raise NothingToSee("opportunity")
+            raise NotFoundOrHidden("opportunity")
         if not request.env["cqrs.access"]._may_see(user, opportunity_id):
-            raise NothingToSee("opportunity")
+            raise NotFoundOrHidden("opportunity")
         dashboard = request.env["cqrs.dashboard"]
         array = dashboard._opportunities([opportunity_id], user, fields)
         return JsonText(array.text.removeprefix("[").removesuffix("]"))
@@ -216,7 +216,7 @@ class OpportunitiesApi(Controller):
         if opportunity_id > MAX_ID or not access._may_see(
             request.env.user, opportunity_id
         ):
-            raise NothingToSee("opportunity")
+            raise NotFoundOrHidden("opportunity")
         return {
             **request.env["cqrs.dashboard"]._read_access(user),
             "opportunity_id": opportunity_id,
@@ -224,12 +224,12 @@ class OpportunitiesApi(Controller):
         }
 
 
-def _place(after: After) -> tuple:
+def _place(after: Keyset) -> tuple:
     return after.key, after.id, *after.stage_ids
 
 
-def _after(key: str | None, id_: int, *stage_ids: int) -> After:
-    return After(key, id_, stage_ids)
+def _after(key: str | None, id_: int, *stage_ids: int) -> Keyset:
+    return Keyset(key, id_, stage_ids)
 
 
 def next_link(cursor: str | None) -> dict[str, str]:

@@ -30,8 +30,8 @@ from ..models.api.ir_http import UnknownPath
 from ..models.projections.failures import reading_failures
 from ..models.support.answer_context import only_reads
 from ..models.support.exact_json import dumps
-from .dispatcher import BadParameter, NoSalesAccess, NothingToSee, ReadModelBroken
-from .etags import Tag
+from .dispatcher import BadParameter, NoSalesAccess, NotFoundOrHidden, ReadModelBroken
+from .etags import EntityTag
 
 JSON = "application/json"
 
@@ -149,7 +149,7 @@ def operation(
                 left_out = _check_read_models(request.env)
             if is_view:
                 values["user"] = _viewed(values.get("user"))
-                tag = Tag(values["user"])
+                tag = EntityTag(values["user"])
                 if not_modified := tag.not_modified():
                     return _kept_by_the_reader(not_modified)
             response = method(self, **in_path, **values)
@@ -246,7 +246,7 @@ def known_person(user, uuid: str, parameter: str):
     """
     person = request.env["cqrs.access"]._person(user, uuid)
     if not person:
-        raise NothingToSee("person", parameter)
+        raise NotFoundOrHidden("person", parameter)
     return person
 
 
@@ -376,7 +376,7 @@ def company_id(text: str) -> int:
     """
     id_ = _COMPANY["parse"](text)
     if not request.env["cqrs.access"]._works_in(request.env.user, id_):
-        raise NothingToSee("company")
+        raise NotFoundOrHidden("company")
     return id_
 
 

@@ -8,7 +8,7 @@ BASE = "/api/v2/problems/"
 
 
 @dataclass(frozen=True)
-class Kind:
+class ProblemKind:
     """A kind of problem; ``text`` says what happened and what to do about it."""
 
     status: int
@@ -17,65 +17,65 @@ class Kind:
 
 
 KINDS = {
-    "bad-request": Kind(
+    "bad-request": ProblemKind(
         400,
         "Bad Request",
         "The request cannot be understood; do not repeat it as it is.",
     ),
-    "bad-parameter": Kind(
+    "bad-parameter": ProblemKind(
         400,
         "Bad Parameter",
         "A parameter of the query is unknown, given twice, or has a value without a"
         " meaning. The member parameter names it, detail says what is expected.",
     ),
-    "unauthorized": Kind(
+    "unauthorized": ProblemKind(
         401,
         "Unauthorized",
         "There are no credentials, or they are not valid any more, or not those of an"
         " internal user. Log in to Odoo, or send an API key as Authorization: Bearer.",
     ),
-    "no-sales-access": Kind(
+    "no-sales-access": ProblemKind(
         403,
         "No Access to Sales",
         "Odoo lets you read no opportunities, whoever stands below you. One of the"
         " groups in the member groups would; an administrator adds you to it.",
     ),
-    "not-found": Kind(
+    "not-found": ProblemKind(
         404,
         "Not Found",
         "There is nothing under this path, or nothing that you may see: the answer does"
         " not tell which.",
     ),
-    "method-not-allowed": Kind(
+    "method-not-allowed": ProblemKind(
         405,
         "Method Not Allowed",
         "The API is for reading. The header Allow says which methods there are.",
     ),
-    "v1-switched-off": Kind(
+    "v1-switched-off": ProblemKind(
         410,
         "API v1 Switched Off",
         "An administrator has switched the deprecated routes off. The member successor,"
         " and the header Link, say what takes their place.",
     ),
-    "too-many-requests": Kind(
+    "too-many-requests": ProblemKind(
         429,
         "Too Many Requests",
         "You have made the requests that the header RateLimit-Policy grants you. Ask"
         " again after as many seconds as Retry-After says.",
     ),
-    "internal-error": Kind(
+    "internal-error": ProblemKind(
         500,
         "Internal Server Error",
         "Something failed that should not have. An administrator finds it in the log by"
         " the member trace_id.",
     ),
-    "unavailable": Kind(
+    "unavailable": ProblemKind(
         503,
         "Service Unavailable",
         "The database cannot answer just now. Ask again after as many seconds as"
         " Retry-After says.",
     ),
-    "read-model-broken": Kind(
+    "read-model-broken": ProblemKind(
         503,
         "Read Model Broken",
         "A table that answers are made from cannot be written or read. Changes are"
@@ -83,7 +83,7 @@ KINDS = {
         " Configuration > Event Store, or with odoo-bin cqrs replay. Ask again after as"
         " many seconds as Retry-After says.",
     ),
-    "position-not-reached": Kind(
+    "position-not-reached": ProblemKind(
         503,
         "Position Not Reached",
         "The event of min_position cannot be seen yet: what answers lags behind what"

@@ -4,7 +4,7 @@ from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
-from ..models.access import record_rules
+from ..models.access import thresholds
 from ..models.access.access import OPTIONS
 from .common import SalesOrganisation
 
@@ -170,10 +170,10 @@ class TestAccessRules(SalesOrganisation):
 
     def test_the_condition_is_made_for_few_owners_or_for_many(self):
         self.env.cr.flush()
-        for few, has_few in ((2, True), (1, False)):
-            with patch.object(record_rules, "FEW", few):
+        for few, sees_few_owners in ((2, True), (1, False)):
+            with patch.object(thresholds, "INDEXED_OWNERS", few):
                 [viewer] = self.env["cqrs.access"]._own_view(self.manager)
-                self.assertIs(viewer.has_few, has_few)
+                self.assertIs(viewer.sees_few_owners, sees_few_owners)
 
     def test_new_records_and_the_opposite(self):
         leads = self.leads(self.manager)
@@ -354,4 +354,4 @@ class TestAccessRulesOfManyOwners(TestAccessRules):
 
     def setUp(self):
         super().setUp()
-        self.startPatcher(patch.object(record_rules, "FEW", -1))
+        self.startPatcher(patch.object(thresholds, "INDEXED_OWNERS", -1))

@@ -6,8 +6,8 @@ from odoo.service.model import retrying
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from ..controllers.cursors import placed, signed
-from ..models.opportunities.page_plans import After
+from ..controllers.cursors import decode_cursor, encode_cursor
+from ..models.opportunities.page_plans import Keyset
 from ..models.projections.opportunity_view import ORDERS
 
 #: Not written while pages are read
@@ -67,13 +67,13 @@ class TestApiListsUnderWrites(TransactionCase):
                     user,
                     sort,
                     descending,
-                    after=text and After(*placed(env, text, bound_to)),
+                    after=text and Keyset(*decode_cursor(env, text, bound_to)),
                     limit=4,
                 )
                 yield page.ids
                 if page.next is None:
                     return
-                text = signed(env, (page.next.key, page.next.id), bound_to)
+                text = encode_cursor(env, (page.next.key, page.next.id), bound_to)
 
     @mute_logger("odoo.sql_db", "odoo.service.model")
     def test_what_does_not_change_is_given_exactly_once(self):

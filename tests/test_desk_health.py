@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models.maintenance.health import MANY, TAIL_CHANGES, _level
+from ..models.maintenance.health import COUNT_UP_TO, TAIL_CHANGES, _level
 from ..models.maintenance.run import LOCK
 from ..models.maintenance.status import status
 
@@ -81,7 +81,7 @@ class TestDeskHealth(TransactionCase):
         self.execute(
             "SELECT LEAST(count(*), %s) FROM cqrs_event"
             " WHERE occurred_at > now() - interval '10 minutes'",
-            MANY,
+            COUNT_UP_TO,
         )
         [lately] = self.env.cr.fetchone()
         self.assertTrue(partner)

@@ -65,7 +65,9 @@ class TestMetricsAreKeptBetweenReaders(SalesOrganisation):
         )
 
         def pipeline():
-            metrics = self.env["cqrs.metrics"]._read(self.manager, into=currency)
+            metrics = self.env["cqrs.metrics"]._read(
+                self.manager, target_currency=currency
+            )
             return metrics["pipeline_value"]
 
         self.assertEqual(pipeline(), money("200.00"))

@@ -11,7 +11,7 @@ class TestMetricsOfABulkWrite(TransactionCase):
 
     def setUp(self):
         super().setUp()
-        self.startPatcher(patch.object(fold, "MANY", 3))
+        self.startPatcher(patch.object(fold, "FOLD_AT_ONCE_FROM", 3))
         self.cron = self.env.ref("crm_cqrs.ir_cron_fold_metrics")
 
     def create_leads(self, number):

@@ -7,14 +7,14 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ..models.access import owner_scopes
+from ..models.access import thresholds
 from ..models.opportunities import page_plans
 from ..models.opportunities.filters import Filters, Range
-from ..models.opportunities.page_plans import ORDERS, After
+from ..models.opportunities.page_plans import ORDERS, Keyset
 from .common import SalesOrganisation, as_json
 
-#: How a page is found: ``{plan: (FEW_OWNERS, WALK, whether it is known what is seen of
-#: owners, whether it is told whose there may be)}``
+#: How a page is found: ``{plan: (FEW_OWNERS, WALKED_ENTRIES, whether it is known what
+#: is seen of owners, whether it is told whose there may be)}``
 PLANS = {
     "merge": (10_000, 10_000, True, True),
     "walk": (0, 10_000, True, True),
@@ -34,8 +34,8 @@ def plan(name):
         return None
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(owner_scopes, "FEW_OWNERS", few_owners))
-        stack.enter_context(patch.object(page_plans, "WALK", walk))
+        stack.enter_context(patch.object(thresholds, "FEW_OWNERS", few_owners))
+        stack.enter_context(patch.object(thresholds, "WALKED_ENTRIES", walk))
         if not are_known:
             stack.enter_context(patch(f"{access}._known_owners", nothing))
         if not are_told:
@@ -271,7 +271,7 @@ class TestOpportunityPages(Pages):
                     "stage",
                     descending,
                     Filters(stage_ids=(stage.id,)),
-                    After(str(stage.id), place),
+                    Keyset(str(stage.id), place),
                 )
                 ids = mine.filtered("active").sorted("id", reverse=descending).ids
                 self.assertEqual(page.ids, ids)
@@ -470,7 +470,7 @@ class TestOpportunityPages(Pages):
 
     def test_a_place_that_the_order_does_not_have_ends_it(self):
         page = self.env["cqrs.opportunities"]._read_page(
-            self.head, sort="stage", after=After("0", 1)
+            self.head, sort="stage", after=Keyset("0", 1)
         )
         self.assertEqual((page.ids, page.next), ([], None))
 

@@ -8,7 +8,8 @@ from odoo.tools import SQL, ormcache, str2bool
 from ..support import versions
 from ..support.answer_context import once, question
 from ..support.process_cache import keep
-from .owner_scopes import KNOWN_OWNERS, Seen
+from . import thresholds
+from .owner_scopes import OwnerScope
 
 #: Options of the settings, all off by default: ``{option: system parameter}``
 OPTIONS = {
@@ -51,18 +52,18 @@ class Viewer:
     has them.
 
     :ivar company_ids: where they may work; of a lender, those of the delegate alone
-    :ivar owner_only: sees nothing but their own, whatever else holds
-    :ivar has_few: stands above so few that an index on the owner finds their rows
-    :ivar within: sees only what one of these sees too; None is no such bound
+    :ivar own_only: sees nothing but their own, whatever else holds
+    :ivar sees_few_owners: an index on the owner finds their rows
+    :ivar bounded_by: sees only what one of these sees too; None is no such bound
     """
 
     id: int
     company_ids: tuple[int, ...]
     is_salesperson: bool
     sees_all: bool
-    owner_only: bool = False
-    has_few: bool = False
-    within: "tuple[Viewer, ...] | None" = None
+    own_only: bool = False
+    sees_few_owners: bool = False
+    bounded_by: "tuple[Viewer, ...] | None" = None
 
 
 class CqrsAccess(models.AbstractModel):
@@ -163,8 +164,8 @@ class CqrsAccess(models.AbstractModel):
         viewers = self._viewers_through(user, self._lenders(user))
         if self.env.su or user == self.env.user:
             return viewers
-        within = tuple(self._people_viewers(self.env.user))
-        return [replace(viewer, within=within) for viewer in viewers]
+        bounded_by = tuple(self._people_viewers(self.env.user))
+        return [replace(viewer, bounded_by=bounded_by) for viewer in viewers]
 
     def _viewers_through(self, user, lender_ids: list[int]) -> list[Viewer]:
         ids = (user.id, *lender_ids)
@@ -231,14 +232,14 @@ class CqrsAccess(models.AbstractModel):
         )
 
     def _sees(self, viewer: Viewer, row: SQL, options: dict[str, bool]) -> SQL:
-        if viewer.within is not None:
+        if viewer.bounded_by is not None:
             return SQL(
                 "(%s AND %s)",
-                self._sees(replace(viewer, within=None), row, options),
-                self._visible(list(viewer.within), row),
+                self._sees(replace(viewer, bounded_by=None), row, options),
+                self._visible(list(viewer.bounded_by), row),
             )
         in_company = self._in_company(viewer, row)
-        if viewer.sees_all and not viewer.owner_only:
+        if viewer.sees_all and not viewer.own_only:
             return in_company
         return SQL(
             "(%s AND (%s))",
@@ -258,7 +259,7 @@ class CqrsAccess(models.AbstractModel):
     ) -> dict[str, SQL]:
         """Return the conditions of which one must hold, by name."""
         reasons = {"owner": SQL("%s.user_id = %s", row, viewer.id)}
-        if viewer.owner_only:
+        if viewer.own_only:
             return reasons
         reasons["hierarchy"] = _above(viewer, row, "hierarchy")
         if options["department_managers"]:
@@ -287,17 +288,19 @@ class CqrsAccess(models.AbstractModel):
         who sees everything.
         """
         options = self._options()
-        if any(viewer.sees_all and not viewer.owner_only for viewer in viewers):
-            # Then the bound says more than what is within it.
-            within = viewers[0].within
-            return None if within is None else self._visible_owners(list(within))
+        if any(viewer.sees_all and not viewer.own_only for viewer in viewers):
+            # Then the bound says more than what it bounds.
+            bounded_by = viewers[0].bounded_by
+            return (
+                None if bounded_by is None else self._visible_owners(list(bounded_by))
+            )
         vias = ["hierarchy"]
         if options["department_managers"]:
             vias.append("department")
         owners = [
             SQL("SELECT unnest(%s::integer[])", [viewer.id for viewer in viewers])
         ]
-        if above := [viewer for viewer in viewers if not viewer.owner_only]:
+        if above := [viewer for viewer in viewers if not viewer.own_only]:
             ids = [viewer.id for viewer in above]
             if options["team_leaders"] and self._lead_a_team(ids):
                 return None
@@ -316,12 +319,12 @@ class CqrsAccess(models.AbstractModel):
         return SQL(" UNION ALL ").join(owners)
 
     @api.model
-    def _known_owners(self, viewers: list[Viewer]) -> list[Seen] | None:
+    def _known_owners(self, viewers: list[Viewer]) -> list[OwnerScope] | None:
         """Return whose opportunities one of the viewers sees, and in which companies.
 
         That is ``_visible``, asked once of each owner and company rather than of each
-        row, and each owner is in one of ``Seen``. None: no telling, or more owners
-        than ``KNOWN_OWNERS``.
+        row, and each owner is in one scope. None: no telling, or more owners than
+        ``KNOWN_OWNERS``.
         """
 
         def ask():
@@ -329,10 +332,12 @@ class CqrsAccess(models.AbstractModel):
             if owners is None or self._see_a_team(viewers):
                 return None
             query = SQL(
-                "SELECT DISTINCT * FROM (%s) owner LIMIT %s", owners, KNOWN_OWNERS + 1
+                "SELECT DISTINCT * FROM (%s) owner LIMIT %s",
+                owners,
+                thresholds.KNOWN_OWNERS + 1,
             )
             rows = self.env.execute_query(query)
-            if len(rows) > KNOWN_OWNERS:
+            if len(rows) > thresholds.KNOWN_OWNERS:
                 return None
             return self._seen_of([owner_id for (owner_id,) in rows], viewers)
 
@@ -340,7 +345,7 @@ class CqrsAccess(models.AbstractModel):
 
     def _seen_of(
         self, owner_ids: list[int | None], viewers: list[Viewer]
-    ) -> list[Seen]:
+    ) -> list[OwnerScope]:
         """Return what one of the viewers, who see no team, sees of some owners."""
         company_ids = {id_ for viewer in viewers for id_ in viewer.company_ids}
         rows = self.env.execute_query(
@@ -361,7 +366,9 @@ class CqrsAccess(models.AbstractModel):
                 self._visible(viewers, SQL("cell")),
             )
         )
-        return [Seen(tuple(owners), tuple(companies)) for owners, companies in rows]
+        return [
+            OwnerScope(tuple(owners), tuple(companies)) for owners, companies in rows
+        ]
 
     @api.model
     def _basis(self, viewers: list[Viewer]) -> tuple | None:
@@ -379,7 +386,7 @@ class CqrsAccess(models.AbstractModel):
 
     def _see_a_team(self, viewers: list[Viewer]) -> bool:
         """Return whether it depends on a row's team, too, who sees it."""
-        bounds = [bound for viewer in viewers for bound in viewer.within or ()]
+        bounds = [bound for viewer in viewers for bound in viewer.bounded_by or ()]
         ids = [viewer.id for viewer in (*viewers, *bounds)]
         return self._options()["team_leaders"] and self._lead_a_team(ids)
 
@@ -523,7 +530,7 @@ class CqrsAccess(models.AbstractModel):
 
 
 def _above(viewer: Viewer, row: SQL, via: str) -> SQL:
-    if viewer.has_few:
+    if viewer.sees_few_owners:
         return _among_few(viewer, row, via)
     # Each EXISTS compares columns for equality alone: the planner can probe the index
     # for a few rows, or hash the viewer's owners once for many.

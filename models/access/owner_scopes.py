@@ -6,15 +6,11 @@ from functools import cached_property
 from odoo.tools import SQL
 
 from ..support.sql_arrays import integers
-
-#: Owners so few that to look up the rows of each one takes less than to go through all
-FEW_OWNERS = 500
-#: Owners so few that what is seen of them is asked of each, not of each row
-KNOWN_OWNERS = 2000
+from . import thresholds
 
 
 @dataclass(frozen=True)
-class Seen:
+class OwnerScope:
     """Some owners, of whom a viewer sees what is in some companies, and no more.
 
     None among the owners is nobody, among the companies none.
@@ -40,7 +36,7 @@ class Seen:
         return None in (self.company_ids or ())
 
 
-def of_seen(seen: list[Seen], row: SQL) -> SQL:
+def in_scopes(seen: list[OwnerScope], row: SQL) -> SQL:
     """Return the condition that a row is of those owners, in those companies."""
     conditions = [
         SQL(
@@ -59,10 +55,10 @@ def of_seen(seen: list[Seen], row: SQL) -> SQL:
     return SQL("(%s)", SQL(" OR ").join(conditions or [SQL("FALSE")]))
 
 
-def owner_count(seen: list[Seen]) -> int:
+def owner_count(seen: list[OwnerScope]) -> int:
     return sum(len(each.owner_ids) for each in seen)
 
 
-def are_few(seen: list[Seen] | None) -> bool:
+def are_few(seen: list[OwnerScope] | None) -> bool:
     """Return whether the owners are known, and few."""
-    return seen is not None and owner_count(seen) <= FEW_OWNERS
+    return seen is not None and owner_count(seen) <= thresholds.FEW_OWNERS

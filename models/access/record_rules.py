@@ -13,6 +13,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from . import thresholds
 from .access import Viewer
 
 #: The privilege *User: Own and Team's Documents*
@@ -28,9 +29,6 @@ SOURCES = {
     "res.users": ["active", "share", "company_id"],
     "res.groups": ["name"],
 }
-
-#: A viewer above no more owners than this finds leads by the index on the owner
-FEW = 300
 
 #: Alias of a table → the condition on its row; None: it holds of no row
 Condition = Callable[[SQL], SQL]
@@ -109,24 +107,24 @@ class CqrsAccess(models.AbstractModel):
         users = self.env["res.users"].sudo()
         return self._counted(
             [
-                replace(lender, owner_only=not users.browse(lender.id).has_group(TEAM))
+                replace(lender, own_only=not users.browse(lender.id).has_group(TEAM))
                 for lender in self._viewers_through(user, lender_ids)
                 if lender.id != user.id
             ]
         )
 
     def _counted(self, viewers: list[Viewer]) -> list[Viewer]:
-        """Return the viewers, with ``has_few`` set."""
+        """Return the viewers, with ``sees_few_owners`` set."""
         query = SQL(
             "SELECT (SELECT count(*) FROM (SELECT FROM cqrs_user_access"
             " WHERE viewer_id = viewer.id LIMIT %s) owner)"
             " FROM unnest(%s::integer[]) WITH ORDINALITY AS viewer (id, place)"
             " ORDER BY place",
-            FEW + 1,
+            thresholds.INDEXED_OWNERS + 1,
             [viewer.id for viewer in viewers],
         )
         return [
-            replace(viewer, has_few=count <= FEW)
+            replace(viewer, sees_few_owners=count <= thresholds.INDEXED_OWNERS)
             for viewer, (count,) in zip(
                 viewers, self.env.execute_query(query), strict=True
             )

@@ -45,16 +45,18 @@ class CqrsDashboard(models.AbstractModel):
 
     @api.model
     def _read_dashboard(
-        self, user=None, company_id: int | None = None, into=None
+        self, user=None, company_id: int | None = None, target_currency=None
     ) -> dict:
         """Return ``{user, metrics, opportunities, hierarchy, meta}``.
 
         :param company_id: of the opportunities of this company alone
-        :param into: the ``res.currency`` of the metrics, as of ``cqrs.metrics``
+        :param target_currency: the ``res.currency`` of the metrics
         """
         user = user or self.env.user
         profile = self._read_profile(user)
-        metrics = self.env["cqrs.metrics"]._read(user, company_id=company_id, into=into)
+        metrics = self.env["cqrs.metrics"]._read(
+            user, company_id=company_id, target_currency=target_currency
+        )
         counts = metrics.pop("opportunities")
         page = self.env["cqrs.opportunities"]._read_page(
             user, filters=Filters(company_id=company_id), limit=PAGE_SIZE

@@ -12,7 +12,7 @@ from ..support.process_cache import keep
 SORTED_BY = 200
 
 
-class Place(NamedTuple):
+class Keyset(NamedTuple):
     """Where a person stands among the reports of somebody.
 
     :ivar name: its first ``SORTED_BY`` characters
@@ -38,19 +38,19 @@ class CqrsReports(models.AbstractModel):
         self,
         user,
         parent,
-        after: Place | None = None,
+        after: Keyset | None = None,
         limit: int = 80,
         has_metrics: bool = False,
         company_id: int | None = None,
-        into=None,
+        target_currency=None,
     ) -> dict:
         """Return a person and a page of the reports, by name.
 
         :param user: the ``res.users`` record whose view it is
         :param parent: the ``res.users`` record whose reports are asked for
         :param has_metrics: give them; they cost as many people as are below
-        :param company_id: for the metrics, as ``into``, as of ``cqrs.metrics``
-        :return: ``{parent: node, total, items: [node], next: Place or None}``; a node
+        :param company_id: of ``cqrs.metrics``, as ``target_currency``
+        :return: ``{parent: node, total, items: [node], next: Keyset or None}``; a node
             is ``{id: uuid, user_id, name, email, is_manager, reports_count, metrics:
             {currency, **figures, own: figures, team: figures}}``, with figures as of
             ``cqrs.metrics``
@@ -67,7 +67,9 @@ class CqrsReports(models.AbstractModel):
         nodes = [{**node} for node in nodes]
         if has_metrics:
             ids = [node["user_id"] for node in nodes]
-            metrics = self.env["cqrs.metrics"]._read_people(user, ids, company_id, into)
+            metrics = self.env["cqrs.metrics"]._read_people(
+                user, ids, company_id, target_currency
+            )
             for node in nodes:
                 node["metrics"] = metrics[node["user_id"]]
         parent_node, *nodes = nodes
@@ -76,7 +78,7 @@ class CqrsReports(models.AbstractModel):
             "parent": parent_node,
             "total": total,
             "items": nodes,
-            "next": last and Place(last["name"][:SORTED_BY], last["user_id"]),
+            "next": last and Keyset(last["name"][:SORTED_BY], last["user_id"]),
         }
 
     def _ask_level(self, user, parent, after, limit) -> tuple[list[dict], int, bool]:

@@ -48,17 +48,7 @@ Writers = dict[int, tuple[int, ...]]
 
 
 #: Records from which on a statement is made for a batch, rather than to be short
-MANY = 1000
-
-
-class _Later(str):
-    """The name of a parameter whose value is put in later."""
-
-
-#: What all but a few statements are made for: some records, no details
-_ANY_METADATA = Metadata(*map(_Later, Metadata._fields))
-_ANY_IDS = _Later("ids")
-_ANY_WRITERS = _Later("writers")
+SET_BASED_FROM = 1000
 
 
 class Difference:
@@ -90,9 +80,6 @@ class Difference:
             ),
         )
         self._ended = _inlined(env, _ended(source))
-        self._usual = self._statement(
-            _ANY_IDS, _ANY_WRITERS, _ANY_METADATA, {}, (), self._applying
-        )
 
     def statement(
         self,
@@ -123,23 +110,17 @@ class Difference:
             for id_ in ids or ()
             if len(writers.get(id_, ())) > 1
         }
-        if details or others or ids is None or len(ids) >= MANY or not is_applied:
-            facts = {
-                id_: {**others.get(id_, {}), **details.get(id_, {})}
-                for id_ in {**others, **details}
-            }
-            return self._statement(
-                ids,
-                last_writers,
-                metadata,
-                facts,
-                tuple(details),
-                self._applying if is_applied else SQL(),
-            )
-        values = {_ANY_IDS: ids, _ANY_WRITERS: last_writers, **metadata._asdict()}
-        return SQL(
-            self._usual.code,
-            *[values[p] if isinstance(p, _Later) else p for p in self._usual.params],
+        facts = {
+            id_: {**others.get(id_, {}), **details.get(id_, {})}
+            for id_ in {**others, **details}
+        }
+        return self._statement(
+            ids,
+            last_writers,
+            metadata,
+            facts,
+            tuple(details),
+            self._applying if is_applied else SQL(),
         )
 
     def _statement(
@@ -359,7 +340,7 @@ def _inlined(env, constant: SQL) -> SQL:
 def _range(column: SQL, ids: list[int] | None) -> SQL:
     # Keeps a batch of the first build from hashing whole tables; a statement of a
     # few records is shorter, and planned sooner, without it.
-    if ids is None or isinstance(ids, _Later) or len(ids) < MANY:
+    if ids is None or len(ids) < SET_BASED_FROM:
         return SQL()
     return SQL("AND %s BETWEEN %s AND %s", column, min(ids), max(ids))
 

@@ -38,7 +38,7 @@ TAIL_CHANGES = (10_000, 100_000)
 #: Minutes that "lately" is
 LATELY = 10
 #: Rows that are looked at to count what may be many
-MANY = 10_000
+COUNT_UP_TO = 10_000
 #: The past runs shown
 RUNS = 8
 
@@ -61,7 +61,7 @@ class CqrsHealth(models.AbstractModel):
     """Says how event store and projections are, at a cost that does not grow with them.
 
     It is asked every second while a run goes on. What may be a million rows is
-    therefore estimated, or counted up to ``MANY``.
+    therefore estimated, or counted up to ``COUNT_UP_TO``.
     """
 
     _name = "cqrs.health"
@@ -73,7 +73,7 @@ class CqrsHealth(models.AbstractModel):
 
         Each part has a ``level``: ``good``, ``watch`` or ``bad``; that of the whole is
         the worst. A part that cannot be read is bad, and has an ``error`` alone. Times
-        are UTC. ``is_more`` says that a number is the first ``MANY`` of more.
+        are UTC. ``is_more`` says that a number is the first ``COUNT_UP_TO`` of more.
 
         :return: ``{level, read_at, log, reconciler, reader, verification, tail,
             projections, replaced, sizes: [{table, model, name, rows, bytes}],
@@ -128,7 +128,7 @@ class CqrsHealth(models.AbstractModel):
 
     def _reader(self) -> dict:
         holder = holding_readers_back(self.env)
-        waiting = self._row(SQL(_WAITING, MANY, MANY))
+        waiting = self._row(SQL(_WAITING, COUNT_UP_TO, COUNT_UP_TO))
         if not holder:
             level = GOOD
         elif holder["seconds"] is None:
@@ -173,7 +173,7 @@ class CqrsHealth(models.AbstractModel):
         return {"level": level, "broken": stopped, "quarantined": waiting}
 
     def _replaced(self) -> dict:
-        return self._row(SQL(_REPLACED, MANY, MANY))
+        return self._row(SQL(_REPLACED, COUNT_UP_TO, COUNT_UP_TO))
 
     def _sizes(self) -> list[dict]:
         tables = {"cqrs_event": "cqrs.event", "cqrs_stream": "cqrs.stream"}
@@ -225,7 +225,7 @@ _LOG = SQL(
     FROM (SELECT occurred_at FROM cqrs_event ORDER BY position DESC LIMIT %(many)s) log
     WHERE occurred_at > now() - interval '1 minute' * %(minutes)s
     """,
-    many=MANY,
+    many=COUNT_UP_TO,
     minutes=LATELY,
 )
 

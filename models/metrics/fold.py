@@ -13,8 +13,8 @@ from ..support.transactions import committed
 BATCH_SIZE = 100_000
 #: Advisory lock of who folds
 LOCK = zlib.crc32(b"cqrs.metrics")
-#: Changes in one transaction that are not left to the cron's next minute
-MANY = 1000
+#: Changes in one transaction, from which on they are not left to the cron's next minute
+FOLD_AT_ONCE_FROM = 1000
 
 
 class CqrsProjection(models.AbstractModel):
@@ -25,7 +25,10 @@ class CqrsProjection(models.AbstractModel):
         result = super()._apply_changes(changed, ended)
         # While the addon is installed nobody reads yet, nor may a thread of the first
         # build make an environment.
-        if len(changed.get("crm.lead", ())) >= MANY and self.env.registry.ready:
+        if (
+            len(changed.get("crm.lead", ())) >= FOLD_AT_ONCE_FROM
+            and self.env.registry.ready
+        ):
             cron = self.env.ref(
                 "crm_cqrs.ir_cron_fold_metrics", raise_if_not_found=False
             )

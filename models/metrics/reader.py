@@ -7,7 +7,7 @@ from itertools import chain
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..access.owner_scopes import are_few, of_seen
+from ..access.owner_scopes import are_few, in_scopes
 from ..currencies.currencies import currencies, currencies_version, own_currency
 from ..opportunities.stages import stages
 from ..projections.metrics_tables import AMOUNTS, FOLDS, MEASURES, REPAIRS, TAIL
@@ -70,7 +70,11 @@ class CqrsMetrics(models.AbstractModel):
     @api.model
     @exactly()
     def _read(
-        self, user, by: str | None = None, company_id: int | None = None, into=None
+        self,
+        user,
+        by: str | None = None,
+        company_id: int | None = None,
+        target_currency=None,
     ) -> dict:
         """Return the metrics over all that a user sees; nothing is written.
 
@@ -86,8 +90,8 @@ class CqrsMetrics(models.AbstractModel):
         :param user: a ``res.users`` record
         :param by: ``"stage"``, ``"salesperson"`` or ``"month"`` (of closing)
         :param company_id: of the opportunities of this company alone
-        :param into: the ``res.currency`` of the figures, by default that of the user's
-            company
+        :param target_currency: the ``res.currency`` of the figures, by default
+            that of the user's company
         :return: ``{user_id, currency, **figures, own: figures, team: figures, amounts:
             [{currency, rate, pipeline_value, weighted_pipeline, won_revenue}],
             opportunities: {total, own, subordinates}, computed_at}``, where *own* is
@@ -101,7 +105,7 @@ class CqrsMetrics(models.AbstractModel):
         dimension, column = GROUPINGS.get(by, ("owner", None))
         currency = own_currency(self.env, user)
         rows = self._sums(user, dimension, column, currency, company_id)
-        currency = into or currency
+        currency = target_currency or currency
         rates = self._rates({row["currency_id"] for row in rows}, user, currency)
         totals = [row for row in rows if not row["is_group"]]
         total, own = _converted(totals, rates, currency)
@@ -141,12 +145,16 @@ class CqrsMetrics(models.AbstractModel):
     @api.model
     @exactly()
     def _read_people(
-        self, user, person_ids: list[int], company_id: int | None = None, into=None
+        self,
+        user,
+        person_ids: list[int],
+        company_id: int | None = None,
+        target_currency=None,
     ) -> dict[int, dict]:
         """Return the figures of what people and those below them own.
 
         :param user: whose view it is: a ``res.users`` record
-        :param company_id: as ``into``, as of ``_read``
+        :param company_id: as ``target_currency``, as of ``_read``
         :return: ``{user id: {currency, **figures, own: figures, team: figures}}``, of
             all the people, where *own* is what the person owns, *team* what everyone
             does who is below the person in the hierarchy
@@ -178,7 +186,7 @@ class CqrsMetrics(models.AbstractModel):
             )
         )
         rows = _exact(self.env.cr.dictfetchall())
-        currency = into or currency
+        currency = target_currency or currency
         rates = self._rates({row["currency_id"] for row in rows}, user, currency)
         people = {person_id: [] for person_id in person_ids}
         for row in rows:
@@ -307,26 +315,26 @@ class CqrsMetrics(models.AbstractModel):
         seen = access._known_owners(viewers)
         # Few owners' sums are looked up, by the index of them.
         condition = (
-            of_seen(seen, part) if are_few(seen) else access._visible(viewers, part)
+            in_scopes(seen, part) if are_few(seen) else access._visible(viewers, part)
         )
         if company_id is not None:
             condition = SQL("company_id = %s AND %s", company_id, condition)
         return SQL("SELECT * FROM (%s) part WHERE %s", rows, condition)
 
-    def _rates(self, currency_ids: set[int], user, into) -> dict[int, tuple]:
+    def _rates(self, currency_ids: set[int], user, target_currency) -> dict[int, tuple]:
         """Return ``{id: (currency, rate today)}``, on the day of UTC, whoever asks.
 
         The rate is Odoo's, in the user's company. A process keeps it for as long as
         what it follows from is the same. A currency has ``name`` and
         ``decimal_places``.
 
-        :param into: the currency to convert to
+        :param target_currency: the currency to convert to
         """
         known = {currency.id: currency for currency in currencies(self.env, user)}
         company_id = next(iter(known.values())).company_id
 
         def ask():
-            return self._ask_rates(currency_ids, company_id, into.id)
+            return self._ask_rates(currency_ids, company_id, target_currency.id)
 
         # Some may be of a company that has another one today.
         if not currency_ids <= known.keys():
@@ -337,18 +345,24 @@ class CqrsMetrics(models.AbstractModel):
             (
                 currencies_version(self.env, user),
                 fields.Date.today(),
-                into.id,
+                target_currency.id,
                 frozenset(currency_ids),
             ),
             lambda: {id_: (known[id_], rate) for id_, (__, rate) in ask().items()},
         )
 
-    def _ask_rates(self, currency_ids, company_id: int, into_id: int) -> dict:
+    def _ask_rates(
+        self, currency_ids, company_id: int, target_currency_id: int
+    ) -> dict:
         company = self.env["res.company"].sudo().browse(company_id)
         model = self.env["res.currency"].sudo()
-        into, today, rates = model.browse(into_id), fields.Date.today(), {}
+        target_currency, today, rates = (
+            model.browse(target_currency_id),
+            fields.Date.today(),
+            {},
+        )
         for currency in model.browse(currency_ids):
-            rate = model._get_conversion_rate(currency, into, company, today)
+            rate = model._get_conversion_rate(currency, target_currency, company, today)
             # To the fifteen digits that a float holds of any decimal: 0.922, where its
             # shortest text is 0.9219999999999999.
             rates[currency.id] = currency, Decimal(f"{rate:.15g}")

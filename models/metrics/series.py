@@ -32,7 +32,7 @@ class CqrsMetrics(models.AbstractModel):
         months: int = 12,
         compare: str | None = None,
         company_id: int | None = None,
-        into=None,
+        target_currency=None,
     ) -> dict:
         """Return the metrics at the end of each of the last months and now.
 
@@ -46,7 +46,7 @@ class CqrsMetrics(models.AbstractModel):
         :param compare: ``"month"``, ``"quarter"`` or ``"year"``: tell also what was
             closed in the period before the present one, in as much of it as has passed
             of the present one
-        :param company_id: as ``into``, as of ``_read``
+        :param company_id: as ``target_currency``, as of ``_read``
         :return: ``{user_id, currency, months: [{month, until, **figures, own: figures,
             team: figures}], before, recorded_since, computed_at}``, the oldest first;
             ``before: {from, until, won_revenue, won, lost, win_rate, own, team}`` is
@@ -78,7 +78,7 @@ class CqrsMetrics(models.AbstractModel):
         before = (
             self._closed_before(**asked, period=compare, now=now) if compare else None
         )
-        currency = into or currency
+        currency = target_currency or currency
         rates = self._rates(
             {
                 currency_id

@@ -6,14 +6,12 @@ from typing import NamedTuple
 
 from odoo.tools import SQL
 
-from ..access.owner_scopes import Seen, are_few, of_seen, owner_count
+from ..access import thresholds
+from ..access.owner_scopes import OwnerScope, are_few, in_scopes, owner_count
 from ..projections.opportunity_view import ORDERS
 from ..support.answer_context import without_jit
 from ..support.process_cache import kept
 from .filters import Filters, owned
-
-#: Entries of an order's index that are looked at before taking each owner's own
-WALK = 2000
 
 #: Of the orders, the types of their keys
 _TYPES = {
@@ -34,7 +32,7 @@ _IN_COMPANIES = SQL(
 
 
 @dataclass(frozen=True)
-class After:
+class Keyset:
     """The place of an opportunity in an order.
 
     :ivar key: what it is sorted by, as PostgreSQL writes it; None if it has none. Of
@@ -57,7 +55,7 @@ class Segment(NamedTuple):
     condition: SQL = SQL("TRUE")
     keys: tuple[str | None, ...] = ()
 
-    def has(self, place: After) -> bool:
+    def has(self, place: Keyset) -> bool:
         if self.keys:
             return place.key in self.keys
         return place.key is not None
@@ -75,7 +73,7 @@ class Search:
         seen = access._known_owners(viewers)
         view = SQL("view")
         self._visible = (
-            access._visible(viewers, view) if seen is None else of_seen(seen, view)
+            access._visible(viewers, view) if seen is None else in_scopes(seen, view)
         )
         self._env = env
         self._filters = filters
@@ -98,7 +96,9 @@ class Search:
             )
         self._are_few = are_few(self._seen)
 
-    def places(self, segment: Segment, after: After | None, limit: int) -> list[After]:
+    def places(
+        self, segment: Segment, after: Keyset | None, limit: int
+    ) -> list[Keyset]:
         """Return the first places of a segment, at most ``limit``."""
         bounds = [(self._behind, after)] if after else []
         if self._are_few and not self._filters.text:
@@ -130,8 +130,8 @@ class Search:
         owner_ids = [id_ for seen in self._seen for id_ in seen.owner_ids]
         return SQL("%s AND %s", condition, owned(owner_ids))
 
-    def _walk(self, where: SQL, limit: int, to_the_end: bool = False) -> list[After]:
-        """Return the first places among ``WALK`` entries of the order, or among all."""
+    def _walk(self, where: SQL, limit: int, to_the_end: bool = False) -> list[Keyset]:
+        """Return the first places of ``WALKED_ENTRIES`` of the order, or of all."""
         return self._places(
             SQL(
                 """
@@ -146,7 +146,7 @@ class Search:
                 key=self._key,
                 where=where,
                 direction=self._direction,
-                walk=None if to_the_end else WALK,
+                walk=None if to_the_end else thresholds.WALKED_ENTRIES,
                 condition=self._condition,
                 limit=limit,
             )
@@ -164,12 +164,12 @@ class Search:
                 where=where,
                 key=self._key,
                 direction=self._direction,
-                walk=WALK,
+                walk=thresholds.WALKED_ENTRIES,
             )
         )
         return bool(self._env.cr.rowcount)
 
-    def _gather(self, where: SQL, limit: int) -> list[After]:
+    def _gather(self, where: SQL, limit: int) -> list[Keyset]:
         """Return the first places of all that the filters leave, by whatever index."""
         # OFFSET 0 keeps the planner from hoping that a walk soon meets enough of them:
         # one has not.
@@ -192,8 +192,8 @@ class Search:
         )
 
     def _merge(
-        self, segment: Segment, bounds: list, seen: list[Seen], limit: int
-    ) -> list[After]:
+        self, segment: Segment, bounds: list, seen: list[OwnerScope], limit: int
+    ) -> list[Keyset]:
         """Return the first places of all owners together, from each one's first."""
         # Rows enough for a page, if most of the owners have some.
         each = min(1 + 2 * limit // max(owner_count(seen), 1), limit)
@@ -217,8 +217,13 @@ class Search:
         return places[:limit]
 
     def _first(
-        self, segment: Segment, bounds: list, seen: list[Seen], each: int, limit: int
-    ) -> list[After]:
+        self,
+        segment: Segment,
+        bounds: list,
+        seen: list[OwnerScope],
+        each: int,
+        limit: int,
+    ) -> list[Keyset]:
         """Return the first places, beginning with the first ``each`` of each owner."""
         while True:
             # Of a stage and a place in it the planner expects next to no row, and would
@@ -227,17 +232,17 @@ class Search:
             heads = self._heads(where, seen, each, limit)
             found = Counter(owner_id for owner_id, __, __ in heads)
             if each >= limit or each not in found.values():
-                return [After(key, id_) for __, key, id_ in heads]
+                return [Keyset(key, id_) for __, key, id_ in heads]
             # Somebody has more, which may belong among these; nobody else has any that
             # does, and nothing does that comes after the end of a full page.
             seen = _of_owners(seen, found)
             each = min(4 * each, limit)
             if len(heads) == limit:
-                bounds = [*bounds, (self._until, After(*heads[-1][1:]))]
+                bounds = [*bounds, (self._until, Keyset(*heads[-1][1:]))]
                 each = limit
 
     def _heads(
-        self, where: SQL, seen: list[Seen], each: int, limit: int
+        self, where: SQL, seen: list[OwnerScope], each: int, limit: int
     ) -> list[tuple[int | None, str | None, int]]:
         """Return owner, key and id of the first of the first ``each`` of each owner."""
         if not seen:
@@ -328,26 +333,28 @@ class Search:
             )
         return SQL(" AND ").join(conditions)
 
-    def _owners(self) -> list[Seen] | None:
+    def _owners(self) -> list[OwnerScope] | None:
         """Return whose opportunities there may be; None if there is no telling."""
         owners = self._env["cqrs.access"]._visible_owners(self._viewers)
         if owners is None:
             return None
         return [_unknown({id_ for (id_,) in self._env.execute_query(owners)})]
 
-    def _places(self, query: SQL) -> list[After]:
-        return [After(key, id_) for key, id_ in self._env.execute_query(query)]
+    def _places(self, query: SQL) -> list[Keyset]:
+        return [Keyset(key, id_) for key, id_ in self._env.execute_query(query)]
 
 
-def _unknown(owner_ids) -> Seen:
+def _unknown(owner_ids) -> OwnerScope:
     """Return owners of whom each row has to be asked whether it is seen."""
-    return Seen(tuple(owner_ids), None)
+    return OwnerScope(tuple(owner_ids), None)
 
 
-def _of_owners(seen: list[Seen], owner_ids) -> list[Seen]:
+def _of_owners(seen: list[OwnerScope], owner_ids) -> list[OwnerScope]:
     """Return what is seen of those owners, without any of whom nothing is."""
     some = (
-        Seen(tuple(id_ for id_ in each.owner_ids if id_ in owner_ids), each.company_ids)
+        OwnerScope(
+            tuple(id_ for id_ in each.owner_ids if id_ in owner_ids), each.company_ids
+        )
         for each in seen
     )
     return [each for each in some if each.owner_ids]

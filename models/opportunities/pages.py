@@ -7,7 +7,7 @@ from odoo.tools import SQL
 
 from ..projections.opportunity_view import ORDERS
 from .filters import UNFILTERED, Filters, owned
-from .page_plans import After, Search, Segment
+from .page_plans import Keyset, Search, Segment
 from .stages import stages
 
 #: Orders by what an opportunity may lack
@@ -23,7 +23,7 @@ class Page:
     """
 
     ids: list[int]
-    next: After | None
+    next: Keyset | None
 
 
 class CqrsOpportunities(models.AbstractModel):
@@ -37,8 +37,8 @@ class CqrsOpportunities(models.AbstractModel):
       and order, where little of it is seen;
     * gather all that the filters leave and sort it, where little of it is wanted.
 
-    Few owners are merged at once. Of many, ``WALK`` entries of the order are looked at
-    first: that they do not make a page is what shows that little of it is.
+    Few owners are merged at once. For many, ``WALKED_ENTRIES`` of the order are read
+    first: where they do not fill a page, the viewer sees or wants little of it.
     """
 
     _name = "cqrs.opportunities"
@@ -51,7 +51,7 @@ class CqrsOpportunities(models.AbstractModel):
         sort: str = "value",
         descending: bool = True,
         filters: Filters = UNFILTERED,
-        after: After | None = None,
+        after: Keyset | None = None,
         limit: int = 80,
     ) -> Page:
         """Return a page of what the user sees.
@@ -80,7 +80,7 @@ class CqrsOpportunities(models.AbstractModel):
             following = replace(following, stage_ids=self._stage_ids(began_with))
         return Page([place.id for place in places[:limit]], following)
 
-    def _stage_ids(self, after: After | None) -> tuple[int, ...]:
+    def _stage_ids(self, after: Keyset | None) -> tuple[int, ...]:
         """Return the order of the stages, which for a list stays as it began."""
         began_with = after.stage_ids if after else ()
         return tuple(dict.fromkeys([*began_with, *stages(self.env)]))
@@ -109,7 +109,7 @@ class CqrsOpportunities(models.AbstractModel):
         return Search(self.env, user, filters).count()
 
     def _segments(
-        self, sort: str, descending: bool, filters: Filters, after: After | None
+        self, sort: str, descending: bool, filters: Filters, after: Keyset | None
     ) -> list[Segment]:
         """Return the parts of an order one after another, the first has ``after``."""
         key = ORDERS[sort]
