@@ -2,7 +2,7 @@ from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
-from ..models.access.access import OPTIONS
+from ..models.access.options import OPTIONS
 from .api import ApiCase
 
 NO_SALES_ACCESS = {

@@ -1,7 +1,9 @@
+from dataclasses import asdict
+
 from odoo import Command
 from odoo.tests import Form, tagged
 
-from ..models.access.access import OPTIONS
+from ..models.access.options import OPTIONS
 from .common import SalesOrganisation
 
 
@@ -29,7 +31,7 @@ class TestAccessOptions(SalesOrganisation):
 
     def test_the_settings_are_off_at_first_and_store_what_is_set(self):
         self.assertEqual(
-            self.env["cqrs.access"]._options(), dict.fromkeys(OPTIONS, False)
+            asdict(self.env["cqrs.access"]._options()), dict.fromkeys(OPTIONS, False)
         )
         for option in OPTIONS:
             with self.subTest(option):
@@ -38,12 +40,14 @@ class TestAccessOptions(SalesOrganisation):
                 self.assertIs(settings[name], False)
                 settings[name] = True
                 settings.execute()
-                self.assertIs(self.env["cqrs.access"]._options()[option], True)
+                self.assertIs(getattr(self.env["cqrs.access"]._options(), option), True)
                 settings = self.env["res.config.settings"].create({})
                 self.assertIs(settings[name], True)
                 settings[name] = False
                 settings.execute()
-                self.assertIs(self.env["cqrs.access"]._options()[option], False)
+                self.assertIs(
+                    getattr(self.env["cqrs.access"]._options(), option), False
+                )
 
     def test_the_settings_page_shows_them(self):
         form = Form(self.env["res.config.settings"])

@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
 from ..models.access import thresholds
-from ..models.access.access import OPTIONS
+from ..models.access.options import OPTIONS
 from .common import SalesOrganisation
 
 TEAM = "crm_cqrs.group_sale_team"

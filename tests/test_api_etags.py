@@ -8,7 +8,7 @@ from freezegun import freeze_time
 from odoo import SUPERUSER_ID, Command, api
 from odoo.tests import TransactionCase, tagged
 
-from ..models.access.access import OPTIONS
+from ..models.access.options import OPTIONS
 from ..models.api import answer_version
 from ..models.support import answer_context
 from .api import ApiCase, exact

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 from odoo.tests import tagged
 
 from ..controllers.contract.schemas import OPPORTUNITY
-from ..models.access.access import OPTIONS
+from ..models.access.options import OPTIONS
 from ..models.projections.opportunity_view import ORDERS
 from .api import ApiCase, exact
 from .test_opportunity_pages import Pages

@@ -4,7 +4,7 @@ from uuid import uuid4
 from odoo import Command
 from odoo.tests import new_test_user, tagged
 
-from ..models.access.access import OPTIONS
+from ..models.access.options import OPTIONS
 from .api import ApiCase
 from .common import money
 

@@ -8,7 +8,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models.access.access import OPTIONS
+from ..models.access.options import OPTIONS
 from .common import SalesOrganisation
 
 

@@ -3,7 +3,7 @@ import random
 from odoo import Command
 from odoo.tests import new_test_user, tagged
 
-from ..models.access.access import OPTIONS
+from ..models.access.options import OPTIONS
 from .common import SalesOrganisation
 
 

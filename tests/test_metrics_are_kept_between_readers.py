@@ -2,7 +2,7 @@
 
 from odoo.tests import tagged
 
-from ..models.access.access import OPTIONS
+from ..models.access.options import OPTIONS
 from ..models.maintenance.replay import replay
 from .common import SalesOrganisation, money
 

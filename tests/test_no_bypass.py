@@ -11,7 +11,7 @@ from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
 from ..controllers.parameters import OPERATIONS
-from ..models.access.access import OPTIONS
+from ..models.access.options import OPTIONS
 from .common import SalesOrganisation
 from .plain_rules import ADMINISTRATOR, ALL_DOCUMENTS, OWN, TEAM, PlainRules
 

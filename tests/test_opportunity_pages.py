@@ -28,7 +28,7 @@ SEED = 4
 @contextmanager
 def plan(name):
     few_owners, walk, are_known, are_told = PLANS[name]
-    access = "odoo.addons.crm_cqrs.models.access.access.CqrsAccess"
+    access = "odoo.addons.crm_cqrs.models.access.owner_scopes.CqrsAccess"
 
     def nothing(self, viewers):
         return None
@@ -37,7 +37,7 @@ def plan(name):
         stack.enter_context(patch.object(thresholds, "FEW_OWNERS", few_owners))
         stack.enter_context(patch.object(thresholds, "WALKED_ENTRIES", walk))
         if not are_known:
-            stack.enter_context(patch(f"{access}._known_owners", nothing))
+            stack.enter_context(patch(f"{access}._owner_scopes", nothing))
         if not are_told:
             stack.enter_context(patch(f"{access}._visible_owners", nothing))
         yield

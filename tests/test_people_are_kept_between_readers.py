@@ -3,7 +3,7 @@
 from odoo import Command
 from odoo.tests import tagged
 
-from ..models.access.access import people_version
+from ..models.access.versions import people_version
 from ..models.maintenance.replay import replay
 from ..models.maintenance.shadow import as_of
 from ..models.support import versions

@@ -24,7 +24,7 @@ from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from ..models.access.access import OPTIONS
+from ..models.access.options import OPTIONS
 from ..models.maintenance.oracle import compared
 from ..models.maintenance.replay import replay
 from ..models.metrics.reader import AMOUNTS

@@ -1,1 +1,10 @@
-from . import access, delegation, explanation, record_rules, options
+from . import (
+    access,
+    options,
+    viewers,
+    owner_scopes,
+    people,
+    delegation,
+    explanation,
+    record_rules,
+)

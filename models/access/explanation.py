@@ -3,7 +3,8 @@
 from odoo import api, models
 from odoo.tools import SQL
 
-from .access import Viewer
+from . import policy
+from .policy import Viewer
 
 
 class CqrsAccess(models.AbstractModel):
@@ -61,11 +62,11 @@ class CqrsAccess(models.AbstractModel):
         view, options = SQL("view"), self._options()
         asked, columns = [], []
         for viewer in viewers:
-            reasons = self._reasons(viewer, view, options)
+            reasons = policy.reasons(viewer, view, options)
             if viewer.sees_all:
                 reasons = {"sees_all": SQL("TRUE"), **reasons}
             asked.append(list(reasons))
-            columns += [self._in_company(viewer, view), *reasons.values()]
+            columns += [policy.in_company(viewer, view), *reasons.values()]
         rows = self.env.execute_query(
             SQL(
                 "SELECT user_id, team_id, company_id, %s"

@@ -1,6 +1,36 @@
-from odoo import fields, models
+"""The options of the settings that let users see more, all off by default."""
 
-from .access import OPTIONS
+from odoo import api, fields, models
+from odoo.tools import str2bool
+
+from ..support.answer_context import once
+from .policy import Options
+
+#: ``{option: system parameter}``
+OPTIONS = {
+    "team_leaders": "crm_cqrs.team_leaders_see_their_team",
+    "unassigned": "crm_cqrs.salespeople_see_unassigned",
+    "department_managers": "crm_cqrs.department_managers_see_their_department",
+}
+
+
+class CqrsAccess(models.AbstractModel):
+    _inherit = "cqrs.access"
+
+    @api.model
+    def _options(self) -> Options:
+        """Return which options are on."""
+
+        def ask():
+            parameters = self.env["ir.config_parameter"].sudo()
+            return Options(
+                **{
+                    option: str2bool(parameters.get_param(name) or "", default=False)
+                    for option, name in OPTIONS.items()
+                }
+            )
+
+        return once(self.env, ("options",), ask)
 
 
 class ResConfigSettings(models.TransientModel):

@@ -1,43 +1,54 @@
-"""What somebody sees of owners, where it is known of each of them."""
+"""The owners whose opportunities somebody sees, where they are few enough to list."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
+from odoo import api, models
 from odoo.tools import SQL
 
+from ..support.answer_context import once
+from ..support.process_cache import keep
 from ..support.sql_arrays import integers
-from . import thresholds
+from . import policy, thresholds
+from .policy import Viewer
+from .versions import closure_version
+
+#: Stands for no owner, or for no company, among ids
+NONE = 0
 
 
 @dataclass(frozen=True)
 class OwnerScope:
-    """Some owners, of whom a viewer sees what is in some companies, and no more.
+    """Some owners, whose opportunities in some companies are seen.
 
-    None among the owners is nobody, among the companies none.
+    ``NONE`` among the owners stands for opportunities without an owner, among the
+    companies for those without a company.
 
-    :ivar company_ids: None instead of any leaves it to ``_visible`` to say
+    :ivar is_decided: False leaves it to a condition on each row who sees it, and
+        ``company_ids`` is empty
     """
 
-    owner_ids: tuple[int | None, ...]
-    company_ids: tuple[int | None, ...] | None
+    owner_ids: tuple[int, ...]
+    company_ids: tuple[int, ...] = ()
+    is_decided: bool = True
 
     @cached_property
     def owners(self) -> SQL:
-        """The array of the owners, with 0 for nobody."""
+        """The array of the owners."""
         return integers(self.owner_ids)
 
     @property
     def companies(self) -> SQL:
-        """The array of the companies, without none."""
-        return integers(filter(None, self.company_ids or ()))
+        """The array of the companies, without ``NONE``."""
+        return integers(filter(None, self.company_ids))
 
     @property
-    def is_seen_without_company(self) -> bool:
-        return None in (self.company_ids or ())
+    def has_companyless(self) -> bool:
+        return NONE in self.company_ids
 
 
-def in_scopes(seen: list[OwnerScope], row: SQL) -> SQL:
-    """Return the condition that a row is of those owners, in those companies."""
+def in_scopes(scopes: list[OwnerScope], row: SQL) -> SQL:
+    """Return the condition that a row is of an owner and a company of one scope."""
     conditions = [
         SQL(
             """
@@ -46,19 +57,108 @@ def in_scopes(seen: list[OwnerScope], row: SQL) -> SQL:
                   OR %(or_none)s AND %(row)s.company_id IS NULL))
             """,
             row=row,
-            owners=each.owners,
-            companies=each.companies,
-            or_none=each.is_seen_without_company,
+            owners=scope.owners,
+            companies=scope.companies,
+            or_none=scope.has_companyless,
         )
-        for each in seen
+        for scope in scopes
     ]
     return SQL("(%s)", SQL(" OR ").join(conditions or [SQL("FALSE")]))
 
 
-def owner_count(seen: list[OwnerScope]) -> int:
-    return sum(len(each.owner_ids) for each in seen)
+def owner_count(scopes: list[OwnerScope]) -> int:
+    return sum(len(scope.owner_ids) for scope in scopes)
 
 
-def are_few(seen: list[OwnerScope] | None) -> bool:
+def are_few(scopes: list[OwnerScope] | None) -> bool:
     """Return whether the owners are known, and few."""
-    return seen is not None and owner_count(seen) <= thresholds.FEW_OWNERS
+    return scopes is not None and owner_count(scopes) <= thresholds.FEW_OWNERS
+
+
+class CqrsAccess(models.AbstractModel):
+    _inherit = "cqrs.access"
+
+    @api.model
+    def _visible_owners(self, viewers: list[Viewer]) -> SQL | None:
+        """Return ``policy.visible_owners`` of the viewers."""
+        return policy.visible_owners(viewers, self._options(), self._team_leader_ids())
+
+    @api.model
+    def _owner_scopes(self, viewers: list[Viewer]) -> list[OwnerScope] | None:
+        """Return the owners, and their companies, that one of the viewers sees.
+
+        That is ``_visible``, decided once for each owner and company rather than for
+        each row; each owner is in one scope. None: the owners do not decide, or are
+        more than ``KNOWN_OWNERS``.
+        """
+
+        def ask():
+            owners = self._visible_owners(viewers)
+            if owners is None or policy.depends_on_team(
+                viewers, self._options(), self._team_leader_ids()
+            ):
+                return None
+            query = SQL(
+                "SELECT DISTINCT * FROM (%s) owner LIMIT %s",
+                owners,
+                thresholds.KNOWN_OWNERS + 1,
+            )
+            rows = self.env.execute_query(query)
+            if len(rows) > thresholds.KNOWN_OWNERS:
+                return None
+            return self._scopes_of([owner_id for (owner_id,) in rows], viewers)
+
+        return keep(self.env, "known_owners", self._basis(viewers), ask)
+
+    def _scopes_of(
+        self, owner_ids: list[int | None], viewers: list[Viewer]
+    ) -> list[OwnerScope]:
+        company_ids = {id_ for viewer in viewers for id_ in viewer.company_ids}
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT array_agg(COALESCE(user_id, 0)), company_ids
+                FROM (SELECT user_id,
+                             array_agg(COALESCE(company_id, 0)
+                                       ORDER BY company_id) AS company_ids
+                      FROM (SELECT user_id, NULL::integer AS team_id, company_id
+                            FROM unnest(%s::integer[]) AS owner (user_id),
+                                 unnest(%s::integer[]) AS company (company_id)) cell
+                      WHERE %s
+                      GROUP BY user_id) owner
+                GROUP BY company_ids
+                """,
+                owner_ids,
+                [*company_ids, None],
+                self._visible(viewers, SQL("cell")),
+            )
+        )
+        return [OwnerScope(tuple(owners), tuple(ids)) for owners, ids in rows]
+
+    @api.model
+    def _basis(self, viewers: list[Viewer]) -> tuple | None:
+        """Return the version of ``_visible``: equal ones let the same rows through.
+
+        None where the past is read.
+        """
+        options = self._options()
+        version = closure_version(self.env)
+        if version is None:
+            return None
+        leaders = tuple(self._team_leaders()) if options.team_leaders else ()
+        return (version, options, leaders, *viewers)
+
+    def _team_leader_ids(self) -> set[int]:
+        if not self._options().team_leaders:
+            return set()
+        return {leader_id for __, leader_id in self._team_leaders()}
+
+    def _team_leaders(self) -> list[tuple[int, int | None]]:
+        """Return the sales teams, each with its leader."""
+        query = SQL(
+            """
+            SELECT stream_id, (state -> 'user_id')::integer FROM cqrs_stream
+            WHERE stream_model = 'crm.team' ORDER BY stream_id
+            """
+        )
+        return once(self.env, ("team leaders",), lambda: self.env.execute_query(query))

@@ -14,7 +14,7 @@ from odoo.fields import Domain
 from odoo.tools import SQL
 
 from . import thresholds
-from .access import Viewer
+from .policy import Viewer
 
 #: The privilege *User: Own and Team's Documents*
 TEAM = "crm_cqrs.group_sale_team"

@@ -3,7 +3,7 @@
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..access.access import people_version
+from ..access.versions import people_version
 from ..currencies.currencies import own_currency
 from ..opportunities.as_json import FIELDS, items, owners, with_owners
 from ..opportunities.filters import Filters

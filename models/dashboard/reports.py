@@ -5,7 +5,7 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..access.access import people_version
+from ..access.versions import people_version
 from ..support.process_cache import keep
 
 #: Characters of a name that people are sorted by: a cursor has to fit into an address

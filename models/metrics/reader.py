@@ -312,7 +312,7 @@ class CqrsMetrics(models.AbstractModel):
         :param company_id: of this company alone
         """
         access, part = self.env["cqrs.access"], SQL("part")
-        seen = access._known_owners(viewers)
+        seen = access._owner_scopes(viewers)
         # Few owners' sums are looked up, by the index of them.
         condition = (
             in_scopes(seen, part) if are_few(seen) else access._visible(viewers, part)

@@ -113,10 +113,10 @@ UNFILTERED = Filters()
 def owned(owner_ids) -> SQL:
     """Return the condition that a row ``view`` is of one of some owners, or nobody's.
 
-    :param owner_ids: None is nobody
+    :param owner_ids: None, or 0, is nobody
     """
     some = SQL("view.user_id = ANY(%s)", integers(filter(None, owner_ids)))
-    if None in owner_ids:
+    if not all(owner_ids):
         return SQL("(%s OR view.user_id IS NULL)", some)
     return some
 

@@ -1,13 +1,13 @@
 """How a page of opportunities is found, by one of three plans."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from odoo.tools import SQL
 
 from ..access import thresholds
-from ..access.owner_scopes import OwnerScope, are_few, in_scopes, owner_count
+from ..access.owner_scopes import NONE, OwnerScope, are_few, in_scopes, owner_count
 from ..projections.opportunity_view import ORDERS
 from ..support.answer_context import without_jit
 from ..support.process_cache import kept
@@ -70,7 +70,7 @@ class Search:
         without_jit(env)
         access = env["cqrs.access"]
         viewers = access._viewers(user)
-        seen = access._known_owners(viewers)
+        seen = access._owner_scopes(viewers)
         view = SQL("view")
         self._visible = (
             access._visible(viewers, view) if seen is None else in_scopes(seen, view)
@@ -90,9 +90,9 @@ class Search:
         self._seen = seen
         if (owner_ids := filters.user_ids) is not None:
             self._seen = (
-                [_unknown(set(owner_ids))]
+                [_undecided(owner_ids)]
                 if seen is None
-                else _of_owners(seen, set(owner_ids))
+                else _of_owners(seen, {id_ or NONE for id_ in owner_ids})
             )
         self._are_few = are_few(self._seen)
 
@@ -243,7 +243,7 @@ class Search:
 
     def _heads(
         self, where: SQL, seen: list[OwnerScope], each: int, limit: int
-    ) -> list[tuple[int | None, str | None, int]]:
+    ) -> list[tuple[int, str | None, int]]:
         """Return owner, key and id of the first of the first ``each`` of each owner."""
         if not seen:
             return []
@@ -265,7 +265,7 @@ class Search:
                 where=where,
                 wanted=self._wanted,
                 # What is known of all owners, or of none.
-                visible=self._visible if seen[0].company_ids is None else _IN_COMPANIES,
+                visible=self._visible if not seen[0].is_decided else _IN_COMPANIES,
                 direction=self._direction,
                 each=each,
             )
@@ -277,7 +277,7 @@ class Search:
         return self._env.execute_query(
             SQL(
                 """
-                SELECT user_id, key::text, id
+                SELECT owner_id, key::text, id
                 FROM (VALUES %(seen)s) AS seen (owner_ids, company_ids, or_none)
                 CROSS JOIN unnest(owner_ids) AS owner (owner_id)
                 CROSS JOIN LATERAL ((%(first)s) %(or_nobody)s) first
@@ -289,13 +289,13 @@ class Search:
                         "(%s, %s, %s)",
                         each.owners,
                         each.companies,
-                        each.is_seen_without_company,
+                        each.has_companyless,
                     )
                     for each in seen
                 ),
                 first=first_of_owner,
                 or_nobody=SQL("UNION ALL (%s)", first_of_nobody)
-                if any(None in each.owner_ids for each in seen)
+                if any(NONE in each.owner_ids for each in seen)
                 else SQL(),
                 direction=self._direction,
                 limit=limit,
@@ -338,22 +338,22 @@ class Search:
         owners = self._env["cqrs.access"]._visible_owners(self._viewers)
         if owners is None:
             return None
-        return [_unknown({id_ for (id_,) in self._env.execute_query(owners)})]
+        return [_undecided(id_ for (id_,) in self._env.execute_query(owners))]
 
     def _places(self, query: SQL) -> list[Keyset]:
         return [Keyset(key, id_) for key, id_ in self._env.execute_query(query)]
 
 
-def _unknown(owner_ids) -> OwnerScope:
-    """Return owners of whom each row has to be asked whether it is seen."""
-    return OwnerScope(tuple(owner_ids), None)
+def _undecided(owner_ids) -> OwnerScope:
+    """Return the scope of owners of whom each row decides who sees it."""
+    return OwnerScope(tuple({id_ or NONE for id_ in owner_ids}), is_decided=False)
 
 
 def _of_owners(seen: list[OwnerScope], owner_ids) -> list[OwnerScope]:
     """Return what is seen of those owners, without any of whom nothing is."""
     some = (
-        OwnerScope(
-            tuple(id_ for id_ in each.owner_ids if id_ in owner_ids), each.company_ids
+        replace(
+            each, owner_ids=tuple(id_ for id_ in each.owner_ids if id_ in owner_ids)
         )
         for each in seen
     )

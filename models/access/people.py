@@ -1,0 +1,97 @@
+"""The people whom somebody may look as, below and above."""
+
+from odoo import api, models
+from odoo.tools import SQL
+
+
+class CqrsAccess(models.AbstractModel):
+    _inherit = "cqrs.access"
+
+    @api.model
+    def _works_in(self, user, company_id: int) -> bool:
+        """Return whether a user may work in a company."""
+        query = SQL(
+            "SELECT FROM cqrs_user_profile WHERE id = %s AND %s = ANY(company_ids)",
+            user.id,
+            company_id,
+        )
+        self.env.cr.execute(query)
+        return bool(self.env.cr.rowcount)
+
+    @api.model
+    def _person(self, user, uuid: str):
+        """Return the user of a profile if ``user`` may look as that one, else none.
+
+        That is: if ``user`` would see an opportunity that the other one owns, in one
+        of the companies that the other one works in.
+
+        :param user: a ``res.users`` record
+        """
+        return user.browse(self._people(user, SQL("uuid = %s", uuid)))
+
+    @api.model
+    def _people(self, user, condition: SQL) -> list[int]:
+        """Return the ids of those of some people as whom a user may look.
+
+        :param condition: on a row of ``cqrs_user_profile``
+        """
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT DISTINCT user_id
+                FROM (SELECT id AS user_id, NULL::integer AS team_id,
+                             unnest(company_ids) AS company_id
+                      FROM cqrs_user_profile WHERE %s AND active) person
+                WHERE %s
+                """,
+                condition,
+                self._visible(self._people_viewers(user), SQL("person")),
+            )
+        )
+        return [id_ for (id_,) in rows]
+
+    @api.model
+    def _people_below(self, user) -> SQL:
+        """Return the query of who stands below whom, of those a user may look as.
+
+        It gives ``viewer_id``, the ``user_id`` of the one below and the ``depth``; the
+        same two people in each company in which it is so.
+        """
+        return SQL(
+            """
+            SELECT viewer_id, user_id, depth
+            FROM (SELECT viewer_id, owner_id AS user_id, NULL::integer AS team_id,
+                         company_id, depth
+                  FROM cqrs_user_access
+                  WHERE depth > 0 AND via = 'hierarchy') person
+            WHERE EXISTS (SELECT FROM cqrs_user_profile profile
+                          WHERE profile.id = user_id AND profile.active)
+              AND %s
+            """,
+            self._visible(self._people_viewers(user), SQL("person")),
+        )
+
+    @api.model
+    def _from_above(self, row: SQL) -> SQL:
+        """Return the query of a row's owner and everyone above, in each company.
+
+        It gives ``viewer_id``, ``depth``, ``company_id``, the viewer's ``name`` and
+        ``email``, and whether the viewer ``sees`` the row from there, given the
+        right to read leads.
+        """
+        return SQL(
+            """
+            SELECT access.viewer_id, access.depth, access.company_id,
+                   viewer.name, viewer.email,
+                   viewer.active AND (%(row)s.company_id IS NULL OR (
+                         %(row)s.company_id = ANY(viewer.company_ids)
+                     AND (access.company_id IS NULL
+                          OR access.company_id = %(row)s.company_id)))
+                   AND %(reads_leads)s AS sees
+            FROM cqrs_user_access access
+            JOIN cqrs_user_profile viewer ON viewer.id = access.viewer_id
+            WHERE access.owner_id = %(row)s.user_id AND access.via = 'hierarchy'
+            """,
+            row=row,
+            reads_leads=self._reads_leads(SQL("viewer.id")),
+        )

@@ -1,0 +1,218 @@
+"""Who sees a row: the one definition of access, as conditions in SQL.
+
+A row is one of an opportunity, or of sums of opportunities: it has an owner
+(``user_id``), a team and a company. A user sees a row whose company, if it has one, is
+among those that the user may work in, and
+
+* all such rows, with *All Documents* or as an administrator;
+* those that the user owns;
+* those whose owner is below the user in the hierarchy of the row's company, or of any
+  company for a row without one;
+* as options of the settings: those of a team that the user leads; those without an
+  owner, if the user is a salesperson; those whose owner is in a department that the
+  user manages;
+* what somebody sees who has lent the user their view, for as long as that lasts, in the
+  companies that the user may work in.
+
+Whoever looks as somebody else sees no more than both do. A user without an active
+profile (archived, or of the portal) sees nothing, nor does one who may not read leads
+in Odoo; ``viewers.py`` leaves them out.
+
+>>> seller = Viewer(7, company_ids=(1, 2), is_salesperson=True, sees_all=False)
+>>> head = Viewer(3, company_ids=(1,), is_salesperson=True, sees_all=True)
+>>> condition = visible([head], SQL("lead"), Options())
+>>> condition.code, condition.params
+('((lead.company_id IS NULL OR lead.company_id = ANY(%s)))', ([1],))
+>>> sorted(reasons(seller, SQL("lead"), Options(unassigned=True)))
+['hierarchy', 'owner', 'unassigned']
+>>> visible([], SQL("lead"), Options()).code
+'(FALSE)'
+
+A condition costs a probe of the index of ``cqrs_user_access`` for each row and viewer,
+or one hash of the viewer's owners for many rows. No opportunity stores who sees it: a
+manager's move writes rows of people alone.
+"""
+
+from dataclasses import dataclass, replace
+
+from odoo.tools import SQL
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of the settings that let users see more."""
+
+    team_leaders: bool = False
+    unassigned: bool = False
+    department_managers: bool = False
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A user through whose eyes opportunities are seen.
+
+    :ivar company_ids: where they may work; a lender's, as far as the delegate may
+    :ivar sees_all: *All Documents*, or an administrator
+    :ivar own_only: sees nothing but their own, whatever else holds
+    :ivar sees_few_owners: an index on the owner finds their rows
+    :ivar bounded_by: sees only what one of these sees too; None is no such bound
+    """
+
+    id: int
+    company_ids: tuple[int, ...]
+    is_salesperson: bool
+    sees_all: bool
+    own_only: bool = False
+    sees_few_owners: bool = False
+    bounded_by: "tuple[Viewer, ...] | None" = None
+
+
+def visible(viewers: list[Viewer], row: SQL, options: Options) -> SQL:
+    """Return the condition under which one of the viewers sees a row.
+
+    :param row: the alias of a relation with ``user_id``, ``team_id``, ``company_id``
+    """
+    conditions = [_sees(viewer, row, options) for viewer in viewers]
+    return SQL("(%s)", SQL(" OR ").join(conditions or [SQL("FALSE")]))
+
+
+def _sees(viewer: Viewer, row: SQL, options: Options) -> SQL:
+    if viewer.bounded_by is not None:
+        return SQL(
+            "(%s AND %s)",
+            _sees(replace(viewer, bounded_by=None), row, options),
+            visible(list(viewer.bounded_by), row, options),
+        )
+    if viewer.sees_all and not viewer.own_only:
+        return in_company(viewer, row)
+    return SQL(
+        "(%s AND (%s))",
+        in_company(viewer, row),
+        SQL(" OR ").join(reasons(viewer, row, options).values()),
+    )
+
+
+def in_company(viewer: Viewer, row: SQL) -> SQL:
+    """Return the condition that the viewer may work in a row's company."""
+    return SQL(
+        "(%(row)s.company_id IS NULL OR %(row)s.company_id = ANY(%(companies)s))",
+        row=row,
+        companies=list(viewer.company_ids),
+    )
+
+
+def reasons(viewer: Viewer, row: SQL, options: Options) -> dict[str, SQL]:
+    """Return the conditions by name, of which one must hold for the viewer."""
+    conditions = {"owner": SQL("%s.user_id = %s", row, viewer.id)}
+    if viewer.own_only:
+        return conditions
+    conditions["hierarchy"] = _above(viewer, row, "hierarchy")
+    if options.department_managers:
+        conditions["department_managers"] = _above(viewer, row, "department")
+    if options.team_leaders:
+        conditions["team_leaders"] = SQL(
+            """
+            EXISTS (SELECT FROM cqrs_stream team
+                    WHERE team.stream_model = 'crm.team'
+                      AND team.stream_id = %s.team_id
+                      AND team.state -> 'user_id' = to_jsonb(%s))
+            """,
+            row,
+            viewer.id,
+        )
+    if options.unassigned and viewer.is_salesperson:
+        conditions["unassigned"] = SQL("%s.user_id IS NULL", row)
+    return conditions
+
+
+def visible_owners(
+    viewers: list[Viewer], options: Options, team_leader_ids: set[int]
+) -> SQL | None:
+    """Return the query of the users whose opportunities one of the viewers may see.
+
+    Each owner whom ``visible`` lets through is in it, some others may be, or some
+    twice; NULL stands for no owner. None: the owners do not decide, as for a viewer who
+    sees everything or leads a team.
+
+    :param team_leader_ids: whoever leads a sales team
+    """
+    if any(viewer.sees_all and not viewer.own_only for viewer in viewers):
+        # Then the bound says more than what it bounds.
+        bounds = viewers[0].bounded_by
+        if bounds is None:
+            return None
+        return visible_owners(list(bounds), options, team_leader_ids)
+    owners = [SQL("SELECT unnest(%s::integer[])", [viewer.id for viewer in viewers])]
+    if above := [viewer for viewer in viewers if not viewer.own_only]:
+        if options.team_leaders and any(v.id in team_leader_ids for v in above):
+            return None
+        owners.append(
+            SQL(
+                """
+                SELECT owner_id FROM cqrs_user_access
+                WHERE viewer_id = ANY(%s) AND via = ANY(%s)
+                """,
+                [viewer.id for viewer in above],
+                ["hierarchy"] + ["department"] * options.department_managers,
+            )
+        )
+        if options.unassigned and any(viewer.is_salesperson for viewer in above):
+            owners.append(SQL("SELECT NULL"))
+    return SQL(" UNION ALL ").join(owners)
+
+
+def depends_on_team(
+    viewers: list[Viewer], options: Options, team_leader_ids: set[int]
+) -> bool:
+    """Return whether a row's team, too, decides if one of the viewers sees it."""
+    bounds = [bound for viewer in viewers for bound in viewer.bounded_by or ()]
+    return options.team_leaders and any(
+        viewer.id in team_leader_ids for viewer in (*viewers, *bounds)
+    )
+
+
+def _above(viewer: Viewer, row: SQL, via: str) -> SQL:
+    if viewer.sees_few_owners:
+        return _among_few(viewer, row, via)
+    # Each EXISTS compares columns for equality alone: the planner can probe the index
+    # for a few rows, or hash the viewer's owners once for many.
+    return SQL(
+        """
+        EXISTS (SELECT FROM cqrs_user_access access
+                WHERE access.viewer_id = %(viewer)s AND access.via = %(via)s
+                  AND access.owner_id = %(row)s.user_id
+                  AND access.company_id = %(row)s.company_id)
+        OR (%(row)s.company_id IS NULL AND EXISTS (
+                SELECT FROM cqrs_user_access access
+                WHERE access.viewer_id = %(viewer)s AND access.via = %(via)s
+                  AND access.owner_id = %(row)s.user_id))
+        """,
+        viewer=viewer.id,
+        via=via,
+        row=row,
+    )
+
+
+def _among_few(viewer: Viewer, row: SQL, via: str) -> SQL:
+    # The same as arrays, which are made once: the condition is then one on indexed
+    # columns alone. Each element is compared with each row, hence for few.
+    owners = SQL(
+        "SELECT owner_id FROM cqrs_user_access WHERE viewer_id = %s AND via = %s",
+        viewer.id,
+        via,
+    )
+    arms = [
+        SQL(
+            "(%s.company_id = %s AND %s.user_id = ANY(ARRAY(%s AND company_id = %s)))",
+            row,
+            company_id,
+            row,
+            owners,
+            company_id,
+        )
+        for company_id in viewer.company_ids
+    ]
+    arms.append(
+        SQL("(%s.company_id IS NULL AND %s.user_id = ANY(ARRAY(%s)))", row, row, owners)
+    )
+    return SQL(" OR ").join(arms)
