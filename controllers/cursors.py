@@ -4,7 +4,7 @@ import hashlib
 
 from odoo.tools.misc import hash_sign, verify_hash_signed
 
-from .dispatcher import BadParameter
+from .errors import BadParameter
 
 _SCOPE = "crm_cqrs.cursor"
 

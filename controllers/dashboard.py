@@ -1,24 +1,14 @@
 from odoo.http import Controller, request
 
 from ..models.dashboard.reports import Keyset
-from ..models.metrics.reader import GROUPINGS
+from ..models.metrics.groupings import GROUPINGS
 from ..models.metrics.series import PERIODS
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
+from .operations import always, json_response, operation
 from .opportunities import next_link
-from .parameters import (
-    COMPANY,
-    CURRENCY,
-    UUID_SCHEMA,
-    Parameter,
-    always,
-    json_response,
-    known_person,
-    one_of,
-    operation,
-    person_id,
-    whole_number,
-)
+from .parameters import COMPANY, CURRENCY, known_person
+from .query import UUID_SCHEMA, Parameter, one_of, person_id, whole_number
 
 MAX_LIMIT = 200
 MAX_MONTHS = 60

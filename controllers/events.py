@@ -7,7 +7,8 @@ from ..models.api.cloudevents import cloud_event
 from ..models.event_store.reader import Cursor, Filters, follow, read_events
 from ..models.support.exact_json import dumps
 from .contract.schemas import ref
-from .parameters import JSON, Parameter, operation, time, whole_number
+from .operations import JSON, operation
+from .query import Parameter, time, whole_number
 
 NDJSON = "application/x-ndjson"
 

@@ -9,19 +9,17 @@ from ..models.projections.opportunity_view import ORDERS
 from ..models.support.exact_json import JsonText
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
-from .dispatcher import NotFoundOrHidden
-from .parameters import (
-    COMPANY,
+from .errors import NotFoundOrHidden
+from .operations import always, json_response, operation
+from .parameters import COMPANY
+from .query import (
     MAX_ID,
     UUID_SCHEMA,
     Parameter,
-    always,
     day,
     decimal,
-    json_response,
     list_of,
     one_of,
-    operation,
     person_id,
     time,
     whole_number,

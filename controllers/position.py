@@ -5,8 +5,9 @@ import re
 from odoo.http import request
 
 from ..models.api.position import HEADER, WAIT_SECONDS
-from .dispatcher import RETRY_SECONDS, PositionNotReached
-from .parameters import COMMON_PARAMETERS, Parameter
+from .errors import RETRY_SECONDS, PositionNotReached
+from .operations import COMMON_PARAMETERS
+from .query import Parameter
 
 
 def _parse(text: str) -> int:

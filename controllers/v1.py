@@ -2,7 +2,8 @@
 
 from odoo.http import Controller, request
 
-from .parameters import Parameter, always, operation, whole_number
+from .operations import always, operation
+from .query import Parameter, whole_number
 
 _MONEY = {"type": "number"}
 _OPPORTUNITY = {

@@ -6,7 +6,7 @@ from odoo.http import _generate_routing_rules
 from odoo.tests import HttpCase, tagged
 
 from ..controllers.contract.document import DOCS_URL, URL
-from ..controllers.parameters import OPERATIONS
+from ..controllers.operations import OPERATIONS
 from ..controllers.problems import BASE, KINDS
 from ..models.api.settings import REQUESTS_PER_MINUTE
 

@@ -8,6 +8,7 @@ from odoo.sql_db import db_connect
 from odoo.tests import tagged
 
 from ..models.currencies.currencies import currencies, currencies_version, own_currency
+from ..models.currencies.rates import rates_into
 from ..models.maintenance.verify import verify
 from .common import SalesOrganisation
 
@@ -35,7 +36,7 @@ class TestCurrenciesAreKeptBetweenReaders(SalesOrganisation):
     def known_rate(self, user=None):
         """Return how many of them one of the company's currency is."""
         own, user = self.env.company.currency_id, user or self.seller
-        return self.env["cqrs.metrics"]._rates({own.id}, user, self.currency)[own.id][1]
+        return rates_into(self.currency, {own.id}, self.env, user)[own.id][1]
 
     def version(self, user=None):
         return currencies_version(self.env, user or self.seller)

@@ -10,7 +10,7 @@ from odoo.service.model import call_kw, get_public_method
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
-from ..controllers.parameters import OPERATIONS
+from ..controllers.operations import OPERATIONS
 from ..models.access.options import OPTIONS
 from .common import SalesOrganisation
 from .plain_rules import ADMINISTRATOR, ALL_DOCUMENTS, OWN, TEAM, PlainRules

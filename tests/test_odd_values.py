@@ -11,8 +11,9 @@ from ..models.event_store.past_state import state_at
 from ..models.event_store.reader import read_events
 from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import verify
-from ..models.metrics.reader import AMOUNTS, GROUPINGS
+from ..models.metrics.groupings import GROUPINGS
 from ..models.opportunities.filters import Filters
+from ..models.projections.metrics_tables import AMOUNTS
 from ..models.projections.opportunity_view import ORDERS
 from ..models.support.exact_json import dumps
 from .common import SalesOrganisation

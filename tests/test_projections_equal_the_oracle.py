@@ -27,8 +27,8 @@ from odoo.tools import mute_logger
 from ..models.access.options import OPTIONS
 from ..models.maintenance.oracle import compared
 from ..models.maintenance.replay import replay
-from ..models.metrics.reader import AMOUNTS
 from ..models.opportunities.filters import Filters
+from ..models.projections.metrics_tables import AMOUNTS
 from ..models.projections.opportunity_view import ORDERS
 from .common import as_json
 from .plain_rules import ALL_DOCUMENTS, OWN, TEAM, PlainRules

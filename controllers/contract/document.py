@@ -15,8 +15,9 @@ from odoo.tools import file_open
 from ...models.api import position
 from ...models.event_store import metadata
 from ...models.support.exact_json import dumps
-from ..parameters import LEFT_OUT, OPERATIONS, Operation, Parameter, json_response
+from ..operations import LEFT_OUT, OPERATIONS, Operation, json_response
 from ..problems import KINDS
+from ..query import Parameter
 from .schemas import COMPONENTS, ref
 
 URL = "/api/v2/openapi.json"

@@ -1,1 +1,1 @@
-from . import reader, series, user_snapshot, fold
+from . import sums, groupings, reader, series, user_snapshot, fold

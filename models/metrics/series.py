@@ -9,9 +9,11 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..currencies.currencies import own_currency
+from ..currencies.rates import rates_into
 from ..projections.metrics_tables import MEASURES
 from ..support.answer_context import answered_at, without_jit
-from .reader import _converted, _exact, _scopes, _sum, exactly
+from .figures import converted, exact, exactly, less, scopes
+from .sums import sums_of
 
 #: What there is at a moment, as opposed to what was closed in a month
 LEVELS = ("total", "active", "pipeline_value", "weighted_pipeline")
@@ -79,20 +81,21 @@ class CqrsMetrics(models.AbstractModel):
             self._closed_before(**asked, period=compare, now=now) if compare else None
         )
         currency = target_currency or currency
-        rates = self._rates(
+        rates = rates_into(
+            currency,
             {
                 currency_id
                 for each in (level, *changes.values(), *closings.values())
                 for currency_id in each
             }
             | set(before["rows"] if before else ()),
+            self.env,
             user,
-            currency,
         )
 
-        def scopes(rows: dict[int, dict]) -> tuple[dict, dict]:
+        def in_one(rows: dict[int, dict]) -> tuple[dict, dict]:
             each = [{"currency_id": id_, **row} for id_, row in rows.items()]
-            return _converted(each, rates, currency)
+            return converted(each, rates, currency)
 
         items = []
         for back in range(months):
@@ -103,20 +106,20 @@ class CqrsMetrics(models.AbstractModel):
                     for name in MEASURES
                 }
                 for at_end, closed in zip(
-                    scopes(level), scopes(closings.get(month, {})), strict=True
+                    in_one(level), in_one(closings.get(month, {})), strict=True
                 )
             ]
             items.append(
                 {
                     "month": f"{month:%Y-%m}",
                     "until": _start(month + relativedelta(months=1)) if back else now,
-                    **_scopes(*figures),
+                    **scopes(*figures),
                 }
             )
-            level = _less(level, changes.get(month, {}))
+            level = less(level, changes.get(month, {}))
         if before:
             rows = before.pop("rows")
-            before |= _closed_scopes(*scopes(rows))
+            before |= _closed_scopes(*in_one(rows))
         return {
             "user_id": user.id,
             "currency": currency.name,
@@ -150,14 +153,14 @@ class CqrsMetrics(models.AbstractModel):
                 GROUP BY 1, 2
                 """,
                 currency=currency.id,
-                sums=_own_and_all(user),
+                sums=sums_of(SQL("user_id = %s", user.id)),
                 visible=self._visible_rows(user, dimension, company_id),
                 first=first,
                 last=last or date.max,
             )
         )
         months = defaultdict(dict)
-        for row in _exact(self.env.cr.dictfetchall()):
+        for row in exact(self.env.cr.dictfetchall()):
             months[row.pop("month")][row.pop("currency_id")] = row
         return months
 
@@ -181,7 +184,7 @@ class CqrsMetrics(models.AbstractModel):
             last=last - relativedelta(days=1),
         )
         for month in whole.values():
-            rows = _less(rows, month, sign=-1)
+            rows = less(rows, month, sign=-1)
         return {"from": _start(before), "until": until, "rows": rows}
 
     def _closed_between(
@@ -212,7 +215,7 @@ class CqrsMetrics(models.AbstractModel):
                 GROUP BY 1
                 """,
                 currency=currency.id,
-                sums=_own_and_all(user),
+                sums=sums_of(SQL("user_id = %s", user.id)),
                 start=start.replace(tzinfo=None),
                 end=end.replace(tzinfo=None),
                 company=SQL("TRUE")
@@ -221,7 +224,7 @@ class CqrsMetrics(models.AbstractModel):
                 visible=access._visible(access._viewers(user), SQL("opportunity")),
             )
         )
-        return self._by_currency(_exact(self.env.cr.dictfetchall()))
+        return self._by_currency(exact(self.env.cr.dictfetchall()))
 
     def _by_currency(self, rows) -> dict[int, dict]:
         return {row.pop("currency_id"): row for row in rows}
@@ -233,31 +236,11 @@ class CqrsMetrics(models.AbstractModel):
         return rows[0][0].astimezone(timezone.utc) if rows else None
 
 
-def _own_and_all(user) -> SQL:
-    own = SQL("user_id = %s", user.id)
-    return SQL(", ").join(_sum(name, own) for name in MEASURES)
-
-
-def _less(
-    sums: dict[int, dict], others: dict[int, dict], sign: int = 1
-) -> dict[int, dict]:
-    """Return the sums in each currency without the others."""
-    names = [*MEASURES, *(f"own_{name}" for name in MEASURES)]
-    return {
-        currency_id: {
-            name: sums.get(currency_id, {}).get(name, 0)
-            - sign * others.get(currency_id, {}).get(name, 0)
-            for name in names
-        }
-        for currency_id in {*sums, *others}
-    }
-
-
 def _closed_scopes(total: dict, own: dict) -> dict:
-    scopes = _scopes(total, own)
-    closed = {name: scopes[name] for name in CLOSED}
+    figures = scopes(total, own)
+    closed = {name: figures[name] for name in CLOSED}
     return closed | {
-        scope: {name: scopes[scope][name] for name in CLOSED}
+        scope: {name: figures[scope][name] for name in CLOSED}
         for scope in ("own", "team")
     }
 

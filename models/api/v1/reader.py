@@ -11,7 +11,8 @@ from decimal import Decimal
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ...metrics.reader import exactly, rounded
+from ...currencies.rates import rates_into
+from ...metrics.figures import exactly, rounded
 from ...support.readable_values import readable
 
 AMOUNTS = ("pipeline_value", "won_revenue")
@@ -107,8 +108,11 @@ class CqrsApiV1(models.AbstractModel):
         )
         sums = defaultdict(int)
         rows = self.env.cr.dictfetchall()
-        rates = self.env["cqrs.metrics"]._rates(
-            {row["currency_id"] for row in rows}, self.env.user, company.currency_id
+        rates = rates_into(
+            company.currency_id,
+            {row["currency_id"] for row in rows},
+            self.env,
+            self.env.user,
         )
         sums.update(dict.fromkeys(AMOUNTS, rounded(Decimal(0), company.currency_id)))
         for row in rows:

@@ -1,0 +1,119 @@
+"""Errors of the API, and what each exception is to the client."""
+
+import psycopg2
+import psycopg2.pool
+from werkzeug.exceptions import (
+    BadRequest,
+    Forbidden,
+    Gone,
+    HTTPException,
+    NotFound,
+    ServiceUnavailable,
+    default_exceptions,
+)
+
+from odoo.exceptions import AccessDenied, AccessError, MissingError, UserError
+from odoo.http import SessionExpiredException
+
+from ..models.api.ir_http import unauthorized
+
+#: Seconds after which to ask again where nobody knows better
+RETRY_SECONDS = 1
+
+#: The same where somebody has to rebuild a read model
+BROKEN_SECONDS = 60
+
+# If the connection is lost during a request, Odoo's rollback raises InterfaceError.
+_UNAVAILABLE = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    psycopg2.pool.PoolError,
+)
+
+
+class BadParameter(BadRequest):
+    """A parameter of the query that cannot be answered; the problem names it."""
+
+    kind = "bad-parameter"
+
+    def __init__(self, parameter: str, description: str):
+        super().__init__(description)
+        self.members = {"parameter": parameter}
+
+
+class NotFoundOrHidden(NotFound):
+    """What is asked for is not there, or not for the caller: the answer tells neither.
+
+    :param what: it would be, in a word
+    :param parameter: of the query, where that has asked for it
+    """
+
+    def __init__(self, what: str, parameter: str | None = None):
+        super().__init__(f"There is no such {what}, or none that you may see.")
+        self.members = {"parameter": parameter} if parameter else {}
+
+
+class NoSalesAccess(Forbidden):
+    """Opportunities are asked for by somebody whom Odoo lets read none.
+
+    :param groups: names of those of which one would let them
+    """
+
+    kind = "no-sales-access"
+
+    def __init__(self, description: str, groups: list[str]):
+        super().__init__(description)
+        self.members = {"groups": groups}
+
+
+class PositionNotReached(ServiceUnavailable):
+    """The event that the client waits for cannot be seen yet."""
+
+    kind = "position-not-reached"
+
+
+class ReadModelBroken(ServiceUnavailable):
+    """A read model cannot be written, or read, until it is rebuilt."""
+
+    kind = "read-model-broken"
+
+    def __init__(self, description: str, projections: list[str]):
+        super().__init__(description, retry_after=BROKEN_SECONDS)
+        self.members = {"read_models": projections}
+
+
+class SwitchedOff(Gone):
+    """A route of v1, after an administrator has switched them off."""
+
+    kind = "v1-switched-off"
+
+    def __init__(self, successor: str):
+        super().__init__(f"API v1 is switched off. Use {successor} instead.")
+        self.members = {"successor": successor}
+
+
+def as_http(exc: Exception) -> HTTPException:
+    """Return what an exception is to the client."""
+    if isinstance(exc, HTTPException):
+        return exc
+    if isinstance(exc, (AccessDenied, SessionExpiredException)):
+        return unauthorized(str(exc))
+    # What one may not see is not there.
+    if isinstance(exc, (AccessError, MissingError)):
+        return NotFoundOrHidden("record")
+    if isinstance(exc, UserError):
+        return _http_error(exc.http_status, str(exc))
+    if isinstance(exc, _UNAVAILABLE):
+        return ServiceUnavailable(
+            "The database cannot answer just now.", retry_after=RETRY_SECONDS
+        )
+    if isinstance(exc, psycopg2.Error) and (exc.pgcode or "").startswith(("42", "XX")):
+        # A table or a column is missing, or cannot be read.
+        return ReadModelBroken("What answers are made from cannot be read.", [])
+    return _http_error(500)
+
+
+def _http_error(status: int, description: str | None = None) -> HTTPException:
+    error = default_exceptions.get(status, HTTPException)(description)
+    error.code = status
+    return error

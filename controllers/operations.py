@@ -1,0 +1,201 @@
+"""Operations of the API: one declaration routes, validates and documents each.
+
+::
+
+    class ThingApi(Controller):
+        @operation(
+            "/api/v2/things/<int:thing_id>",
+            summary="A thing",
+            parameters=[Parameter("lang", text, {"type": "string"}, "Its language.")],
+            response={"type": "object"},
+        )
+        def thing(self, thing_id, lang=None):
+            return {"id": thing_id}
+
+The method is called with the parts of the path and with the parameters that the query
+has, parsed. It returns what the answer's JSON is made of, or a ``Response``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from odoo.http import Response, request, route
+
+from ..models.api.ir_http import UnknownPath
+from ..models.projections.failures import reading_failures
+from ..models.support.answer_context import only_reads
+from ..models.support.exact_json import dumps
+from .errors import NoSalesAccess, ReadModelBroken
+from .etags import EntityTag
+from .parameters import USER, viewed_user
+from .query import Parameter, read_query
+
+JSON = "application/json"
+
+#: Header of how many records could not be applied to the read models
+LEFT_OUT = "X-Records-Left-Out"
+
+#: Those that every operation of v2 has
+COMMON_PARAMETERS: list[Parameter] = []
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is declared of an operation; ``name`` is that of its method."""
+
+    name: str
+    path: str
+    summary: str
+    description: str
+    own_parameters: tuple[Parameter, ...]
+    response: dict
+    tag: str
+    is_deprecated: bool
+    is_view: bool
+    shows_opportunities: Callable[[dict], bool] | None
+    other_media_types: dict[str, dict]
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        common = () if self.is_deprecated else COMMON_PARAMETERS
+        return {each.name: each for each in (*self.own_parameters, *common)}
+
+
+#: All there are, in the order of their declaration
+OPERATIONS: list[Operation] = []
+
+
+def operation(
+    path: str,
+    *,
+    summary: str,
+    response: dict,
+    description: str = "",
+    parameters=(),
+    tag: str = "Dashboard",
+    is_deprecated: bool = False,
+    is_view: bool = False,
+    shows_opportunities: Callable[[dict], bool] | None = None,
+    other_media_types: dict[str, dict] | None = None,
+    exists_for: Callable[[object], bool] = lambda user: True,
+):
+    """Make a method of a controller an operation of the API.
+
+    :param path: as for Odoo's ``route``
+    :param response: JSON Schema of the answer
+    :param is_deprecated: of v1; has no ``COMMON_PARAMETERS``
+    :param is_view: shows what somebody sees. It has the parameter ``USER``, the method
+        is called with that user's record, and the answer has an entity tag
+    :param shows_opportunities: tells of the query's values whether the answer shows
+        opportunities, or figures of them: 403 then for who may read none in Odoo
+    :param other_media_types: ``{media type: JSON Schema}`` of what may be asked for
+        instead of JSON
+    :param exists_for: tells of a ``res.users`` record whether there is anything for
+        that user at the path: 404 otherwise, whatever the query
+    """
+
+    def decorate(method):
+        declared = Operation(
+            name=method.__name__,
+            path=path,
+            summary=summary,
+            description=description,
+            own_parameters=(*parameters, *([USER] if is_view else [])),
+            response=response,
+            tag=tag,
+            is_deprecated=is_deprecated,
+            is_view=is_view,
+            shows_opportunities=shows_opportunities,
+            other_media_types=other_media_types or {},
+        )
+        OPERATIONS.append(declared)
+
+        def endpoint(self, **in_path):
+            if not exists_for(request.env.user):
+                raise UnknownPath()
+            values = read_query(request.httprequest.args, declared.parameters)
+            if shows_opportunities and shows_opportunities(values):
+                _check_sales_access(request.env)
+            if is_view:
+                only_reads(request.env, is_whole=not request.httprequest.if_none_match)
+            if is_view or is_deprecated:
+                left_out = _check_read_models(request.env)
+            if is_view:
+                values["user"] = viewed_user(values.get("user"))
+                tag = EntityTag(values["user"])
+                if not_modified := tag.not_modified():
+                    return _kept_by_the_reader(not_modified)
+            response = method(self, **in_path, **values)
+            if not isinstance(response, Response):
+                response = json_response(response)
+            if is_view:
+                response = tag.put_on(response)
+                response.headers[LEFT_OUT] = str(left_out)
+            return _kept_by_the_reader(response)
+
+        # Not functools.wraps: Odoo would look through it, at the method's signature.
+        endpoint.__name__ = method.__name__
+        endpoint.__doc__ = method.__doc__
+        endpoint.__qualname__ = method.__qualname__
+        endpoint.__module__ = method.__module__
+        return route(
+            # Found with a slash at its end as well. With one of its own it would be
+            # found without, but for another method: that would be 404, not 405.
+            path.rstrip("/"),
+            type="cqrs_api",
+            auth="cqrs_api",
+            methods=["GET"],
+            readonly=True,
+        )(endpoint)
+
+    return decorate
+
+
+def json_response(value, headers: dict[str, str] | None = None) -> Response:
+    return Response(dumps(value), content_type=JSON, headers=headers)
+
+
+def _kept_by_the_reader(response: Response) -> Response:
+    """Say who may keep an answer, and that it is to be asked for again each time."""
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Accept, Accept-Language, Authorization, Cookie"
+    return response
+
+
+def always(values: dict) -> bool:
+    return True
+
+
+def _check_sales_access(env):
+    """
+    :raise NoSalesAccess: Odoo lets the caller read no leads
+    """
+    access = env["cqrs.access"]
+    if access._may_read_leads(env.uid):
+        return
+    groups = access._reading_groups()
+    raise NoSalesAccess(
+        env._(
+            "You have no access to opportunities in Odoo, so there is no dashboard for"
+            " you. Ask an administrator for one of these groups: %(groups)s.",
+            groups=", ".join(groups),
+        ),
+        groups,
+    )
+
+
+def _check_read_models(env) -> int:
+    """Return how many records the read models leave out.
+
+    :raise ReadModelBroken: one of them has not all that was recorded
+    """
+    broken, left_out = reading_failures(env)
+    if broken:
+        description = env._(
+            "A part of what is shown here is broken (%(names)s). Changes are still"
+            " recorded, and nothing is lost. Ask an administrator to rebuild it under"
+            " CRM > Configuration > Event Store.",
+            names=", ".join(broken),
+        )
+        raise ReadModelBroken(description, broken)
+    return left_out

@@ -1,0 +1,154 @@
+"""The query of a request: its parameters, each parsed by its declaration."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from decimal import Decimal
+
+from werkzeug.exceptions import NotFound
+
+from .errors import BadParameter
+
+#: Of a record in Odoo
+MAX_ID = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the query.
+
+    :ivar parse: makes the value of the text; raises ``ValueError`` with a sentence, or
+        ``NotFound``
+    :ivar schema: JSON Schema of exactly the texts that ``parse`` takes
+    :ivar is_list: may be repeated, as well as written with commas; ``parse`` is given
+        all texts, joined by commas, and ``schema`` is that of an array
+    :ivar before: called with the value before the operation, which is not given it
+    """
+
+    name: str
+    parse: Callable[[str], object]
+    schema: dict
+    description: str
+    is_list: bool = False
+    before: Callable[[object], None] | None = None
+
+
+def read_query(arguments, parameters: dict[str, Parameter]) -> dict:
+    """Return the values of the query's parameters, by name; only of those given.
+
+    :param arguments: a MultiDict of texts
+    :raise BadParameter: an unknown one, one given twice, or a value without a meaning
+    :raise NotFound: a value that is of nothing that the caller may see
+    """
+    given = arguments.to_dict(flat=False)
+    for name, texts in given.items():
+        if name not in parameters:
+            known = ", ".join(parameters) or "none"
+            raise BadParameter(name, f"There is no such parameter; there are: {known}.")
+        if len(texts) > 1 and not parameters[name].is_list:
+            raise BadParameter(name, "It is given more than once.")
+    values = {}
+    # First what is waited for: others may be looked up in what is there only then.
+    for name in sorted(given, key=lambda name: not parameters[name].before):
+        parameter = parameters[name]
+        try:
+            value = parameter.parse(",".join(given[name]))
+        except ValueError as exc:
+            raise BadParameter(name, str(exc)) from exc
+        except NotFound as exc:
+            exc.members = {"parameter": name}
+            raise
+        if parameter.before:
+            parameter.before(value)
+        else:
+            values[name] = value
+    return values
+
+
+def whole_number(maximum: int, minimum: int = 1) -> dict:
+    """Return ``parse`` and ``schema`` of a whole number."""
+
+    def parse(text: str) -> int:
+        if (
+            not re.fullmatch(r"\d{1,10}", text, re.ASCII)
+            or not minimum <= int(text) <= maximum
+        ):
+            raise ValueError(f"Expected a whole number from {minimum} to {maximum}.")
+        return int(text)
+
+    schema = {"type": "integer", "minimum": minimum, "maximum": maximum}
+    return {"parse": parse, "schema": schema}
+
+
+def day(text: str) -> date:
+    try:
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("Expected a day, as 2026-01-31.") from None
+
+
+def time(text: str) -> datetime:
+    """Return the time of a text as RFC 3339 has it, in UTC."""
+    match = re.fullmatch(
+        r"(\d{4}-\d\d-\d\d)[tT ](\d\d:\d\d:\d\d)(?:\.(\d+))?([zZ]|[+-]\d\d:\d\d)",
+        text,
+        re.ASCII,
+    )
+    try:
+        if not match:
+            raise ValueError
+        day_, clock, fraction, zone = match.groups()
+        # Python 3.10 reads neither Z nor any number of digits.
+        micros = f"{fraction or 0:0<6}"[:6]
+        zone = zone.upper().replace("Z", "+00:00")
+        value = datetime.fromisoformat(f"{day_}T{clock}.{micros}{zone}")
+        return value.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            "Expected ISO 8601 with a zone, as 2026-01-31T12:00:00Z or"
+            " 2026-01-31T12:00:00%2B01:00 (a bare + in a query is a space)."
+        ) from None
+
+
+def decimal(text: str) -> Decimal:
+    if not re.fullmatch(r"-?\d{1,15}(\.\d{1,6})?", text, re.ASCII):
+        raise ValueError("Expected a number, as 1000 or 99.95.")
+    return Decimal(text)
+
+
+_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+UUID_SCHEMA = {"type": "string", "format": "uuid"}
+
+
+def person_id(text: str) -> str:
+    if not re.fullmatch(_UUID, text):
+        raise ValueError("Expected the id of a person, a UUID.")
+    return text.lower()
+
+
+def one_of(*names: str) -> dict:
+    """Return ``parse`` and ``schema`` of a choice."""
+
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"Expected one of {', '.join(names)}.")
+        return text
+
+    return {"parse": parse, "schema": {"type": "string", "enum": list(names)}}
+
+
+def list_of(parse: Callable[[str], object], schema: dict) -> dict:
+    """Return ``parse`` and ``schema`` of one or several of something."""
+
+    def parse_all(text: str) -> tuple:
+        return tuple(parse(each) for each in text.split(","))
+
+    return {
+        "parse": parse_all,
+        "schema": {"type": "array", "items": schema, "minItems": 1},
+        "is_list": True,
+    }

@@ -1,0 +1,60 @@
+"""The headers that every answer of the API has, errors included."""
+
+from email.utils import format_datetime
+
+from .origins import parse_origins
+from .paths import SUCCESSORS, parameter, utc, v1_route, v1_sunset
+from .settings import CORS_ORIGINS, V1_DEPRECATED_SINCE
+
+#: What pages of other origins may send, and read, beside what they always may
+REQUEST_HEADERS = "Authorization, Content-Type, If-None-Match, X-Correlation-ID"
+EXPOSED_HEADERS = (
+    "Deprecation, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Server-Timing,"
+    " Sunset, WWW-Authenticate, X-Correlation-ID, X-Event-Position, X-Records-Left-Out"
+)
+#: No browser keeps a preflight for longer than two hours
+PREFLIGHT_SECONDS = 7200
+
+
+def api_headers(env, httprequest) -> dict[str, str]:
+    """Return the headers of whatever is answered to a request, errors included."""
+    result = cors_headers(env, httprequest)
+    if successor := SUCCESSORS.get(v1_route(httprequest.path)):
+        result |= {
+            "Deprecation": f"@{utc(V1_DEPRECATED_SINCE).timestamp():.0f}",
+            "Sunset": format_datetime(utc(v1_sunset(env)), usegmt=True),
+            "Link": f'<{successor}>; rel="successor-version"',
+        }
+    return result
+
+
+def cors_headers(env, httprequest) -> dict[str, str]:
+    """Return what lets a page of another origin read the answer, if it may.
+
+    The session counts for an allowed origin: whoever lists one trusts its pages with
+    what their visitors may see in Odoo. Browsers send the session's cookie
+    (``SameSite=Lax``) to pages of the same site alone, and the API changes nothing, so
+    a page that is not listed gains nothing from sending it.
+    """
+    try:
+        allowed = parse_origins(parameter(env, CORS_ORIGINS))
+    except ValueError:
+        # Written past the settings, which refuse it.
+        allowed = ()
+    if not allowed:
+        return {}
+    result = {"Vary": "Origin"}
+    origin = httprequest.headers.get("Origin")
+    if origin in allowed:
+        result |= {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Credentials": "true",
+            "Access-Control-Expose-Headers": EXPOSED_HEADERS,
+        }
+        if httprequest.method == "OPTIONS":
+            result |= {
+                "Access-Control-Allow-Methods": "GET, HEAD",
+                "Access-Control-Allow-Headers": REQUEST_HEADERS,
+                "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+            }
+    return result

@@ -1,0 +1,50 @@
+"""The rates of the day, by which sums are converted."""
+
+from decimal import Decimal
+
+from odoo import fields
+
+from ..support.process_cache import keep
+from .currencies import currencies, currencies_version
+
+
+def rates_into(target_currency, currency_ids: set[int], env, user) -> dict[int, tuple]:
+    """Return ``{id: (currency, rate)}`` of currencies, into another one.
+
+    The rate is Odoo's, in the user's company, on the day of UTC, whoever asks. A
+    currency has ``name`` and ``decimal_places``.
+
+    :param user: a ``res.users`` record
+    """
+    known = {currency.id: currency for currency in currencies(env, user)}
+    company_id = next(iter(known.values())).company_id
+
+    def ask():
+        return _odoo_rates(target_currency.id, currency_ids, env, company_id)
+
+    # Some may be of a company that has another one today.
+    if not currency_ids <= known.keys():
+        return ask()
+    return keep(
+        env,
+        "rates",
+        (
+            currencies_version(env, user),
+            fields.Date.today(),
+            target_currency.id,
+            frozenset(currency_ids),
+        ),
+        lambda: {id_: (known[id_], rate) for id_, (__, rate) in ask().items()},
+    )
+
+
+def _odoo_rates(target_id: int, currency_ids: set[int], env, company_id: int) -> dict:
+    company = env["res.company"].sudo().browse(company_id)
+    model = env["res.currency"].sudo()
+    target, today, rates = model.browse(target_id), fields.Date.today(), {}
+    for currency in model.browse(currency_ids):
+        rate = model._get_conversion_rate(currency, target, company, today)
+        # To the fifteen digits that a float holds of any decimal: 0.922, where its
+        # shortest text is 0.9219999999999999.
+        rates[currency.id] = currency, Decimal(f"{rate:.15g}")
+    return rates

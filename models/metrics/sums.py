@@ -1,0 +1,148 @@
+"""The sums of what a person sees, of what is folded and of the tail."""
+
+from itertools import chain
+
+from odoo import models
+from odoo.tools import SQL
+
+from ..access.owner_scopes import are_few, in_scopes
+from ..projections.metrics_tables import AMOUNTS, FOLDS, REPAIRS, TAIL
+from ..support.answer_context import question, without_jit
+from ..support.process_cache import keep
+from .figures import added, exact
+
+# Most of the time there is none, and to plan its sums takes longer than this.
+_HAS_TAIL = f'SELECT EXISTS (SELECT FROM "{TAIL}")'
+
+# As of the closure, xmin is what tells a change from one that was rolled back.
+_SUMS_VERSION = f"""
+    SELECT concat_ws(' ', fold.version, fold.xmin, repair.version, repair.xmin)
+    FROM "{FOLDS}" fold, "{REPAIRS}" repair
+"""
+
+
+@question()
+def _has_tail(user):
+    return SQL(_HAS_TAIL)
+
+
+@question()
+def _sums_version(user):
+    return SQL(_SUMS_VERSION)
+
+
+def sums_of(own: SQL) -> SQL:
+    """Return the columns of the sums of each measure, over all and over the own.
+
+    :param own: the condition of the latter
+    """
+    return sums_of(own)
+
+
+def _sum(name: str, own: SQL) -> SQL:
+    # Odoo's cursor turns numeric into float, and leaves text alone.
+    text = SQL("::text") if name in AMOUNTS else SQL()
+    return SQL(
+        """
+        COALESCE(sum(%(name)s), 0)%(text)s AS %(name)s,
+        COALESCE(sum(%(name)s) FILTER (WHERE %(own)s), 0)%(text)s AS %(own_name)s
+        """,
+        name=SQL.identifier(name),
+        own_name=SQL.identifier(f"own_{name}"),
+        own=own,
+        text=text,
+    )
+
+
+class CqrsMetrics(models.AbstractModel):
+    """Adds the sums of what is folded to those of the tail.
+
+    The former change with a fold or with what somebody may see, and with nothing else:
+    a process keeps them for as long. So the metrics of who sees thousands of owners
+    cost what the tail does.
+    """
+
+    _inherit = "cqrs.metrics"
+
+    def _sums(
+        self,
+        user,
+        dimension: str,
+        column: str | None,
+        currency=None,
+        company_id: int | None = None,
+    ) -> list[dict]:
+        """Return the sums in each currency, over all and of each group.
+
+        ``{currency_id, is_group, group, **MEASURES, own_<measure>: that of the user's
+        own}``; amounts are Decimal. Sums that are all zero have no row.
+
+        :param currency: that of what has none
+        :param company_id: of this company alone
+        """
+        without_jit(self.env)
+        viewers = self.env["cqrs.access"]._viewers(user)
+
+        def sum_folded():
+            rows = self._rows_seen(viewers, self._folded(dimension), company_id)
+            return self._sum(user, column, rows)
+
+        basis = self._basis(viewers)
+        key = basis and (*basis, user.id, dimension, column, company_id)
+        folded = keep(self.env, "sums", key, sum_folded)
+        tail = self._contributions(SQL.identifier(TAIL))
+        changed = (
+            self._sum(user, column, self._rows_seen(viewers, tail, company_id))
+            if _has_tail(self.env, user)
+            else ()
+        )
+        return added(chain(folded, changed), currency)
+
+    def _basis(self, viewers) -> tuple | None:
+        """Return what the folded sums that somebody sees follow from.
+
+        None: there is no telling, as where the past is read.
+        """
+        seen = self.env["cqrs.access"]._basis(viewers)
+        version = _sums_version(self.env, self.env.user)
+        return (*seen, version) if seen and version else None
+
+    def _sum(self, user, column: str | None, rows: SQL) -> list[dict]:
+        grouped = SQL.identifier(column) if column else SQL("NULL")
+        own = SQL("user_id = %s", user.id)
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT currency_id, %(is_group)s AS is_group, %(group)s AS "group",
+                       %(sums)s
+                FROM (%(rows)s) metrics
+                GROUP BY currency_id %(sets)s
+                """,
+                is_group=SQL("GROUPING(%s) = 0", grouped) if column else SQL("FALSE"),
+                group=grouped,
+                sums=sums_of(own),
+                rows=rows,
+                sets=SQL(", GROUPING SETS ((), (%s))", grouped) if column else SQL(),
+            )
+        )
+        return exact(self.env.cr.dictfetchall())
+
+    def _visible_rows(self, user, dimension: str, company_id: int | None = None) -> SQL:
+        """Return the query of those of ``_rows`` that a user sees."""
+        viewers = self.env["cqrs.access"]._viewers(user)
+        return self._rows_seen(viewers, self._rows(dimension), company_id)
+
+    def _rows_seen(self, viewers, rows: SQL, company_id: int | None = None) -> SQL:
+        """Return the query of those of some rows that one of the viewers sees.
+
+        :param company_id: of this company alone
+        """
+        access, part = self.env["cqrs.access"], SQL("part")
+        seen = access._owner_scopes(viewers)
+        # Few owners' sums are looked up, by the index of them.
+        condition = (
+            in_scopes(seen, part) if are_few(seen) else access._visible(viewers, part)
+        )
+        if company_id is not None:
+            condition = SQL("company_id = %s AND %s", company_id, condition)
+        return SQL("SELECT * FROM (%s) part WHERE %s", rows, condition)
