@@ -6,7 +6,7 @@ from odoo import models
 from odoo.tools import SQL
 
 from ..access.owner_scopes import are_few, in_scopes
-from ..projections.metrics_tables import AMOUNTS, FOLDS, REPAIRS, TAIL
+from ..projections.metrics_tables import AMOUNTS, FOLDS, MEASURES, REPAIRS, TAIL
 from ..support.answer_context import question, without_jit
 from ..support.process_cache import keep
 from .figures import added, exact
@@ -36,7 +36,7 @@ def sums_of(own: SQL) -> SQL:
 
     :param own: the condition of the latter
     """
-    return sums_of(own)
+    return SQL(", ").join(_sum(name, own) for name in MEASURES)
 
 
 def _sum(name: str, own: SQL) -> SQL:
