@@ -12,8 +12,8 @@ from datetime import datetime, timedelta, timezone
 
 from odoo.http import Response, request
 
+from ..models.access.answer_context import AnswerContext
 from ..models.api.answer_version import answer_version
-from ..models.support.answer_context import answered_at
 
 #: An answer says when it was made: an older one than that is made again
 MAX_AGE = timedelta(minutes=5)
@@ -32,7 +32,7 @@ class EntityTag:
         http = request.httprequest
         asked = http.path, http.query_string, answer_version(request.env, user)
         self._version = hashlib.sha256(repr(asked).encode()).hexdigest()[:32]
-        self._now = answered_at(request.env)
+        self._now = AnswerContext.of(request.env).answered_at
 
     def not_modified(self) -> Response | None:
         """Return the answer to a reader who holds the present one, else None."""

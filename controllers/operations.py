@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 from odoo.http import Response, request, route
 
+from ..models.access.answer_context import AnswerContext
 from ..models.api.ir_http import UnknownPath
-from ..models.projections.failures import reading_failures
-from ..models.support.answer_context import only_reads
+from ..models.support.answer_context import begin_reading
 from ..models.support.exact_json import dumps
 from .errors import NoSalesAccess, ReadModelBroken
 from .etags import EntityTag
@@ -117,7 +117,9 @@ def operation(
             if shows_opportunities and shows_opportunities(values):
                 _check_sales_access(request.env)
             if is_view:
-                only_reads(request.env, is_whole=not request.httprequest.if_none_match)
+                begin_reading(
+                    request.env, is_whole=not request.httprequest.if_none_match
+                )
             if is_view or is_deprecated:
                 left_out = _check_read_models(request.env)
             if is_view:
@@ -189,8 +191,8 @@ def _check_read_models(env) -> int:
 
     :raise ReadModelBroken: one of them has not all that was recorded
     """
-    broken, left_out = reading_failures(env)
-    if broken:
+    context = AnswerContext.of(env)
+    if broken := context.broken:
         description = env._(
             "A part of what is shown here is broken (%(names)s). Changes are still"
             " recorded, and nothing is lost. Ask an administrator to rebuild it under"
@@ -198,4 +200,4 @@ def _check_read_models(env) -> int:
             names=", ".join(broken),
         )
         raise ReadModelBroken(description, broken)
-    return left_out
+    return context.left_out

@@ -8,9 +8,10 @@ from freezegun import freeze_time
 from odoo import SUPERUSER_ID, Command, api
 from odoo.tests import TransactionCase, tagged
 
+from ..models.access.answer_context import _LAST_EVENT, AnswerContext
 from ..models.access.options import OPTIONS
 from ..models.api import answer_version
-from ..models.support import answer_context
+from ..models.support.answer_context import Fact
 from .api import ApiCase, exact
 
 PATHS = (
@@ -105,7 +106,7 @@ class TestApiETags(ApiCase):
     def at(self, time):
         """Let requests take place at a time."""
         time = time.replace(tzinfo=timezone.utc)
-        return patch.object(answer_context, "_now", lambda env, user: time)
+        return patch.object(AnswerContext, "answered_at", time)
 
     def test_answers_of_two_times_have_two_tags(self):
         tags, times = [], [datetime(2026, 5, 1, 12), datetime(2026, 5, 1, 12, 0, 9)]
@@ -296,7 +297,7 @@ class TestVersionOfTheLog(TransactionCase):
         """Return version and greatest position, as a new transaction sees them."""
         with self.registry.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
-            log = answer_version._log(env, env.user)
+            log = answer_version._log(AnswerContext.of(env))
             cr.execute("SELECT max(position) FROM cqrs_event")
             return log, cr.fetchone()[0]
 
@@ -335,11 +336,11 @@ class TestVersionOfTheLog(TransactionCase):
 
     def test_on_a_replica_too(self):
         """There a snapshot does not list the transactions that are open."""
-        blind = answer_version._LAST.replace("pg_is_in_recovery()", "true").replace(
+        blind = _LAST_EVENT.replace("pg_is_in_recovery()", "true").replace(
             "pg_current_snapshot()",
             "regexp_replace(pg_current_snapshot()::text, '[^:]*$', '')",
         )
-        with patch.object(answer_version, "_LAST", blind):
+        with patch.object(AnswerContext, "last_event", Fact(blind, is_in_tag=True)):
             self.test_who_takes_a_lower_position_and_commits_later_is_noticed()
             self.test_each_of_several_late_ones_is_noticed()
 
@@ -358,7 +359,7 @@ class TestVersionOfTheLog(TransactionCase):
             for __ in range(60):
                 with self.registry.cursor() as cr:
                     env = api.Environment(cr, SUPERUSER_ID, {})
-                    held = answer_version._log(env, env.user)
+                    held = answer_version._log(AnswerContext.of(env))
                     cr.execute("SELECT count(*) FROM cqrs_event")
                     seen.append((held, cr.fetchone()[0]))
         finally:

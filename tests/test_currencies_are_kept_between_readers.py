@@ -7,7 +7,8 @@ from freezegun import freeze_time
 from odoo.sql_db import db_connect
 from odoo.tests import tagged
 
-from ..models.currencies.currencies import currencies, currencies_version, own_currency
+from ..models.access.answer_context import AnswerContext
+from ..models.currencies.currencies import currencies, own_currency
 from ..models.currencies.rates import rates_into
 from ..models.maintenance.verify import verify
 from .common import SalesOrganisation
@@ -29,17 +30,20 @@ class TestCurrenciesAreKeptBetweenReaders(SalesOrganisation):
             }
         )
 
+    def context(self, user=None):
+        return AnswerContext.of(self.env, user or self.seller)
+
     def known(self, user=None):
-        known = currencies(self.env, user or self.seller)
+        known = currencies(self.context(user))
         return {each.id: each for each in known}[self.currency.id]
 
     def known_rate(self, user=None):
         """Return how many of them one of the company's currency is."""
-        own, user = self.env.company.currency_id, user or self.seller
-        return rates_into(self.currency, {own.id}, self.env, user)[own.id][1]
+        own = self.env.company.currency_id
+        return rates_into(self.currency, {own.id}, self.context(user))[own.id][1]
 
     def version(self, user=None):
-        return currencies_version(self.env, user or self.seller)
+        return self.context(user).currencies_version
 
     def execute(self, statement, *values):
         self.env.flush_all()
@@ -107,14 +111,14 @@ class TestCurrenciesAreKeptBetweenReaders(SalesOrganisation):
             {"name": "cqrs", "currency_id": self.currency.id}
         )
         stranger, __ = self.person("stranger", company=company)
-        self.assertEqual(own_currency(self.env, stranger).id, self.currency.id)
+        self.assertEqual(own_currency(self.context(stranger)).id, self.currency.id)
         self.assertEqual(
-            own_currency(self.env, self.seller).id, self.env.company.currency_id.id
+            own_currency(self.context()).id, self.env.company.currency_id.id
         )
         stranger.write({"company_ids": [(4, self.env.company.id)]})
         stranger.company_id = self.env.company
         self.assertEqual(
-            own_currency(self.env, stranger).id, self.env.company.currency_id.id
+            own_currency(self.context(stranger)).id, self.env.company.currency_id.id
         )
 
     def test_what_was_rolled_back_is_not_taken_for_what_came_after(self):

@@ -5,10 +5,9 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ..models.opportunities import page_plans
+from ..models.opportunities import page_ends, page_plans
 from ..models.opportunities.filters import Filters
 from ..models.opportunities.page_plans import ORDERS
-from ..models.support.process_cache import kept
 from .test_opportunity_pages import Pages
 
 LIMIT = 4
@@ -18,7 +17,10 @@ LIMIT = 4
 class TestPagesBeginWhereTheyEnded(Pages):
     def setUp(self):
         super().setUp()
-        kept(self.env, "page_ends").clear()
+        self.ends().clear()
+
+    def ends(self):
+        return page_ends._ENDS.store(self.env)
 
     def page(self, sort="value", descending=True, **arguments):
         self.env.cr.flush()
@@ -123,10 +125,10 @@ class TestPagesBeginWhereTheyEnded(Pages):
 
     def test_who_pages_on_leaves_the_ends_of_first_pages(self):
         page = self.page()
-        ends = dict(kept(self.env, "page_ends").items())
+        ends = dict(self.ends().items())
         self.assertEqual(len(ends), 1)
         self.page(after=page.next)
-        self.assertEqual(dict(kept(self.env, "page_ends").items()), ends)
+        self.assertEqual(dict(self.ends().items()), ends)
 
     def test_of_each_search_apart(self):
         self.top(8, self.seller)

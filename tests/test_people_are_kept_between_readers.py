@@ -3,11 +3,11 @@
 from odoo import Command
 from odoo.tests import tagged
 
-from ..models.access.versions import people_version
+from ..models.access.answer_context import AnswerContext
 from ..models.maintenance.replay import replay
 from ..models.maintenance.shadow import as_of
-from ..models.support import versions
-from ..models.support.answer_context import asked_anew, only_reads
+from ..models.projections.user_access import ACCESS
+from ..models.support.answer_context import begin_reading, reading_anew
 from .common import SalesOrganisation
 
 
@@ -17,7 +17,7 @@ class TestPeopleAreKeptBetweenReaders(SalesOrganisation):
         super().setUp()
         self.deal = self.opportunity(self.seller)
         # What another test has spoiled is not this one's.
-        versions.leave(self.env.cr, "cqrs_access_version")
+        ACCESS.change(self.env.cr)
 
     def item(self):
         dashboard = self.dashboard(self.manager)
@@ -45,7 +45,7 @@ class TestPeopleAreKeptBetweenReaders(SalesOrganisation):
 
     def version(self):
         self.env.cr.flush()
-        return people_version(self.env, self.env.user)
+        return AnswerContext.of(self.env).people_version
 
     def test_until_somebody_is_another(self):
         said = {
@@ -126,17 +126,17 @@ class TestPeopleAreKeptBetweenReaders(SalesOrganisation):
         self.assertEqual(self.said()["salesperson"], "Sally")
 
     def test_a_name_ends_no_sums(self):
-        def basis():
+        def visibility():
             self.env.cr.flush()
             access = self.env["cqrs.access"]
-            return access._basis(access._viewers(self.manager))
+            return access._visibility_version(access._viewers(self.manager))
 
-        before, version = basis(), self.version()
+        before, version = visibility(), self.version()
         self.peer.name = "Pete"
-        self.assertEqual(basis(), before)
+        self.assertEqual(visibility(), before)
         self.assertNotEqual(self.version(), version)
         self.seller_employee.parent_id = self.other_manager_employee
-        self.assertNotEqual(basis(), before)
+        self.assertNotEqual(visibility(), before)
 
     def test_who_looks_is_kept_with_what_they_may(self):
         def sees_all():
@@ -202,8 +202,8 @@ class TestPeopleAreKeptBetweenReaders(SalesOrganisation):
         position = self.env["cqrs.event"]._latest_position()
         self.seller.name = "Sally"
         self.end_epoch()
-        with asked_anew(self.env):
-            only_reads(self.env)
+        with reading_anew(self.env):
+            begin_reading(self.env)
             self.assertEqual(self.said()["salesperson"], "Sally")
             with as_of(self.env, position):
                 self.assertEqual(self.said()["salesperson"], "Seller")

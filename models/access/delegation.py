@@ -1,12 +1,11 @@
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 
 import pytz
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL
 
-from ..support.answer_context import question
+from .answer_context import AnswerContext
 
 
 class CqrsDelegation(models.Model):
@@ -118,22 +117,6 @@ class CqrsDelegation(models.Model):
         return super().write(vals)
 
 
-@question("cqrs.delegation", is_personal=True, is_of_version=True)
-def _delegations(user):
-    today = fields.Date.today()
-    return SQL(
-        """
-        SELECT json_agg(json_build_array(lender_id, date_from, date_to))
-        FROM cqrs_delegation
-        WHERE delegate_id = %s AND active AND date_from <= %s AND date_to >= %s
-        """,
-        user.id,
-        # No zone is a day away from UTC, or more.
-        today + timedelta(days=1),
-        today - timedelta(days=1),
-    )
-
-
 class CqrsAccess(models.AbstractModel):
     _inherit = "cqrs.access"
 
@@ -142,10 +125,11 @@ class CqrsAccess(models.AbstractModel):
         if not self._may_read_leads(user.id):
             return []
         users = self.env["res.users"].sudo()
+        delegations = AnswerContext.of(self.env, user).delegations or ()
         return sorted(
             {
                 lender_id
-                for lender_id, date_from, date_to in _delegations(self.env, user) or ()
+                for lender_id, date_from, date_to in delegations
                 if date_from <= _today(users.browse(lender_id)).isoformat() <= date_to
                 and self._may_read_leads(lender_id)
             }

@@ -3,7 +3,7 @@
 from odoo import api, fields, models
 from odoo.tools import str2bool
 
-from ..support.answer_context import once
+from .answer_context import AnswerContext
 from .policy import Options
 
 #: ``{option: system parameter}``
@@ -20,17 +20,16 @@ class CqrsAccess(models.AbstractModel):
     @api.model
     def _options(self) -> Options:
         """Return which options are on."""
+        return AnswerContext.of(self.env).options
 
-        def ask():
-            parameters = self.env["ir.config_parameter"].sudo()
-            return Options(
-                **{
-                    option: str2bool(parameters.get_param(name) or "", default=False)
-                    for option, name in OPTIONS.items()
-                }
-            )
-
-        return once(self.env, ("options",), ask)
+    def _read_options(self) -> Options:
+        parameters = self.env["ir.config_parameter"].sudo()
+        return Options(
+            **{
+                option: str2bool(parameters.get_param(name) or "", default=False)
+                for option, name in OPTIONS.items()
+            }
+        )
 
 
 class ResConfigSettings(models.TransientModel):

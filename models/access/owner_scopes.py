@@ -6,12 +6,13 @@ from functools import cached_property
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..support.answer_context import once
-from ..support.process_cache import keep
+from ..support.process_cache import VersionedCache
 from ..support.sql_arrays import integers
 from . import policy, thresholds
+from .answer_context import AnswerContext
 from .policy import Viewer
-from .versions import closure_version
+
+SCOPES = VersionedCache("owner scopes", size=256)
 
 #: Stands for no owner, or for no company, among ids
 NONE = 0
@@ -108,7 +109,7 @@ class CqrsAccess(models.AbstractModel):
                 return None
             return self._scopes_of([owner_id for (owner_id,) in rows], viewers)
 
-        return keep(self.env, "known_owners", self._basis(viewers), ask)
+        return SCOPES.get(self.env, self._visibility_version(viewers), (), ask)
 
     def _scopes_of(
         self, owner_ids: list[int | None], viewers: list[Viewer]
@@ -136,29 +137,29 @@ class CqrsAccess(models.AbstractModel):
         return [OwnerScope(tuple(owners), tuple(ids)) for owners, ids in rows]
 
     @api.model
-    def _basis(self, viewers: list[Viewer]) -> tuple | None:
+    def _visibility_version(self, viewers: list[Viewer]) -> tuple | None:
         """Return the version of ``_visible``: equal ones let the same rows through.
 
         None where the past is read.
         """
-        options = self._options()
-        version = closure_version(self.env)
+        context = AnswerContext.of(self.env)
+        version = context.closure_version
         if version is None:
             return None
-        leaders = tuple(self._team_leaders()) if options.team_leaders else ()
-        return (version, options, leaders, *viewers)
+        teams = context.options.team_leaders and self._teams()
+        return (version, context.options, teams, *viewers)
+
+    @api.model
+    def _people_version(self, viewers: list[Viewer]) -> tuple | None:
+        """Return the version of the people whom viewers may look as."""
+        visibility = self._visibility_version(viewers)
+        return visibility and (visibility, AnswerContext.of(self.env).people_version)
 
     def _team_leader_ids(self) -> set[int]:
         if not self._options().team_leaders:
             return set()
-        return {leader_id for __, leader_id in self._team_leaders()}
+        return {leader_id for __, leader_id in self._teams()}
 
-    def _team_leaders(self) -> list[tuple[int, int | None]]:
+    def _teams(self) -> tuple[tuple[int, int | None], ...]:
         """Return the sales teams, each with its leader."""
-        query = SQL(
-            """
-            SELECT stream_id, (state -> 'user_id')::integer FROM cqrs_stream
-            WHERE stream_model = 'crm.team' ORDER BY stream_id
-            """
-        )
-        return once(self.env, ("team leaders",), lambda: self.env.execute_query(query))
+        return tuple(map(tuple, AnswerContext.of(self.env).teams or ()))

@@ -5,10 +5,11 @@ from dataclasses import replace
 from odoo import api, models
 from odoo.tools import SQL, ormcache
 
-from ..support.answer_context import once
-from ..support.process_cache import keep
+from ..support.process_cache import VersionedCache
+from .answer_context import AnswerContext
 from .policy import Viewer
-from .versions import people_version
+
+VIEWERS = VersionedCache("viewers", size=1024)
 
 
 class CqrsAccess(models.AbstractModel):
@@ -81,25 +82,20 @@ class CqrsAccess(models.AbstractModel):
 
         :param user: a ``res.users`` record
         """
-        key = "viewers", user.id, self.env.uid, self.env.su
-        return once(self.env, key, lambda: self._ask_viewers(user))
+        return AnswerContext.of(self.env, user).viewers
 
-    def _ask_viewers(self, user) -> list[Viewer]:
+    def _read_viewers(self, context: AnswerContext) -> list[Viewer]:
+        user = context.user
         viewers = self._viewers_through(user, self._lenders(user))
         if self.env.su or user == self.env.user:
             return viewers
-        bounded_by = tuple(self._people_viewers(self.env.user))
-        return [replace(viewer, bounded_by=bounded_by) for viewer in viewers]
+        bounds = tuple(self._people_viewers(self.env.user))
+        return [replace(viewer, bounded_by=bounds) for viewer in viewers]
 
     def _viewers_through(self, user, lender_ids: list[int]) -> list[Viewer]:
         ids = (user.id, *lender_ids)
-        version = people_version(self.env, self.env.user)
-        return keep(
-            self.env,
-            "viewers",
-            version and (version, *ids),
-            lambda: self._ask_viewers_of(ids),
-        )
+        version = AnswerContext.of(self.env).people_version
+        return VIEWERS.get(self.env, version, ids, lambda: self._ask_viewers_of(ids))
 
     def _ask_viewers_of(self, ids: tuple[int, ...]) -> list[Viewer]:
         """Return the first, and the others in the companies that the first works in."""

@@ -11,8 +11,8 @@ import time
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..access.answer_context import AnswerContext
 from ..event_store.metadata import request_environ
-from ..support.answer_context import question
 
 #: Of a read, the highest position it saw; of a write, that of its own last event
 HEADER = "X-Event-Position"
@@ -22,11 +22,6 @@ WAIT_SECONDS = 2.0
 POLL_SECONDS = 0.05
 
 _RECORDED = "crm_cqrs.recorded"
-
-
-@question(is_of_version=True)
-def _latest_position(user):
-    return SQL("SELECT max(position) FROM cqrs_event")
 
 
 class CqrsEvent(models.Model):
@@ -42,7 +37,7 @@ class CqrsEvent(models.Model):
     @api.model
     def _latest_position(self) -> int | None:
         """Return the highest position that this transaction sees."""
-        return _latest_position(self.env, self.env.user)
+        return AnswerContext.of(self.env).position
 
     @api.model
     def _recorded_position(self) -> int | None:

@@ -6,12 +6,17 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..support import versions
-from ..support.answer_context import question
-from ..support.process_cache import keep
+from ..support.process_cache import VersionedCache
 from ..support.triggers import DELETE, INSERT, TRUNCATE, UPDATE, Trigger, not_holding
+from ..support.versions import TOKEN, TokenVersion
 
 _logger = logging.getLogger(__name__)
+
+#: The version of currencies, and of their rates but for those of another day
+CURRENCIES = TokenVersion("cqrs_currencies")
+
+#: Those of a company
+KNOWN = VersionedCache("currencies", size=64)
 
 
 class Currency(NamedTuple):
@@ -40,7 +45,7 @@ _QUERY = """
 
 _LEAVE_TOKEN = f"""
 BEGIN
-    EXECUTE format('INSERT INTO %I.cqrs_currencies SELECT {versions.NEW}',
+    EXECUTE format('INSERT INTO %I.cqrs_currencies SELECT {TOKEN}',
                    TG_TABLE_SCHEMA);
     RETURN NULL;
 END """
@@ -82,7 +87,7 @@ class ResCurrency(models.Model):
     def init(self):
         result = super().init()
         cr = self.env.cr
-        cr.execute(versions.table("cqrs_currencies"))
+        cr.execute(CURRENCIES.definition)
         cr.execute(self._FUNCTION)
         # Another module's update comes here too, and shall not keep out who writes
         # these.
@@ -93,7 +98,7 @@ class ResCurrency(models.Model):
                     self._TRIGGER,
                     name=SQL.identifier(trigger.name),
                     table=SQL.identifier(trigger.table),
-                    token=SQL(versions.NEW),
+                    token=SQL(TOKEN),
                 )
             )
         return result
@@ -114,46 +119,27 @@ class ResCurrency(models.Model):
 
     @api.autovacuum
     def _gc_cqrs_tokens(self):
-        versions.sum_up(self.env, "cqrs_currencies")
+        CURRENCIES.sum_up(self.env.cr)
 
 
-_VERSION = f"""
-    SELECT concat_ws(' ', company_id, {versions.total("cqrs_currencies")})
-    FROM res_users WHERE id = %s
-"""
-
-
-@question(
-    *("res.currency", "res.currency.rate", "res.company", "res.users"),
-    is_personal=True,
-    is_of_version=True,
-)
-def currencies_version(user):
-    """Ask for what is another one wherever ``currencies``, or their rates, may be.
-
-    But for the rates of another day.
-    """
-    return SQL(_VERSION, user.id)
-
-
-def currencies(env, user) -> tuple[Currency, ...]:
+def currencies(context) -> tuple[Currency, ...]:
     """Return those that are active, and that of the user's company, as they are in it.
 
     By one statement: Odoo would read all that it knows of each, and of the company.
-    A process keeps them for as long as nothing of them changes.
 
-    :param user: a ``res.users`` record
+    :param context: an ``AnswerContext``
     """
-    return keep(
+    env, user = context.env, context.user
+    return KNOWN.get(
         env,
-        "currencies",
-        (currencies_version(env, user),),
+        context.currencies_version,
+        (),
         lambda: tuple(
             Currency(*row) for row in env.execute_query(SQL(_QUERY, user.id))
         ),
     )
 
 
-def own_currency(env, user) -> Currency:
+def own_currency(context) -> Currency:
     """Return the currency of the user's company."""
-    return next(each for each in currencies(env, user) if each.is_own)
+    return next(each for each in currencies(context) if each.is_own)

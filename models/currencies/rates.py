@@ -4,36 +4,33 @@ from decimal import Decimal
 
 from odoo import fields
 
-from ..support.process_cache import keep
-from .currencies import currencies, currencies_version
+from ..support.process_cache import VersionedCache
+from .currencies import currencies
+
+RATES = VersionedCache("rates", size=64)
 
 
-def rates_into(target_currency, currency_ids: set[int], env, user) -> dict[int, tuple]:
+def rates_into(target_currency, currency_ids: set[int], context) -> dict[int, tuple]:
     """Return ``{id: (currency, rate)}`` of currencies, into another one.
 
     The rate is Odoo's, in the user's company, on the day of UTC, whoever asks. A
     currency has ``name`` and ``decimal_places``.
 
-    :param user: a ``res.users`` record
+    :param context: an ``AnswerContext``
     """
-    known = {currency.id: currency for currency in currencies(env, user)}
+    known = {currency.id: currency for currency in currencies(context)}
     company_id = next(iter(known.values())).company_id
 
     def ask():
-        return _odoo_rates(target_currency.id, currency_ids, env, company_id)
+        return _odoo_rates(target_currency.id, currency_ids, context.env, company_id)
 
     # Some may be of a company that has another one today.
     if not currency_ids <= known.keys():
         return ask()
-    return keep(
-        env,
-        "rates",
-        (
-            currencies_version(env, user),
-            fields.Date.today(),
-            target_currency.id,
-            frozenset(currency_ids),
-        ),
+    return RATES.get(
+        context.env,
+        context.currencies_version,
+        (fields.Date.today(), target_currency.id, frozenset(currency_ids)),
         lambda: {id_: (known[id_], rate) for id_, (__, rate) in ask().items()},
     )
 

@@ -3,15 +3,17 @@
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..access.versions import people_version
+from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
 from ..opportunities.as_json import FIELDS, items, owners, with_owners
 from ..opportunities.filters import Filters
 from ..opportunities.stages import stages
-from ..projections.failures import reading_failures
-from ..support.answer_context import answered_at
 from ..support.exact_json import JsonText
-from ..support.process_cache import keep
+from ..support.process_cache import VersionedCache
+
+PROFILES = VersionedCache("profiles", size=256)
+#: The owners of opportunities that were asked for, each in a company
+OWNERS = VersionedCache("owners", size=2)
 
 #: Opportunities on the dashboard's first page
 PAGE_SIZE = 80
@@ -77,14 +79,8 @@ class CqrsDashboard(models.AbstractModel):
         """Return who the user is, in Odoo and in the hierarchy."""
         user = user or self.env.user
         access = self.env["cqrs.access"]
-        basis = access._basis(access._people_viewers(user))
-        people = people_version(self.env, self.env.user)
-        row = keep(
-            self.env,
-            "profiles",
-            basis and (*basis, people, user.id),
-            lambda: self._profile(user),
-        )
+        version = access._people_version(access._people_viewers(user))
+        row = PROFILES.get(self.env, version, (user.id,), lambda: self._profile(user))
         subordinates = row["subordinates"] or []
         return {
             "id": row["id"],
@@ -175,19 +171,17 @@ class CqrsDashboard(models.AbstractModel):
         :param ids: of opportunities that the user sees
         :param names: of the fields to give
         """
-        currency = own_currency(self.env, user)
+        currency = own_currency(AnswerContext.of(self.env, user))
         query = items(ids, names, stages(self.env), currency.id)
         [(text,)] = self.env.execute_query(query)
         return JsonText(with_owners(text, self._owners))
 
     def _owners(self, owned: set[str]) -> dict[str, dict[str, str]]:
         """Return what is said of owners, as ``with_owners`` asks."""
-        version = people_version(self.env, self.env.user)
-        if version is None:
-            return self._ask_owners(owned)
         # Of one version all that anybody has asked for.
+        version = AnswerContext.of(self.env).people_version
         groups = self.env["cqrs.access"]._reading_group_ids()
-        said = keep(self.env, "owners", (version, groups), dict)
+        said = OWNERS.get(self.env, version, groups, dict)
         if missing := {each for each in owned if each not in said}:
             said.update(self._ask_owners(missing))
         return said
@@ -197,10 +191,11 @@ class CqrsDashboard(models.AbstractModel):
         return {row.pop("owned"): row for row in self._rows(owners(list(owned), above))}
 
     def _meta(self) -> dict:
+        context = AnswerContext.of(self.env)
         return {
-            "position": self.env["cqrs.event"]._latest_position(),
-            "left_out": reading_failures(self.env)[1],
-            "generated_at": answered_at(self.env),
+            "position": context.position,
+            "left_out": context.left_out,
+            "generated_at": context.answered_at,
         }
 
     def _rows(self, query: SQL) -> list[dict]:

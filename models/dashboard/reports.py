@@ -5,8 +5,9 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..access.versions import people_version
-from ..support.process_cache import keep
+from ..support.process_cache import VersionedCache
+
+LEVELS = VersionedCache("levels", size=128)
 
 #: Characters of a name that people are sorted by: a cursor has to fit into an address
 SORTED_BY = 200
@@ -56,12 +57,10 @@ class CqrsReports(models.AbstractModel):
             ``cqrs.metrics``
         """
         access = self.env["cqrs.access"]
-        basis = access._basis(access._people_viewers(user))
-        people = people_version(self.env, self.env.user)
-        nodes, total, has_next = keep(
+        nodes, total, has_next = LEVELS.get(
             self.env,
-            "reports",
-            basis and (*basis, people, parent.id, after, limit),
+            access._people_version(access._people_viewers(user)),
+            (parent.id, after, limit),
             lambda: self._ask_level(user, parent, after, limit),
         )
         nodes = [{**node} for node in nodes]

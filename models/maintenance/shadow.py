@@ -15,7 +15,7 @@ from odoo.tools import SQL
 
 from ..event_store.fold import fold
 from ..event_store.upcast import current_events, upcast_events
-from ..support.answer_context import asked_anew
+from ..support.answer_context import reading_anew
 from ..support.indexes import drop_indexes
 from ..support.progress import Progress, silent
 
@@ -40,8 +40,7 @@ class Shadow:
         self._tables = [STREAM]
         for projection in projections:
             self._tables += [table.name for table in projection._cqrs_tables]
-            self._tables += projection._cqrs_counters
-            self._tables += projection._cqrs_tokens
+            self._tables += [each.table for each in projection._cqrs_versions]
 
     def live(self, table: str) -> SQL:
         return SQL.identifier(self._schema, table)
@@ -163,7 +162,7 @@ def as_of(env, upto: Point) -> Iterator[None]:
             then = env["cqrs.dashboard"].with_user(user)._read_dashboard()
     """
     env.cr.flush()
-    with closing(env.cr.savepoint(flush=False)), asked_anew(env):
+    with closing(env.cr.savepoint(flush=False)), reading_anew(env):
         shadow = Shadow(env, env["cqrs.projection"]._projections(), upto)
         shadow.fill(Progress(silent, fill_steps(shadow.projections)), indexed=True)
         # Until the savepoint is rolled back, and the tables with it.

@@ -80,7 +80,7 @@ class CqrsMetrics(models.AbstractModel):
             self.env.cr.execute(
                 SQL(
                     "UPDATE %s SET version = version + 1, folded_at = now()",
-                    SQL.identifier(FOLDS),
+                    SQL.identifier(FOLDS.table),
                 )
             )
         return folded

@@ -3,10 +3,11 @@
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
 from ..projections.metrics_tables import AMOUNTS
-from ..support.answer_context import answered_at, without_jit
+from ..support.answer_context import without_jit
 from .figures import converted, exact, exactly, rounded, scopes
 from .groupings import GROUPINGS
 from .sums import sums_of
@@ -51,12 +52,11 @@ class CqrsMetrics(models.AbstractModel):
         if by is not None and by not in GROUPINGS:
             raise ValueError(f"metrics by {by!r}: not one of {', '.join(GROUPINGS)}")
         dimension, column = GROUPINGS.get(by, ("owner", None))
-        currency = own_currency(self.env, user)
+        context = AnswerContext.of(self.env, user)
+        currency = own_currency(context)
         rows = self._sums(user, dimension, column, currency, company_id)
         currency = target_currency or currency
-        rates = rates_into(
-            currency, {row["currency_id"] for row in rows}, self.env, user
-        )
+        rates = rates_into(currency, {row["currency_id"] for row in rows}, context)
         totals = [row for row in rows if not row["is_group"]]
         total, own = converted(totals, rates, currency)
         metrics = {
@@ -79,7 +79,7 @@ class CqrsMetrics(models.AbstractModel):
                 "own": own["total"],
                 "subordinates": total["total"] - own["total"],
             },
-            "computed_at": answered_at(self.env),
+            "computed_at": AnswerContext.of(self.env).answered_at,
         }
         if by:
             groups = {}
@@ -109,7 +109,8 @@ class CqrsMetrics(models.AbstractModel):
             all the people, where *own* is what the person owns, *team* what everyone
             does who is below the person in the hierarchy
         """
-        currency = own_currency(self.env, user)
+        context = AnswerContext.of(self.env, user)
+        currency = own_currency(context)
         without_jit(self.env)
         own = SQL("person_id = user_id")
         self.env.cr.execute(
@@ -137,9 +138,7 @@ class CqrsMetrics(models.AbstractModel):
         )
         rows = exact(self.env.cr.dictfetchall())
         currency = target_currency or currency
-        rates = rates_into(
-            currency, {row["currency_id"] for row in rows}, self.env, user
-        )
+        rates = rates_into(currency, {row["currency_id"] for row in rows}, context)
         people = {person_id: [] for person_id in person_ids}
         for row in rows:
             people[row["person_id"]].append(row)

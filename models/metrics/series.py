@@ -8,10 +8,11 @@ from dateutil.relativedelta import relativedelta
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
 from ..projections.metrics_tables import MEASURES
-from ..support.answer_context import answered_at, without_jit
+from ..support.answer_context import without_jit
 from .figures import converted, exact, exactly, less, scopes
 from .sums import sums_of
 
@@ -57,10 +58,11 @@ class CqrsMetrics(models.AbstractModel):
         """
         if compare is not None and compare not in PERIODS:
             raise ValueError(f"compare {compare!r}: not one of {', '.join(PERIODS)}")
-        now = answered_at(self.env)
+        now = AnswerContext.of(self.env).answered_at
         present = now.date().replace(day=1)
         first = present - relativedelta(months=months - 1)
-        currency = own_currency(self.env, user)
+        context = AnswerContext.of(self.env, user)
+        currency = own_currency(context)
         level = self._by_currency(
             row
             for row in self._sums(
@@ -89,8 +91,7 @@ class CqrsMetrics(models.AbstractModel):
                 for currency_id in each
             }
             | set(before["rows"] if before else ()),
-            self.env,
-            user,
+            context,
         )
 
         def in_one(rows: dict[int, dict]) -> tuple[dict, dict]:

@@ -5,30 +5,15 @@ from itertools import chain
 from odoo import models
 from odoo.tools import SQL
 
+from ..access.answer_context import AnswerContext
 from ..access.owner_scopes import are_few, in_scopes
-from ..projections.metrics_tables import AMOUNTS, FOLDS, MEASURES, REPAIRS, TAIL
-from ..support.answer_context import question, without_jit
-from ..support.process_cache import keep
+from ..projections.metrics_tables import AMOUNTS, MEASURES, TAIL
+from ..support.answer_context import without_jit
+from ..support.process_cache import VersionedCache
 from .figures import added, exact
 
-# Most of the time there is none, and to plan its sums takes longer than this.
-_HAS_TAIL = f'SELECT EXISTS (SELECT FROM "{TAIL}")'
-
-# As of the closure, xmin is what tells a change from one that was rolled back.
-_SUMS_VERSION = f"""
-    SELECT concat_ws(' ', fold.version, fold.xmin, repair.version, repair.xmin)
-    FROM "{FOLDS}" fold, "{REPAIRS}" repair
-"""
-
-
-@question()
-def _has_tail(user):
-    return SQL(_HAS_TAIL)
-
-
-@question()
-def _sums_version(user):
-    return SQL(_SUMS_VERSION)
+#: The folded sums that somebody sees
+FOLDED = VersionedCache("folded sums", size=512)
 
 
 def sums_of(own: SQL) -> SQL:
@@ -87,25 +72,21 @@ class CqrsMetrics(models.AbstractModel):
             rows = self._rows_seen(viewers, self._folded(dimension), company_id)
             return self._sum(user, column, rows)
 
-        basis = self._basis(viewers)
-        key = basis and (*basis, user.id, dimension, column, company_id)
-        folded = keep(self.env, "sums", key, sum_folded)
+        key = user.id, dimension, column, company_id
+        folded = FOLDED.get(self.env, self._version(viewers), key, sum_folded)
         tail = self._contributions(SQL.identifier(TAIL))
         changed = (
             self._sum(user, column, self._rows_seen(viewers, tail, company_id))
-            if _has_tail(self.env, user)
+            if AnswerContext.of(self.env).has_tail
             else ()
         )
         return added(chain(folded, changed), currency)
 
-    def _basis(self, viewers) -> tuple | None:
-        """Return what the folded sums that somebody sees follow from.
-
-        None: there is no telling, as where the past is read.
-        """
-        seen = self.env["cqrs.access"]._basis(viewers)
-        version = _sums_version(self.env, self.env.user)
-        return (*seen, version) if seen and version else None
+    def _version(self, viewers) -> tuple | None:
+        """Return the version of the folded sums that viewers see, None of the past."""
+        visibility = self.env["cqrs.access"]._visibility_version(viewers)
+        sums = AnswerContext.of(self.env).sums_version
+        return (visibility, sums) if visibility and sums else None
 
     def _sum(self, user, column: str | None, rows: SQL) -> list[dict]:
         grouped = SQL.identifier(column) if column else SQL("NULL")

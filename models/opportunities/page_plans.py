@@ -10,8 +10,8 @@ from ..access import thresholds
 from ..access.owner_scopes import NONE, OwnerScope, are_few, in_scopes, owner_count
 from ..projections.opportunity_view import ORDERS
 from ..support.answer_context import without_jit
-from ..support.process_cache import kept
 from .filters import Filters, owned
+from .page_ends import PageEnd
 
 #: Of the orders, the types of their keys
 _TYPES = {
@@ -199,11 +199,8 @@ class Search:
         each = min(1 + 2 * limit // max(owner_count(seen), 1), limit)
         if bounds or each == limit:
             return self._first(segment, bounds, seen, each, limit)
-        # Where the first page ended the last time tells how much of each owner is on
-        # it, or nearly; what is found up to there comes first, whatever has changed.
-        ends = kept(self._env, "page_ends")
-        asked = (self._asked, segment, limit)
-        places, end = [], ends.get(asked)
+        page_end = PageEnd(self._env, (self._asked, segment, limit))
+        places, end = [], page_end.get()
         if end:
             until = [(self._until, end)]
             places = self._first(segment, until, seen, 2 * limit, 2 * limit)
@@ -213,7 +210,7 @@ class Search:
         elif len(places) < 2 * limit:
             return places[:limit]
         if len(places) >= limit:
-            ends[asked] = places[limit - 1]
+            page_end.remember(places[limit - 1])
         return places[:limit]
 
     def _first(

@@ -20,7 +20,6 @@ from collections.abc import Iterable
 from odoo import fields, models
 from odoo.tools import SQL
 
-from ..support.answer_context import question
 from ..support.indexes import create_missing
 
 _logger = logging.getLogger(__name__)
@@ -120,27 +119,6 @@ def broken(env) -> dict[str, str]:
         """
     )
     return dict(env.execute_query(query))
-
-
-@question(is_of_version=True)
-def _failures(user):
-    return SQL(
-        f"""
-        SELECT json_build_object(
-            'broken', array_agg(DISTINCT projection) FILTER (WHERE {IS_BROKEN}),
-            'left_out', count(DISTINCT (stream_model, stream_id))
-                FILTER (WHERE stream_id IS NOT NULL))
-        FROM cqrs_projection_failure failure HAVING count(*) > 0
-        """
-    )
-
-
-def reading_failures(env) -> tuple[list[str], int]:
-    """Return which projections are broken, and how many records others leave out."""
-    failures = _failures(env, env.user)
-    if not failures:
-        return [], 0
-    return failures["broken"] or [], failures["left_out"]
 
 
 def quarantined(env) -> list[dict]:

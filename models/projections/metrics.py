@@ -42,7 +42,7 @@ class CqrsMetrics(models.AbstractModel):
     _description = "Metrics"
     _cqrs_consumes = ("crm.lead",)
     _cqrs_tables = (SUMS, CHANGES)
-    _cqrs_counters = (REPAIRS,)
+    _cqrs_versions = (REPAIRS,)
     _cqrs_is_cumulative = True
 
     # A type of its own makes the change two expressions instead of two dozen: it is
@@ -92,7 +92,7 @@ class CqrsMetrics(models.AbstractModel):
         self.env.cr.execute(self._FOLDS)
 
     def _declared_tables(self):
-        return [*super()._declared_tables(), FOLDS]
+        return [*super()._declared_tables(), FOLDS.table]
 
     def _drop_tables(self):
         result = super()._drop_tables()

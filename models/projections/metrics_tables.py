@@ -2,14 +2,15 @@
 
 from odoo.tools import SQL
 
+from ..support.versions import CountedVersion
 from .table import SURROGATE, Column, Table
 
 ROLL_UP = "cqrs_metrics"
 TAIL = "cqrs_metrics_tail"
 #: Count the folds, and the repairs: each writes the sums. Apart, so that a fold during
 #: a long replay does not make that one start over.
-FOLDS = "cqrs_metrics_folds"
-REPAIRS = "cqrs_metrics_repairs"
+FOLDS = CountedVersion("cqrs_metrics_folds")
+REPAIRS = CountedVersion("cqrs_metrics_repairs")
 
 KEY = ("user_id", "team_id", "company_id", "currency_id", "stage_id", "month")
 #: ``total`` counts what is not archived, ``active`` what of it is pending

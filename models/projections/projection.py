@@ -2,14 +2,9 @@ from odoo import api, models
 from odoo.tools import SQL, ormcache
 
 from ..event_store.difference import as_ctes
-from ..support import versions
+from ..support.versions import Version
 from .comparison import Comparison
 from .table import Table
-
-_COUNTER = """
-    CREATE TABLE IF NOT EXISTS %s (version bigint NOT NULL);
-    INSERT INTO %s SELECT 0 WHERE NOT EXISTS (SELECT FROM %s)
-"""
 
 
 class CqrsProjection(models.AbstractModel):
@@ -31,11 +26,8 @@ class CqrsProjection(models.AbstractModel):
     _cqrs_rank = 0
     #: The tables that this projection fills
     _cqrs_tables: tuple[Table, ...] = ()
-    #: Tables of one row whose ``version`` every writer of the tables counts up, so
-    #: that of two concurrent ones the later fails and is run again
-    _cqrs_counters: tuple[str, ...] = ()
-    #: Tables of tokens (``versions.py``) that are versions of what the tables hold
-    _cqrs_tokens: tuple[str, ...] = ()
+    #: The versions of what the tables hold
+    _cqrs_versions: tuple[Version, ...] = ()
 
     def init(self):
         result = super().init()
@@ -74,15 +66,13 @@ class CqrsProjection(models.AbstractModel):
         """
         for table in self._cqrs_tables:
             self.env.cr.execute(table.create())
-        for name in self._cqrs_counters:
-            self.env.cr.execute(SQL(_COUNTER, *[SQL.identifier(name)] * 3))
-        for name in self._cqrs_tokens:
-            self.env.cr.execute(versions.table(name))
+        for version in self._cqrs_versions:
+            self.env.cr.execute(version.definition)
 
     def _declared_tables(self) -> list[str]:
         """Return the names of all tables that ``_create_tables`` creates."""
         tables = [table.name for table in self._cqrs_tables]
-        return [*tables, *self._cqrs_counters, *self._cqrs_tokens]
+        return [*tables, *(version.table for version in self._cqrs_versions)]
 
     def _statements(self, model: str) -> list[SQL]:
         """Return the data-modifying statements that apply the streams of a model.
@@ -222,12 +212,8 @@ class CqrsProjection(models.AbstractModel):
 
         :param live: gives the SQL of a live table, by its name
         """
-        for counter in self._cqrs_counters:
-            self.env.cr.execute(
-                SQL("UPDATE %s SET version = version + 1", live(counter))
-            )
-        for table in self._cqrs_tokens:
-            versions.leave(self.env.cr, live(table))
+        for version in self._cqrs_versions:
+            version.change(self.env.cr, live(version.table))
 
     def _recorded_streams(self) -> dict[str, SQL]:
         """Return what ``_apply`` takes, for every stream that is recorded, as new."""

@@ -3,9 +3,13 @@ from functools import partial
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..support import conflicts, versions
+from ..support import conflicts
 from ..support.indexes import create_missing
+from ..support.versions import TokenVersion
 from .table import SURROGATE, Column, Table, upsert
+
+#: The version of who stands above whom
+ACCESS = TokenVersion("cqrs_access_version")
 
 #: The fields of an employee that decide a place in the hierarchy
 PLACE = (
@@ -99,7 +103,7 @@ class CqrsUserAccess(models.Model):
     _order = "viewer_id, depth, owner_id, id"
     _cqrs_consumes = ("hr.employee", "hr.department", "res.users")
     _cqrs_tables = (EMPLOYEES, CLOSURE)
-    _cqrs_tokens = ("cqrs_access_version",)
+    _cqrs_versions = (ACCESS,)
 
     vars().update(CLOSURE.orm_fields)
 
@@ -219,7 +223,7 @@ class CqrsUserAccess(models.Model):
         )
         is_changed = conflicts.conflict_over(self.env.cr, keys)
         if is_changed or self._changed_users(streams.get("res.users")):
-            versions.leave(self.env.cr, "cqrs_access_version")
+            ACCESS.change(self.env.cr)
 
     def _count_repair(self, live):
         # A repair rests on every change of the hierarchy, and every change on it.
@@ -228,7 +232,7 @@ class CqrsUserAccess(models.Model):
 
     @api.autovacuum
     def _gc_versions(self):
-        versions.sum_up(self.env, "cqrs_access_version")
+        ACCESS.sum_up(self.env.cr)
         conflicts.forget_ended_reliances(self.env.cr)
 
     @api.model

@@ -3,9 +3,12 @@ from functools import partial
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..support import conflicts, versions
+from ..support import conflicts
 from .table import Column, Table, listed, upsert
 from .user_access import NO_STREAMS, differs
+
+#: The version of who people are
+PEOPLE = TokenVersion("cqrs_people")
 
 _TEXT = partial(fields.Char, readonly=True)
 _EMPLOYEE = partial(fields.Many2one, "hr.employee", readonly=True)
@@ -59,7 +62,7 @@ class CqrsUserProfile(models.Model):
     _cqrs_consumes = ("res.users", "res.groups", "hr.employee")
     _cqrs_rank = 1
     _cqrs_tables = (TABLE,)
-    _cqrs_tokens = ("cqrs_people",)
+    _cqrs_versions = (PEOPLE,)
 
     vars().update(TABLE.orm_fields)
 
@@ -217,7 +220,7 @@ class CqrsUserProfile(models.Model):
             )
         )
         if is_changed:
-            versions.leave(self.env.cr, "cqrs_people")
+            PEOPLE.change(self.env.cr)
 
     _PUT = upsert(
         TABLE,
@@ -234,4 +237,4 @@ class CqrsUserProfile(models.Model):
 
     @api.autovacuum
     def _gc_tokens(self):
-        versions.sum_up(self.env, "cqrs_people")
+        PEOPLE.sum_up(self.env.cr)

@@ -1,51 +1,44 @@
-"""What a process keeps of its answers, while what they follow from is the same."""
+"""Values that a process keeps, for as long as what they follow from is the same."""
 
 from collections.abc import Callable
 
 from odoo.tools.lru import LRU
 
-#: How many a process keeps of each kind, those asked for last
-SIZES = {
-    # of folded changes, each as somebody sees them
-    "sums": 512,
-    # those of a company
-    "currencies": 64,
-    # each of some currencies into one
-    "rates": 64,
-    # all owners of opportunities that were asked for, each in a company
-    "owners": 2,
-    # where the first page of somebody's opportunities ended the last time
-    "page_ends": 1024,
-    # who looks, and for whom else
-    "viewers": 1024,
-    # whose opportunities somebody may see, where they are known
-    "known_owners": 256,
-    "profiles": 256,
-    # pages of reports
-    "reports": 128,
-}
 
+class VersionedCache:
+    """Values of one kind, kept for each database; those asked for last remain.
 
-def kept(env, kind: str) -> LRU:
-    """Return what is kept of a kind; ``keep``, but for what has no version."""
-    stores = vars(env.registry).setdefault("cqrs_kept", {})
-    if kind not in stores:
-        stores.setdefault(kind, LRU(SIZES[kind]))
-    return stores[kind]
+    Declared where it is used, and asked with the version that a value depends on::
 
+        PROFILES = VersionedCache("profiles", size=256)
 
-def keep(env, kind: str, key: tuple | None, work: Callable):
-    """Return what ``work`` returns, or has returned for an equal key.
+        PROFILES.get(env, version, (user.id,), lambda: read_profile(user))
 
-    Nobody may change it; to a dict may be added.
-
-    :param key: what the work follows from, versions of the tables that it reads among
-        it; None: there is no telling, nothing is kept
+    A value of another version is never given; it gives way to those asked for later.
     """
-    if key is None:
-        return work()
-    store = kept(env, kind)
-    value = store.get(key, store)
-    if value is store:
-        value = store[key] = work()
-    return value
+
+    def __init__(self, name: str, size: int):
+        self._name = name
+        self._size = size
+
+    def store(self, env) -> LRU:
+        """Return the values of this process and database, by their keys."""
+        stores = vars(env.registry).setdefault("cqrs_caches", {})
+        if self._name not in stores:
+            stores.setdefault(self._name, LRU(self._size))
+        return stores[self._name]
+
+    def get(self, env, version, key: tuple, make: Callable):
+        """Return what ``make`` returns, or has returned for equal version and key.
+
+        Nobody may change it; to a dict may be added.
+
+        :param version: None where there is no telling, as of the past: nothing is kept
+        """
+        if version is None:
+            return make()
+        store = self.store(env)
+        value = store.get((version, key), store)
+        if value is store:
+            value = store[version, key] = make()
+        return value

@@ -1,43 +1,93 @@
-"""Versions of what many change at once: each change leaves a random number.
+"""Versions: values that differ whenever something has changed since they were read.
 
-The version is their sum. So two transactions that change something do not meet, as they
-would in a version that each counts up; and what one has rolled back never comes again.
+There is one contract and two ways to keep it. Where writers must not meet, each change
+leaves a random number (``TokenVersion``). Where they must, each counts one row up, so
+that of two concurrent ones the later fails and runs again (``CountedVersion``). With
+neither does a value that a transaction rolled back come again for another change.
+
+::
+
+    PEOPLE = TokenVersion("cqrs_people")
+
+    cr.execute(PEOPLE.definition)
+    PEOPLE.change(cr)
+    cr.execute(PEOPLE.query)
 """
+
+from abc import ABC, abstractmethod
 
 from odoo.tools import SQL
 
-#: A number for a change to leave
-NEW = "hashtextextended(gen_random_uuid()::text, 0)"
+#: The expression of a new token
+TOKEN = "hashtextextended(gen_random_uuid()::text, 0)"
 
 
-def table(name: str) -> SQL:
-    """Return the statement that makes a table of tokens, if there is none."""
-    return SQL(
-        "CREATE TABLE IF NOT EXISTS %s (token numeric NOT NULL)", SQL.identifier(name)
-    )
+class Version(ABC):
+    """A version that a table stands for.
+
+    :ivar table: its name
+    :ivar definition: the statement that makes the table, if there is none
+    :ivar query: the query of the version, a text; NULL for a table without a row, as
+        where the past is read
+    """
+
+    definition: SQL
+    query: str
+
+    def __init__(self, table: str):
+        self.table = table
+
+    @abstractmethod
+    def change(self, cr, table: SQL | None = None):
+        """Have the version be another one.
+
+        :param table: the table itself, where its name means another one
+        """
 
 
-def leave(cr, name: str | SQL):
-    """Leave a token, so that the version is another one."""
-    table = SQL.identifier(name) if isinstance(name, str) else name
-    cr.execute(SQL(f"INSERT INTO %s SELECT {NEW}", table))
+class TokenVersion(Version):
+    """The sum of the numbers that changes have left."""
 
-
-def total(name: str) -> str:
-    """Return the expression of the version that a table stands for."""
-    return f'COALESCE((SELECT sum(token) FROM "{name}"), 0)'
-
-
-def sum_up(env, name: str):
-    """Put one token in the place of all, whose sum it is."""
-    name = SQL.identifier(name)
-    env.cr.execute(
-        SQL(
-            """
-            WITH gone AS (DELETE FROM %s RETURNING token)
-            INSERT INTO %s SELECT sum(token) FROM gone HAVING count(*) > 0
-            """,
-            name,
-            name,
+    def __init__(self, table: str):
+        super().__init__(table)
+        self.definition = SQL(
+            "CREATE TABLE IF NOT EXISTS %s (token numeric NOT NULL)",
+            SQL.identifier(table),
         )
-    )
+        self.query = f'SELECT sum(token)::text FROM "{table}"'
+
+    def change(self, cr, table: SQL | None = None):
+        table = table or SQL.identifier(self.table)
+        cr.execute(SQL(f"INSERT INTO %s SELECT {TOKEN}", table))
+
+    def sum_up(self, cr):
+        """Put one token in the place of all, whose sum it is."""
+        cr.execute(
+            SQL(
+                """
+                WITH gone AS (DELETE FROM %(table)s RETURNING token)
+                INSERT INTO %(table)s SELECT sum(token) FROM gone HAVING count(*) > 0
+                """,
+                table=SQL.identifier(self.table),
+            )
+        )
+
+
+class CountedVersion(Version):
+    """A count in the one row of a table, and the transaction that wrote it."""
+
+    def __init__(self, table: str):
+        super().__init__(table)
+        self.definition = SQL(
+            """
+            CREATE TABLE IF NOT EXISTS %(table)s (version bigint NOT NULL);
+            INSERT INTO %(table)s SELECT 0 WHERE NOT EXISTS (SELECT FROM %(table)s)
+            """,
+            table=SQL.identifier(table),
+        )
+        # xmin tells a change from one that was rolled back.
+        self.query = f"""SELECT concat_ws(' ', version, xmin) FROM "{table}" """
+
+    def change(self, cr, table: SQL | None = None):
+        table = table or SQL.identifier(self.table)
+        cr.execute(SQL("UPDATE %s SET version = version + 1", table))

@@ -11,6 +11,7 @@ from decimal import Decimal
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ...access.answer_context import AnswerContext
 from ...currencies.rates import rates_into
 from ...metrics.figures import exactly, rounded
 from ...support.readable_values import readable
@@ -111,8 +112,7 @@ class CqrsApiV1(models.AbstractModel):
         rates = rates_into(
             company.currency_id,
             {row["currency_id"] for row in rows},
-            self.env,
-            self.env.user,
+            AnswerContext.of(self.env),
         )
         sums.update(dict.fromkeys(AMOUNTS, rounded(Decimal(0), company.currency_id)))
         for row in rows:

@@ -1,0 +1,147 @@
+"""The facts that an answer depends on, and by which a cached one is thrown away."""
+
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+
+from odoo import fields
+from odoo.tools import SQL
+
+from ..currencies.currencies import CURRENCIES
+from ..projections.failures import IS_BROKEN
+from ..projections.metrics_tables import FOLDS, REPAIRS, TAIL
+from ..projections.user_access import ACCESS
+from ..projections.user_profile import PEOPLE
+from ..support.answer_context import Fact, Facts
+from .policy import Options, Viewer
+
+# The end of the log that a snapshot sees, in so little that it is read at once: the
+# last event, in the order of transaction ids, and the transactions before it that are
+# still open. Whatever is added later belongs to one of these, or to one with a greater
+# id. The greatest position would not do: a transaction that took a lower one may commit
+# later.
+_LAST_EVENT = """
+    SELECT json_build_array(event_id, txid, pg_is_in_recovery(), pg_current_snapshot())
+    FROM cqrs_event ORDER BY epoch DESC, txid DESC, position DESC LIMIT 1
+"""
+
+_FAILURES = f"""
+    SELECT json_build_object(
+        'broken', array_agg(DISTINCT projection) FILTER (WHERE {IS_BROKEN}),
+        'left_out', count(DISTINCT (stream_model, stream_id))
+            FILTER (WHERE stream_id IS NOT NULL))
+    FROM cqrs_projection_failure failure HAVING count(*) > 0
+"""
+
+_STAGES = """
+    SELECT json_agg(json_build_array(stream_id, state -> 'name')
+                    ORDER BY (state -> 'sequence')::integer, stream_id)
+    FROM cqrs_stream WHERE stream_model = 'crm.stage'
+"""
+
+
+def _delegations(context) -> SQL:
+    today = fields.Date.today()
+    return SQL(
+        """
+        SELECT json_agg(json_build_array(lender_id, date_from, date_to))
+        FROM cqrs_delegation
+        WHERE delegate_id = %s AND active AND date_from <= %s AND date_to >= %s
+        """,
+        context.user.id,
+        # No zone is a day away from UTC, or more.
+        today + timedelta(days=1),
+        today - timedelta(days=1),
+    )
+
+
+def _currencies(context) -> SQL:
+    return SQL(
+        f"SELECT concat_ws(' ', company_id, ({CURRENCIES.query})) FROM res_users"
+        " WHERE id = %s",
+        context.user.id,
+    )
+
+
+def _team_leaders(context) -> SQL:
+    if not context.options.team_leaders:
+        return SQL("NULL::json")
+    return SQL(
+        """
+        SELECT json_agg(json_build_array(stream_id, state -> 'user_id')
+                        ORDER BY stream_id)
+        FROM cqrs_stream WHERE stream_model = 'crm.team'
+        """
+    )
+
+
+class AnswerContext(Facts):
+    """The facts that an answer to a user depends on: ``AnswerContext.of(env, user)``.
+
+    Its entity tag is made of the first ones (``api/answer_version.py``), together with
+    what Odoo's registry keeps: rights, options, language, day, code. The versions after
+    them say when a cached part is thrown away; they change less often than the log.
+
+    :ivar last_event: id, transaction, whether on a replica, snapshot; None for no event
+    :ivar position: the highest one; None for no event
+    :ivar delegations: lender, first and last day of each about now
+    :ivar currencies_version: of the user's company and its currency, of the active
+        currencies and of their rates
+    :ivar sums_version: of what is folded; None where the past is read
+    :ivar has_tail: whether there are changes that are not folded. Most of the time
+        there are none, and to plan their sums takes longer than this.
+    :ivar stages: id and ``{language: name}`` of each, in the order of the pipeline
+    :ivar teams: the sales teams and their leaders, where leaders see their team
+    """
+
+    _now = Fact("SELECT now()", is_in_tag=True)
+    last_event = Fact(_LAST_EVENT, is_in_tag=True)
+    position = Fact("SELECT max(position) FROM cqrs_event", is_in_tag=True)
+    _failures = Fact(_FAILURES, is_in_tag=True)
+    delegations = Fact(_delegations, ("cqrs.delegation",), is_in_tag=True)
+    currencies_version = Fact(
+        _currencies,
+        ("res.currency", "res.currency.rate", "res.company", "res.users"),
+        is_in_tag=True,
+    )
+
+    _people = Fact(f"SELECT json_build_array(({ACCESS.query}), ({PEOPLE.query}))")
+    sums_version = Fact(f"SELECT ({FOLDS.query}) || ' ' || ({REPAIRS.query})")
+    has_tail = Fact(f'SELECT EXISTS (SELECT FROM "{TAIL}")')
+    stages = Fact(_STAGES)
+    teams = Fact(_team_leaders)
+
+    @property
+    def answered_at(self) -> datetime:
+        """The time of the transaction, aware, in UTC."""
+        return self._now.astimezone(timezone.utc)
+
+    @property
+    def broken(self) -> list[str]:
+        """The projections that are broken."""
+        return (self._failures or {}).get("broken") or []
+
+    @property
+    def left_out(self) -> int:
+        """How many records the read models leave out."""
+        return (self._failures or {}).get("left_out", 0)
+
+    @property
+    def closure_version(self) -> str | None:
+        """The version of who stands above whom; None where the past is read."""
+        return self._people[0]
+
+    @property
+    def people_version(self) -> tuple | None:
+        """The version of that, and of who people are; None where the past is read."""
+        people = self._people
+        return tuple(people) if people[0] else None
+
+    @cached_property
+    def options(self) -> Options:
+        """The options of the settings."""
+        return self.env["cqrs.access"]._read_options()
+
+    @cached_property
+    def viewers(self) -> list[Viewer]:
+        """The user, and who has lent the user their view; none for no profile."""
+        return self.env["cqrs.access"]._read_viewers(self)
