@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..support import conflicts
+from ..support.versions import TokenVersion
 from .table import Column, Table, listed, upsert
 from .user_access import NO_STREAMS, differs
 
