@@ -4,7 +4,7 @@ from odoo.http import Controller, request
 
 from ..models.opportunities.as_json import FIELDS
 from ..models.opportunities.filters import MAX_TEXT, Filters, Range
-from ..models.opportunities.page_plans import Keyset
+from ..models.opportunities.orders import Keyset
 from ..models.projections.opportunity_view import ORDERS
 from ..models.support.exact_json import JsonText
 from .contract.schemas import ref

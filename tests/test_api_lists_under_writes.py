@@ -7,7 +7,7 @@ from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
 from ..controllers.cursors import decode_cursor, encode_cursor
-from ..models.opportunities.page_plans import Keyset
+from ..models.opportunities.orders import Keyset
 from ..models.projections.opportunity_view import ORDERS
 
 #: Not written while pages are read

@@ -8,9 +8,10 @@ from unittest.mock import patch
 from odoo.tests import tagged
 
 from ..models.access import thresholds
-from ..models.opportunities import page_plans
+from ..models.opportunities import pages
 from ..models.opportunities.filters import Filters, Range
-from ..models.opportunities.page_plans import ORDERS, Keyset
+from ..models.opportunities.orders import Keyset
+from ..models.projections.opportunity_view import ORDERS
 from .common import SalesOrganisation, as_json
 
 #: How a page is found: ``{plan: (FEW_OWNERS, WALKED_ENTRIES, whether it is known what
@@ -49,13 +50,13 @@ def calls():
     called = []
 
     def spied(method):
-        original = getattr(page_plans.Search, method)
+        original = getattr(pages.Search, method)
 
         def spy(*args, **kwargs):
             called.append(method)
             return original(*args, **kwargs)
 
-        return patch.object(page_plans.Search, method, spy)
+        return patch.object(pages.Search, method, spy)
 
     with spied("_merge"), spied("_walk"), spied("_gather"):
         yield called
@@ -311,7 +312,7 @@ class TestOpportunityPages(Pages):
     def test_a_walk_that_finds_a_page_is_all(self):
         with (
             plan("walk"),
-            patch.object(page_plans.Search, "_goes_on", side_effect=AssertionError),
+            patch.object(pages.Search, "_goes_on", side_effect=AssertionError),
         ):
             page = self.env["cqrs.opportunities"]._read_page(self.head, limit=3)
         self.assertEqual(len(page.ids), 3)

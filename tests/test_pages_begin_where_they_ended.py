@@ -5,9 +5,9 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ..models.opportunities import page_ends, page_plans
+from ..models.opportunities import page_ends, pages
 from ..models.opportunities.filters import Filters
-from ..models.opportunities.page_plans import ORDERS
+from ..models.projections.opportunity_view import ORDERS
 from .test_opportunity_pages import Pages
 
 LIMIT = 4
@@ -56,13 +56,13 @@ class TestPagesBeginWhereTheyEnded(Pages):
     @contextmanager
     def statements(self, count):
         """Expect so many statements that look for places."""
-        heads, called = page_plans.Search._heads, []
+        heads, called = pages.Search._heads, []
 
         def spy(search, *arguments):
             called.append(arguments)
             return heads(search, *arguments)
 
-        with patch.object(page_plans.Search, "_heads", spy):
+        with patch.object(pages.Search, "_heads", spy):
             yield
         self.assertEqual(len(called), count)
 

@@ -21,8 +21,10 @@ in Odoo; ``viewers.py`` leaves them out.
 >>> seller = Viewer(7, company_ids=(1, 2), is_salesperson=True, sees_all=False)
 >>> head = Viewer(3, company_ids=(1,), is_salesperson=True, sees_all=True)
 >>> condition = visible([head], SQL("lead"), Options())
->>> condition.code, condition.params
-('((lead.company_id IS NULL OR lead.company_id = ANY(%s)))', ([1],))
+>>> condition.code
+'((lead.company_id IS NULL OR lead.company_id = ANY(%s)))'
+>>> condition.params
+[[1]]
 >>> sorted(reasons(seller, SQL("lead"), Options(unassigned=True)))
 ['hierarchy', 'owner', 'unassigned']
 >>> visible([], SQL("lead"), Options()).code

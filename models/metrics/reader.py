@@ -54,7 +54,8 @@ class CqrsMetrics(models.AbstractModel):
         dimension, column = GROUPINGS.get(by, ("owner", None))
         context = AnswerContext.of(self.env, user)
         currency = own_currency(context)
-        rows = self._sums(user, dimension, column, currency, company_id)
+        viewers = self.env["cqrs.access"]._viewers(user)
+        rows = self._sums(viewers, user.id, dimension, column, currency, company_id)
         currency = target_currency or currency
         rates = rates_into(currency, {row["currency_id"] for row in rows}, context)
         totals = [row for row in rows if not row["is_group"]]
@@ -112,6 +113,7 @@ class CqrsMetrics(models.AbstractModel):
         context = AnswerContext.of(self.env, user)
         currency = own_currency(context)
         without_jit(self.env)
+        viewers = self.env["cqrs.access"]._viewers(user)
         own = SQL("person_id = user_id")
         self.env.cr.execute(
             SQL(
@@ -132,7 +134,7 @@ class CqrsMetrics(models.AbstractModel):
                 """,
                 currency=currency.id,
                 sums=sums_of(own),
-                visible=self._visible_rows(user, "owner", company_id),
+                visible=self._visible_rows(viewers, "owner", company_id),
                 people=person_ids,
             )
         )
@@ -166,12 +168,15 @@ class CqrsMetrics(models.AbstractModel):
         :param owned: condition on the owner of a row ``view``
         :param company_id: of this company alone
         """
+        viewers = self.env["cqrs.access"]._viewers(user)
         by_stage = stage_ids is not None
         if owned is None:
             grouping = GROUPINGS["stage"] if by_stage else ("owner", None)
             return sum(
                 row[measure]
-                for row in self._sums(user, *grouping, company_id=company_id)
+                for row in self._sums(
+                    viewers, user.id, *grouping, company_id=company_id
+                )
                 if not by_stage or (row["is_group"] and row["group"] in stage_ids)
             )
         without_jit(self.env)
@@ -182,7 +187,9 @@ class CqrsMetrics(models.AbstractModel):
                 WHERE %s AND %s
                 """,
                 SQL.identifier(measure),
-                self._visible_rows(user, "stage" if by_stage else "owner", company_id),
+                self._visible_rows(
+                    viewers, "stage" if by_stage else "owner", company_id
+                ),
                 owned,
                 SQL("stage_id = ANY(%s)", list(stage_ids)) if by_stage else SQL("TRUE"),
             )

@@ -63,10 +63,12 @@ class CqrsMetrics(models.AbstractModel):
         first = present - relativedelta(months=months - 1)
         context = AnswerContext.of(self.env, user)
         currency = own_currency(context)
+        viewers = self.env["cqrs.access"]._viewers(user)
+        whose = {"viewers": viewers, "own_id": user.id}
         level = self._by_currency(
             row
             for row in self._sums(
-                user,
+                **whose,
                 dimension="owner",
                 column=None,
                 currency=currency,
@@ -74,7 +76,7 @@ class CqrsMetrics(models.AbstractModel):
             )
             if not row["is_group"]
         )
-        asked = {"user": user, "currency": currency, "company_id": company_id}
+        asked = {**whose, "currency": currency, "company_id": company_id}
         changes = self._sums_of_months(**asked, dimension="change", first=first)
         closings = self._sums_of_months(
             **asked, dimension="month", first=first, last=present
@@ -132,7 +134,8 @@ class CqrsMetrics(models.AbstractModel):
 
     def _sums_of_months(
         self,
-        user,
+        viewers,
+        own_id: int,
         currency,
         company_id: int | None,
         dimension: str,
@@ -154,8 +157,8 @@ class CqrsMetrics(models.AbstractModel):
                 GROUP BY 1, 2
                 """,
                 currency=currency.id,
-                sums=sums_of(SQL("user_id = %s", user.id)),
-                visible=self._visible_rows(user, dimension, company_id),
+                sums=sums_of(SQL("user_id = %s", own_id)),
+                visible=self._visible_rows(viewers, dimension, company_id),
                 first=first,
                 last=last or date.max,
             )
@@ -166,7 +169,7 @@ class CqrsMetrics(models.AbstractModel):
         return months
 
     def _closed_before(
-        self, user, currency, company_id: int | None, period: str, now: datetime
+        self, viewers, own_id, currency, company_id: int | None, period: str, now
     ) -> dict:
         """Return ``{from, until, rows: {currency: sums}}`` of the period before."""
         length = PERIODS[period]
@@ -176,7 +179,12 @@ class CqrsMetrics(models.AbstractModel):
         # The one before may be shorter.
         until = min(_start(before) + (now - _start(start)), _start(start))
         last = until.date().replace(day=1)
-        asked = {"user": user, "currency": currency, "company_id": company_id}
+        asked = {
+            "viewers": viewers,
+            "own_id": own_id,
+            "currency": currency,
+            "company_id": company_id,
+        }
         rows = self._closed_between(**asked, start=_start(last), end=until)
         whole = self._sums_of_months(
             **asked,
@@ -190,14 +198,14 @@ class CqrsMetrics(models.AbstractModel):
 
     def _closed_between(
         self,
-        user,
+        viewers,
+        own_id: int,
         currency,
         company_id: int | None,
         start: datetime,
         end: datetime,
     ) -> dict[int, dict]:
         """Return the sums of what was closed from a time on, before another."""
-        access = self.env["cqrs.access"]
         self.env.cr.execute(
             SQL(
                 """
@@ -216,13 +224,13 @@ class CqrsMetrics(models.AbstractModel):
                 GROUP BY 1
                 """,
                 currency=currency.id,
-                sums=sums_of(SQL("user_id = %s", user.id)),
+                sums=sums_of(SQL("user_id = %s", own_id)),
                 start=start.replace(tzinfo=None),
                 end=end.replace(tzinfo=None),
                 company=SQL("TRUE")
                 if company_id is None
                 else SQL("company_id = %s", company_id),
-                visible=access._visible(access._viewers(user), SQL("opportunity")),
+                visible=self.env["cqrs.access"]._visible(viewers, SQL("opportunity")),
             )
         )
         return self._by_currency(exact(self.env.cr.dictfetchall()))

@@ -51,7 +51,8 @@ class CqrsMetrics(models.AbstractModel):
 
     def _sums(
         self,
-        user,
+        viewers,
+        own_id: int,
         dimension: str,
         column: str | None,
         currency=None,
@@ -59,24 +60,24 @@ class CqrsMetrics(models.AbstractModel):
     ) -> list[dict]:
         """Return the sums in each currency, over all and of each group.
 
-        ``{currency_id, is_group, group, **MEASURES, own_<measure>: that of the user's
+        ``{currency_id, is_group, group, **MEASURES, own_<measure>: that of the
         own}``; amounts are Decimal. Sums that are all zero have no row.
 
+        :param own_id: the user whose opportunities are the own
         :param currency: that of what has none
         :param company_id: of this company alone
         """
         without_jit(self.env)
-        viewers = self.env["cqrs.access"]._viewers(user)
 
         def sum_folded():
             rows = self._rows_seen(viewers, self._folded(dimension), company_id)
-            return self._sum(user, column, rows)
+            return self._sum(own_id, column, rows)
 
-        key = user.id, dimension, column, company_id
+        key = own_id, dimension, column, company_id
         folded = FOLDED.get(self.env, self._version(viewers), key, sum_folded)
         tail = self._contributions(SQL.identifier(TAIL))
         changed = (
-            self._sum(user, column, self._rows_seen(viewers, tail, company_id))
+            self._sum(own_id, column, self._rows_seen(viewers, tail, company_id))
             if AnswerContext.of(self.env).has_tail
             else ()
         )
@@ -88,9 +89,9 @@ class CqrsMetrics(models.AbstractModel):
         sums = AnswerContext.of(self.env).sums_version
         return (visibility, sums) if visibility and sums else None
 
-    def _sum(self, user, column: str | None, rows: SQL) -> list[dict]:
+    def _sum(self, own_id: int, column: str | None, rows: SQL) -> list[dict]:
         grouped = SQL.identifier(column) if column else SQL("NULL")
-        own = SQL("user_id = %s", user.id)
+        own = SQL("user_id = %s", own_id)
         self.env.cr.execute(
             SQL(
                 """
@@ -108,9 +109,10 @@ class CqrsMetrics(models.AbstractModel):
         )
         return exact(self.env.cr.dictfetchall())
 
-    def _visible_rows(self, user, dimension: str, company_id: int | None = None) -> SQL:
-        """Return the query of those of ``_rows`` that a user sees."""
-        viewers = self.env["cqrs.access"]._viewers(user)
+    def _visible_rows(
+        self, viewers, dimension: str, company_id: int | None = None
+    ) -> SQL:
+        """Return the query of those of ``_rows`` that one of the viewers sees."""
         return self._rows_seen(viewers, self._rows(dimension), company_id)
 
     def _rows_seen(self, viewers, rows: SQL, company_id: int | None = None) -> SQL:

@@ -1,17 +1,20 @@
 """Pages of opportunities, in six orders, at the cost of the page."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..access import thresholds
+from ..access.owner_scopes import NONE, OwnerScope, are_few, in_scopes, owner_count
 from ..projections.opportunity_view import ORDERS
+from ..support.answer_context import without_jit
 from .filters import UNFILTERED, Filters, owned
-from .page_plans import Keyset, Search, Segment
+from .orders import Bound, Keyset, Segment, condition, segments
+from .page_ends import PageEnd
+from .page_plans import PagePlans
 from .stages import stages
-
-#: Orders by what an opportunity may lack
-_NULLABLE = ("closing_date", "created_at", "stage")
 
 
 @dataclass(frozen=True)
@@ -27,19 +30,7 @@ class Page:
 
 
 class CqrsOpportunities(models.AbstractModel):
-    """Reads the opportunities that a user sees, page by page. Nothing is written.
-
-    Three plans find a page, and each applies the condition of access to each row, or
-    to each owner and company, where the owners are few:
-
-    * walk the index of the order, where much of it is seen and wanted;
-    * merge the first rows of each owner whom the viewer sees, from the index of owner
-      and order, where little of it is seen;
-    * gather all that the filters leave and sort it, where little of it is wanted.
-
-    Few owners are merged at once. For many, ``WALKED_ENTRIES`` of the order are read
-    first: where they do not fill a page, the viewer sees or wants little of it.
-    """
+    """Reads the opportunities that a user sees, page by page. Nothing is written."""
 
     _name = "cqrs.opportunities"
     _description = "Pages of Opportunities"
@@ -67,17 +58,23 @@ class CqrsOpportunities(models.AbstractModel):
         """
         if sort not in ORDERS:
             raise ValueError(f"no such order: {sort} (there are {', '.join(ORDERS)})")
-        search = Search(self.env, user, filters, sort, descending)
-        places, began_with = [], after
-        for segment in self._segments(sort, descending, filters, after):
+        stage_ids = self._stage_ids(after) if sort == "stage" else ()
+        wanted_ids = [
+            id_
+            for id_ in stage_ids
+            if filters.stage_ids is None or id_ in filters.stage_ids
+        ]
+        search = self._search_for(user, filters, sort, descending)
+        places, bound = [], after
+        for segment in segments(sort, descending, wanted_ids, after):
             # One more tells whether there is a next page.
-            places += search.places(segment, after, limit + 1 - len(places))
+            places += search.places(segment, bound, limit + 1 - len(places))
             if len(places) > limit:
                 break
-            after = None
+            bound = None
         following = places[limit - 1] if len(places) > limit else None
-        if following and sort == "stage":
-            following = replace(following, stage_ids=self._stage_ids(began_with))
+        if following:
+            following = replace(following, stage_ids=stage_ids)
         return Page([place.id for place in places[:limit]], following)
 
     def _stage_ids(self, after: Keyset | None) -> tuple[int, ...]:
@@ -92,7 +89,7 @@ class CqrsOpportunities(models.AbstractModel):
         Where the metrics do not count them, it costs what it counts.
         """
         if (but := filters.but_user_id) is not None:
-            # The metrics may count both, but not what is between them.
+            # The metrics cannot count all but one, but they can count all and that one.
             others = replace(filters, but_user_id=None)
             count = self._count(user, others)
             if others.user_ids is None or but in others.user_ids:
@@ -106,29 +103,176 @@ class CqrsOpportunities(models.AbstractModel):
                 owned=None if filters.user_ids is None else owned(filters.user_ids),
                 company_id=filters.company_id,
             )
-        return Search(self.env, user, filters).count()
+        return self._search_for(user, filters).count()
 
-    def _segments(
-        self, sort: str, descending: bool, filters: Filters, after: Keyset | None
-    ) -> list[Segment]:
-        """Return the parts of an order one after another, the first has ``after``."""
-        key = ORDERS[sort]
-        if sort == "stage":
-            segments = [
-                Segment(keys=(str(stage_id),))
-                for stage_id in self._stage_ids(after)
-                if filters.stage_ids is None or stage_id in filters.stage_ids
-            ]
-        elif sort in _NULLABLE:
-            segments = [Segment(SQL("%s IS NOT NULL", key))]
-        else:
-            segments = [Segment()]
-        if sort in _NULLABLE:
-            segments.append(Segment(keys=(None,)))
-        if descending:
-            segments.reverse()
-        return [
-            segment
-            for number, segment in enumerate(segments)
-            if after is None or any(s.has(after) for s in segments[: number + 1])
-        ]
+    def _search_for(
+        self, user, filters: Filters, sort: str = "value", descending: bool = True
+    ) -> "Search":
+        without_jit(self.env)
+        access = self.env["cqrs.access"]
+        viewers = access._viewers(user)
+        scopes, view = access._owner_scopes(viewers), SQL("view")
+        plans = PagePlans(
+            ORDERS[sort],
+            descending,
+            wanted=filters.condition(),
+            visible=access._visible(viewers, view)
+            if scopes is None
+            else in_scopes(scopes, view),
+        )
+        if filters.user_ids is not None:
+            owner_ids = {id_ or NONE for id_ in filters.user_ids}
+            scopes = (
+                [_undecided(owner_ids)] if scopes is None else _of(owner_ids, scopes)
+            )
+        return Search(
+            self.env,
+            plans,
+            viewers,
+            scopes,
+            # All text is found by the index of words.
+            can_merge=not filters.text,
+            is_plain=filters.are_plain,
+            key=(self.env.uid, user.id, filters, sort, descending),
+        )
+
+
+class Search:
+    """Finds the places of opportunities in one order, by one plan or another.
+
+    :param scopes: the owners whose opportunities are seen and wanted, if known
+    :param can_merge: whether few owners are merged at once
+    :param is_plain: whether the filters ask no more than whose, and whether archived
+    :param key: equal for searches with the same first page
+    """
+
+    def __init__(
+        self, env, plans: PagePlans, viewers, scopes, can_merge, is_plain, key: tuple
+    ):
+        self._env = env
+        self._plans = plans
+        self._viewers = viewers
+        self._scopes = scopes
+        self._are_few = are_few(scopes)
+        self._can_merge = can_merge
+        self._is_plain = is_plain
+        self._key = key
+
+    def places(
+        self, segment: Segment, after: Keyset | None, limit: int
+    ) -> list[Keyset]:
+        """Return the first places of a segment, at most ``limit``."""
+        bounds = [Bound(self._plans.behind, after)] if after else []
+        if self._are_few and self._can_merge:
+            return self._merge(segment, bounds, self._scopes, limit)
+        where = condition(segment, self._plans.order, bounds)
+        if not self._are_few:
+            places = self._walk(where, limit, thresholds.WALKED_ENTRIES)
+            if len(places) == limit or not self._goes_on(where):
+                return places
+        if not self._is_plain:
+            return self._gather(where, limit)
+        scopes = self._owners() if self._scopes is None else self._scopes
+        if scopes is None:
+            return self._walk(where, limit, None)
+        return self._merge(segment, bounds, scopes, limit)
+
+    def count(self) -> int:
+        """Return how many opportunities there are."""
+        return self._env.execute_query(self._plans.count(self._owned()))[0][0]
+
+    def _owned(self) -> SQL:
+        """Return the condition on the owners if they are few."""
+        if not self._are_few:
+            return SQL("TRUE")
+        return owned([id_ for scope in self._scopes for id_ in scope.owner_ids])
+
+    def _walk(self, where: SQL, limit: int, entries: int | None) -> list[Keyset]:
+        return self._places(self._plans.walk(where, limit, entries))
+
+    def _goes_on(self, where: SQL) -> bool:
+        self._env.cr.execute(self._plans.goes_on(where, thresholds.WALKED_ENTRIES))
+        return bool(self._env.cr.rowcount)
+
+    def _gather(self, where: SQL, limit: int) -> list[Keyset]:
+        return self._places(self._plans.gather(where, self._owned(), limit))
+
+    def _merge(
+        self, segment: Segment, bounds: list[Bound], scopes: list[OwnerScope], limit
+    ) -> list[Keyset]:
+        """Return the first places of all owners together, from each one's first."""
+        # Rows enough for a page, if most of the owners have some.
+        each = min(1 + 2 * limit // max(owner_count(scopes), 1), limit)
+        if bounds or each == limit:
+            return self._first(segment, bounds, scopes, each, limit)
+        page_end = PageEnd(self._env, (*self._key, segment, limit))
+        places = []
+        if end := page_end.get():
+            until = [Bound(self._plans.until, end)]
+            places = self._first(segment, until, scopes, 2 * limit, 2 * limit)
+            bounds = [Bound(self._plans.behind, end)]
+        if len(places) < limit:
+            places += self._first(segment, bounds, scopes, each, limit - len(places))
+        elif len(places) < 2 * limit:
+            return places[:limit]
+        if len(places) >= limit:
+            page_end.remember(places[limit - 1])
+        return places[:limit]
+
+    def _first(
+        self,
+        segment: Segment,
+        bounds: list[Bound],
+        scopes: list[OwnerScope],
+        each: int,
+        limit: int,
+    ) -> list[Keyset]:
+        """Return the first places, beginning with the first ``each`` of each owner."""
+        while True:
+            # Of a stage and a place in it the planner expects next to no row, and would
+            # go through those of every owner to find the few of one.
+            where = condition(segment, self._plans.order, bounds, are_known=False)
+            heads = self._heads(where, scopes, each, limit)
+            found = Counter(owner_id for owner_id, __, __ in heads)
+            if each >= limit or each not in found.values():
+                return [Keyset(key, id_) for __, key, id_ in heads]
+            # Somebody has more, which may belong among these; nobody else has any that
+            # does, and nothing does that comes after the end of a full page.
+            scopes = _of(found, scopes)
+            each = min(4 * each, limit)
+            if len(heads) == limit:
+                end = Keyset(*heads[-1][1:])
+                bounds = [*bounds, Bound(self._plans.until, end)]
+                each = limit
+
+    def _heads(
+        self, where: SQL, scopes: list[OwnerScope], each: int, limit: int
+    ) -> list[tuple[int, str | None, int]]:
+        if not scopes:
+            return []
+        return self._env.execute_query(self._plans.merge(where, scopes, each, limit))
+
+    def _owners(self) -> list[OwnerScope] | None:
+        """Return the owners whose opportunities may be seen; None if unknown."""
+        owners = self._env["cqrs.access"]._visible_owners(self._viewers)
+        if owners is None:
+            return None
+        rows = self._env.execute_query(owners)
+        return [_undecided({id_ or NONE for (id_,) in rows})]
+
+    def _places(self, query: SQL) -> list[Keyset]:
+        return [Keyset(key, id_) for key, id_ in self._env.execute_query(query)]
+
+
+def _undecided(owner_ids: set[int]) -> OwnerScope:
+    """Return the scope of owners of whom each row decides who sees it."""
+    return OwnerScope(tuple(owner_ids), is_decided=False)
+
+
+def _of(owner_ids, scopes: list[OwnerScope]) -> list[OwnerScope]:
+    """Return the scopes of those owners, without any that has none of them."""
+    some = (
+        replace(scope, owner_ids=tuple(i for i in scope.owner_ids if i in owner_ids))
+        for scope in scopes
+    )
+    return [scope for scope in some if scope.owner_ids]

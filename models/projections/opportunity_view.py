@@ -1,6 +1,7 @@
 import re
 import string
 import unicodedata
+from typing import NamedTuple
 
 from odoo import fields, models
 from odoo.tools import SQL
@@ -8,15 +9,28 @@ from odoo.tools import SQL
 from ..support.indexes import create_missing
 from .table import Column, Table, upsert
 
-#: What opportunities are sorted by, ``{order: expression of the row}``
+
+class Order(NamedTuple):
+    """An order of opportunities, which two indexes give.
+
+    :ivar key: the expression of a row that it sorts by
+    :ivar type: of the key, in PostgreSQL
+    :ivar is_nullable: whether an opportunity may lack it
+    """
+
+    key: SQL
+    type: str
+    is_nullable: bool = False
+
+
 ORDERS = {
-    "value": SQL("value"),
-    "closing_date": SQL("closing_date"),
-    "created_at": SQL("created_at"),
-    "changed_at": SQL("changed_at"),
-    "stage": SQL("stage_id"),
+    "value": Order(SQL("value"), "numeric"),
+    "closing_date": Order(SQL("closing_date"), "date", is_nullable=True),
+    "created_at": Order(SQL("created_at"), "timestamp", is_nullable=True),
+    "changed_at": Order(SQL("changed_at"), "timestamp"),
+    "stage": Order(SQL("stage_id"), "integer", is_nullable=True),
     # A longer one would not fit into an index, and its lead could not be written.
-    "name": SQL("left(name, 200)"),
+    "name": Order(SQL("left(name, 200)"), "text"),
 }
 
 # Punctuation joins words to what the parser takes for an address, a path or a number,
@@ -181,9 +195,9 @@ class CqrsOpportunityView(models.Model):
         super()._create_tables()
         # One of all rows and one of each owner's, read both ways; as they end in the
         # id, there are no ties.
-        for order, key in ORDERS.items():
-            self._create_index(order, SQL("(%s, id)", key))
-            self._create_index(f"owner_{order}", SQL("(user_id, %s, id)", key))
+        for name, order in ORDERS.items():
+            self._create_index(name, SQL("(%s, id)", order.key))
+            self._create_index(f"owner_{name}", SQL("(user_id, %s, id)", order.key))
         # Those closed within some days, for the figures of part of a month.
         self._create_index("closed", SQL("(closed_at) WHERE closed_at IS NOT NULL"))
         # What an index of words has not put in place yet is searched through by each
