@@ -41,6 +41,7 @@ from . import (
     test_desk_health,
     test_desk_tour,
     test_documents,
+    test_doctests,
     test_epoch_after_a_restore,
     test_event_views_are_read_only,
     test_events_api,

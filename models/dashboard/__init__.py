@@ -1,1 +1,1 @@
-from . import reports, dashboard
+from . import reports, dashboard, profile
