@@ -1,4 +1,4 @@
-"""Cursors of lists: where the next page begins, as a text that only we can make."""
+"""Cursors of lists: signed texts that say where the next page begins."""
 
 import hashlib
 
@@ -10,11 +10,11 @@ _SCOPE = "crm_cqrs.cursor"
 
 
 def encode_cursor(env, place: tuple, bound_to) -> str:
-    """Return the text of a place in a list.
+    """Return the signed text of a place in a list.
 
     :param place: texts and integers
-    :param bound_to: what list it is: in what order, with what filters, of whom; a
-        cursor of one list is none of another
+    :param bound_to: identifies the list: its order, filters and viewer; a cursor of one
+        list is refused by another
     """
     return hash_sign(env(su=True), _SCOPE, [_digest(bound_to), *place])
 

@@ -18,7 +18,7 @@ from .problems import describe, kind_of
 
 _logger = logging.getLogger(__name__)
 
-# Of the request, which may be dispatched more than once (after a conflict of
+# Kept with the request, which may be dispatched more than once (after a conflict of
 # transactions, or where a write was tried on a replica).
 _QUOTA = "crm_cqrs.quota"
 
@@ -142,7 +142,7 @@ class JsonApiDispatcher(HttpDispatcher):
         headers = response.headers
         headers[metadata.HEADER] = metadata.correlation_id()
         for name, value in self._environ[_HEADERS].items():
-            # Of these there may be more than one.
+            # Several headers may have one of these names.
             if name in ("Link", "Vary") and name in headers:
                 value = ", ".join([*headers.getlist(name), value])
             headers[name] = value

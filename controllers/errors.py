@@ -1,4 +1,4 @@
-"""Errors of the API, and what each exception is to the client."""
+"""Errors of the API, and the one that each exception becomes."""
 
 import psycopg2
 import psycopg2.pool
@@ -17,10 +17,10 @@ from odoo.http import SessionExpiredException
 
 from ..models.api.ir_http import unauthorized
 
-#: Seconds after which to ask again where nobody knows better
+#: Seconds after which to ask again, unless another time is known
 RETRY_SECONDS = 1
 
-#: The same where somebody has to rebuild a read model
+#: The same where an administrator has to rebuild a read model
 BROKEN_SECONDS = 60
 
 # If the connection is lost during a request, Odoo's rollback raises InterfaceError.
@@ -42,10 +42,10 @@ class BadParameter(BadRequest):
 
 
 class NotFoundOrHidden(NotFound):
-    """What is asked for is not there, or not for the caller: the answer tells neither.
+    """There is no such thing, or the caller may not see it; the answer does not tell.
 
-    :param what: it would be, in a word
-    :param parameter: of the query, where that has asked for it
+    :param what: the thing, in a word
+    :param parameter: the one of the query that asked for it, if any
     """
 
     def __init__(self, what: str, parameter: str | None = None):
@@ -93,12 +93,12 @@ class SwitchedOff(Gone):
 
 
 def as_http(exc: Exception) -> HTTPException:
-    """Return what an exception is to the client."""
+    """Return the HTTP error that an exception is to the client."""
     if isinstance(exc, HTTPException):
         return exc
     if isinstance(exc, (AccessDenied, SessionExpiredException)):
         return unauthorized(str(exc))
-    # What one may not see is not there.
+    # A record that the caller may not see is answered as one that is not there.
     if isinstance(exc, (AccessError, MissingError)):
         return NotFoundOrHidden("record")
     if isinstance(exc, UserError):

@@ -1,8 +1,8 @@
-"""Entity tags: an answer that its reader has already is not made again.
+"""Entity tags, by which an answer that its reader already has is not made again.
 
-A tag is ``"<version>.<time>"``. The version is that of everything the answer follows
-from (``models/api/answer_version.py``), the time is that at which the answer was made,
-which also stands in some answers. So two answers that differ have different tags, and
+A tag is ``"<version>.<time>"``. The version is that of the facts that the answer
+depends on (``models/api/answer_version.py``), the time that at which the answer was
+made, which also stands in some answers. So two answers that differ have different tags, and
 the one that a reader holds is still right if its version is the present one.
 """
 
@@ -15,7 +15,7 @@ from odoo.http import Response, request
 from ..models.access.answer_context import AnswerContext
 from ..models.api.answer_version import answer_version
 
-#: An answer says when it was made: an older one than that is made again
+#: An answer that is older is made again, since it says when it was made
 MAX_AGE = timedelta(minutes=5)
 
 _MADE = re.compile(r"\d{1,17}", re.ASCII)
@@ -35,16 +35,16 @@ class EntityTag:
         self._now = AnswerContext.of(request.env).answered_at
 
     def not_modified(self) -> Response | None:
-        """Return the answer to a reader who holds the present one, else None."""
-        # Of a GET, weak comparison is asked for (RFC 9110, 13.1.2). Werkzeug has None
-        # for the empty tag.
+        """Return a 304 for a reader who holds the present answer, else None."""
+        # A GET asks for weak comparison (RFC 9110, 13.1.2). Werkzeug has None for the
+        # empty tag.
         for tag in request.httprequest.if_none_match.as_set(include_weak=True):
             if tag and self._is_present(tag):
                 return self._put_on(Response(status=304), tag)
         return None
 
     def put_on(self, response: Response) -> Response:
-        """Return the answer with its tag, or that a reader of any has it."""
+        """Return the answer with its tag, or a 304 for a reader who takes any."""
         if request.httprequest.if_none_match.star_tag:
             response = Response(status=304)
         made = (self._now - _START) // timedelta(microseconds=1)

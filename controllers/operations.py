@@ -32,7 +32,7 @@ from .query import Parameter, read_query
 
 JSON = "application/json"
 
-#: Header of how many records could not be applied to the read models
+#: The header that counts the records that could not be applied to the read models
 LEFT_OUT = "X-Records-Left-Out"
 
 #: Those that every operation of v2 has
@@ -41,7 +41,7 @@ COMMON_PARAMETERS: list[Parameter] = []
 
 @dataclass(frozen=True)
 class Operation:
-    """What is declared of an operation; ``name`` is that of its method."""
+    """The declaration of an operation; ``name`` is that of its method."""
 
     name: str
     path: str
@@ -158,7 +158,7 @@ def json_response(value, headers: dict[str, str] | None = None) -> Response:
 
 
 def _kept_by_the_reader(response: Response) -> Response:
-    """Say who may keep an answer, and that it is to be asked for again each time."""
+    """Add the headers by which only its reader keeps an answer, and revalidates it."""
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Vary"] = "Accept, Accept-Language, Authorization, Cookie"
     return response

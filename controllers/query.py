@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from .errors import BadParameter
 
-#: Of a record in Odoo
+#: The greatest id of a record in Odoo
 MAX_ID = 2**31 - 1
 
 

@@ -333,7 +333,7 @@ def _version() -> str:
 
 
 class _Described:
-    """What the page says of an operation."""
+    """Return the section of the page on an operation."""
 
     def __init__(self, operation: Operation):
         self.name = operation.name

@@ -1,4 +1,4 @@
-"""Who sees a row: the one definition of access, as conditions in SQL.
+"""The one definition of access: the conditions in SQL under which a user sees a row.
 
 A row is one of an opportunity, or of sums of opportunities: it has an owner
 (``user_id``), a team and a company. A user sees a row whose company, if it has one, is

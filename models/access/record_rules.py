@@ -19,8 +19,8 @@ from .policy import Viewer
 #: The privilege *User: Own and Team's Documents*
 TEAM = "crm_cqrs.group_sale_team"
 
-#: What decides who sees a lead apart from the lead itself: captured models, and those
-#: of which they show a column; with the columns that a flush may have to recompute
+#: Models that decide, beside the lead itself, who sees it: captured ones, and those of
+#: which they show a column; with the columns that a flush may have to recompute
 SOURCES = {
     "hr.version": ["department_id"],
     "hr.employee": ["user_id", "parent_id", "company_id", "active"],
@@ -68,7 +68,7 @@ class CqrsRule(models.AbstractModel):
             record[fname] = record._origin.id in found
 
     def _cqrs_search(self, operator: str, value, condition: Condition | None):
-        # Of a boolean field, Odoo asks nothing but "in" and "not in".
+        # Odoo asks a boolean field nothing but "in" and "not in".
         named = operator == "in"
         accepted = {each for each in (True, False) if (each in value) is named}
         if not condition:

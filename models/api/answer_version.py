@@ -1,4 +1,4 @@
-"""What an answer is made of, as one text that changes whenever the answer may."""
+"""The version of an answer: one text that changes whenever the answer may."""
 
 import hashlib
 
@@ -54,9 +54,9 @@ def answer_version(env, user) -> str:
         # is active, by rates that are no events either, and of the day.
         context.currencies_version,
         fields.Date.today(),
-        # What the read models leave out.
+        # The records that the read models leave out.
         (asking.broken, asking.left_out),
-        # What makes the answer.
+        # The code.
         Manifest.for_addon("crm_cqrs").version,
     )
     return hashlib.sha256(repr(ingredients).encode()).hexdigest()[:32]

@@ -6,7 +6,7 @@ from .origins import parse_origins
 from .paths import SUCCESSORS, parameter, utc, v1_route, v1_sunset
 from .settings import CORS_ORIGINS, V1_DEPRECATED_SINCE
 
-#: What pages of other origins may send, and read, beside what they always may
+#: Headers that pages of other origins may send, and read, beside the usual ones
 REQUEST_HEADERS = "Authorization, Content-Type, If-None-Match, X-Correlation-ID"
 EXPOSED_HEADERS = (
     "Deprecation, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Server-Timing,"

@@ -82,7 +82,7 @@ class IrHttp(models.AbstractModel):
         cr = request.env.cr
         if cr.readonly or cr._closed:
             return
-        # What follows the answer in any case; the events are recorded by it.
+        # Odoo flushes after the answer in any case; the flush records the events.
         cr.flush()
         if recorded := request.env["cqrs.event"]._recorded_position():
             response.headers[position.HEADER] = str(recorded)

@@ -14,7 +14,7 @@ from odoo.tools import SQL
 from ..access.answer_context import AnswerContext
 from ..event_store.metadata import request_environ
 
-#: Of a read, the highest position it saw; of a write, that of its own last event
+#: The highest position that a read saw, or that of a write's own last event
 HEADER = "X-Event-Position"
 
 #: How long a request waits for an event to be seen, and how often it looks

@@ -12,7 +12,7 @@ WINDOW_SECONDS = 60
 
 
 class Quota(NamedTuple):
-    """What is left to a user.
+    """The requests that are left to a user.
 
     :ivar limit: requests in a window, which begins with the first of them
     :ivar remaining: requests that are left in it

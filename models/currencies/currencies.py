@@ -50,7 +50,7 @@ BEGIN
     RETURN NULL;
 END """
 
-#: What the database must have to tell of a change
+#: The triggers that tell of a change
 TRIGGERS = tuple(
     Trigger(
         table, "cqrs_leave_token", INSERT + UPDATE + DELETE + TRUNCATE, _LEAVE_TOKEN
@@ -60,9 +60,9 @@ TRIGGERS = tuple(
 
 
 class ResCurrency(models.Model):
-    """Each change of what amounts are converted by leaves a token.
+    """Each change of currencies, rates or companies leaves a token.
 
-    No event tells of it. A trigger does, whoever changes it and however.
+    No event tells of such a change; a trigger does, whoever makes it and however.
     """
 
     _inherit = "res.currency"

@@ -1,4 +1,4 @@
-"""What the API shows, read from the projections alone."""
+"""The dashboard of the API, read from the projections alone."""
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -17,7 +17,7 @@ OWNERS = VersionedCache("owners", size=2)
 #: Opportunities on the dashboard's first page
 PAGE_SIZE = 80
 
-#: What is said of an opportunity on the dashboard, of all that can be
+#: The fields of an opportunity on the dashboard
 DASHBOARD_FIELDS = (
     "odoo_id",
     "name",
@@ -33,11 +33,11 @@ DASHBOARD_FIELDS = (
 
 
 class CqrsDashboard(models.AbstractModel):
-    """Reads what a user is shown, in the shape of API v2.
+    """Reads a user's dashboard, in the shape of API v2.
 
-    It is shown in the language of ``env``. A ``user`` is a ``res.users`` record, that
-    of ``env`` by default; another one's view has no more in it than that of
-    ``env.user`` has. Amounts are ``Decimal``; times are aware ``datetime`` in UTC.
+    Its texts are in the language of ``env``. A ``user`` is a ``res.users`` record, that
+    of ``env`` by default; another user's dashboard shows no more than ``env.user``
+    sees. Amounts are ``Decimal``; times are aware ``datetime`` in UTC.
     Nothing is written.
     """
 
@@ -88,8 +88,8 @@ class CqrsDashboard(models.AbstractModel):
         return JsonText(with_owners(text, self._owners))
 
     def _owners(self, owned: set[str]) -> dict[str, dict[str, str]]:
-        """Return what is said of owners, as ``with_owners`` asks."""
-        # Of one version all that anybody has asked for.
+        """Return the fields of owners, as ``with_owners`` asks."""
+        # One value for each version, to which every reader adds.
         version = AnswerContext.of(self.env).people_version
         groups = self.env["cqrs.access"]._reading_group_ids()
         said = OWNERS.get(self.env, version, groups, dict)

@@ -1,4 +1,4 @@
-"""Who a person is, in Odoo and in the hierarchy."""
+"""The profile of a person, in Odoo and in the hierarchy."""
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -13,7 +13,7 @@ class CqrsDashboard(models.AbstractModel):
 
     @api.model
     def _read_profile(self, user=None) -> dict:
-        """Return who the user is, in Odoo and in the hierarchy."""
+        """Return the profile of a user, in Odoo and in the hierarchy."""
         user = user or self.env.user
         access = self.env["cqrs.access"]
         version = access._people_version(access._people_viewers(user))
@@ -68,7 +68,7 @@ class CqrsDashboard(models.AbstractModel):
 
     @api.model
     def _read_access(self, user) -> dict:
-        """Return how much the user sees, and how many stand below."""
+        """Return how many opportunities the user sees, and how many are below."""
         [(subordinate_count,)] = self.env.execute_query(
             SQL(
                 """
@@ -87,7 +87,7 @@ class CqrsDashboard(models.AbstractModel):
 
     @api.model
     def _user_ids(self, uuids: list[str]) -> tuple[int, ...]:
-        """Return the ids in Odoo of those of some people who have a profile."""
+        """Return the ids in Odoo of the people with these uuids."""
         rows = self.env.execute_query(
             SQL(
                 """

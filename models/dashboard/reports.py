@@ -1,4 +1,4 @@
-"""The organisation below somebody, a level at a time, with what each person sells."""
+"""The organisation below a person, a level at a time, with each one's figures."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ SORTED_BY = 200
 
 
 class Keyset(NamedTuple):
-    """Where a person stands among the reports of somebody.
+    """The place of a person among the reports of somebody.
 
     :ivar name: its first ``SORTED_BY`` characters
     """

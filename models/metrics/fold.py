@@ -1,4 +1,4 @@
-"""A tail that has grown at once is folded at once."""
+"""Folding the changes of the tail into the sums."""
 
 import zlib
 

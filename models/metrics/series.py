@@ -16,7 +16,7 @@ from ..support.answer_context import without_jit
 from .figures import converted, exact, exactly, less, scopes
 from .sums import sums_of
 
-#: What there is at a moment, as opposed to what was closed in a month
+#: Measures of a moment, and figures of the opportunities closed in a month
 LEVELS = ("total", "active", "pipeline_value", "weighted_pipeline")
 CLOSED = ("won_revenue", "won", "lost", "win_rate")
 
@@ -176,7 +176,7 @@ class CqrsMetrics(models.AbstractModel):
         start = now.date().replace(day=1)
         start -= relativedelta(months=(start.month - 1) % length)
         before = start - relativedelta(months=length)
-        # The one before may be shorter.
+        # The period before may be shorter.
         until = min(_start(before) + (now - _start(start)), _start(start))
         last = until.date().replace(day=1)
         asked = {

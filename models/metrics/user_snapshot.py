@@ -12,7 +12,7 @@ from ..support.transactions import committed
 
 _logger = logging.getLogger(__name__)
 
-#: What of ``cqrs.metrics._read`` a row has, under the same names
+#: The values of ``cqrs.metrics._read`` that a row has, under the same names
 COLUMNS = (
     "pipeline_value",
     "weighted_pipeline",
@@ -29,7 +29,7 @@ BATCH_SIZE = 500
 
 
 class CqrsDashboardMetrics(models.Model):
-    """What each active user's dashboard showed at ``computed_at``.
+    """The figures that each active user's dashboard showed at ``computed_at``.
 
     Over all that the user sees, in the currency of the user's company. The API and the
     dashboard compute the same anew whenever they are asked.
@@ -84,7 +84,7 @@ class CqrsDashboardMetrics(models.Model):
             self._refresh_batch(batch)
 
     def _refresh_batch(self, user_ids: list[int]):
-        """Compute the rows of some users; one who fails keeps no other from it."""
+        """Compute the rows of some users, also where one of them fails."""
         try:
             committed(self.env, partial(self._refresh_users, user_ids))
         except psycopg2.InterfaceError:
@@ -98,7 +98,7 @@ class CqrsDashboardMetrics(models.Model):
                 _logger.exception("No metrics of the user %s", *user_ids)
 
     def _forget_others(self) -> list[int]:
-        """Remove the rows of who is not active; return the ids of who is."""
+        """Remove the rows of inactive users; return the ids of the active ones."""
         self.env.cr.execute(
             """
             DELETE FROM cqrs_dashboard_metrics WHERE NOT EXISTS (

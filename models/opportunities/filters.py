@@ -1,4 +1,4 @@
-"""Which of the opportunities are asked for."""
+"""Filters of opportunities, and their conditions in SQL."""
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -28,7 +28,7 @@ _OPEN = Range()
 
 @dataclass(frozen=True)
 class Filters:
-    """Which of the visible opportunities; all conditions hold together.
+    """Conditions on the visible opportunities; all of them hold together.
 
     :ivar stage_ids: in one of these stages; None is any, as below
     :ivar statuses: of ``pending``, ``won``, ``lost``
@@ -92,12 +92,12 @@ class Filters:
 
     @property
     def are_plain(self) -> bool:
-        """Whether they ask no more than whose, and whether archived."""
+        """Whether they restrict owners and the archived alone."""
         return self == Filters(archived=self.archived, user_ids=self.user_ids)
 
     @property
     def are_summed(self) -> bool:
-        """Whether the metrics count what they leave."""
+        """Whether the metrics count the opportunities that they leave."""
         summed = Filters(
             stage_ids=self.stage_ids,
             statuses=self.statuses,
@@ -111,7 +111,7 @@ UNFILTERED = Filters()
 
 
 def owned(owner_ids) -> SQL:
-    """Return the condition that a row ``view`` is of one of some owners, or nobody's.
+    """Return the condition that one of some owners, or nobody, owns a row ``view``.
 
     :param owner_ids: None, or 0, is nobody
     """

@@ -101,7 +101,7 @@ def condition(
 
     conditions = [segment.condition]
     for key in segment.keys:
-        # Of an equality the planner would think that any index on the id gives its
+        # For an equality the planner would think that any index on the id gives its
         # rows sorted, and filter those of the primary key.
         conditions.append(
             SQL("%s IS NULL", order.key)

@@ -229,8 +229,8 @@ class Search:
     ) -> list[Keyset]:
         """Return the first places, beginning with the first ``each`` of each owner."""
         while True:
-            # Of a stage and a place in it the planner expects next to no row, and would
-            # go through those of every owner to find the few of one.
+            # For a stage and a place in it the planner expects next to no row, and
+            # would go through those of every owner to find the few of one.
             where = condition(segment, self._plans.order, bounds, are_known=False)
             heads = self._heads(where, scopes, each, limit)
             found = Counter(owner_id for owner_id, __, __ in heads)

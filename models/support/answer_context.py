@@ -48,7 +48,7 @@ class Fact:
 
 @dataclass
 class _Reading:
-    """What a transaction has read that only reads.
+    """The facts known in a transaction that only reads.
 
     :ivar is_whole: the answer is made in any case, so all facts are read together
     """

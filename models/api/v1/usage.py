@@ -14,7 +14,7 @@ KEPT_DAYS = 400
 
 
 class CqrsApiUsage(models.Model):
-    """Who still uses the deprecated routes: requests per day, route and user.
+    """The use of the deprecated routes: requests per day, route and user.
 
     The day is UTC's. Requests that are refused because the routes are switched off
     count too.
