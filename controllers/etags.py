@@ -2,8 +2,8 @@
 
 A tag is ``"<version>.<time>"``. The version is that of the facts that the answer
 depends on (``models/api/answer_version.py``), the time that at which the answer was
-made, which also stands in some answers. So two answers that differ have different tags, and
-the one that a reader holds is still right if its version is the present one.
+made, which also stands in some answers. So two answers that differ have different
+tags, and the one that a reader holds is still right if its version is the present one.
 """
 
 import hashlib

@@ -333,7 +333,7 @@ def _version() -> str:
 
 
 class _Described:
-    """Return the section of the page on an operation."""
+    """An operation as the page of the documentation shows it."""
 
     def __init__(self, operation: Operation):
         self.name = operation.name
