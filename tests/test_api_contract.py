@@ -5,7 +5,8 @@ import jsonschema_rs
 from odoo.http import _generate_routing_rules
 from odoo.tests import HttpCase, tagged
 
-from ..controllers.contract.document import DOCS_URL, URL
+from ..controllers.contract.docs_page import DOCS_URL
+from ..controllers.contract.document import URL
 from ..controllers.operations import OPERATIONS
 from ..controllers.problems import BASE, KINDS
 from ..models.api.settings import REQUESTS_PER_MINUTE

@@ -1,1 +1,1 @@
-from . import document
+from . import document, docs_page
