@@ -2,74 +2,42 @@
 
 from odoo.http import Controller, request
 
+from ..models.support.json_schema import (
+    COUNT,
+    INTEGER,
+    TEXT,
+    TIME,
+    array,
+    nullable,
+    obj,
+)
 from .operations import always, operation
 from .query import Parameter, whole_number
 
 _MONEY = {"type": "number"}
-_OPPORTUNITY = {
-    "type": "object",
-    "required": [
-        *("odoo_id", "name", "value", "currency", "stage", "status"),
-        *("salesperson", "partner"),
-    ],
-    "properties": {
-        "odoo_id": {"type": "integer"},
-        "name": {"type": "string"},
-        "value": _MONEY,
-        "currency": {"type": "string"},
-        "stage": {
-            "type": "object",
-            "required": ["id", "name"],
-            "properties": {
-                "id": {"type": ["integer", "null"]},
-                "name": {"type": ["string", "null"]},
-            },
-        },
-        "status": {"enum": ["pending", "won", "lost"]},
-        "salesperson": {
-            "type": ["object", "null"],
-            "required": ["user_id", "name", "email"],
-            "properties": {
-                "user_id": {"type": "integer"},
-                "name": {"type": "string"},
-                "email": {"type": ["string", "null"]},
-            },
-        },
-        "partner": {
-            "type": ["object", "null"],
-            "required": ["id", "name"],
-            "properties": {
-                "id": {"type": "integer"},
-                "name": {"type": ["string", "null"]},
-            },
-        },
-    },
-}
-_OPPORTUNITIES = {"type": "array", "items": _OPPORTUNITY}
-_COUNT = {"type": "integer", "minimum": 0}
-
-
-def _object(**properties) -> dict:
-    return {"type": "object", "required": [*properties], "properties": properties}
-
-
-_DASHBOARD = _object(
-    user=_object(
-        user_id={"type": "integer"},
-        name={"type": "string"},
-        email={"type": ["string", "null"]},
-    ),
-    metrics=_object(
-        user_id={"type": "integer"},
-        currency={"type": "string"},
+_OPPORTUNITIES = array(
+    obj(
+        odoo_id=INTEGER,
+        name=TEXT,
+        value=_MONEY,
+        currency=TEXT,
+        stage=obj(id=nullable(INTEGER), name=nullable(TEXT)),
+        status={"enum": ["pending", "won", "lost"]},
+        salesperson=nullable(obj(user_id=INTEGER, name=TEXT, email=nullable(TEXT))),
+        partner=nullable(obj(id=INTEGER, name=nullable(TEXT))),
+    )
+)
+_DASHBOARD = obj(
+    user=obj(user_id=INTEGER, name=TEXT, email=nullable(TEXT)),
+    metrics=obj(
+        user_id=INTEGER,
+        currency=TEXT,
         pipeline_value=_MONEY,
         won_revenue=_MONEY,
-        active_opportunities=_COUNT,
-        computed_at={"type": "string", "format": "date-time"},
+        active_opportunities=COUNT,
+        computed_at=TIME,
     ),
-    opportunities=_object(
-        total=_COUNT, own=_COUNT, subordinates=_COUNT, items=_OPPORTUNITIES
-    ),
+    opportunities=obj(total=COUNT, own=COUNT, subordinates=COUNT, items=_OPPORTUNITIES),
 )
 
 
@@ -99,7 +67,7 @@ class LegacyApi(Controller):
                 description="How many to skip; 0 by default.",
             ),
         ],
-        response=_object(total=_COUNT, items=_OPPORTUNITIES),
+        response=obj(total=COUNT, items=_OPPORTUNITIES),
         tag="Deprecated",
         is_deprecated=True,
         shows_opportunities=always,
