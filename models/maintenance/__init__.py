@@ -1,1 +1,8 @@
 from . import repair_backup, run, health, update
+
+from .. import projections, sources
+from ..support.rooms import warn_of_unloaded_files
+
+# The rooms to which others add a file for each thing.
+for room in (sources, projections):
+    warn_of_unloaded_files(room.__name__)

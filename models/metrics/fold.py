@@ -1,4 +1,4 @@
-"""Folding the changes of the tail into the sums."""
+"""Folding the tail of changes into the sums: each minute, and after a bulk write."""
 
 import zlib
 
@@ -11,9 +11,9 @@ from ..support.transactions import committed
 
 #: Changes folded in one transaction
 BATCH_SIZE = 100_000
-#: Advisory lock of who folds
+#: Advisory lock of a fold
 LOCK = zlib.crc32(b"cqrs.metrics")
-#: Changes in one transaction, from which on they are not left to the cron's next minute
+#: Changes in one transaction, from which on they do not wait for the cron's next minute
 FOLD_AT_ONCE_FROM = 1000
 
 
@@ -50,10 +50,10 @@ class CqrsMetrics(models.AbstractModel):
             pass
 
     def _fold_batch(self) -> int:
-        """Fold some changes, unless somebody else does; return how many.
+        """Fold some changes, unless another transaction does; return their number.
 
-        Two that took the same change, or added to the same sum, could not both commit:
-        the lock only spares them a deadlock.
+        Two folds of the same change, or into the same sum, could not both commit: the
+        lock only spares them a deadlock.
         """
         self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not self.env.cr.fetchone()[0]:

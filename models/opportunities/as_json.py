@@ -1,7 +1,7 @@
 """The fields of an opportunity in the API, and the JSON that PostgreSQL makes of them.
 
-A field is declared once, in ``API_FIELDS``. What follows from the owner comes as a
-mark, and is put in afterwards: few people own many opportunities, and change seldom.
+A field is declared once, in ``API_FIELDS``. Fields that follow from the owner come as
+marks, and are put in afterwards: few people own many opportunities, and change seldom.
 """
 
 import json
@@ -31,8 +31,8 @@ from ..support.sql_arrays import integers
 # As in ISO 8601; the tables have times in UTC, without a zone.
 _ISO_TIME = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 
-# Nobody can guess it, and so no name can be taken for a mark. (Who reads the database's
-# statements can, and could read all that there is.)
+# A secret, so that no name can pass for a mark. (People who can read the statements of
+# the database could read everything anyway.)
 _MARK = secrets.token_hex(16)
 _MARKS = re.compile(f'"{_MARK} ([^"]*)"')
 

@@ -5,7 +5,7 @@ from odoo.tools import SQL
 from ..event_store.fold import fold
 
 
-def _versions(env, model: str, stream_ids: list[int]) -> list[tuple[int, int]]:
+def current_versions(env, model: str, stream_ids: list[int]) -> list[tuple[int, int]]:
     """Return ``(stream_id, version)`` of some recorded states."""
     return env.execute_query(
         SQL(
@@ -17,12 +17,14 @@ def _versions(env, model: str, stream_ids: list[int]) -> list[tuple[int, int]]:
     )
 
 
-def _streams(
+def net_changes(
     model: str, held: dict[int, int], wanted: dict[int, int] | None = None
 ) -> SQL:
-    """Return the query of ``stream`` from the versions held to those wanted.
+    """Return the query of ``stream``, one row a record, between two versions.
 
-    :param wanted: versions; the present ones by default; 0 is before the creation
+    :param held: ``{stream_id: version}`` to begin with
+    :param wanted: ``{stream_id: version}`` to end with, 0 before the creation; the
+        present versions by default
     """
     events = SQL("(%s)", _events_until(model, held))
     if wanted is None:
@@ -52,10 +54,14 @@ def _streams(
     )
 
 
-def _steps(
+def each_change(
     model: str, held: dict[int, int], wanted: dict[int, int] | None = None
 ) -> SQL:
-    """Return the query of every change between two versions, see ``_between``."""
+    """Return the query of ``stream``, one row an event, between two versions.
+
+    The parameters are those of ``net_changes``. If the wanted version is the older one,
+    each event is undone: its states are exchanged.
+    """
     wanted = wanted or dict.fromkeys(held, 2**31 - 1)
     return SQL(
         # A stream that was deleted and created again starts over, as in the fold.

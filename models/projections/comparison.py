@@ -1,4 +1,4 @@
-"""A live table against its shadow: which rows differ, and writing them."""
+"""The comparison of a live table with its shadow: count and repair what differs."""
 
 from collections.abc import Sequence
 
@@ -22,8 +22,7 @@ class Comparison:
         self._columns = columns
 
     def count(self) -> tuple[int, int, int]:
-        """Return how many rows the shadow has, how many of them are not live, and how
-        many live rows are not in the shadow."""
+        """Return the numbers of shadow rows, of missing and of stale live rows."""
         self._cr.execute(
             SQL(
                 """
@@ -40,9 +39,9 @@ class Comparison:
         return self._cr.fetchone()
 
     def repair(self):
-        """Make the live rows those of the shadow, writing only those that differ.
+        """Make the live rows those of the shadow, writing only the rows that differ.
 
-        What they replace is kept in ``cqrs_replaced``.
+        ``cqrs_replaced`` keeps the rows that they replace.
         """
         self._cr.execute(
             SQL(
@@ -76,7 +75,7 @@ class Comparison:
         )
 
     def _has_no_equal(self, other: SQL) -> SQL:
-        """Return the condition on ``a`` that ``other`` has no row like it.
+        """Return the condition that ``other`` has no row equal to ``a``.
 
         The key makes it a hash or merge join; the rest takes NULLs as equal.
         """

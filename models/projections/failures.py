@@ -1,17 +1,18 @@
-"""A projection never stops a write: what cannot be applied is noted, and made up for.
+"""The failures of projections: a projection never stops a write.
 
-Recording a change and applying it are one statement behind a savepoint. Where it fails,
+Recording a change and applying it are one statement behind a savepoint. If it fails,
 the event is recorded alone, and each projection is then applied by itself:
 
-* A *record* that cannot be applied is quarantined: its row and its figures are taken
-  out of the projection, until it can be applied again.
-* A *table* that cannot be written (a column is missing, an index is corrupt) makes
-  its projection broken, until it is rebuilt. So does whatever fails in a projection
-  of which a row follows from several records: nothing of it can be left out.
+* A *record* that cannot be applied is quarantined (``quarantine.py``): its row and its
+  figures are taken out of the projection, until it can be applied (``healing.py``).
+* If a *table* cannot be written (a column is missing, an index is corrupt), its
+  projection is broken until it is rebuilt (``rebuilt_tables.py``). The same holds for
+  any failure of a projection whose rows follow from several records each, since no
+  record can be left out of it.
 
-Each writer appends what it could not apply to ``cqrs_projection_failure``; nobody meets
-there. Errors that bare Odoo would have as well (of the connection, conflicts,
-resources, locks, cancellation) are not noted but raised.
+Each writer appends its failures to ``cqrs_projection_failure``, so that writers never
+meet there. Errors that bare Odoo would have as well (of the connection, conflicts,
+resources, locks, cancellation) are raised, not noted.
 """
 
 import logging
@@ -24,16 +25,16 @@ from ..support.indexes import create_missing
 
 _logger = logging.getLogger(__name__)
 
-#: Classes of errors that are of a table: undefined or not permitted, system, internal
+#: Classes of errors of a table: undefined or not permitted, system, internal
 _OF_A_TABLE = ("42", "58", "XX")
 
 
-def _is_of_a_table(error: Exception) -> bool:
+def is_of_a_table(error: Exception) -> bool:
     return _sqlstate(error).startswith(_OF_A_TABLE)
 
 
 def _sqlstate(error: Exception) -> str:
-    """Return the code of an error; empty if it is none of the database."""
+    """Return the SQLSTATE of an error, empty for an error from outside the database."""
     return getattr(error, "pgcode", None) or ""
 
 
@@ -42,13 +43,13 @@ def _text(error: Exception) -> str:
 
 
 class CqrsProjectionFailure(models.Model):
-    """What could not be applied to a projection.
+    """A failure to apply a record, or anything, to a projection.
 
     A row without ``stream_id`` says that the projection is broken, unless it was
-    rebuilt since the writer began (``rebuilds`` counts those that the writer saw). A
-    row with one says that a record is to be applied again; ``held_version`` is the
-    version of it that the projection holds, 0 for none; of a record that was taken out,
-    ``is_left_out``, a replay makes nothing either.
+    rebuilt since the writer began (``rebuilds`` counts the rebuilds that the writer
+    saw). A row with a ``stream_id`` says that the record has to be applied again;
+    ``held_version`` is the version that the projection holds, 0 for none. A replay
+    leaves out the records with ``is_left_out``.
     """
 
     _name = "cqrs.projection.failure"
@@ -101,7 +102,7 @@ class CqrsProjectionFailure(models.Model):
         create_missing(self.env.cr, self._TABLES)
 
 
-#: Condition that a row ``failure`` says that its projection is broken
+#: Condition on a row ``failure``: its projection is broken
 IS_BROKEN = """
     failure.stream_id IS NULL AND failure.rebuilds = (
         SELECT count(*) FROM cqrs_projection_rebuild rebuild
@@ -110,7 +111,7 @@ IS_BROKEN = """
 
 
 def broken(env) -> dict[str, str]:
-    """Return ``{projection: error}`` of those that are broken."""
+    """Return ``{projection: error}`` of the broken projections."""
     query = SQL(
         f"""
         SELECT DISTINCT ON (projection) projection, error
@@ -122,7 +123,7 @@ def broken(env) -> dict[str, str]:
 
 
 def quarantined(env) -> list[dict]:
-    """Return ``{projection, records, since, error}`` of those with such records."""
+    """Return ``{projection, records, since, error}`` of projections with quarantine."""
     return env.execute_query_dict(
         SQL(
             """
@@ -140,7 +141,7 @@ class CqrsProjection(models.AbstractModel):
     _inherit = "cqrs.projection"
 
     def _held_versions(self, model: str, stream_ids: Iterable[int]) -> dict[int, int]:
-        """Return which version of each record that failed before the tables hold."""
+        """Return the version that the tables hold of each record that failed before."""
         return dict(
             self.env.execute_query(
                 SQL(
@@ -168,7 +169,7 @@ class CqrsProjection(models.AbstractModel):
         )
 
     def _note_broken(self, held: dict[str, dict[int, int]], error: Exception):
-        """Note that the projection is broken, and what was not applied to it."""
+        """Note that the projection is broken, and the records not applied to it."""
         _logger.error(
             "%(projection)s cannot be written (%(error)s). What changes is recorded,"
             " and not shown. Rebuild it: odoo-bin cqrs replay -d %(database)s",
@@ -180,13 +181,13 @@ class CqrsProjection(models.AbstractModel):
         )
         if self._name not in broken(self.env):
             self._insert_failures([(None, None, None)], error)
-        # Not only where none is known: a rebuild that does not see what is written here
-        # forgets what it sees.
+        # Also for records that are noted already: a concurrent rebuild forgets those
+        # that it sees, and does not see these.
         for model, versions in held.items():
             self._insert_failures([(model, *each) for each in versions.items()], error)
 
     def _note(self, held: dict[str, dict[int, int]], error: Exception):
-        """Note records that were not applied, with the version that is held."""
+        """Note the records that were not applied, with the version that is held."""
         for model, versions in held.items():
             known = self._held_versions(model, versions)
             rows = [(model, i, v) for i, v in versions.items() if i not in known]
@@ -212,7 +213,7 @@ class CqrsProjection(models.AbstractModel):
             )
 
     def _rebuilds(self) -> SQL:
-        """Return the expression of how often the projection was rebuilt."""
+        """Return the expression of the number of rebuilds."""
         return SQL(
             "(SELECT count(*) FROM cqrs_projection_rebuild WHERE projection = %s)",
             self._name,

@@ -1,10 +1,10 @@
-"""Applying again what could not be applied, and making up for it."""
+"""Healing: failed records are applied again, by their next write or the reconciler."""
 
 from odoo import api, models
 from odoo.tools import SQL
 
 from ..support.transactions import committed
-from .changes import _versions
+from .changes import current_versions
 from .failures import IS_BROKEN, broken
 
 #: Records that are tried again in one transaction
@@ -16,7 +16,7 @@ class CqrsProjection(models.AbstractModel):
 
     @api.model
     def _settle(self, model: str, versions: dict[int, int]):
-        """Make up for earlier failures of records that were applied just now.
+        """Make up for earlier failures of records that have just been applied.
 
         :param versions: ``{stream_id: version before what was applied}``
         """
@@ -24,7 +24,7 @@ class CqrsProjection(models.AbstractModel):
             held = projection._held_versions(model, versions)
             if not held or projection._name in broken(self.env):
                 continue
-            # What no statement applies is not applied yet.
+            # A projection without statements has not been applied yet.
             if statements := projection._statements(model):
                 with projection._guarded({model: list(held)}):
                     if projection._cqrs_is_cumulative:
@@ -44,12 +44,12 @@ class CqrsProjection(models.AbstractModel):
         """Try again to apply some of the quarantined records; return how many could."""
         tried = self._quarantined()
         for model, stream_ids in tried.items():
-            versions = dict(_versions(self.env, model, stream_ids))
+            versions = dict(current_versions(self.env, model, stream_ids))
             self._apply_one_by_one(model, versions)
             held = {}
             for projection in self._consumers(model):
                 if not projection._statements(model):
-                    # What one has not applied, those after it have not read.
+                    # Projections after one that failed have not read its tables since.
                     for id_, v in projection._held_versions(model, stream_ids).items():
                         held[id_] = min(v, held.get(id_, v))
                     if held and projection._name not in broken(self.env):
@@ -60,7 +60,7 @@ class CqrsProjection(models.AbstractModel):
         )
 
     def _left(self, model: str, stream_ids: list[int]) -> list[int]:
-        """Return which of some records have not been applied to every projection."""
+        """Return those of the records that some projection still lacks."""
         rows = self.env.execute_query(
             SQL(
                 "SELECT stream_id FROM cqrs_projection_failure"

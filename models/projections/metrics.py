@@ -23,18 +23,17 @@ from .metrics_tables import (
 class CqrsMetrics(models.AbstractModel):
     """Sums of opportunities by owner, team, company and currency.
 
-    ``cqrs_metrics`` has them four times over: by these alone (``dimension`` *owner*),
-    and also by stage, and by the month of closing: that of ``date_closed`` once won or
-    lost, of the expected closing before; and by the month in which they changed
-    (*change*), so that what came after a month, taken from the sums of today, leaves
-    those of its end. ``cqrs_metrics_tail`` has a row for each change since: the
-    opportunity before it and after it, as far as it matters here, and when. A cron
-    folds the tail into the sums. Whoever reads adds the two up, in one statement, and
-    so is exact at every moment; whoever writes only appends, and never waits.
+    ``cqrs_metrics`` has them in four dimensions: by these alone (*owner*), and also by
+    *stage*, by *month* of closing (of ``date_closed`` once won or lost, of the expected
+    closing before), and by the month of the *change*: the sums of today without the
+    changes after a month are the sums at its end. ``cqrs_metrics_tail`` has a row for
+    each change since: its time, and the opportunity before and after it, as far as it
+    matters here. A cron folds the tail into the sums. A reader adds the two up, in one
+    statement, and so is exact at every moment; a writer only appends, and never waits.
 
     Amounts are exact, in the currency of the row; the weighted pipeline is the sum of
-    value times probability. What Odoo cannot read of a lead (``readable.py``) counts as
-    not set. Sums that are all zero have no row.
+    value times probability. A value that Odoo cannot read (``readable_values.py``)
+    counts as not set. Sums that are all zero have no row.
     """
 
     _name = "cqrs.metrics"
@@ -118,16 +117,16 @@ class CqrsMetrics(models.AbstractModel):
 
     @api.model
     def _apply(self, streams):
-        """Append every change there has been, not only what it all came to.
+        """Append every change in the log, since each counts in its own month.
 
-        Only a replay calls it: the months of the changes follow from the log alone.
+        Only a replay calls it.
         """
         left_out = self._left_out()
         for model in streams:
             self.env.cr.execute(self._append_all(model, left_out.get(model, [])))
 
     def _append_all(self, model: str, left_out: list[int]) -> SQL:
-        # The creation, which is large, is read once, and what follows is laid over it.
+        # The creation, which is large, is read once, and the changes are laid over it.
         # A stream that was deleted and created again starts over, as in the fold.
         return SQL(
             """
@@ -164,7 +163,7 @@ class CqrsMetrics(models.AbstractModel):
 
     @api.model
     def _rows(self, dimension: str, table=SQL.identifier) -> SQL:
-        """Return the query of the rows to add up: those of a dimension, and the tail.
+        """Return the query of the rows to add up, of a dimension and of the tail.
 
         It gives the columns of ``KEY`` and ``MEASURES``.
 
@@ -187,7 +186,7 @@ class CqrsMetrics(models.AbstractModel):
         )
 
     def _contributions(self, changes: SQL) -> SQL:
-        """Return the query of what some changes take from the sums and add to them.
+        """Return the query of the amounts that changes take from the sums and add.
 
         It gives the columns of ``KEY`` and ``MEASURES``, and the month of the change.
         """

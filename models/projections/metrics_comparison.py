@@ -1,4 +1,4 @@
-"""The live sums against those of a replay."""
+"""The comparison of the live sums with those of a replay."""
 
 from odoo.tools import SQL
 
@@ -7,9 +7,9 @@ from .metrics_tables import AMOUNTS, KEY, NOT_ZERO, ROLL_UP, each
 
 
 class SumsComparison:
-    """Of the live sums with their shadow, whatever of either is still in its tail.
+    """The comparison of sums, roll-up and tail together.
 
-    A repair adds what is missing: writers, who only append changes, go on.
+    A repair adds what is missing, while writers go on appending changes.
     """
 
     def __init__(self, metrics, live, shadow):
@@ -22,7 +22,7 @@ class SumsComparison:
         )
 
     def count(self) -> tuple[int, int, int]:
-        """As ``Comparison.count`` does, in sums."""
+        """Return the counts of ``Comparison.count``, of sums."""
         [counts] = self._metrics.env.execute_query(
             SQL(
                 """
@@ -39,9 +39,9 @@ class SumsComparison:
         return counts
 
     def repair(self):
-        """Add to the live sums what the shadow has more.
+        """Add the difference to the live sums.
 
-        The sums that were wrong are kept in ``cqrs_replaced``.
+        ``cqrs_replaced`` keeps the sums that were wrong.
         """
         self._remove_unreadable()
         key = each("{}", ("dimension", *KEY))

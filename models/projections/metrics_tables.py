@@ -1,4 +1,4 @@
-"""The tables of the sums, and what their columns are called."""
+"""The tables of the sums."""
 
 from odoo.tools import SQL
 
@@ -7,13 +7,13 @@ from .table import SURROGATE, Column, Table
 
 ROLL_UP = "cqrs_metrics"
 TAIL = "cqrs_metrics_tail"
-#: Count the folds, and the repairs: each writes the sums. Apart, so that a fold during
-#: a long replay does not make that one start over.
+#: Versions by folds and by repairs, which both write the sums. Two tables, so that a
+#: fold during a long replay does not make the replay start over.
 FOLDS = CountedVersion("cqrs_metrics_folds")
 REPAIRS = CountedVersion("cqrs_metrics_repairs")
 
 KEY = ("user_id", "team_id", "company_id", "currency_id", "stage_id", "month")
-#: ``total`` counts what is not archived, ``active`` what of it is pending
+#: ``total`` counts opportunities that are not archived, ``active`` the pending ones
 MEASURES = (
     "total",
     "active",
@@ -31,7 +31,7 @@ def each(form: str, names=MEASURES) -> SQL:
     return SQL(", ".join(form.format(name) for name in names))
 
 
-#: Condition on a group of rows that add up to something
+#: Condition on a group of rows whose sums are not all zero
 NOT_ZERO = SQL("(%s) <> (%s)", each("sum({0})"), each("0"))
 
 SUMS = Table(
@@ -48,8 +48,8 @@ SUMS = Table(
     options="WITH (fillfactor = 70)",
 )
 
-# It has no index: it is short, and read as a whole. Folding leaves dead rows, which are
-# to be cleared before there are many.
+# The tail has no index: it is short, and read as a whole. Dead rows, which folding
+# leaves, are to be cleared before there are many.
 CHANGES = Table(
     TAIL,
     columns=(

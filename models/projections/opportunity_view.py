@@ -29,12 +29,12 @@ ORDERS = {
     "created_at": Order(SQL("created_at"), "timestamp", is_nullable=True),
     "changed_at": Order(SQL("changed_at"), "timestamp"),
     "stage": Order(SQL("stage_id"), "integer", is_nullable=True),
-    # A longer one would not fit into an index, and its lead could not be written.
+    # An index takes no longer name, and the lead could not be written.
     "name": Order(SQL("left(name, 200)"), "text"),
 }
 
-# Punctuation joins words to what the parser takes for an address, a path or a number,
-# and does not find the parts of.
+# PostgreSQL's parser takes words joined by punctuation for an address, a path or a
+# number, and does not find their parts.
 _SPACES = str.maketrans(dict.fromkeys(string.punctuation + "\0", " "))
 _ACCENTS = "[\u0300-\u036f]"
 
@@ -45,8 +45,8 @@ def words_of(text: str) -> list[str]:
     return unicodedata.normalize("NFKC", text).translate(_SPACES).split()
 
 
-# What ``words_of`` does, in PostgreSQL. Only ASCII has as many bytes as characters.
-# translate() takes twenty times as long as the outer replacement.
+# ``words_of`` in PostgreSQL. Only ASCII has as many bytes as characters. translate()
+# takes twenty times as long as the outer replacement.
 _VECTOR = SQL(
     """
     to_tsvector('simple', regexp_replace(
@@ -169,16 +169,26 @@ TABLE = Table(
     options="WITH (fillfactor = 80)",
 )
 
+_IS_ONE = SQL("type = 'opportunity'")
+_NAMES = SQL(
+    """
+    CROSS JOIN LATERAL (
+        SELECT left(COALESCE(name, ''), 500)
+            || ' ' || left(COALESCE("partner_id.complete_name", ''), 500)
+    ) names (text)
+    """
+)
+
 
 class CqrsOpportunityView(models.Model):
     """One row for each opportunity, under the id of its ``crm.lead``.
 
     ``value`` is exact, in ``currency_id``; without a currency (a lead without a
-    company) it is in the company currency of whoever looks, as in Odoo itself. What
-    Odoo cannot read of a lead (``readable.py``) is not set.
-    ``version`` is that of the opportunity's stream. Leads have no row. The column
-    ``words`` has those of its name and its customer's, in small letters and without
-    accents.
+    company) it is in the company currency of whoever looks, as in Odoo itself. A value
+    that Odoo cannot read (``readable_values.py``) is not set. ``version`` is the
+    version of the opportunity's stream. Leads have no row. The column ``words`` holds
+    the words of the opportunity's name and the customer's name, in small letters and
+    without accents.
     """
 
     _name = "cqrs.opportunity.view"
@@ -193,15 +203,15 @@ class CqrsOpportunityView(models.Model):
 
     def _create_tables(self):
         super()._create_tables()
-        # One of all rows and one of each owner's, read both ways; as they end in the
-        # id, there are no ties.
+        # An index over all rows and one by owner for each order, read both ways; they
+        # end in the id, so there are no ties.
         for name, order in ORDERS.items():
             self._create_index(name, SQL("(%s, id)", order.key))
             self._create_index(f"owner_{name}", SQL("(user_id, %s, id)", order.key))
-        # Those closed within some days, for the figures of part of a month.
+        # Opportunities closed within some days, for the figures of part of a month.
         self._create_index("closed", SQL("(closed_at) WHERE closed_at IS NOT NULL"))
-        # What an index of words has not put in place yet is searched through by each
-        # reader, and put there by one writer among many: it is to be little.
+        # Each reader searches the pending list of the index, and one writer among many
+        # has to empty it: keep it short.
         self._create_index(
             "words", SQL("USING gin (words) WITH (gin_pending_list_limit = 64)")
         )
@@ -217,7 +227,10 @@ class CqrsOpportunityView(models.Model):
         )
 
     def _statements(self, model):
-        return [self._PUT]
+        [table] = self._cqrs_tables
+        return [
+            upsert(table, table.rows(_IS_ONE, joins=_NAMES, reads={"type": "text"}))
+        ]
 
     def _ending_statements(self, model):
         return [self._REMOVE]
@@ -227,20 +240,4 @@ class CqrsOpportunityView(models.Model):
         DELETE FROM cqrs_opportunity_view USING stream
         WHERE id = stream_id AND COALESCE(state ->> 'type', '') <> 'opportunity'
         """
-    )
-
-    _PUT = upsert(
-        TABLE,
-        TABLE.rows(
-            where=SQL("type = 'opportunity'"),
-            reads={"type": "text"},
-            joins=SQL(
-                """
-                CROSS JOIN LATERAL (
-                    SELECT left(COALESCE(name, ''), 500)
-                        || ' ' || left(COALESCE("partner_id.complete_name", ''), 500)
-                ) names (text)
-                """
-            ),
-        ),
     )

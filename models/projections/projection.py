@@ -1,3 +1,5 @@
+import json
+
 from odoo import api, models
 from odoo.tools import SQL, ormcache
 
@@ -22,42 +24,57 @@ class CqrsProjection(models.AbstractModel):
 
     #: Names of the captured models whose events this projection applies
     _cqrs_consumes: tuple[str, ...] = ()
-    #: A projection that reads another one's table has the higher rank
+    #: Order of applying: a projection has a higher rank than those it reads
     _cqrs_rank = 0
     #: The tables that this projection fills
     _cqrs_tables: tuple[Table, ...] = ()
-    #: The versions of what the tables hold
+    #: The versions of the tables' contents
     _cqrs_versions: tuple[Version, ...] = ()
 
     def init(self):
         result = super().init()
-        if self._lacks_a_column():
+        if self._is_anything_recorded() and self._differs_from_declaration():
             self._remake_tables()
         else:
             self._create_tables()
         return result
 
-    def _lacks_a_column(self) -> bool:
-        """Return whether a table is there without a column that is declared."""
-        declared = [
-            (table.name, column.name)
-            for table in self._cqrs_tables
-            for column in table.columns
-        ]
-        [(lacks,)] = self.env.execute_query(
-            SQL(
-                """
-                SELECT EXISTS (
-                    SELECT FROM unnest(%s::text[], %s::text[]) declared (relation, name)
-                    WHERE to_regclass(relation) IS NOT NULL AND NOT EXISTS (
-                        SELECT FROM pg_attribute
-                        WHERE attrelid = to_regclass(relation) AND attname = name
-                          AND NOT attisdropped))
-                """,
-                *(map(list, zip(*declared, strict=True)) if declared else ([], [])),
+    def _is_anything_recorded(self) -> bool:
+        self.env.cr.execute("SELECT to_regclass('cqrs_stream') IS NOT NULL")
+        if not self.env.cr.fetchone()[0]:
+            return False
+        self.env.cr.execute("SELECT EXISTS (SELECT FROM cqrs_stream)")
+        return self.env.cr.fetchone()[0]
+
+    def _differs_from_declaration(self) -> bool:
+        """Return whether a column is missing, of another type, or not declared."""
+        self.env.cr.execute(
+            """
+            WITH declared (table_id, name, type_id) AS (
+                SELECT to_regclass(table_name)::oid, name, to_regtype(type)::oid
+                FROM jsonb_to_recordset(%s)
+                    AS declared (table_name text, name text, type text)
+            ),
+            present AS (
+                SELECT attrelid, attname::text, atttypid FROM pg_attribute
+                WHERE attrelid IN (SELECT table_id FROM declared)
+                  AND attnum > 0 AND NOT attisdropped
             )
+            (TABLE declared EXCEPT TABLE present)
+            UNION ALL
+            (TABLE present EXCEPT TABLE declared)
+            """,
+            [
+                json.dumps(
+                    [
+                        {"table_name": table.name, "name": c.name, "type": c.type}
+                        for table in self._cqrs_tables
+                        for c in table.columns
+                    ]
+                )
+            ],
         )
-        return lacks
+        return self.env.cr.rowcount > 0
 
     def _create_tables(self):
         """Create the tables that are not there.
@@ -77,10 +94,10 @@ class CqrsProjection(models.AbstractModel):
     def _statements(self, model: str) -> list[SQL]:
         """Return the data-modifying statements that apply the streams of a model.
 
-        For a projection whose rows each follow from one stream. They read the
-        relation ``stream`` and become part of the statement that records the change
-        (see ``difference.py``): half the cost of one of their own. They see the
-        tables as they were before it, neither its rows nor each other's.
+        For a projection whose rows each follow from one stream. They read the relation
+        ``stream`` and become part of the statement that records the change
+        (``difference.py``), at half the cost of a statement of their own. They see the
+        tables as they were before it, and no row that it writes.
 
         ``stream`` has a row for each stream to look at: ``stream_id``, its ``state``
         (NULL once deleted), its ``former`` state (NULL if it is new), its ``version``,
@@ -89,23 +106,23 @@ class CqrsProjection(models.AbstractModel):
         return []
 
     def _ending_statements(self, model: str) -> list[SQL]:
-        """Return the statements to apply to records that end, as ``_statements``.
+        """Return the data-modifying statements that apply the end of records.
 
         A record ends when it is deleted, or becomes one of another kind (a lead that
-        becomes an opportunity, or the reverse). These run after those, in a statement
-        of their own, in the few transactions that end a record; their ``stream`` has
-        ``stream_id`` and ``state`` alone.
+        becomes an opportunity, or the reverse). They run after ``_statements``, in a
+        statement of their own, in the few transactions that end a record; their
+        ``stream`` has ``stream_id`` and ``state`` alone.
         """
         return []
 
     @api.model
     def _serialize(self, streams: dict[str, SQL]):
-        """Have concurrent transactions conflict whose changes rest on each other.
+        """Let two concurrent transactions conflict if one relies on the other's change.
 
-        For a projection of which a row follows from several streams (``conflicts.py``).
+        For a projection whose rows each follow from several streams (``conflicts.py``).
         Runs before ``_apply`` in the writing transaction; a replay does not call it.
 
-        :param streams: as of ``_apply``
+        :param streams: as in ``_apply``
         """
 
     @api.model
@@ -147,10 +164,10 @@ class CqrsProjection(models.AbstractModel):
     def _apply_changes(
         self, changed: dict[str, list[int]], ended: dict[str, list[int]]
     ):
-        """Apply this transaction's events, where recording them has not done it yet.
+        """Apply this transaction's events to the projections that ``_apply`` keeps.
 
         :param changed: ``{captured model: ids of the streams}``
-        :param ended: those of them whose record has ended (see ``_ending_statements``)
+        :param ended: the same of records that have ended (``_ending_statements``)
         """
         for model, stream_ids in ended.items():
             query = SQL(
@@ -172,7 +189,7 @@ class CqrsProjection(models.AbstractModel):
 
     @ormcache(cache="stable")
     def _appliers(self) -> list[tuple[str, list[str]]]:
-        """Return the projections to call ``_apply`` of, in order, for which models."""
+        """Return the projections that ``_apply`` keeps, in order, with the models."""
         return [
             (
                 projection._name,
@@ -182,7 +199,7 @@ class CqrsProjection(models.AbstractModel):
         ]
 
     def _tables_to_index_last(self) -> list[str]:
-        """Return the tables that are not read while they are filled."""
+        """Return the tables that nobody reads while they are filled."""
         return [
             table.name
             for name, consumed in self._appliers()
@@ -191,10 +208,10 @@ class CqrsProjection(models.AbstractModel):
         ]
 
     def _comparisons(self, live, shadow) -> list:
-        """Return how the live tables compare with their shadows (``comparison.py``).
+        """Return a comparison of each live table with its shadow (``comparison.py``).
 
         :param live: gives the SQL of a live table, by its name
-        :param shadow: that of its shadow
+        :param shadow: gives the SQL of its shadow
         """
         return [
             Comparison(
@@ -208,7 +225,7 @@ class CqrsProjection(models.AbstractModel):
         ]
 
     def _count_repair(self, live):
-        """Let whoever keeps something of the tables know that they were repaired.
+        """Change the versions of the tables after a repair.
 
         :param live: gives the SQL of a live table, by its name
         """
@@ -216,7 +233,7 @@ class CqrsProjection(models.AbstractModel):
             version.change(self.env.cr, live(version.table))
 
     def _recorded_streams(self) -> dict[str, SQL]:
-        """Return what ``_apply`` takes, for every stream that is recorded, as new."""
+        """Return the argument of ``_apply`` for every recorded stream, as new."""
         self.env.cr.execute("SELECT DISTINCT stream_model FROM cqrs_stream")
         return {
             model: SQL(
@@ -233,7 +250,7 @@ class CqrsProjection(models.AbstractModel):
         }
 
     def _projections(self) -> list:
-        """Return every projection there is, in the order in which they apply."""
+        """Return all projections, in the order in which they apply."""
         names = self.env.registry.descendants(["cqrs.projection"], "_inherit")
         projections = [self.env[name] for name in names if name != "cqrs.projection"]
         return sorted(projections, key=lambda p: (p._cqrs_rank, p._name))
@@ -246,7 +263,7 @@ class CqrsProjection(models.AbstractModel):
 
 
 def _changes(model: str, stream_ids: list[int]) -> SQL:
-    """Return the query of ``stream`` of what this transaction has last changed."""
+    """Return the query of ``stream`` for streams that this transaction has changed."""
     return SQL(
         """
         SELECT stream_id, state,

@@ -1,4 +1,7 @@
-"""Applying by halves down to the record, where a change cannot be applied at once."""
+"""Quarantine: a record that cannot be applied is left out, and the others are applied.
+
+The records of a change that fails are applied by halves, down to the one that fails.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,22 +10,22 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..support.transactions import is_raised
-from .changes import _steps, _streams, _versions
-from .failures import _is_of_a_table, broken
+from .changes import current_versions, each_change, net_changes
+from .failures import broken, is_of_a_table
 
-#: Records that cannot be applied, from which on it is the table that fails
+#: Failing records from which on the table is to blame
 MANY_FAILURES = 100
 
 
 class CqrsProjection(models.AbstractModel):
     _inherit = "cqrs.projection"
 
-    #: What is applied adds to what is there, so that it must be applied once
+    #: Whether applying a change adds to the rows, so that it must happen exactly once
     _cqrs_is_cumulative = False
 
     @contextmanager
     def _guarded(self, changed: dict[str, list[int]]) -> Iterator[None]:
-        """Within the block, what cannot be applied makes the projection broken.
+        """Make the projection broken if the block fails.
 
         :param changed: ``{captured model: ids of the streams}``
         """
@@ -33,14 +36,14 @@ class CqrsProjection(models.AbstractModel):
             if is_raised(error):
                 raise
             held = {
-                model: {id_: v - 1 for id_, v in _versions(self.env, model, ids)}
+                model: {id_: v - 1 for id_, v in current_versions(self.env, model, ids)}
                 for model, ids in changed.items()
             }
             self._note_broken(held, error)
 
     @api.model
     def _apply_one_by_one(self, model: str, versions: dict[int, int]):
-        """Apply what has been recorded, where it could not be applied with that.
+        """Apply changes that could not be applied in the statement that recorded them.
 
         :param versions: ``{stream_id: version before what was recorded}``
         """
@@ -49,16 +52,16 @@ class CqrsProjection(models.AbstractModel):
         for projection in consumers:
             held = {**versions, **projection._held_versions(model, versions)}
             failed |= projection._apply_since(model, held, versions)
-        # Left out of one, a record is left out of all that are read together.
+        # A record left out of one projection is left out of all that are read together.
         for projection in consumers if failed else ():
             projection._leave_out(model, failed)
 
     def _apply_since(
         self, model: str, held: dict[int, int], versions: dict[int, int]
     ) -> dict[int, Exception]:
-        """Apply what came after the versions held; return the records that fail.
+        """Apply the changes after the versions held; return the records that fail.
 
-        :param versions: those before what this transaction has recorded
+        :param versions: the versions before those that this transaction has recorded
         """
         failed, parts = {}, [held]
         while parts:
@@ -73,7 +76,7 @@ class CqrsProjection(models.AbstractModel):
                 if len(part) == 1:
                     failed.update(dict.fromkeys(part, error))
                 if (
-                    _is_of_a_table(error)
+                    is_of_a_table(error)
                     or not self._statements(model)
                     or len(failed) >= MANY_FAILURES
                 ):
@@ -90,7 +93,7 @@ class CqrsProjection(models.AbstractModel):
         return failed
 
     def _apply_part(self, model: str, held: dict[int, int]):
-        streams = _streams(model, held)
+        streams = net_changes(model, held)
         if statements := self._statements(model):
             self._run_statements(self._between(model, held), statements)
             self._run_statements(streams, self._ending_statements(model))
@@ -99,18 +102,18 @@ class CqrsProjection(models.AbstractModel):
             self._apply({model: streams})
 
     def _leave_out(self, model: str, failed: dict[int, Exception]):
-        """Take records out of the tables, and note that nothing of them is held.
+        """Take records out of the tables, and note that no version of them is held.
 
-        :param failed: the errors of the records, of this projection or another one
+        :param failed: ``{stream_id: error}``, of this projection or another one
         """
         stream_ids = sorted(failed)
         if self._name in broken(self.env):
             return
-        current = dict(_versions(self.env, model, stream_ids))
+        current = dict(current_versions(self.env, model, stream_ids))
         held = {**current, **self._held_versions(model, current)}
         try:
             with self.env.cr.savepoint(flush=False):
-                gone = _streams(model, held, dict.fromkeys(held, 0))
+                gone = net_changes(model, held, dict.fromkeys(held, 0))
                 taken_out = self._between(model, held, dict.fromkeys(held, 0))
                 self._run_statements(taken_out, self._statements(model))
                 self._run_statements(gone, self._ending_statements(model))
@@ -137,11 +140,12 @@ class CqrsProjection(models.AbstractModel):
     def _between(
         self, model: str, held: dict[int, int], wanted: dict[int, int] | None = None
     ) -> SQL:
-        """Return ``stream`` from the versions held to those wanted.
+        """Return the query of ``stream`` from the versions held to those wanted.
 
-        What is cumulative gets each change by itself, as it was recorded or, where what
-        is wanted is before what is held, undone: each counts in a month of its own.
+        A cumulative projection gets each change by itself, since each counts in the
+        month in which it happened: as recorded or, if the wanted version is the older
+        one, undone.
         """
         if self._cqrs_is_cumulative:
-            return _steps(model, held, wanted)
-        return _streams(model, held, wanted)
+            return each_change(model, held, wanted)
+        return net_changes(model, held, wanted)

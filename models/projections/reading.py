@@ -1,4 +1,4 @@
-"""Reading a projection through the ORM sees what the transaction has written."""
+"""Read your own writes: the ORM captures what is pending before it reads."""
 
 from odoo import models
 
@@ -6,8 +6,8 @@ from odoo import models
 class CqrsProjection(models.AbstractModel):
     _inherit = "cqrs.projection"
 
-    # Whatever queries a table through the ORM goes through these two. What it has
-    # read stays in the cache, until the transaction marks something again.
+    # Every query of the ORM goes through these two methods. The cache keeps the result
+    # until the transaction marks something again.
 
     def _search(self, *args, **kwargs):
         self.env["base"]._cqrs_capture_pending()
@@ -18,8 +18,8 @@ class CqrsProjection(models.AbstractModel):
         return super().exists()
 
     def _forget_what_was_read(self):
-        """Empty the cache of what was read of any projection."""
-        # Asked at the first mark of each transaction; it is seldom that one was read.
+        """Empty the cache of all projections."""
+        # Called at the first mark of each transaction; few have read a projection.
         registry = self.env.registry
         for name in {field.model_name for field in self.env.transaction.field_data}:
             if issubclass(registry[name], registry["cqrs.projection"]):

@@ -1,4 +1,4 @@
-"""Tables made anew, and filled from the recorded states."""
+"""Rebuilding: the tables of a projection made anew, and filled from the log."""
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -11,9 +11,9 @@ class CqrsProjection(models.AbstractModel):
 
     @api.model
     def _fault(self) -> Exception | None:
-        """Return what the tables lack for the projection to be applied, if anything.
+        """Return the error of applying no record at all, if there is one.
 
-        PostgreSQL refuses to apply even nothing where a table or column is missing.
+        PostgreSQL refuses even that if a table or column is missing.
         """
         try:
             with self.env.cr.savepoint(flush=False):
@@ -46,7 +46,7 @@ class CqrsProjection(models.AbstractModel):
         """Make the tables anew; the projection is broken until it is rebuilt."""
         self._drop_tables()
         self._create_tables()
-        # An update comes here before it comes to the table of failures.
+        # An update may come here before it has made the table of failures.
         self.env["cqrs.projection.failure"].init()
         self._insert_failures([(None, None, None)], Exception("made anew, and empty"))
 
@@ -57,9 +57,9 @@ class CqrsProjection(models.AbstractModel):
             )
 
     def _note_rebuilt(self, left_out: dict[str, list[int]]):
-        """Forget the failures that this transaction sees, but for what is left out.
+        """Forget the failures that this transaction sees, except of records left out.
 
-        :param left_out: ids of the records of which the tables hold nothing, by model
+        :param left_out: as returned by ``_left_out``
         """
         kept = SQL(" OR ").join(
             [
@@ -90,9 +90,9 @@ class CqrsProjection(models.AbstractModel):
         )
 
     def _fill(self, streams: dict[str, SQL]) -> dict[str, list[int]]:
-        """Apply all streams to empty tables, but for the records that are left out.
+        """Apply all streams to empty tables, except the records that are left out.
 
-        :return: the ids of the records that are left out, by model
+        :return: as ``_left_out``
         """
         left_out = self._left_out()
         self._apply_consumed(
@@ -110,7 +110,7 @@ class CqrsProjection(models.AbstractModel):
         return left_out
 
     def _left_out(self) -> dict[str, list[int]]:
-        """Return the ids of the records of which the tables hold nothing, by model."""
+        """Return ``{model: ids}`` of the quarantined records, which have no rows."""
         return dict(
             self.env.execute_query(
                 SQL(

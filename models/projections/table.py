@@ -23,7 +23,7 @@ from odoo.tools import SQL
 
 from ..support.readable_values import RANGES, readable
 
-#: Constraint of an id that says nothing of its row, and is not compared
+#: Constraint of an id that no reader knows and no replay compares
 SURROGATE = "GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
 
 
@@ -34,11 +34,9 @@ class Column(NamedTuple):
     :ivar type: in SQL, of the column and of the captured field
     :ivar constraint: what follows the type in ``CREATE TABLE``
     :ivar value: the expression of the value over the columns of ``stream`` and the
-        captured fields; by default the captured field ``source``, unless Odoo cannot
-        read what it holds
-    :ivar source: the captured field that the value is taken from; that of the column's
-        name by default
-    :ivar default: SQL of the value of what is not set; the column is then never NULL
+        captured fields; by default the captured field, NULL if Odoo cannot read it
+    :ivar source: the captured field; by default the one with the column's name
+    :ivar default: SQL of the value in the place of NULL; the column is NOT NULL then
     :ivar field: the ORM's, if there is one
     """
 
@@ -116,8 +114,8 @@ class Table(NamedTuple):
         """Return the query of the rows that the states of ``stream`` make.
 
         :param where: condition on the captured fields and the columns of ``stream``
-        :param joins: what else the columns' expressions read
-        :param reads: ``{captured field: type}`` of what no column has as its source
+        :param joins: further relations that the columns' expressions read
+        :param reads: ``{captured field: type}`` of fields that are no column's source
         """
         captured = {c.captured: c.type for c in self.columns if c.captured}
         return SQL(
@@ -138,10 +136,10 @@ class Table(NamedTuple):
 
 
 def upsert(table: Table, rows: SQL, changed_only: bool = False) -> SQL:
-    """Return the statement that puts rows in the place of those of the same key.
+    """Return the statement that inserts rows or, if the key is there, updates them.
 
     :param rows: query of the table's columns, in their order
-    :param changed_only: do not write, nor lock, a row that is as it was
+    :param changed_only: whether to leave rows alone that would stay the same
     """
     others = [quoted(name) for name in table.names if name not in table.key]
     return SQL(
@@ -171,5 +169,5 @@ def listed(names) -> SQL:
 
 
 def quoted(name: str) -> SQL:
-    """Return a name as an identifier; that of a captured field may have a dot."""
+    """Return a name as an identifier; the name of a captured field may have a dot."""
     return SQL(f'"{name}"')

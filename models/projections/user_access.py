@@ -80,20 +80,20 @@ CLOSURE = Table(
 
 
 class CqrsUserAccess(models.Model):
-    """Who stands above whom: the closure viewer → owner, by company.
+    """The closure viewer → owner of the hierarchy, by company.
 
-    Access is stored per owner: who sees an opportunity is who sees its owner
+    Access is stored per owner: people who see an owner see the owner's opportunities
     (``access.py`` says when). A row with ``via`` *hierarchy* says that ``viewer_id``
     stands above ``owner_id`` among the employees of ``company_id``: ``depth`` users
     higher (1 is the direct manager), by ``paths`` chains. A user's own row has depth 0
     and holds in every company. A row with ``via`` *department* says that the viewer
-    manages the department of the owner's employee, or one that it is part of,
-    ``depth`` departments higher (1 is the owner's own).
+    manages the department of the owner's employee, or one above it, ``depth``
+    departments higher (1 is the owner's own).
 
     * An employee without a user is a link in the chain.
-    * So is one without a company: where it would hold is not known.
+    * So is an employee without a company: no row could name one.
     * An archived employee is still a link and still an owner, never a viewer.
-    * A cycle is cut where a chain comes back to where it was.
+    * A cycle is cut where a chain comes back to an employee.
     """
 
     _name = "cqrs.user.access"
@@ -125,7 +125,7 @@ class CqrsUserAccess(models.Model):
         """
     )
 
-    # Employees and departments that were recorded before there were keys.
+    # For employees and departments recorded before there were keys
     _KEYS = SQL(
         """
         SELECT 'employee/' || id FROM cqrs_employee
@@ -145,7 +145,7 @@ class CqrsUserAccess(models.Model):
 
     @api.model
     def _serialize(self, streams):
-        """Have two changes of the hierarchy conflict where one rests on the other.
+        """Let two changes of the hierarchy conflict if one relies on the other.
 
         Our snapshot does not show what another transaction is about to commit: two
         moves, each legal alone, can make a cycle; somebody can be put below a manager
@@ -216,7 +216,7 @@ class CqrsUserAccess(models.Model):
             employees=streams.get("hr.employee") or NO_STREAMS,
             departments=streams.get("hr.department") or NO_STREAMS,
             is_moved=differs(PLACE),
-            # A new one has a key, too, on which others may rely.
+            # A new department has a key, too, on which others may rely.
             is_department_changed=SQL(
                 "(former IS NULL OR %s)", differs(("parent_id", "manager_id"))
             ),
@@ -226,7 +226,7 @@ class CqrsUserAccess(models.Model):
             ACCESS.change(self.env.cr)
 
     def _count_repair(self, live):
-        # A repair rests on every change of the hierarchy, and every change on it.
+        # A repair relies on every change of the hierarchy, and every change on it.
         conflicts.change(self.env.cr, ["hierarchy"])
         return super()._count_repair(live)
 
@@ -290,7 +290,7 @@ class CqrsUserAccess(models.Model):
         return {row[0] for row in rows}, {row[1] for row in rows if row[1]}
 
     def _changed_users(self, streams: SQL | None) -> set[int]:
-        """Return the internal users who are new or gone, as such."""
+        """Return the users who have become internal users, or are none any more."""
         if streams is None:
             return set()
         rows = self.env.execute_query(
@@ -309,7 +309,7 @@ class CqrsUserAccess(models.Model):
     def _users_of_departments(
         self, streams: SQL | None, employee_ids: set[int]
     ) -> set[int]:
-        """Return who is in a department that changed, or in one below.
+        """Return the users in a department that changed, or in one below.
 
         A department changes with the employee who manages it.
         """
@@ -345,13 +345,13 @@ class CqrsUserAccess(models.Model):
         return {row[0] for row in rows}
 
     def _refresh_closure(self, employee_ids: set[int], user_ids: set[int]):
-        """Recompute who sees the owners concerned, and write what differs.
+        """Recompute the rows of some owners, and write those that differ.
 
-        Concerned are the users of the given employees and of everyone below them,
-        and the given users. Rows written: at most ``owners × depth``.
+        The owners are the given users, and the users of the given employees and of
+        everyone below them. Rows written: at most ``owners × depth``.
         """
-        # How far a recursion goes is guessed high, and a guess is soon above the cost
-        # from which PostgreSQL compiles a query, which takes longer than all of it.
+        # PostgreSQL estimates recursions too high and would compile the query, which
+        # takes longer than to run it.
         self.env.cr.execute("SET LOCAL jit = off")
         self.env.cr.execute(
             SQL(

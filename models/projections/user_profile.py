@@ -13,7 +13,7 @@ PEOPLE = TokenVersion("cqrs_people")
 
 _TEXT = partial(fields.Char, readonly=True)
 _EMPLOYEE = partial(fields.Many2one, "hr.employee", readonly=True)
-# Who is in which group is for administrators; a manager sees rows of people below.
+# Groups of a user are for administrators; a manager sees the rows of people below.
 _RIGHT = partial(fields.Boolean, readonly=True, groups="base.group_system")
 
 TABLE = Table(
@@ -47,12 +47,12 @@ TABLE = Table(
 class CqrsUserProfile(models.Model):
     """One row for each internal user, under the id of its ``res.users``.
 
-    ``uuid`` is what outside systems know the user by: the ``event_id`` of the first
-    event of the user's stream, so that a rebuild or a restored dump gives the same.
-    ``employee_id`` is the employee in the user's main company, else the one with
-    the lowest id. Manager and subordinates are rows of ``cqrs.user.access``.
-    ``sees_all`` is of users with *All Documents* and of administrators,
-    ``is_salesperson`` of all who have a sales group, whichever group implies it.
+    ``uuid`` identifies the user in outside systems: the ``event_id`` of the first event
+    of the user's stream, so that a rebuild or a restored dump gives the same.
+    ``employee_id`` is the employee in the user's main company, else the one with the
+    lowest id. Managers and subordinates are rows of ``cqrs.user.access``. Users with
+    *All Documents* and administrators have ``sees_all``; users with a sales group, by
+    whichever group implies it, have ``is_salesperson``.
     """
 
     _name = "cqrs.user.profile"
@@ -69,7 +69,7 @@ class CqrsUserProfile(models.Model):
 
     @api.model
     def _serialize(self, streams):
-        """Have who gets a group conflict with what that group comes to imply."""
+        """Let giving a group conflict with a change of the groups that it implies."""
         keys = []
         if groups := streams.get("res.groups"):
             keys.append(
@@ -112,8 +112,8 @@ class CqrsUserProfile(models.Model):
             affected.append(SQL("SELECT stream_id, false FROM (%s) stream", users))
         if employees := streams.get("hr.employee"):
             affected.append(
-                # The row is written in any case: two employees of a user may each
-                # decide which of them is the profile's.
+                # The row is written in any case: each of two employees of a user may
+                # make itself the profile's employee, and the two must conflict.
                 SQL(
                     """
                     SELECT (side ->> 'user_id')::integer, true
@@ -205,7 +205,8 @@ class CqrsUserProfile(models.Model):
                 columns=listed(TABLE.names),
                 put=self._PUT,
                 affected=SQL(" UNION ALL ").join(affected),
-                # What else a group gives is not told by a profile, but follows from it.
+                # The rights that groups give beyond the profile's columns follow from
+                # these changes, too.
                 groups_changed=SQL(" OR ").join(
                     SQL("EXISTS (SELECT FROM (%s) stream WHERE %s)", *each)
                     for each in (

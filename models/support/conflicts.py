@@ -1,19 +1,19 @@
-"""Conflicts between transactions of which one changes what another relies on.
+"""Conflicts between a transaction that changes something and one that relies on it.
 
-A REPEATABLE READ transaction does not see what others have committed since it began.
-Where its result rests on something that another one changes (the managers above a
-person, what a group implies), the later of the two must fail with 40001, so that Odoo
-runs it again on what the first has left. Nothing else may fail: two transactions that
-rely on the same thing do not conflict, nor do those that share nothing.
+A REPEATABLE READ transaction does not see commits since it began. If its result relies
+on something that another transaction changes (the managers above a person, the groups
+that a group implies), the later of the two must fail with 40001, so that Odoo runs it
+again on the result of the first. Nothing else may fail: two transactions that rely on
+the same thing do not conflict, nor do two that share nothing.
 
-A transaction names what it changes and what it relies on by keys such as
+A transaction names its changes and its reliances by keys such as
 ``employee/12``. A change replaces the key's row in ``cqrs_conflict_key``; a reliance
 locks that row and adds one that references it:
 
-* Who relies on a key that another transaction has changed fails on the lock.
-* Who changes a key on which another transaction relies fails in the cascade: the checks
+* A reliance on a key that another transaction has changed fails on the lock.
+* A change of a key on which another transaction relies fails in the cascade: the checks
   of foreign keys look past the snapshot, and PostgreSQL refuses with 40001 to delete a
-  row that the snapshot does not show. It needs neither a second connection nor a lock
+  row that the snapshot does not show. This needs neither a second connection nor a lock
   that everybody waits for.
 """
 
@@ -60,8 +60,8 @@ def add_keys(cr, keys: SQL):
     """
     cr.execute(
         SQL(
-            # One that others have changed since is there as well, but is refused with
-            # 40001 by ON CONFLICT: an update beside a server at work would fail.
+            # ON CONFLICT alone refuses with 40001 a key that others have changed since:
+            # an update beside a server at work would fail.
             """
             INSERT INTO cqrs_conflict_key
             SELECT key FROM (%s) wanted (key)
@@ -74,9 +74,9 @@ def add_keys(cr, keys: SQL):
 
 
 def conflict_over(cr, keys: SQL) -> int:
-    """Name what this transaction changes, and what it relies on.
+    """Name the changes and reliances of this transaction.
 
-    It waits for whoever has named one of the keys and has not ended, unless both only
+    It waits for open transactions that have named one of the keys, unless both only
     rely on it.
 
     :param keys: query of ``(key, is_changed)``; a key may come several times
@@ -86,7 +86,7 @@ def conflict_over(cr, keys: SQL) -> int:
     """
     cr.execute(
         SQL(
-            # In one order for everybody, or two would wait for each other.
+            # In one order for all transactions, or two would wait for each other.
             """
             SELECT cqrs_conflict_over(key, is_changed)
             FROM (SELECT key, bool_or(is_changed) AS is_changed
@@ -100,14 +100,14 @@ def conflict_over(cr, keys: SQL) -> int:
 
 
 def change(cr, keys: Iterable[str]) -> int:
-    """Name what this transaction changes, see ``conflict_over``."""
+    """Name the changes of this transaction, as ``conflict_over`` does."""
     return conflict_over(cr, SQL("SELECT unnest(%s), true", list(keys)))
 
 
 def forget_ended_reliances(cr):
-    """Remove the reliances of transactions that every open transaction has seen end.
+    """Remove the reliances of transactions that ended before every open one began.
 
-    Those of the future are of the cluster that a dump was made in.
+    Transaction ids of the future come from the cluster that a dump was made in.
     """
     cr.execute(
         """
