@@ -10,7 +10,7 @@ import { standardActionServiceProps } from "@web/webclient/actions/action_servic
 
 import { Component, onWillStart, onWillUnmount, useExternalListener, useState } from "@odoo/owl";
 
-import { KINDS, STATES, duration, isUnderWay } from "./run_texts";
+import { KINDS, STATES, duration, isUnderWay } from "./runs";
 
 const RUNS = "cqrs.run";
 /** Milliseconds between two looks: while a run is under way, and otherwise */

@@ -8,7 +8,7 @@ import { useService } from "@web/core/utils/hooks";
 
 import { Component, onMounted, onPatched, onWillStart, onWillUnmount } from "@odoo/owl";
 
-import { FINDINGS, isUnderWay } from "./run_texts";
+import { FINDINGS, isUnderWay } from "./runs";
 
 /** Milliseconds between two looks at a run under way */
 const PAUSE = 1000;
