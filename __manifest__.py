@@ -31,8 +31,7 @@
             "crm_cqrs/static/tests/tours/**/*",
         ],
         "web.assets_unit_tests": [
-            "crm_cqrs/static/tests/dashboard/**/*",
-            "crm_cqrs/static/tests/desk/**/*",
+            "crm_cqrs/static/tests/**/*.test.js",
         ],
     },
     "pre_init_hook": "pre_init_hook",

@@ -4,7 +4,7 @@ import { standardFieldProps } from "@web/views/fields/standard_field_props";
 
 import { Component } from "@odoo/owl";
 
-/** What changed, field by field: `[{path, label, type, before, after}]`, all texts. */
+/** Table of changed fields: `[{path, label, type, before, after}]`, all texts. */
 export class Changes extends Component {
     static template = "crm_cqrs.Changes";
     static props = { changes: Array };

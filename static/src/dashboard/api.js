@@ -1,8 +1,10 @@
 import { _t } from "@web/core/l10n/translation";
 
+import { onWillUnmount } from "@odoo/owl";
+
 const BASE = "/api/v2/dashboard/";
 
-/** What the API answers instead of what it was asked for, in words for a person. */
+/** Error that the API answers with, in words for a person. */
 export class ApiProblem extends Error {
     /**
      * @param {string} message
@@ -17,15 +19,16 @@ export class ApiProblem extends Error {
 }
 
 /**
- * Ask API v2 as the user of the page. What the browser has already and is still right
- * is not sent again (ETag).
+ * Ask API v2 as the user of the page. An answer that the browser has and that is still
+ * current is not sent again (ETag).
  *
  * @param {string} path below `/api/v2/dashboard/`
  * @param {Object} [parameters] of the query; undefined and "" are left out, an array
  *  is a list
  * @param {AbortSignal} [signal]
- * @returns {Promise<{data: Object, position: number, leftOut: number}>} and up to which
- *  event of the log, and how many records are left out of it
+ * @returns {Promise<{data: Object, position: number, leftOut: number}>} with the
+ *  position of the last event that the answer knows, and the number of records that it
+ *  leaves out
  * @throws {ApiProblem}
  */
 export async function readApi(path, parameters = {}, signal) {
@@ -42,7 +45,7 @@ export async function readApi(path, parameters = {}, signal) {
             signal,
         });
     } catch (error) {
-        if (error.name === "AbortError") {
+        if (isAborted(error)) {
             throw error;
         }
         throw new ApiProblem(_t("The server cannot be reached."), 0);
@@ -51,7 +54,7 @@ export async function readApi(path, parameters = {}, signal) {
     try {
         data = await response.json();
     } catch (error) {
-        if (error.name === "AbortError") {
+        if (isAborted(error)) {
             throw error;
         }
         // A proxy's page of its own, perhaps.
@@ -68,5 +71,32 @@ export async function readApi(path, parameters = {}, signal) {
         data,
         position: Number(response.headers.get("X-Event-Position")),
         leftOut: Number(response.headers.get("X-Records-Left-Out")),
+    };
+}
+
+/** Return whether a reading failed because it was aborted. */
+export function isAborted(error) {
+    return error.name === "AbortError";
+}
+
+/**
+ * Give a component readings of API v2 that end with it.
+ *
+ *     const api = useApi();
+ *     api.abort();
+ *     const { data } = await api.read("metrics", { by: "stage" });
+ *
+ * @returns {{read: typeof readApi, abort: () => void}} `abort` ends what is under way,
+ *  which is then rejected with an error that `isAborted`
+ */
+export function useApi() {
+    let controller = new AbortController();
+    onWillUnmount(() => controller.abort());
+    return {
+        read: (path, parameters) => readApi(path, parameters, controller.signal),
+        abort() {
+            controller.abort();
+            controller = new AbortController();
+        },
     };
 }

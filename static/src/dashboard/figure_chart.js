@@ -6,12 +6,12 @@ import { useService } from "@web/core/utils/hooks";
 import { Component, onWillStart, onWillUnmount, useEffect, useRef, useState } from "@odoo/owl";
 
 /**
- * A bar chart, and the same as a table for people who read rather than look.
+ * A bar chart, which the user can switch to a table.
  *
  * - `rows`: `[{key, label, values}]`, null while they are not known
  * - `columns`: `[{label, format, isDrawn}]`, one for each of the values
- * - `isHorizontal`: the bars are
- * - `highlighted`: keys of the rows that stand out; all where it is left out
+ * - `isHorizontal`: whether the bars are horizontal
+ * - `highlighted`: keys of the rows that stand out; all by default
  * - `onOpen`: called with a row, at a click on its bar or on its name
  */
 export class FigureChart extends Component {
@@ -57,7 +57,7 @@ export class FigureChart extends Component {
         return [this.props.rows, this.props.highlighted];
     }
 
-    /** What the picture says, for who does not see it. */
+    /** The chart as a sentence, for people who do not see it. */
     get summary() {
         const drawn = this.props.columns[0];
         const parts = (this.props.rows || []).map(
@@ -67,7 +67,7 @@ export class FigureChart extends Component {
     }
 
     get tableLabel() {
-        return _t("%s, as a table", this.props.title);
+        return _t("%s (table)", this.props.title);
     }
 
     get toggleLabel() {

@@ -1,23 +1,24 @@
 /**
- * What the dashboard makes of the API's figures. Months are texts as `2026-11`, in UTC,
- * as the API's are.
+ * Arithmetic of the dashboard: sums, levels and changes of the API's figures in periods.
+ *
+ *     closedIn(byMonth.groups, periodRange("quarter", DateTime.now()), "own");
+ *     // { won_revenue: 12345.67, won: 1, lost: 1, win_rate: 0.5 }
+ *
+ * Pure: takes values and returns values, in time linear in the groups. Months are texts
+ * as `2026-11`, in UTC, as the API's are.
  */
 
 import { _t } from "@web/core/l10n/translation";
 
 const { DateTime } = luxon;
 
-export const SCOPES = ["all", "own", "team"];
-export const PERIODS = ["month", "quarter", "year", "all"];
 export const MONTHS_SHOWN = 12;
-/** The choice of every company */
-export const ALL = "all";
 
 // For the server, whatever digits the user's language has.
 const LATIN = { locale: "en", numberingSystem: "latn" };
 const MONTHS = { month: 1, quarter: 3, year: 12 };
 
-/** Return the figures of a scope: of what is seen, of the own, or of the rest. */
+/** Return the figures of a scope: of all opportunities, of the own, or of the team. */
 export function scoped(figures, scope) {
     return scope === "all" ? figures : figures[scope];
 }
@@ -50,7 +51,7 @@ export function periodName(period, range) {
 }
 
 /**
- * Add up what was closed in a range.
+ * Return the sums of the opportunities closed in a range.
  *
  * @param {Object[]} groups of metrics by month
  * @returns {{won_revenue: number, won: number, lost: number, win_rate: number|null}}
@@ -74,7 +75,7 @@ export function closedIn(groups, range, scope) {
 
 /**
  * Return a figure at the end of each of the last months, the present one as of now;
- * null where there was no event yet to tell it.
+ * null for months before the first event.
  *
  * @param {Object} series of the API
  * @param {string} name of a figure
@@ -86,7 +87,7 @@ export function levels(series, scope, name) {
 }
 
 /**
- * Return a figure as it was when a range began; null where that is not known.
+ * Return a figure as it was when a range began; null if it is not known.
  *
  * @param {{from: luxon.DateTime}} range
  */
@@ -109,7 +110,7 @@ export function expectedIn(groups, range, scope) {
 }
 
 /**
- * Return what was closed in each of the last months, the oldest first.
+ * Return the sums of the opportunities closed in each of the last months, oldest first.
  *
  * @returns {{month: string, from: luxon.DateTime, to: luxon.DateTime,
  *  won_revenue: number, won: number, lost: number, win_rate: number|null}[]}
@@ -154,43 +155,7 @@ export function linePoints(values) {
         .join(" ");
 }
 
-/**
- * Return the domain of the opportunities that a figure counts, on
- * `cqrs.opportunity.view`.
- *
- * @param {Object} view `{scope, userId, isOther, companyId}`: whose figures, whether that
- *  is somebody else than the user, and of which company alone
- * @param {("pending"|"won"|"lost")[]} statuses
- * @param {{from: luxon.DateTime, to: luxon.DateTime}|null} [range] of closing
- */
-export function recordsDomain(view, statuses, range = null) {
-    const { scope, userId, isOther, companyId } = view;
-    const domain = [["status", "in", statuses]];
-    // Archived ones are not pending, but may have been won.
-    domain.push(["active", "in", statuses.includes("pending") ? [true] : [true, false]]);
-    if (isOther) {
-        domain.push(["viewer_id", "=", userId]);
-    }
-    if (companyId) {
-        domain.push(["company_id", "=", companyId]);
-    }
-    if (scope !== "all") {
-        domain.push(["user_id", scope === "own" ? "=" : "!=", userId]);
-    }
-    if (range) {
-        domain.push(
-            ["closed_at", ">=", serialized(range.from)],
-            ["closed_at", "<", serialized(range.to)]
-        );
-    }
-    return domain;
-}
-
 function isWithin(month, range) {
     const start = DateTime.fromISO(`${month}-01`, { zone: "utc" });
     return start >= range.from && start < range.to;
-}
-
-function serialized(time) {
-    return time.toFormat("yyyy-MM-dd HH:mm:ss", LATIN);
 }

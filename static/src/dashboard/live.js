@@ -9,16 +9,15 @@ const CHANGED = "crm_cqrs/changed";
 
 /** Milliseconds between two looks, however much changes */
 const PAUSE = 1500;
-/** Milliseconds after which to look without having been told, and after a failure */
+/** Milliseconds until the next look without a change, and after a failure */
 const RECHECK = 30000;
 const RETRY = 5000;
 
 /**
- * Have a callback called when something has changed in the database, soon, and not more
- * often than is good for the server; not while the page is hidden, but then once it is
- * seen again.
+ * Call back soon after a change in the database, with a pause between two calls. While
+ * the page is hidden nothing is called; it is made up for once the page is seen again.
  *
- * @param {() => Promise<boolean>} look says whether it could; does not reject
+ * @param {() => Promise<boolean>} look returns whether it succeeded; does not reject
  * @returns {{isConnected: boolean}} reactive
  */
 export function useLive(look) {
@@ -49,7 +48,7 @@ export function useLive(look) {
     }
 
     const connect = () => {
-        // What happened in between has not been told.
+        // Changes in between were not announced.
         if (!state.isConnected) {
             state.isConnected = true;
             tell();

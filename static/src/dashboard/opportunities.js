@@ -5,15 +5,14 @@ import { useDebounced } from "@web/core/utils/timing";
 import {
     Component,
     onWillStart,
-    onWillUnmount,
     onWillUpdateProps,
     useEffect,
     useRef,
     useState,
 } from "@odoo/owl";
 
-import { readApi } from "./api";
-import { ALL } from "./figures";
+import { isAborted, useApi } from "./api";
+import { STATUSES, opportunityParameters } from "./choices";
 import { formatMoney } from "./formats";
 
 const { DateTime } = luxon;
@@ -24,26 +23,16 @@ const FIELDS =
 const LIMIT = 40;
 const MAX_LIMIT = 200;
 
-export const STATUSES = ["pending", "won", "lost", "any"];
-export const SORTS = ["value", "name", "stage", "closing_date"];
-
-/** What is lost is archived as a rule, and what is won may be. */
-const FILTERS = {
-    pending: { status: "pending" },
-    won: { status: "won", archived: "any" },
-    lost: { status: "lost", archived: "any" },
-    any: { archived: "any" },
-};
-
 /**
- * The opportunities behind the figures: sorted, searched, filtered, and without an end
- * to see but the last one.
+ * List of the opportunities behind the figures: sorted, searched, filtered, and extended
+ * as the user scrolls.
  *
- * - `view`: `{viewAs, scope, company, sort, status, stage, search}`, as in the address
- * - `person`: `{id, userId}` whose view it is; null while it is not known
+ * - `view`: choices of the dashboard
+ * - `person`: `{id, userId}` with the opportunities; null while it is not known
  * - `stages`: `[{id, name}]` to choose from
- * - `revision`: is another number once they may have changed
- * - `onChange`: called with what is to be different in `view`
+ * - `revision`: another number once opportunities may have changed
+ * - `onChange`: called with the choices that differ from `view`
+ * - `onOpen`: called with the id of an opportunity
  */
 export class Opportunities extends Component {
     static template = "crm_cqrs.Opportunities";
@@ -67,7 +56,8 @@ export class Opportunities extends Component {
             error: "",
         });
         this.search = useDebounced((text) => this.props.onChange({ search: text.trim() }), 300);
-        this.abort = null;
+        this.api = useApi();
+        this.statuses = STATUSES;
         onWillStart(() => {
             this.load(this.props);
         });
@@ -78,7 +68,6 @@ export class Opportunities extends Component {
                 this.refresh(nextProps);
             }
         });
-        onWillUnmount(() => this.abort?.abort());
         useEffect(
             (end) => {
                 if (!end) {
@@ -95,7 +84,7 @@ export class Opportunities extends Component {
                 observer.observe(end);
                 return () => observer.disconnect();
             },
-            // Observed anew after each page: the end may still be in sight.
+            // Observed again after each page: the end may still be in sight.
             () => [this.end.el, this.state.items.length]
         );
     }
@@ -112,15 +101,6 @@ export class Opportunities extends Component {
             },
             { name: "value", label: _t("Value"), className: "text-end", isNumber: true },
         ].map((column) => ({ ...column, ...this.sorting(column.name) }));
-    }
-
-    get statuses() {
-        return [
-            ["pending", _t("Open")],
-            ["won", _t("Won")],
-            ["lost", _t("Lost")],
-            ["any", _t("All")],
-        ];
     }
 
     get isFiltered() {
@@ -155,19 +135,19 @@ export class Opportunities extends Component {
         this.props.onChange({ search: "", stage: undefined, status: "pending" });
     }
 
-    /** Read the first page of what is asked for now, instead of what is shown. */
+    /** Replace the list by the first page for these choices. */
     async load(props) {
         Object.assign(this.state, { items: [], next: null, total: null, isStale: false });
         await this.read(props, LIMIT);
     }
 
-    /** Read again what is shown. */
+    /** Read the opportunities shown again. */
     async refresh(props = this.props) {
         if (this.state.isLoading || !props.person) {
             return;
         }
         if (this.state.items.length > MAX_LIMIT) {
-            // It would take several pages, and what is being read would jump.
+            // That takes several pages, and the rows that the user reads would jump.
             this.state.isStale = true;
             return;
         }
@@ -182,39 +162,23 @@ export class Opportunities extends Component {
     }
 
     async read(props, limit, cursor) {
-        this.abort?.abort();
-        const { signal } = (this.abort = new AbortController());
+        this.api.abort();
         Object.assign(this.state, { isLoading: true, error: "" });
         try {
             if (props.person) {
-                await this.readPages(props, limit, cursor, signal);
+                await this.readPage(props, limit, cursor);
                 this.state.isLoading = false;
             }
         } catch (error) {
-            if (error.name !== "AbortError") {
+            if (!isAborted(error)) {
                 Object.assign(this.state, { isLoading: false, error: error.message });
             }
         }
     }
 
-    async readPages(props, limit, cursor, signal) {
-        const { view } = props;
-        const ask = (parameters) =>
-            readApi(
-                PATH,
-                {
-                    user: view.viewAs,
-                    scope: view.scope,
-                    company: view.company === ALL ? undefined : view.company,
-                    sort: view.sort,
-                    stage: view.stage,
-                    text: view.search,
-                    ...FILTERS[view.status],
-                    ...parameters,
-                },
-                signal
-            ).then(({ data }) => data);
-        const page = await ask({ fields: FIELDS, limit, cursor });
+    async readPage({ view }, limit, cursor) {
+        const parameters = { ...opportunityParameters(view), fields: FIELDS, limit, cursor };
+        const { data: page } = await this.api.read(PATH, parameters);
         const before = cursor ? this.state.items : [];
         Object.assign(this.state, {
             items: [...before, ...page.items],
@@ -245,16 +209,7 @@ export class Opportunities extends Component {
     }
 }
 
-/** What is asked for, to tell whether another list is. */
+/** Return a text that differs where another list is to be shown. */
 function question({ view, person }) {
-    return JSON.stringify([
-        view.viewAs,
-        view.scope,
-        view.company,
-        view.sort,
-        view.status,
-        view.stage,
-        view.search,
-        person?.id,
-    ]);
+    return JSON.stringify([opportunityParameters(view), person?.id]);
 }

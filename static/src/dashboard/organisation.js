@@ -4,60 +4,56 @@ import { imageUrl } from "@web/core/utils/urls";
 import {
     Component,
     onWillStart,
-    onWillUnmount,
     onWillUpdateProps,
     useEffect,
     useRef,
     useState,
 } from "@odoo/owl";
 
-import { readApi } from "./api";
+import { isAborted, useApi } from "./api";
 import { formatMoney, formatMoneyShortly } from "./formats";
 
 const PATH = "users/hierarchy";
 const LIMIT = 40;
 
 /**
- * The user's people as a tree, with the pipeline of each; whoever is picked is the one
- * as whom the dashboard is shown.
+ * Tree of the user's team, with the pipeline of each person.
  *
- * - `viewedId`: uuid of the person as whom it is shown now
- * - `asked`: what the figures are asked for by: `{company, currency}`
- * - `revision`: is another number once the figures may have changed
- * - `onPick`: called with `{id, user_id, name}`
+ * - `viewedId`: uuid of the person with the figures shown now
+ * - `parameters`: `{company, currency}` of the figures
+ * - `revision`: another number once the figures may have changed
+ * - `onPick`: called with `{id, user_id, name}` of a person
  */
 export class Organisation extends Component {
     static template = "crm_cqrs.Organisation";
     static props = {
         viewedId: { type: String, optional: true },
-        asked: Object,
+        parameters: Object,
         revision: Number,
         onPick: Function,
     };
 
     setup() {
-        this.abort = new AbortController();
-        this.asked = this.props.asked;
-        // What is known of each person who has been expanded, by uuid, in that order.
+        this.api = useApi();
+        this.parameters = this.props.parameters;
+        // `levels`: the team of each person who has been expanded, by uuid.
         this.state = useState({ root: null, levels: {}, error: "", isLoading: false });
         onWillStart(() => {
             this.load();
         });
         onWillUpdateProps((nextProps) => {
-            const { company, currency } = nextProps.asked;
-            if (company !== this.asked.company || currency !== this.asked.currency) {
-                // What is under way would be an answer to what was asked before.
-                this.abort.abort();
-                this.abort = new AbortController();
-                this.asked = nextProps.asked;
+            const { company, currency } = nextProps.parameters;
+            if (company !== this.parameters.company || currency !== this.parameters.currency) {
+                // An answer under way would be to the earlier choice.
+                this.api.abort();
+                this.parameters = nextProps.parameters;
                 this.state.root ? this.refresh() : this.load();
             } else if (nextProps.revision !== this.props.revision) {
                 this.refresh();
             }
         });
-        onWillUnmount(() => this.abort.abort());
         const rows = useRef("rows");
-        // The person to have the focus once there: the button that asked is gone then.
+        // The person to focus once shown: the button that asked for it is gone by then.
         this.awaited = null;
         useEffect(() => {
             const index = this.rows.findIndex((row) => row.node?.id === this.awaited);
@@ -68,7 +64,8 @@ export class Organisation extends Component {
         });
     }
 
-    /** The rows that are shown: `{node, depth, isOpen, hasMore}`, parents first. */
+    /** Rows of the table, parents first: `{key, node, depth, level, isOpen}`, or
+     *  `{key, parent, depth}` for a button that shows more. */
     get rows() {
         const rows = [];
         const add = (node, depth) => {
@@ -100,7 +97,7 @@ export class Organisation extends Component {
         });
     }
 
-    /** Read again what is shown; a page of each level. */
+    /** Read the persons shown again, a page of each level. */
     async refresh() {
         if (!this.state.root) {
             return;
@@ -158,11 +155,12 @@ export class Organisation extends Component {
     }
 
     async readLevel(parameters = {}) {
-        const { data } = await readApi(
-            PATH,
-            { metrics: "true", limit: LIMIT, ...this.asked, ...parameters },
-            this.abort.signal
-        );
+        const { data } = await this.api.read(PATH, {
+            metrics: "true",
+            limit: LIMIT,
+            ...this.parameters,
+            ...parameters,
+        });
         return data;
     }
 
@@ -172,7 +170,7 @@ export class Organisation extends Component {
         try {
             await work();
         } catch (error) {
-            if (error.name !== "AbortError") {
+            if (!isAborted(error)) {
                 this.state.error = error.message;
             }
         }
@@ -198,10 +196,10 @@ export class Organisation extends Component {
     }
 
     toggleLabel(node) {
-        return _t("People of %s", node.name);
+        return _t("Team of %s", node.name);
     }
 
     pickLabel(node) {
-        return _t("Look at the dashboard as %s", node.name);
+        return _t("View the dashboard as %s", node.name);
     }
 }

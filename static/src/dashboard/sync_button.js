@@ -1,15 +1,16 @@
-import { browser } from "@web/core/browser/browser";
 import { _t } from "@web/core/l10n/translation";
 import { useService } from "@web/core/utils/hooks";
 
-import { Component, onWillUnmount, useState } from "@odoo/owl";
+import { Component, useState } from "@odoo/owl";
 
-const MODEL = "cqrs.run";
+import { usePolling } from "../core/use_polling";
+import { RUNS, isUnderWay, runAction } from "../desk/runs";
+
 const FIELDS = ["state", "progress", "findings", "error"];
 /** Milliseconds between two looks at the run */
 const PAUSE = 1000;
 
-/** Has what no hook has seen recorded, shows how far that is, and says what came of it. */
+/** Reconciles at a click, shows the progress, and says how many changes were found. */
 export class SyncButton extends Component {
     static template = "crm_cqrs.SyncButton";
     static props = { onDone: Function };
@@ -19,8 +20,7 @@ export class SyncButton extends Component {
         this.action = useService("action");
         this.notification = useService("notification");
         this.state = useState({ run: null });
-        this.timer = null;
-        onWillUnmount(() => browser.clearTimeout(this.timer));
+        this.polling = usePolling(() => this.look());
     }
 
     get label() {
@@ -36,55 +36,47 @@ export class SyncButton extends Component {
     async start() {
         this.state.run = { state: "pending", progress: 0 };
         try {
-            const { res_id } = await this.orm.call(MODEL, "action_reconcile", []);
-            this.watch(res_id);
+            const { res_id } = await this.orm.call(RUNS, "action_reconcile", []);
+            this.runId = res_id;
+            this.polling.plan(PAUSE);
         } catch (error) {
             this.state.run = null;
             throw error;
         }
     }
 
-    watch(id) {
-        this.timer = browser.setTimeout(async () => {
-            try {
-                [this.state.run] = await this.orm.silent.read(MODEL, [id], FIELDS);
-            } catch (error) {
-                this.state.run = null;
-                throw error;
-            }
-            if (["pending", "running"].includes(this.state.run.state)) {
-                this.watch(id);
-            } else {
-                this.tell(this.state.run, id);
-                this.state.run = null;
-                this.props.onDone();
-            }
-        }, PAUSE);
+    async look() {
+        let run;
+        try {
+            [run] = await this.orm.silent.read(RUNS, [this.runId], FIELDS);
+        } catch (error) {
+            this.state.run = null;
+            throw error;
+        }
+        if (isUnderWay(run)) {
+            this.state.run = run;
+            return PAUSE;
+        }
+        this.state.run = null;
+        this.tell(run);
+        this.props.onDone();
     }
 
-    tell(run, id) {
+    tell(run) {
+        const details = runAction(this.runId);
         const buttons = [
-            {
-                name: _t("Details"),
-                onClick: () =>
-                    this.action.doAction({
-                        type: "ir.actions.act_window",
-                        res_model: MODEL,
-                        res_id: id,
-                        views: [[false, "form"]],
-                    }),
-            },
+            { name: _t("Details"), onClick: () => this.action.doAction(details) },
         ];
         if (run.state !== "done") {
-            const message = run.error || _t("The synchronisation was cancelled.");
+            const message = run.error || _t("The synchronization was cancelled.");
             this.notification.add(message, { type: "danger", sticky: true, buttons });
         } else if (!run.findings) {
-            this.notification.add(_t("Everything was recorded already."), { type: "success" });
+            this.notification.add(_t("No changes were missing."), { type: "success" });
         } else {
             this.notification.add(
                 run.findings === 1
-                    ? _t("1 change had not been recorded, and is now.")
-                    : _t("%s changes had not been recorded, and are now.", run.findings),
+                    ? _t("1 missing change has been recorded.")
+                    : _t("%s missing changes have been recorded.", run.findings),
                 { type: "success", buttons }
             );
         }

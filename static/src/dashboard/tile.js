@@ -1,14 +1,14 @@
 import { Component } from "@odoo/owl";
 
 /**
- * A figure, what stands behind it at a click, and how it compares.
+ * A figure and its trend; a click opens the records behind it.
  *
  * - `value`: a text; "" while it is not known
  * - `note`: a line below
- * - `trend`: `{text, tone, icon, title}` against the period before
- * - `points`: of a line through the last months, for a `viewBox` of 100 × 24
- * - `share`: of a bar that is filled to that, from 0 to 1
- * - `hasChanged`: somebody has just changed it
+ * - `trend`: `{text, tone, icon, title}`, compared with the previous period
+ * - `points`: points of a line through the last months, for a `viewBox` of 100 × 24
+ * - `share`: filled part of a bar, from 0 to 1
+ * - `hasChanged`: whether the figure has just changed
  */
 export class Tile extends Component {
     static template = "crm_cqrs.Tile";

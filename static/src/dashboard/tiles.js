@@ -14,14 +14,14 @@ import {
 } from "./figures";
 import { formatMoney, formatMoneyShortly, formatPercent } from "./formats";
 
-/** What is written on the tiles: each figure, and how it came about. */
+/** Texts of the tiles: each figure, and how it came about. */
 export class Tiles {
     /**
      * @param {Object} read `{byStage, byMonth, series}`, the API's metrics, each null
      *  until it is known
      * @param {Object} view `{scope, period}`
      * @param {luxon.DateTime} now
-     * @param {boolean} hasOthers whether there is a difference between all and the own
+     * @param {boolean} hasOthers whether the figures differ between all and the own
      */
     constructor({ byStage, byMonth, series }, { scope, period }, now, hasOthers) {
         Object.assign(this, { byStage, byMonth, series, scope, period, now, hasOthers });
@@ -52,7 +52,7 @@ export class Tiles {
         };
     }
 
-    /** Properties of `Tile`, in their order. */
+    /** Properties of each `Tile`, in their order. */
     get list() {
         const tiles = this.byMonth ? this.tiles : {};
         return Object.entries(this.labels).map(([name, label]) => ({
@@ -80,7 +80,7 @@ export class Tiles {
                 value: this.money(weighted),
                 note: pipeline
                     ? _t("%s of the pipeline", formatPercent(weighted / pipeline))
-                    : _t("Nothing is open"),
+                    : _t("No open opportunities"),
                 share: pipeline ? weighted / pipeline : null,
                 ...this.level("weighted_pipeline", weighted),
             },
@@ -96,7 +96,7 @@ export class Tiles {
             active: {
                 value: String(active),
                 note: isOfBoth
-                    ? _t("%(own)s own, %(team)s of the team", {
+                    ? _t("%(own)s own, %(team)s team", {
                           own: own.active_opportunities,
                           team: team.active_opportunities,
                       })
@@ -120,7 +120,7 @@ export class Tiles {
     pipelineNote(due) {
         const { average_value } = scoped(this.byStage, this.scope);
         if (average_value === null) {
-            return _t("Nothing is open");
+            return _t("No open opportunities");
         }
         return this.range
             ? _t("%(amount)s due in %(period)s", {
@@ -134,7 +134,7 @@ export class Tiles {
         return periodName(this.period, periodRange(this.period, this.now, 1));
     }
 
-    /** How a figure of what there is came about: since the period began, and a line. */
+    /** Trend of a level, such as the pipeline, since the period began; and its line. */
     level(name, value) {
         const { series, range, scope } = this;
         if (!series || series.currency !== this.byStage.currency) {
@@ -154,7 +154,7 @@ export class Tiles {
         };
     }
 
-    /** How what was closed compares with an equal part of the period before. */
+    /** Trend of the closed figures, against an equal part of the previous period. */
     get closedTrend() {
         const { series, closed } = this;
         const isOfThis =

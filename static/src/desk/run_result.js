@@ -1,20 +1,21 @@
-import { browser } from "@web/core/browser/browser";
 import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { standardFieldProps } from "@web/views/fields/standard_field_props";
-import { formatFloat, formatInteger } from "@web/views/fields/formatters";
+import { formatFloat } from "@web/views/fields/formatters";
 import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
 import { useService } from "@web/core/utils/hooks";
 
-import { Component, onMounted, onPatched, onWillStart, onWillUnmount } from "@odoo/owl";
+import { Component, onMounted, onPatched, onWillStart } from "@odoo/owl";
 
+import { usePolling } from "../core/use_polling";
+import { number } from "./formats";
 import { FINDINGS, isUnderWay } from "./runs";
 
 /** Milliseconds between two looks at a run under way */
 const PAUSE = 1000;
 
 /**
- * What a run has come to: `{findings: [of verify.py]}`, `{projections: [of replay.py]}`
+ * Result of a run: `{findings: [of verify.py]}`, `{projections: [of replay.py]}`
  * or `{events: number}`.
  */
 export class RunResult extends Component {
@@ -23,6 +24,7 @@ export class RunResult extends Component {
 
     setup() {
         this.orm = useService("orm");
+        this.number = number;
         this.names = {};
         onWillStart(async () => {
             const models = this.projections.map((each) => each.projection);
@@ -57,10 +59,6 @@ export class RunResult extends Component {
         return [finding.stream_model, finding.stream_id].filter(Boolean).join("/");
     }
 
-    number(value) {
-        return formatInteger(value);
-    }
-
     seconds(value) {
         return formatFloat(value, { digits: [16, 2] });
     }
@@ -77,13 +75,12 @@ export class RunWatch extends Component {
     static props = { ...standardWidgetProps };
 
     setup() {
-        this.timer = null;
-        onMounted(() => this.plan());
-        onPatched(() => this.plan());
-        onWillUnmount(() => {
-            this.isGone = true;
-            browser.clearTimeout(this.timer);
+        const polling = usePolling(async () => {
+            await this.props.record.load();
+            return this.pause;
         });
+        onMounted(() => polling.plan(this.pause));
+        onPatched(() => polling.plan(this.pause));
     }
 
     get isUnderWay() {
@@ -91,21 +88,11 @@ export class RunWatch extends Component {
     }
 
     get text() {
-        return this.isUnderWay ? _t("Under way") : "";
+        return this.isUnderWay ? _t("In progress") : "";
     }
 
-    plan() {
-        browser.clearTimeout(this.timer);
-        if (this.isUnderWay && !this.isGone) {
-            this.timer = browser.setTimeout(() => this.look(), PAUSE);
-        }
-    }
-
-    async look() {
-        if (!document.hidden) {
-            await this.props.record.load();
-        }
-        this.plan();
+    get pause() {
+        return this.isUnderWay && PAUSE;
     }
 }
 

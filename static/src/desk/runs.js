@@ -1,44 +1,61 @@
 import { _t } from "@web/core/l10n/translation";
 
+import { duration, secondsBetween } from "./formats";
+
+/** Seconds after which a run that has not begun is a sign that crons do not run */
+const PATIENCE = 120;
+
+export const RUNS = "cqrs.run";
+
 export const isUnderWay = (run) =>
     ["pending", "running"].includes(run.state) && !run.is_abandoned;
 
-/** Of each kind of run: what it is called, what it does, and what to ask beforehand. */
+/** Return the action that opens a run. */
+export function runAction(id) {
+    return {
+        type: "ir.actions.act_window",
+        res_model: RUNS,
+        res_id: id,
+        views: [[false, "form"]],
+    };
+}
+
+/** Name, icon and description of each kind of run; a question where it writes. */
 export const KINDS = {
     verify: {
         label: _t("Verify"),
         icon: "fa-check-square-o",
         text: _t(
-            "Looks whether the log is whole, and whether everything else says what it says. It repairs nothing; where nothing is wrong, what rebuilds have replaced is forgotten."
+            "Checks that the log is intact and that all data matches it. Repairs nothing. If nothing is wrong, deletes the rows kept by earlier rebuilds."
         ),
     },
     reconcile: {
         label: _t("Reconcile"),
         icon: "fa-refresh",
         text: _t(
-            "Records what has changed without Odoo's knowledge. It runs by itself every five minutes."
+            "Records changes made outside Odoo, for example by SQL. Runs automatically every five minutes."
         ),
-        question: _t("Changes that nobody has recorded become events of the log. Reconcile?"),
+        question: _t("Missing changes will be recorded as events. Do you want to reconcile?"),
     },
     replay: {
         label: _t("Rebuild"),
         icon: "fa-history",
         text: _t(
-            "Replays the log, and rewrites the rows that differ from it. People work on meanwhile."
+            "Replays the log and corrects the rows that differ from it. Users can keep working."
         ),
         question: _t(
-            "Rows that differ from the log are rewritten. What they were is kept until a verification finds nothing wrong. Rebuild?"
+            "Rows that differ from the log will be corrected. The old rows are kept until a verification finds nothing wrong. Do you want to rebuild?"
         ),
     },
     build: {
         label: _t("First Build"),
         icon: "fa-flag-checkered",
-        text: _t("Records a first event of everything that has none. It goes on where it was stopped."),
-        question: _t("Whatever has no event gets its first one, which stays in the log. Build?"),
+        text: _t("Records a first event for every record that has none. Resumes where it stopped."),
+        question: _t("Every record without events gets a first event, which cannot be removed. Do you want to build?"),
     },
 };
 
-/** Of each state of a run: what it is called, its icon and its colour. */
+/** Name, icon and color of each state of a run. */
 export const STATES = {
     pending: { label: _t("Waiting"), icon: "fa-clock-o", tone: "secondary" },
     running: { label: _t("Running"), icon: "fa-cog", tone: "info" },
@@ -47,33 +64,51 @@ export const STATES = {
     cancelled: { label: _t("Cancelled"), icon: "fa-ban", tone: "warning" },
 };
 
-/** Of each kind of finding: what it means. */
+/** Meaning of each kind of finding. */
 export const FINDINGS = {
-    broken_chain: _t("An event was altered, or put in"),
-    version_gap: _t("An event was removed"),
-    wrong_state: _t("The recorded state is not what the events give"),
-    unrecorded_change: _t("A change is not recorded"),
-    missing_trigger: _t("The log can be edited"),
-    projection_drift: _t("A read model is wrong"),
-    wrong_order: _t("An event was moved"),
-    wrong_epoch: _t("An epoch of the log is wrong"),
-    unreadable_value: _t("A value cannot be read"),
-    broken_projection: _t("A read model is incomplete"),
+    broken_chain: _t("Event altered or inserted"),
+    version_gap: _t("Event removed"),
+    wrong_state: _t("State differs from the events"),
+    unrecorded_change: _t("Change not recorded"),
+    missing_trigger: _t("Log not protected"),
+    projection_drift: _t("Read model differs from the log"),
+    wrong_order: _t("Event moved"),
+    wrong_epoch: _t("Wrong epoch"),
+    unreadable_value: _t("Unreadable value"),
+    broken_projection: _t("Read model incomplete"),
 };
 
-/** Return a length of time in words, the two largest units at most. */
-export function duration(seconds) {
-    const total = Math.max(0, Math.round(seconds));
-    const [days, hours] = [Math.floor(total / 86400), Math.floor(total / 3600) % 24];
-    const [minutes, rest] = [Math.floor(total / 60) % 60, total % 60];
-    if (days) {
-        return hours ? _t("%(days)s d %(hours)s h", { days, hours }) : _t("%s d", days);
+/** Return name, icon and color of the state that a run is in. */
+export function stateOf(run) {
+    return run.is_abandoned
+        ? { label: _t("Interrupted"), icon: "fa-times", tone: "danger" }
+        : STATES[run.state];
+}
+
+/** Return the result of a run in words; "" while it has none. */
+export function outcomeOf(run) {
+    if (run.is_abandoned) {
+        return _t("The server stopped during this run. The run resumes within minutes.");
     }
-    if (hours) {
-        return minutes ? _t("%(hours)s h %(minutes)s min", { hours, minutes }) : _t("%s h", hours);
+    return run.outcome || "";
+}
+
+/** Return the step that a run under way is at, read at a time of the server. */
+export function stepOf(run, readAt) {
+    if (run.cancel_requested) {
+        return _t("Stopping at the next step.");
     }
-    if (minutes) {
-        return rest ? _t("%(minutes)s min %(seconds)s s", { minutes, seconds: rest }) : _t("%s min", minutes);
+    if (run.state === "running") {
+        return run.step_name || "";
     }
-    return _t("%s s", rest);
+    return secondsBetween(run.create_date, readAt) > PATIENCE
+        ? _t("Not started yet. Check that scheduled actions are running.")
+        : _t("Starting soon.");
+}
+
+/** Return how long a run has taken until a time of the server; "" before it begins. */
+export function elapsedOf(run, readAt) {
+    return run.started_at
+        ? duration(secondsBetween(run.started_at, run.finished_at || readAt))
+        : "";
 }

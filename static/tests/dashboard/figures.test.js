@@ -9,7 +9,6 @@ import {
     levels,
     linePoints,
     periodRange,
-    recordsDomain,
 } from "@crm_cqrs/dashboard/figures";
 
 describe.current.tags("headless");
@@ -121,8 +120,6 @@ test("months are read and written alike in every language", () => {
     const quarter = periodRange("quarter", now);
     expect(closedIn(MONTHS, quarter, "all").won).toBe(3);
     expect(lastMonths(MONTHS, now, "all").at(-1).month).toBe("2026-11");
-    const whose = { scope: "all", userId: 7, isOther: false };
-    expect(recordsDomain(whose, ["won"], quarter).at(-1)[2]).toBe("2027-01-01 00:00:00");
 });
 
 test("a change has a ratio where there was something", () => {
@@ -136,32 +133,4 @@ test("a line goes through what is known", () => {
     expect(linePoints([0, null, 10])).toBe("0.0,22.0 100.0,2.0");
     expect(linePoints([0, 0])).toBe("0.0,22.0 100.0,22.0");
     expect(linePoints([])).toBe("");
-});
-
-test("the records of a figure are those that it counts", () => {
-    const mine = { scope: "all", userId: 7, isOther: false };
-    expect(recordsDomain(mine, ["pending"])).toEqual([
-        ["status", "in", ["pending"]],
-        ["active", "in", [true]],
-    ]);
-    expect(
-        recordsDomain({ scope: "team", userId: 7, isOther: true }, ["won"], periodRange("month", NOW))
-    ).toEqual([
-        ["status", "in", ["won"]],
-        ["active", "in", [true, false]],
-        ["viewer_id", "=", 7],
-        ["user_id", "!=", 7],
-        ["closed_at", ">=", "2026-11-01 00:00:00"],
-        ["closed_at", "<", "2026-12-01 00:00:00"],
-    ]);
-    expect(recordsDomain({ ...mine, companyId: 3 }, ["pending"]).at(-1)).toEqual([
-        "company_id",
-        "=",
-        3,
-    ]);
-    expect(recordsDomain({ ...mine, scope: "own" }, ["pending"]).at(-1)).toEqual([
-        "user_id",
-        "=",
-        7,
-    ]);
 });

@@ -78,7 +78,7 @@ test("what is open: of what, of whose, and since when", () => {
     expect(trend(weighted).slice(0, 2)).toEqual(["fa-minus", "0%"]);
     expect([active.value, active.note, active.share]).toEqual([
         "4",
-        "1 own, 3 of the team",
+        "1 own, 3 team",
         0.25,
     ]);
     expect(trend(active)).toEqual(["fa-arrow-down", "20%", "5 at the end of Q3 2026"]);
@@ -119,6 +119,6 @@ test("who has nobody is not told of a team, and an empty pipeline is said", () =
     const { pipeline, weighted } = tiles({
         byStage: { currency: "CQX", ...split(nothing, nothing) },
     });
-    expect([pipeline.note, pipeline.share]).toEqual(["Nothing is open", null]);
-    expect([weighted.note, weighted.share]).toEqual(["Nothing is open", null]);
+    expect([pipeline.note, pipeline.share]).toEqual(["No open opportunities", null]);
+    expect([weighted.note, weighted.share]).toEqual(["No open opportunities", null]);
 });

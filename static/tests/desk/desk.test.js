@@ -38,7 +38,7 @@ const done = run({
     progress: 100,
     finished_at: "2026-11-24 13:00:20",
     findings: 2,
-    outcome: "Differences from the log, now repaired: 2.",
+    outcome: "Rows corrected: 2.",
 });
 
 const health = (runs = [], parts = {}) => ({
@@ -105,7 +105,7 @@ test("a run under way is followed by the second, to its outcome", async () => {
     await wait(1);
     expect.verifySteps(["look"]);
     expect(".o_cqrs_run").toHaveCount(0);
-    expect(".o_cqrs_last").toHaveText(/Done\s+20 s\s+Differences from the log, now repaired: 2\./);
+    expect(".o_cqrs_last").toHaveText(/Done\s+20 s\s+Rows corrected: 2\./);
     // Nothing goes on any more: it is looked at less often.
     await wait(9);
     expect.verifySteps([]);
@@ -127,7 +127,7 @@ test("a run is cancelled once", async () => {
     await contains(".o_cqrs_cancel").click();
     expect.verifySteps([["cancel", [7]], "look"]);
     expect(".o_cqrs_cancel").not.toBeEnabled();
-    expect(".o_cqrs_run").toHaveText(/About to end, at its next step\./);
+    expect(".o_cqrs_run").toHaveText(/Stopping at the next step\./);
     await wait(1);
     expect.verifySteps(["look"]);
     expect(".o_cqrs_last").toHaveText(/Cancelled\. Nothing was changed\./);
@@ -144,14 +144,14 @@ test("what is first in turn is first shown", async () => {
     );
     expect(".o_cqrs_run:eq(0)").toHaveText(/Rebuild #7/);
     expect(".o_cqrs_run:eq(1)").toHaveText(/Verify #8\s+Waiting/);
-    expect(".o_cqrs_run:eq(1)").toHaveText(/About to begin\./);
+    expect(".o_cqrs_run:eq(1)").toHaveText(/Starting soon\./);
     expect(".o_cqrs_run:eq(2)").toHaveText(/Verify #9/);
 });
 
 test("a run that nobody begins makes one wonder", async () => {
     const create_date = "2026-11-24 12:59:00";
     await openDesk(health([run({ state: "pending", started_at: false, create_date })]));
-    expect(".o_cqrs_run").toHaveText(/Nobody has begun it: are scheduled actions running\?/);
+    expect(".o_cqrs_run").toHaveText(/Not started yet\. Check that scheduled actions are running\./);
 });
 
 test("each outcome is in words", async () => {
@@ -165,14 +165,14 @@ test("each outcome is in words", async () => {
     );
     const line = (index) => `.o_cqrs_runs tbody tr:eq(${index}) td:last`;
     expect(line(0)).toHaveText(
-        /Stopped\s+The server was stopped meanwhile\. It is taken up again within minutes\./
+        /Interrupted\s+The server stopped during this run\. The run resumes within minutes\./
     );
     expect(line(1)).toHaveText(/Failed\s+No space left on device/);
     expect(line(2)).toHaveText(/Cancelled\s+Cancelled\. Nothing was changed\./);
-    expect(line(3)).toHaveText(/Done\s+Differences from the log, now repaired: 2\./);
+    expect(line(3)).toHaveText(/Done\s+Rows corrected: 2\./);
     // Nobody performs the one that was stopped, so that it is the last one.
     expect(".o_cqrs_run").toHaveCount(0);
-    expect(".o_cqrs_last").toHaveText(/Stopped/);
+    expect(".o_cqrs_last").toHaveText(/Interrupted/);
 });
 
 test("a refusal is shown, and nothing begins", async () => {
@@ -180,16 +180,16 @@ test("a refusal is shown, and nothing begins", async () => {
     onRpc("cqrs.run", "action_verify", () => {
         throw makeServerError({
             type: "AccessError",
-            message: "Only administrators may do this.",
+            message: "Only administrators can do this.",
         });
     });
     await openDesk(health());
     await contains("[data-kind=verify]").click();
-    await waitFor(".modal:contains(Only administrators may do this.)");
-    expect.verifyErrors(["Only administrators may do this."]);
+    await waitFor(".modal:contains(Only administrators can do this.)");
+    expect.verifyErrors(["Only administrators can do this."]);
     expect.verifySteps([]);
     expect("[data-kind=verify]").toBeEnabled();
-    expect(".o_cqrs_progress").toHaveText(/Nothing has been run yet\./);
+    expect(".o_cqrs_progress").toHaveText(/No runs yet\./);
 });
 
 test("what writes is asked for first", async () => {
@@ -213,7 +213,7 @@ test("what writes is asked for first", async () => {
     await contains("[data-kind=verify]").click();
     expect.verifySteps([["verify"], "look"]);
     await contains("[data-kind=reconcile]").click();
-    await contains(".modal:contains(Reconcile?) .modal-footer .btn-secondary").click();
+    await contains(".modal:contains(Do you want to reconcile?) .modal-footer .btn-secondary").click();
     expect.verifySteps([]);
     await contains("[data-kind=reconcile]").click();
     await contains(".modal .modal-footer .btn-primary").click();
@@ -234,7 +234,7 @@ test("a verification that would forget something is asked for too", async () => 
     const replaced = { rows: 3, is_more: false, since: READ_AT, tables: ["cqrs_metrics"] };
     await openDesk(health([], { replaced }));
     await contains("[data-kind=verify]").click();
-    await contains(".modal:contains(are forgotten) .modal-footer .btn-primary").click();
+    await contains(".modal:contains(are deleted) .modal-footer .btn-primary").click();
     expect.verifySteps(["verify", "look"]);
 });
 
@@ -242,15 +242,15 @@ test("a server that is away is said to be, until it is back", async () => {
     await openDesk(health([run()]), makeServerError({ message: "away" }), health([done]));
     await wait(1);
     expect.verifySteps(["look"]);
-    expect(".o_control_panel").toHaveText(/The server does not answer\. It is shown as it was\./);
+    expect(".o_control_panel").toHaveText(/The server does not respond\. The figures may be out of date\./);
     expect(".o_cqrs_run").toHaveCount(1);
     // What was in order then may not be now.
-    expect(".o_cqrs_overall").toHaveText("The state is not known");
-    expect(".o_cqrs_health:contains(In order)").toHaveCount(0);
+    expect(".o_cqrs_overall").toHaveText("Status unknown");
+    expect(".o_cqrs_health:contains(Healthy)").toHaveCount(0);
     await wait(1);
     expect.verifySteps(["look"]);
-    expect(".o_cqrs_overall").toHaveText("Everything is in order");
-    expect(".o_control_panel").not.toHaveText(/does not answer/);
+    expect(".o_cqrs_overall").toHaveText("Everything is healthy");
+    expect(".o_control_panel").not.toHaveText(/does not respond/);
     expect(".o_cqrs_last").toHaveCount(1);
 });
 
@@ -259,9 +259,9 @@ test("a part that cannot be read says why, beside the others", async () => {
         health([], { level: "bad", tail: { level: "bad", error: "no such table" } })
     );
     expect(".o_cqrs_health[data-name=tail]").toHaveText(
-        /Needs action\s+–\s+It could not be read: no such table/
+        /Needs action\s+–\s+Could not be read: no such table/
     );
-    expect(".o_cqrs_health[data-name=log]").toHaveText(/In order/);
+    expect(".o_cqrs_health[data-name=log]").toHaveText(/Healthy/);
 });
 
 test("what could not be applied to a read model is told", async () => {
@@ -272,13 +272,13 @@ test("what could not be applied to a read model is told", async () => {
     };
     await openDesk(health(), health([], { projections }));
     expect(".o_cqrs_health[data-name=projections]").toHaveText(
-        /All that is recorded has been applied\./
+        /All recorded events have been applied\./
     );
     expect(".o_cqrs_health[data-name=projections] button").toHaveCount(0);
     await wait(10);
     expect.verifySteps(["look"]);
     expect(".o_cqrs_health[data-name=projections]").toHaveText(
-        /User Access is broken: no such table\. Rebuild it\.\s+Opportunity leaves out 2 records: too long/
+        /User Access is broken: no such table\. Rebuild it\.\s+Opportunity is missing 2 record\(s\): too long/
     );
     expect(".o_cqrs_health[data-name=projections] button").toHaveCount(1);
 });
@@ -297,14 +297,14 @@ test("a verification in vain, and a look that failed, are told", async () => {
     );
     const card = ".o_cqrs_health[data-name=verification]";
     expect(card).toHaveText(
-        /Needs action.*The verification begun 2 h ago failed: No space left.*Verified 1 d 1 h ago/s
+        /Needs action.*The verification started 2 h ago failed: No space left.*Verified 1 d 1 h ago/s
     );
     expect(".o_cqrs_health[data-name=reconciler]").toHaveText(
         /Recording failed: crm\.lead\/7: why/
     );
     await wait(10);
-    expect(card).toHaveText(/To be watched.*begun 2 h ago was cancelled/s);
+    expect(card).toHaveText(/Needs attention.*started 2 h ago was cancelled/s);
     await wait(10);
-    expect(card).toHaveText(/To be watched.*begun 2 h ago has not ended/s);
+    expect(card).toHaveText(/Needs attention.*started 2 h ago has not finished/s);
     expect.verifySteps(["look", "look"]);
 });

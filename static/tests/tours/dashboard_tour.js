@@ -92,7 +92,7 @@ tours.add("crm_cqrs_dashboard_alone", {
             trigger: ".o_cqrs_search input",
             run: "edit Peer",
         },
-        { trigger: ".o_cqrs_opportunities .o_cqrs_empty:contains(No opportunity matches)" },
+        { trigger: ".o_cqrs_opportunities .o_cqrs_empty:contains(No opportunities found)" },
         { trigger: ".o_cqrs_empty button", run: "click" },
         { trigger: ".o_cqrs_count:contains(2 of 2)" },
         { trigger: ".o_cqrs_sort[data-name=name]", run: "click" },
@@ -195,14 +195,14 @@ tours.add("crm_cqrs_dashboard_no_access", {
     steps: () => [
         {
             trigger:
-                ".o_cqrs_error:contains(no access to opportunities):contains(Ask an administrator):contains(User: Own Documents Only):not(:contains(Trace))",
+                ".o_cqrs_error:contains(do not have access to opportunities):contains(Ask an administrator):contains(User: Own Documents Only):not(:contains(Trace))",
         },
     ],
 });
 
 tours.add("crm_cqrs_dashboard_not_there", {
     steps: () => [
-        { trigger: ".o_cqrs_error:contains(nothing here that you may see)" },
+        { trigger: ".o_cqrs_error:contains(do not have access to this dashboard)" },
         { trigger: ".o_cqrs_banner:not(:has(.placeholder))" },
         { trigger: ".o_cqrs_back", run: "click" },
         { trigger: tile("pipeline", "400,000.00") },

@@ -12,7 +12,7 @@ const release = (name) => () =>
 
 registry.category("web_tour.tours").add("crm_cqrs_event_store", {
     steps: () => [
-        { trigger: ".o_cqrs_health[data-name=log][data-level=good]:contains(In order)" },
+        { trigger: ".o_cqrs_health[data-name=log][data-level=good]:contains(Healthy)" },
         {
             content: "Rebuild one read model",
             trigger: ".o_cqrs_sizes button[data-model='cqrs.user.profile']",
@@ -30,7 +30,7 @@ registry.category("web_tour.tours").add("crm_cqrs_event_store", {
         },
         {
             content: "It says what came of it",
-            trigger: ".o_cqrs_last[data-state=done]:contains(now repaired: 2.)",
+            trigger: ".o_cqrs_last[data-state=done]:contains(Rows corrected: 2.)",
         },
         { content: "Rebuild everything", trigger: "[data-kind=replay]", run: "click" },
         { trigger: ".modal .modal-footer .btn-primary:contains(Rebuild)", run: "click" },
@@ -39,7 +39,7 @@ registry.category("web_tour.tours").add("crm_cqrs_event_store", {
             run: "click",
         },
         {
-            trigger: ".o_cqrs_run:contains(About to end):has(.o_cqrs_cancel:disabled)",
+            trigger: ".o_cqrs_run:contains(Stopping at):has(.o_cqrs_cancel:disabled)",
             run: release("opportunity"),
         },
         { trigger: ".o_cqrs_last[data-state=cancelled]:contains(Nothing was changed)" },
@@ -52,7 +52,7 @@ registry.category("web_tour.tours").add("crm_cqrs_event_store", {
         { trigger: ".o_breadcrumb a:contains(Event Store)", run: "click" },
         { trigger: ".o_cqrs_runs tr[data-state=done] th button", run: "click" },
         {
-            content: "What was rebuilt, as a table",
+            content: "The rebuilt read models, as a table",
             trigger: ".o_form_view .o_cqrs_run_result tr:contains(User Profile):contains(2)",
         },
     ],

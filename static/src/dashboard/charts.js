@@ -1,0 +1,77 @@
+/**
+ * Rows and columns of the dashboard's two charts, as `FigureChart` takes them.
+ *
+ *     stageRows(byStage, "own");
+ *     // [{ key: 1, label: "New", values: [400000, 40000, 4] }, …]
+ *
+ * Pure: takes the API's metrics and returns values, one row a stage or month.
+ */
+
+import { _t } from "@web/core/l10n/translation";
+
+import { lastMonths, scoped } from "./figures";
+import { formatPercent } from "./formats";
+
+/** @param {(amount: number) => string} money in the currency of the figures */
+export function stageColumns(money) {
+    return [
+        { label: _t("Pipeline"), format: money, isDrawn: true },
+        { label: _t("Weighted"), format: money, isDrawn: true },
+        { label: _t("Opportunities"), format: String, isDrawn: false },
+    ];
+}
+
+/** Return a row for each stage with open opportunities; null while they are not known. */
+export function stageRows(byStage, scope) {
+    return (
+        byStage &&
+        byStage.groups
+            .map((group) => ({ group, figures: scoped(group, scope) }))
+            .filter(({ figures }) => figures.active_opportunities)
+            .map(({ group, figures }) => ({
+                key: group.stage ? group.stage.id : 0,
+                label: group.stage ? group.stage.name : _t("No stage"),
+                values: [
+                    figures.pipeline_value,
+                    figures.weighted_pipeline,
+                    figures.active_opportunities,
+                ],
+            }))
+    );
+}
+
+/** @param {(amount: number) => string} money in the currency of the figures */
+export function monthColumns(money) {
+    return [
+        { label: _t("Won"), format: money, isDrawn: true },
+        { label: _t("Opportunities"), format: String, isDrawn: false },
+        { label: _t("Lost"), format: String, isDrawn: false },
+        {
+            label: _t("Win rate"),
+            format: (rate) => (rate === null ? "–" : formatPercent(rate)),
+            isDrawn: false,
+        },
+    ];
+}
+
+/** Return a row for each of the last months; null while they are not known. */
+export function monthRows(byMonth, now, scope) {
+    return (
+        byMonth &&
+        lastMonths(byMonth.groups, now, scope).map((month) => ({
+            key: month.month,
+            label: month.from.toFormat("LLL yy"),
+            range: { from: month.from, to: month.to },
+            values: [month.won_revenue, month.won, month.lost, month.win_rate],
+        }))
+    );
+}
+
+/** Return the keys of the months in a range; undefined where there is no range. */
+export function highlightedMonths(rows, range) {
+    return range && rows
+        ? rows
+              .filter((row) => row.range.from >= range.from && row.range.from < range.to)
+              .map((row) => row.key)
+        : undefined;
+}

@@ -1,0 +1,148 @@
+import { browser } from "@web/core/browser/browser";
+
+import { onWillUnmount, useState } from "@odoo/owl";
+
+import { isAborted, useApi } from "./api";
+import { figureParameters } from "./choices";
+import { Tiles } from "./tiles";
+
+const { DateTime } = luxon;
+
+/** Milliseconds for which a tile is marked as changed */
+const MARKED = 8000;
+/** Months of the series: those shown, and the one before a year's first */
+const MONTHS_READ = 13;
+const NOTHING = { person: null, byStage: null, byMonth: null, series: null };
+
+/**
+ * Read the figures of a dashboard, and read them again.
+ *
+ * - `state`: `{me, person, byStage, byMonth, series}`, answers of the API, null while
+ *   they are not there; `position` and `readAt` of the figures; `leftOut`, a count of
+ *   records; `revision`, another number after each change; `changed`, by tile; `error`
+ *   where nothing can be shown; `isBehind` and the `reason` where the figures shown are
+ *   old
+ * - `loadMe()`: reads the user's profile
+ * - `load()`: clears all figures, and reads them
+ * - `read()`: reads the figures; those shown stay until the new ones are there
+ * - `look()`: the same, if there are any; returns whether it could
+ *
+ * @param {Object} view of `choices.js`, as it is at the time of each reading
+ */
+export function useDashboardData(view) {
+    const api = useApi();
+    const state = useState({
+        ...NOTHING,
+        me: null,
+        position: null,
+        readAt: null,
+        revision: 0,
+        changed: {},
+        error: null,
+        isBehind: false,
+        reason: "",
+        leftOut: 0,
+    });
+    const timers = {};
+    let lastPosition = null;
+    onWillUnmount(() => Object.values(timers).forEach((timer) => browser.clearTimeout(timer)));
+
+    async function loadMe() {
+        try {
+            state.me = (await api.read("users/profile")).data;
+        } catch (error) {
+            if (!isAborted(error)) {
+                state.error = error;
+            }
+        }
+    }
+
+    async function load() {
+        Object.assign(state, { ...NOTHING, error: null, changed: {} });
+        if (!state.me) {
+            await loadMe();
+        }
+        if (state.me) {
+            await read();
+        }
+    }
+
+    async function look() {
+        if (!state.error && state.byMonth) {
+            await read();
+        }
+        return !state.isBehind;
+    }
+
+    async function read() {
+        api.abort();
+        const { viewAs, period } = view;
+        const parameters = { user: viewAs, ...figureParameters(view) };
+        const ask = (path, more) => api.read(path, { ...parameters, ...more });
+        const series = ask("metrics/series", {
+            months: MONTHS_READ,
+            compare: period === "all" ? undefined : period,
+        });
+        // Awaited later, when the numbers stand.
+        series.catch(() => {});
+        try {
+            const [person, byStage, byMonth] = await Promise.all([
+                viewAs ? api.read("users/profile", { user: viewAs }) : { data: state.me },
+                ask("metrics", { by: "stage" }),
+                ask("metrics", { by: "month" }),
+            ]);
+            show(person.data, byStage, byMonth);
+            state.series = { ...(await series).data, period };
+        } catch (error) {
+            if (isAborted(error)) {
+                return;
+            }
+            if (state.byMonth) {
+                // Figures that were right a moment ago are better than none.
+                state.isBehind = true;
+                state.reason = error.status ? error.message : "";
+            } else {
+                state.error = error;
+            }
+        }
+    }
+
+    function show(person, byStage, byMonth) {
+        const isSameCurrency = state.byStage?.currency === byStage.data.currency;
+        const before = isSameCurrency && state.byMonth && tileValues();
+        Object.assign(state, {
+            person,
+            byStage: byStage.data,
+            byMonth: byMonth.data,
+            position: Math.min(byStage.position, byMonth.position),
+            readAt: DateTime.fromISO(byMonth.data.computed_at),
+            leftOut: byMonth.leftOut,
+            isBehind: false,
+            reason: "",
+        });
+        if (before && byMonth.position !== lastPosition) {
+            mark(before, tileValues());
+            state.revision++;
+        }
+        lastPosition = byMonth.position;
+    }
+
+    function tileValues() {
+        return new Tiles(state, view, state.readAt).values;
+    }
+
+    function mark(before, after) {
+        for (const name in after) {
+            if (before[name] === after[name]) {
+                continue;
+            }
+            state.changed[name] = true;
+            browser.clearTimeout(timers[name]);
+            timers[name] = browser.setTimeout(() => {
+                delete state.changed[name];
+            }, MARKED);
+        }
+    }
+
+    return { state, loadMe, load, read, look };
+}

@@ -1,0 +1,208 @@
+/**
+ * The cards of the event store screen: one for each part of the health, in words.
+ *
+ *     healthCards(health)[0];
+ *     // { name: "log", title: "Event Log", level: "good", value: "1,234",
+ *     //   unit: "last position", lines: ["About 1,200 events …", …] }
+ *
+ * Pure: takes the answer of `cqrs.health.read_health` and returns texts, in some
+ * microseconds; `level` is a key of `LEVELS`.
+ */
+
+import { _t } from "@web/core/l10n/translation";
+
+import { counted, duration, number, time } from "./formats";
+
+const FAILURES_ACTION = "crm_cqrs.cqrs_projection_failure_action";
+
+/** Never by their color alone: each has a word and an icon. */
+export const LEVELS = {
+    good: {
+        label: _t("Healthy"),
+        icon: "fa-check-circle",
+        tone: "success",
+        text: _t("Everything is healthy"),
+    },
+    watch: {
+        label: _t("Needs attention"),
+        icon: "fa-exclamation-circle",
+        tone: "warning",
+        text: _t("Some parts need attention"),
+    },
+    bad: {
+        label: _t("Needs action"),
+        icon: "fa-exclamation-triangle",
+        tone: "danger",
+        text: _t("Some parts need action"),
+    },
+    unknown: {
+        label: _t("Unknown"),
+        icon: "fa-question-circle",
+        tone: "warning",
+        text: _t("Status unknown"),
+    },
+};
+
+/** Return `{name, title, level, value, unit, lines, action, runId}` of each part. */
+export function healthCards(health) {
+    return [
+        card(health, "log", _t("Event Log"), logCard),
+        card(health, "reconciler", _t("Reconciler"), reconcilerCard),
+        card(health, "reader", _t("Log Readers"), readerCard),
+        card(health, "verification", _t("Verification"), verificationCard),
+        card(health, "tail", _t("Metrics"), tailCard),
+        card(health, "projections", _t("Read Models"), projectionsCard),
+    ];
+}
+
+/** Return the card of a part; if the part could not be read, the card says why. */
+function card(health, name, title, read) {
+    const part = health[name];
+    const shown = part.error
+        ? { value: "–", unit: "", lines: [_t("Could not be read: %s", part.error)] }
+        : read(part);
+    return { name, title, level: part.level, ...shown };
+}
+
+function logCard(log) {
+    return {
+        value: number(log.last_position),
+        unit: _t("last position"),
+        lines: [
+            log.events === null
+                ? _t("Event count not estimated yet.")
+                : _t("About %s events (estimate).", number(log.events)),
+            rateOf(log),
+            log.missing_triggers.length
+                ? _t(
+                      "The log is not protected: %s is missing, disabled or changed. Upgrade the module to restore it, then verify.",
+                      log.missing_triggers.join(", ")
+                  )
+                : _t("Protected against changes by the database."),
+        ],
+    };
+}
+
+function rateOf({ lately, per_minute, is_more, minutes }) {
+    if (!lately) {
+        return _t("No new events in the last %s minutes.", minutes);
+    }
+    const rate = per_minute.toLocaleString(undefined, {
+        maximumFractionDigits: per_minute < 10 ? 1 : 0,
+    });
+    return is_more
+        ? _t("At least %s events per minute recently.", rate)
+        : _t("%(rate)s events per minute over the last %(minutes)s minutes.", { rate, minutes });
+}
+
+function reconcilerCard({ seconds, never, failures }) {
+    const lines = failures.map((failure) => _t("Recording failed: %s", failure));
+    if (never.length) {
+        lines.push(_t("Never reconciled: %s.", never.join(", ")));
+    }
+    if (!lines.length) {
+        lines.push(_t("Records changes made outside Odoo every five minutes."));
+    }
+    return {
+        value: seconds === null ? _t("Never run") : duration(seconds),
+        unit: seconds === null ? "" : _t("since the last run"),
+        lines,
+    };
+}
+
+function readerCard({ waiting, is_more, holder }) {
+    return {
+        value: counted(waiting, is_more),
+        unit: _t("events not delivered yet"),
+        lines: [heldBackBy(holder)],
+    };
+}
+
+function heldBackBy(holder) {
+    if (!holder) {
+        return _t("No open transaction delays them.");
+    }
+    const application = holder.application || _t("an unnamed application");
+    const age = holder.seconds === null ? _t("an unknown time") : duration(holder.seconds);
+    return holder.prepared
+        ? _t(
+              "Delayed for %(age)s by prepared transaction %(name)s of %(user)s in database %(database)s.",
+              { age, name: holder.prepared, user: holder.user, database: holder.database }
+          )
+        : _t(
+              "Delayed for %(age)s by %(application)s (process %(pid)s) in database %(database)s.",
+              { age, application, pid: holder.pid, database: holder.database }
+          );
+}
+
+function verificationCard({ last, unfinished }) {
+    return {
+        value: last ? number(last.findings) : "–",
+        unit: _t("findings"),
+        lines: [
+            ...(unfinished ? [inVain(unfinished)] : []),
+            last
+                ? _t("Verified %s ago.", duration(last.seconds))
+                : _t("Never verified."),
+            last?.findings
+                ? _t("Review the findings, reconcile or rebuild, then verify again.")
+                : _t("Verified automatically every night."),
+        ],
+        runId: last?.id,
+    };
+}
+
+/** Return why a verification has no result. */
+function inVain({ state, seconds, error }) {
+    const age = duration(seconds);
+    if (state === "failed") {
+        return _t("The verification started %(age)s ago failed: %(error)s", {
+            age,
+            error: error || "–",
+        });
+    }
+    return state === "cancelled"
+        ? _t("The verification started %s ago was cancelled.", age)
+        : _t("The verification started %s ago has not finished.", age);
+}
+
+function tailCard(tail) {
+    return {
+        value: counted(tail.changes, tail.is_more),
+        unit: _t("changes not in the totals yet"),
+        lines: [
+            tail.seconds === null
+                ? _t("All changes are included in the totals.")
+                : _t("Pending for %s; the totals are updated every minute.", duration(tail.seconds)),
+            _t("Dashboards stay exact, but many pending changes slow them down."),
+        ],
+    };
+}
+
+function projectionsCard({ broken, quarantined }) {
+    const lines = [
+        ...broken.map(({ name, error }) =>
+            _t("%(name)s is broken: %(error)s. Rebuild it.", { name, error })
+        ),
+        ...quarantined.map(({ name, records, error }) =>
+            _t("%(name)s is missing %(records)s record(s): %(error)s", { name, records, error })
+        ),
+    ];
+    return {
+        value: number(broken.length),
+        unit: _t("broken"),
+        lines: lines.length ? lines : [_t("All recorded events have been applied.")],
+        action: lines.length && FAILURES_ACTION,
+    };
+}
+
+/** Return how many rows that rebuilds have replaced are kept, and until when. */
+export function replacedText({ rows, is_more, since, tables }) {
+    if (!rows) {
+        return _t("No rows are kept by earlier rebuilds.");
+    }
+    return _t(
+        "%(rows)s rows replaced by rebuilds since %(since)s are kept (%(tables)s) until a verification finds nothing wrong.",
+        { rows: counted(rows, is_more), since: time(since), tables: tables.join(", ") }
+    );
+}
