@@ -18,9 +18,9 @@ def pre_init_hook(env):
     if name != ADDON:
         raise UserError(
             env._(
-                "The folder of this addon must be named %(expected)s, and it is named"
-                " %(name)s: its views, rules and API go by that name. Rename the"
-                " folder, update the list of apps, and install %(expected)s.",
+                "The folder of this module must be named %(expected)s, but it is "
+                "named %(name)s. Rename the folder, update the apps list, and "
+                "install %(expected)s.",
                 expected=ADDON,
                 name=name,
             )

@@ -100,7 +100,10 @@ def build_organisation(
     Users = env["res.users"].with_context(active_test=False)
     if Users.search_count([("login", "=", HEAD_LOGIN)], limit=1):
         raise UserError(
-            env._("This database has the sales organisation of %s already.", HEAD_LOGIN)
+            env._(
+                "This database already contains the sales organization of %s.",
+                HEAD_LOGIN,
+            )
         )
     progress = progress or _no_progress
     stages = _open_stages(env)
@@ -133,7 +136,10 @@ def _open_stages(env):
     won = next((index for index, stage in enumerate(stages) if stage.is_won), 0)
     if not won:
         raise UserError(
-            env._("The pipeline needs an open stage and a won one after it.")
+            env._(
+                "The pipeline needs an open stage followed by a won stage. Add "
+                "them, then try again."
+            )
         )
     return stages[:won]
 

@@ -174,8 +174,8 @@ class TestAccessNeedsSalesRights(ApiCase):
             explained["reasons"],
             [
                 (
-                    "Officer has no access to opportunities in Odoo, which one of these"
-                    " groups gives: Sales/Administrator, Sales/User: Own Documents"
+                    "Officer does not have access to opportunities. Add one of "
+                    "these groups: Sales/Administrator, Sales/User: Own Documents"
                     " Only."
                 )
             ],

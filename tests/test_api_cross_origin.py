@@ -121,7 +121,7 @@ class TestApiCrossOrigin(SalesOrganisation, HttpCase):
         for text in ("*", "app.example", "https://app.example/page", "null"):
             with self.subTest(text), self.assertRaises(ValidationError) as raised:
                 settings.create({"cqrs_api_cors_origins": f"{APP}, {text}"})
-            self.assertIn(f"{text} is not the origin", str(raised.exception))
+            self.assertIn(f"{text} is not a valid origin", str(raised.exception))
         settings.create({"cqrs_api_cors_origins": APP}).execute()
         self.assertEqual(self.cors()["Allow-Origin"], APP)
 

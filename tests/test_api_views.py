@@ -216,9 +216,7 @@ class TestApiViews(ApiCase):
                 "subordinate_count": 1,
                 "opportunity_id": deal.id,
                 "visible": True,
-                "reasons": [
-                    "Manager stands above Seller in the hierarchy: Manager > Seller."
-                ],
+                "reasons": ["Seller reports to Manager: Manager > Seller."],
             },
         )
 
@@ -232,7 +230,7 @@ class TestApiViews(ApiCase):
         self.assertEqual(len(own["reasons"]), 1)
         deal = self.body(self.manager, f"access/{self.deals[0].id}", user=seller)
         self.assertEqual(
-            (deal["visible"], deal["reasons"]), (True, ["Seller owns it."])
+            (deal["visible"], deal["reasons"]), (True, ["Seller owns the opportunity."])
         )
 
     # Figures

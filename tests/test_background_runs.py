@@ -242,6 +242,12 @@ class TestBackgroundRuns(TransactionCase):
         self.assertEqual(self.seen(cancelled, "state"), ("cancelled",))
         self.assertEqual(
             self.seen(hopeless, "state", "error"),
-            ("failed", "The server was stopped in each of 3 attempts."),
+            (
+                "failed",
+                (
+                    "The server stopped during each of 3 attempts. Check the "
+                    "server log, then start the run again."
+                ),
+            ),
         )
         self.assertEqual(self.seen(elsewhere, "state"), ("running",))

@@ -227,7 +227,7 @@ class TestDelegation(SalesOrganisation):
         self.assertEqual(self.visible(self.peer), set())
         self.assertEqual(self.env["cqrs.access"]._lenders(self.peer), [])
         reasons = self.env["cqrs.access"]._explain(self.peer, self.deal.id)["reasons"]
-        self.assertIn("Peer has no access to opportunities in Odoo", reasons[0])
+        self.assertIn("Peer does not have access to opportunities", reasons[0])
         leads = self.env["crm.lead"].with_user(self.peer).sudo()
         self.assertFalse(leads.search([("cqrs_lent", "=", True)]))
         # They are asked when it is read: what is given back counts again.

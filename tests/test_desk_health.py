@@ -372,29 +372,29 @@ class TestDeskHealth(TransactionCase):
         for values, outcome in (
             ({"state": "pending"}, False),
             ({"state": "running"}, False),
-            ({"state": "done"}, "Nothing is wrong."),
-            ({"state": "done", "findings": 2}, "Found to be wrong: 2."),
+            ({"state": "done"}, "Everything is correct."),
+            ({"state": "done", "findings": 2}, "Findings: 2."),
             (
                 {"state": "done", "kind": "replay"},
-                "Every row was as the log has it.",
+                "All rows match the log.",
             ),
             (
                 {"state": "done", "kind": "replay", "findings": 5},
-                "Differences from the log, now repaired: 5.",
+                "Rows corrected: 5.",
             ),
             (
                 {"state": "done", "kind": "reconcile", "findings": 1},
-                "Changes unseen until now, and recorded: 1.",
+                "Missing changes recorded: 1.",
             ),
             (
                 {"state": "done", "kind": "build"},
-                "Everything had its first event already.",
+                "All records already have events.",
             ),
             ({"state": "failed", "error": "why\nwhere"}, "why"),
             ({"state": "cancelled"}, "Cancelled. Nothing was changed."),
             (
                 {"state": "cancelled", "kind": "build"},
-                "Cancelled. What had been recorded by then stays recorded.",
+                "Cancelled. Events recorded so far are kept.",
             ),
         ):
             self.assertEqual(self.run_of(**values).outcome, outcome)

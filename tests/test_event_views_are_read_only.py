@@ -5,7 +5,7 @@ from odoo.tools import mute_logger
 from .common import SalesOrganisation
 
 REFUSED = (
-    "%s are recorded by the event store and cannot be created, changed or deleted."
+    "%s are written by the event store alone. You cannot create, change or delete them."
 )
 
 

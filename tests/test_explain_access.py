@@ -24,14 +24,16 @@ class TestExplainAccess(SalesOrganisation):
         return [answer["visible"], *answer["reasons"]]
 
     def test_the_owner(self):
-        self.assertEqual(self.explain(self.seller), [True, "Seller owns it."])
+        self.assertEqual(
+            self.explain(self.seller), [True, "Seller owns the opportunity."]
+        )
 
     def test_the_chain_is_named(self):
         self.assertEqual(
             self.explain(self.head),
             [
                 True,
-                "Head stands above Seller in the hierarchy: Head > Manager > Seller.",
+                "Seller reports to Head: Head > Manager > Seller.",
             ],
         )
 
@@ -40,8 +42,7 @@ class TestExplainAccess(SalesOrganisation):
         self.seller_employee.parent_id = link
         self.assertEqual(
             self.explain(self.other_manager)[1],
-            "Other Manager stands above Seller in the hierarchy:"
-            " Other_Manager > Link > Seller.",
+            "Seller reports to Other Manager: Other_Manager > Link > Seller.",
         )
 
     def test_who_does_not_stand_above(self):
@@ -50,8 +51,8 @@ class TestExplainAccess(SalesOrganisation):
             [
                 False,
                 (
-                    "It is owned by Seller, above whom Peer does not stand among the"
-                    f" employees of {self.env.company.name}."
+                    "Seller owns the opportunity and does not report to Peer in"
+                    f" {self.env.company.name}."
                 ),
             ],
         )
@@ -63,7 +64,7 @@ class TestExplainAccess(SalesOrganisation):
             self.explain(self.peer),
             [
                 True,
-                "Peer sees all documents of the companies that they may work in.",
+                "Peer can see all documents of their companies.",
             ],
         )
 
@@ -75,8 +76,8 @@ class TestExplainAccess(SalesOrganisation):
             [
                 False,
                 (
-                    "It belongs to cqrs other company, a company in which Head may not"
-                    " work."
+                    "The opportunity belongs to cqrs other company, a company "
+                    "that Head does not have access to."
                 ),
             ],
         )
@@ -86,7 +87,7 @@ class TestExplainAccess(SalesOrganisation):
         deal.company_id = False
         self.assertEqual(
             self.explain(self.peer, deal)[1],
-            "It is owned by Seller, above whom Peer does not stand in any company.",
+            "Seller owns the opportunity and does not report to Peer in any company.",
         )
         self.assertTrue(self.explain(self.head, deal)[0])
 
@@ -97,8 +98,9 @@ class TestExplainAccess(SalesOrganisation):
             [
                 False,
                 (
-                    "Nobody owns it, and Peer sees such opportunities neither as a"
-                    " salesperson nor through a sales team."
+                    "The opportunity is unassigned, and Peer does not see "
+                    "unassigned opportunities as a salesperson or through a sales"
+                    " team."
                 ),
             ],
         )
@@ -108,8 +110,8 @@ class TestExplainAccess(SalesOrganisation):
             [
                 True,
                 (
-                    "Nobody owns it, and Peer is a salesperson, who see such"
-                    " opportunities."
+                    "The opportunity is unassigned, and Peer sees unassigned "
+                    "opportunities as a salesperson."
                 ),
             ],
         )
@@ -129,7 +131,10 @@ class TestExplainAccess(SalesOrganisation):
             self.explain(self.peer),
             [
                 True,
-                "Peer manages the department of Seller, or one that it is part of.",
+                (
+                    "Peer manages the department of Seller or one of its parent "
+                    "departments."
+                ),
                 "Peer leads the sales team North.",
             ],
         )
@@ -143,18 +148,24 @@ class TestExplainAccess(SalesOrganisation):
             self.explain(self.peer),
             [
                 True,
-                "Head at present lends Peer their view.",
-                "Head stands above Seller in the hierarchy: Head > Manager > Seller.",
-                "Seller at present lends Peer their view.",
-                "Seller owns it.",
+                "Head has lent Peer their view.",
+                "Seller reports to Head: Head > Manager > Seller.",
+                "Seller has lent Peer their view.",
+                "Seller owns the opportunity.",
             ],
         )
         deal = self.opportunity(self.other_manager)
         self.assertEqual(
             self.explain(self.peer, deal)[2:],
             [
-                "Head, whose view Peer is lent, gives no access to it either.",
-                "Seller, whose view Peer is lent, gives no access to it either.",
+                (
+                    "Head, who has lent Peer their view, does not see the opportunity"
+                    " either."
+                ),
+                (
+                    "Seller, who has lent Peer their view, does not see the "
+                    "opportunity either."
+                ),
             ],
         )
 
@@ -165,11 +176,11 @@ class TestExplainAccess(SalesOrganisation):
             self.env, login="cqrs_portal", groups="base.group_portal"
         )
         self.assertEqual(
-            self.explain(portal), [False, "There is no such internal user."]
+            self.explain(portal), [False, "This internal user does not exist."]
         )
         lead = self.opportunity(self.peer, type="lead")
         self.assertEqual(
-            self.explain(self.peer, lead), [False, "There is no such opportunity."]
+            self.explain(self.peer, lead), [False, "This opportunity does not exist."]
         )
 
     def test_it_agrees_with_may_see(self):

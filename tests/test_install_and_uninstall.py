@@ -175,7 +175,7 @@ class TestInstallAndUninstall(OwnDatabase):
         )
         self.assertNotEqual(done.returncode, 0)
         self.assertIn(
-            "The folder of this addon must be named crm_cqrs, and it is named our_crm",
+            "The folder of this module must be named crm_cqrs, but it is named our_crm",
             done.stderr,
         )
         self.assertNotIn("TypeError", done.stderr)

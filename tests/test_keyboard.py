@@ -145,7 +145,9 @@ class TestDashboardByKeyboard(KeyboardCase):
             self.focus_on("select[name=status]")
             self.press("ArrowDown")
             self.until(CHOSEN % "status" + " === 'won'")
-            self.wait_for_text(".o_cqrs_opportunities .o_cqrs_empty", "No opportunity")
+            self.wait_for_text(
+                ".o_cqrs_opportunities .o_cqrs_empty", "No opportunities"
+            )
             self.focus_on(".o_cqrs_empty button", "Clear Filters")
             self.press("Enter")
             self.wait_for_text(".o_cqrs_count", "2 of 2")

@@ -44,7 +44,7 @@ class TestLeadHistory(LeadHistoryCase):
         )
         self.assertEqual(said(stage_id=stage.id), ["Moved from New to Qualified"])
         self.assertEqual(said(user_id=self.peer.id), ["Reassigned from Seller to Peer"])
-        self.assertEqual(said(user_id=False), ["Taken from Peer"])
+        self.assertEqual(said(user_id=False), ["Unassigned from Peer"])
         self.assertEqual(said(user_id=self.seller.id), ["Assigned to Seller"])
         self.assertEqual(said(name="Bigger deal"), ["Edited"])
         self.assertEqual(

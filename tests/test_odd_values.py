@@ -110,8 +110,8 @@ class TestOddValues(SalesOrganisation):
             ],
         )
         self.assertIn(
-            "expected_revenue is NaN, which Odoo cannot read: it counts as not set"
-            " until it is corrected.",
+            "expected_revenue has the value NaN, which Odoo cannot read. The "
+            "value is ignored until you correct it.",
             [each.detail for each in findings],
         )
         self.mend(loaded)

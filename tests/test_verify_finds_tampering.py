@@ -223,9 +223,12 @@ class TestVerifyFindsTampering(SalesOrganisation):
             [
                 (
                     "projection_drift",
-                    "cqrs.opportunity.view: 1 rows missing, 1 stale.",
+                    "cqrs.opportunity.view: 1 rows missing, 1 rows out of date.",
                 ),
-                ("projection_drift", "cqrs.user.access: 2 rows missing, 0 stale."),
+                (
+                    "projection_drift",
+                    "cqrs.user.access: 2 rows missing, 0 rows out of date.",
+                ),
             ],
         )
 
@@ -276,7 +279,15 @@ class TestVerifyFindsTampering(SalesOrganisation):
                         for each in of_kind
                         if not each.stream_id
                     ],
-                    [("crm.lead", "There are more of these; the first 3 are given.")]
+                    [
+                        (
+                            "crm.lead",
+                            (
+                                "There are more findings of this kind. Only the"
+                                " first 3 are listed."
+                            ),
+                        )
+                    ]
                     if limit == 3
                     else [],
                 )

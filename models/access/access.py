@@ -11,7 +11,7 @@ class CqrsAccess(models.AbstractModel):
     """Says what a user sees, by the rules of ``policy.py``."""
 
     _name = "cqrs.access"
-    _description = "Access to Opportunities"
+    _description = "Opportunity Access"
 
     @api.model
     def _visible(self, viewers: list[Viewer], row: SQL) -> SQL:

@@ -17,7 +17,7 @@ class CqrsDelegation(models.Model):
     """
 
     _name = "cqrs.delegation"
-    _description = "Delegation of a View"
+    _description = "View Delegation"
     _inherit = "mail.thread"
     _order = "date_from desc, id desc"
 
@@ -28,7 +28,7 @@ class CqrsDelegation(models.Model):
         default=lambda self: self.env.user,
         domain=lambda self: self._people(),
         ondelete="cascade",
-        help="Whose view of the opportunities is lent.",
+        help="User whose view of the opportunities is lent.",
     )
     delegate_id = fields.Many2one(
         "res.users",
@@ -36,7 +36,7 @@ class CqrsDelegation(models.Model):
         index=True,
         domain=lambda self: self._people(),
         ondelete="cascade",
-        help="Who may see what the lender sees.",
+        help="User who can see the lender's view of the opportunities.",
     )
     date_from = fields.Date(
         "First Day",
@@ -53,11 +53,11 @@ class CqrsDelegation(models.Model):
 
     _days_in_order = models.Constraint(
         "CHECK (date_from <= date_to)",
-        "A delegation cannot end before it begins.",
+        "The last day of a delegation cannot be before its first day.",
     )
     _to_somebody_else = models.Constraint(
         "CHECK (lender_id <> delegate_id)",
-        "A view cannot be lent to the person whose view it is.",
+        "The lender and the delegate must be two different users.",
     )
 
     @api.model
@@ -73,16 +73,16 @@ class CqrsDelegation(models.Model):
             if not person.active:
                 raise ValidationError(
                     self.env._(
-                        "%(name)s is archived: nobody can lend a view to, or borrow"
-                        " one from, an archived user.",
+                        "%(name)s is archived. Archived users cannot lend or "
+                        "borrow a view.",
                         name=person.name,
                     )
                 )
             if person.share or not access._may_read_leads(person.id):
                 raise ValidationError(
                     self.env._(
-                        "%(name)s has no access to the CRM, which a delegation does"
-                        " not give.",
+                        "%(name)s does not have access to CRM, and a delegation "
+                        "does not give it. Ask an administrator for access first.",
                         name=person.name,
                     )
                 )
@@ -110,8 +110,8 @@ class CqrsDelegation(models.Model):
             if name in vals and any(each[name].id != vals[name] for each in self):
                 raise UserError(
                     self.env._(
-                        "Between whom a view is lent cannot be changed: end this"
-                        " delegation and create another one."
+                        "You cannot change the lender or the delegate. End this "
+                        "delegation and create another one."
                     )
                 )
         return super().write(vals)

@@ -22,7 +22,7 @@ class CqrsAccess(models.AbstractModel):
             return {"visible": False, "reasons": [self._why_nothing(user)]}
         found = self._judged(viewers, opportunity_id)
         if found is None:
-            sentence = self.env._("There is no such opportunity.")
+            sentence = self.env._("This opportunity does not exist.")
             return {"visible": False, "reasons": [sentence]}
         row, holding = found
         name = {viewer.id: self._user_name(viewer.id) for viewer in viewers}
@@ -32,7 +32,7 @@ class CqrsAccess(models.AbstractModel):
                 if viewer.id != user.id:
                     reasons.append(
                         self.env._(
-                            "%(lender)s at present lends %(user)s their view.",
+                            "%(lender)s has lent %(user)s their view.",
                             lender=name[viewer.id],
                             user=name[user.id],
                         )
@@ -46,8 +46,8 @@ class CqrsAccess(models.AbstractModel):
             else:
                 reasons.append(
                     self.env._(
-                        "%(lender)s, whose view %(user)s is lent, gives no access to"
-                        " it either.",
+                        "%(lender)s, who has lent %(user)s their view, does not "
+                        "see the opportunity either.",
                         lender=name[viewer.id],
                         user=name[user.id],
                     )
@@ -88,12 +88,12 @@ class CqrsAccess(models.AbstractModel):
     def _why_nothing(self, user) -> str:
         name = self._user_name(user.id)
         if name is None:
-            return self.env._("There is no such internal user.")
+            return self.env._("This internal user does not exist.")
         if not self._people_viewers(user):
             return self.env._("%(user)s is archived.", user=name)
         return self.env._(
-            "%(user)s has no access to opportunities in Odoo, which one of these"
-            " groups gives: %(groups)s.",
+            "%(user)s does not have access to opportunities. Add one of these "
+            "groups: %(groups)s.",
             user=name,
             groups=", ".join(self._reading_groups()),
         )
@@ -110,23 +110,23 @@ class CqrsAccess(models.AbstractModel):
             "owner": self._user_name(row["user_id"]) or self.env._("The owner"),
         }
         if reason == "owner":
-            return self.env._("%(user)s owns it.", **names)
+            return self.env._("%(user)s owns the opportunity.", **names)
         if reason == "sees_all":
             return self.env._(
-                "%(user)s sees all documents of the companies that they may work in.",
+                "%(user)s can see all documents of their companies.",
                 **names,
             )
         if reason == "hierarchy":
             chain = self._chain(viewer.id, row)
             return self.env._(
-                "%(user)s stands above %(owner)s in the hierarchy: %(chain)s.",
+                "%(owner)s reports to %(user)s: %(chain)s.",
                 chain=" > ".join(chain),
                 **names,
             )
         if reason == "department_managers":
             return self.env._(
-                "%(user)s manages the department of %(owner)s, or one that it is part"
-                " of.",
+                "%(user)s manages the department of %(owner)s or one of its "
+                "parent departments.",
                 **names,
             )
         if reason == "team_leaders":
@@ -136,8 +136,8 @@ class CqrsAccess(models.AbstractModel):
                 **names,
             )
         return self.env._(
-            "Nobody owns it, and %(user)s is a salesperson, who see such"
-            " opportunities.",
+            "The opportunity is unassigned, and %(user)s sees unassigned "
+            "opportunities as a salesperson.",
             **names,
         )
 
@@ -146,27 +146,31 @@ class CqrsAccess(models.AbstractModel):
         company = self._stream_name("res.company", row["company_id"])
         if not in_company:
             return self.env._(
-                "It belongs to %(company)s, a company in which %(user)s may not work.",
+                "The opportunity belongs to %(company)s, a company that %(user)s "
+                "does not have access to.",
                 company=company,
                 user=user,
             )
         if row["user_id"] is None:
             return self.env._(
-                "Nobody owns it, and %(user)s sees such opportunities neither as a"
-                " salesperson nor through a sales team.",
+                "The opportunity is unassigned, and %(user)s does not see "
+                "unassigned opportunities as a salesperson or through a sales "
+                "team.",
                 user=user,
             )
-        owner = self._user_name(row["user_id"]) or self.env._("somebody outside")
+        owner = self._user_name(row["user_id"]) or self.env._(
+            "somebody outside the hierarchy"
+        )
         if row["company_id"] is None:
             return self.env._(
-                "It is owned by %(owner)s, above whom %(user)s does not stand in any"
-                " company.",
+                "%(owner)s owns the opportunity and does not report to %(user)s "
+                "in any company.",
                 owner=owner,
                 user=user,
             )
         return self.env._(
-            "It is owned by %(owner)s, above whom %(user)s does not stand among the"
-            " employees of %(company)s.",
+            "%(owner)s owns the opportunity and does not report to %(user)s in "
+            "%(company)s.",
             owner=owner,
             user=user,
             company=company,
@@ -226,4 +230,4 @@ class CqrsAccess(models.AbstractModel):
         name = rows[0][0] if rows else None
         if isinstance(name, dict):
             name = name.get(self.env.lang) or name.get("en_US")
-        return name or self.env._("one that is gone")
+        return name or self.env._("a deleted one")

@@ -41,7 +41,7 @@ class CqrsRule(models.AbstractModel):
     """
 
     _name = "cqrs.rule"
-    _description = "Subject to Access in SQL"
+    _description = "Access Rule in SQL"
 
     #: Names of those fields
     _cqrs_conditions: tuple[str, ...] = ()
@@ -186,7 +186,7 @@ class CqrsShowsOpportunities(models.AbstractModel):
     """For read models that show opportunities: only who may read leads reads them."""
 
     _name = "cqrs.shows.opportunities"
-    _description = "Shows Opportunities"
+    _description = "Opportunities Mixin"
 
     def _check_access(self, operation):
         rights = self.env["ir.model.access"]
@@ -223,14 +223,14 @@ class CqrsPerson(models.AbstractModel):
 
     _name = "cqrs.person"
     _inherit = "cqrs.rule"
-    _description = "Subject to the Hierarchy"
+    _description = "Person in the Hierarchy"
     _cqrs_conditions = ("is_in_team",)
 
     #: The column of the user
     _cqrs_person = "user_id"
 
     is_in_team = fields.Boolean(
-        "Me or Below Me", compute="_compute_is_in_team", search="_search_is_in_team"
+        "Me or My Team", compute="_compute_is_in_team", search="_search_is_in_team"
     )
 
     @api.depends_context("uid")

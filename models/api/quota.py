@@ -35,7 +35,7 @@ class CqrsApiQuota(models.AbstractModel):
     """
 
     _name = "cqrs.api.quota"
-    _description = "Requests of Each User in the Present Minute"
+    _description = "API Requests per User and Minute"
 
     # Room in the page for the row's next versions, which then touch no index.
     _TABLE = SQL(

@@ -19,16 +19,14 @@ class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
 
     cqrs_api_cors_origins = fields.Char(
-        "Origins that may call the API", config_parameter=CORS_ORIGINS
+        "Allowed API Origins", config_parameter=CORS_ORIGINS
     )
     cqrs_api_requests_per_minute = fields.Integer(
-        "Requests per minute and user", config_parameter=REQUESTS_PER_MINUTE
+        "API Requests per User and Minute", config_parameter=REQUESTS_PER_MINUTE
     )
-    cqrs_api_v1_is_off = fields.Boolean(
-        "API v1 is switched off", config_parameter=V1_IS_OFF
-    )
+    cqrs_api_v1_is_off = fields.Boolean("Switch Off API v1", config_parameter=V1_IS_OFF)
     cqrs_api_v1_sunset = fields.Datetime(
-        "API v1 ends on",
+        "API v1 End Date",
         config_parameter=V1_SUNSET,
         default=fields.Datetime.to_string(V1_DEFAULT_SUNSET),
     )
@@ -41,10 +39,10 @@ class ResConfigSettings(models.TransientModel):
             except ValueError as error:
                 raise ValidationError(
                     self.env._(
-                        "%(text)s is not the origin of a web page. Expected a scheme,"
-                        " a host and perhaps a port, such as https://app.example.com"
-                        " or http://localhost:3000, without a path; several are"
-                        " separated by commas.",
+                        "%(text)s is not a valid origin. Enter a scheme, a host "
+                        "and optionally a port, without a path, such as "
+                        "https://app.example.com or http://localhost:3000. "
+                        "Separate several origins with commas.",
                         text=error.args[0],
                     )
                 ) from error
@@ -54,5 +52,8 @@ class ResConfigSettings(models.TransientModel):
         for settings in self:
             if settings.cqrs_api_requests_per_minute < 0:
                 raise ValidationError(
-                    self.env._("The requests per minute must be 0 (no limit) or more.")
+                    self.env._(
+                        "The number of requests per minute must be 0 (no "
+                        "limit) or more."
+                    )
                 )

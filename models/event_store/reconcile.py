@@ -42,7 +42,7 @@ class CqrsReconciliation(models.Model):
     _rec_name = "stream_model"
 
     stream_model = fields.Char("Model", readonly=True)
-    looked_at = fields.Datetime("Last Look", readonly=True)
+    looked_at = fields.Datetime("Last Check", readonly=True)
     horizon = fields.Char(readonly=True)
     deleted = PortableJson(readonly=True)
     failure = fields.Text(readonly=True)

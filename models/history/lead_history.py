@@ -44,7 +44,7 @@ class CqrsLeadHistory(models.AbstractModel):
             lead.check_access("read")
         elif not self.env.user.has_group("base.group_system"):
             raise AccessError(
-                self.env._("The history of a deleted lead is for administrators.")
+                self.env._("Only administrators can see the history of a deleted lead.")
             )
 
     def _events(self, lead_id: int, before: int | None):

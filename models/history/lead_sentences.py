@@ -67,7 +67,7 @@ def _reassigned(env, event, change) -> str:
     if not change["before"]:
         return env._("Assigned to %(new)s", new=change["after"])
     if not change["after"]:
-        return env._("Taken from %(old)s", old=change["before"])
+        return env._("Unassigned from %(old)s", old=change["before"])
     return env._(
         "Reassigned from %(old)s to %(new)s", old=change["before"], new=change["after"]
     )

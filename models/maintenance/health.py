@@ -65,7 +65,7 @@ class CqrsHealth(models.AbstractModel):
     """
 
     _name = "cqrs.health"
-    _description = "Administrator's Desk"
+    _description = "Event Store Health"
 
     @api.model
     def read_health(self) -> dict:

@@ -57,7 +57,7 @@ class CqrsRun(models.Model):
     """
 
     _name = "cqrs.run"
-    _description = "Run over the Event Log"
+    _description = "Event Log Run"
     _order = "id desc"
     _rec_name = "kind"
 
@@ -87,7 +87,7 @@ class CqrsRun(models.Model):
     user_id = fields.Many2one("res.users", "Requested By", readonly=True)
     progress = fields.Float("Progress (%)", readonly=True, aggregator=None)
     step = fields.Char(readonly=True)
-    step_name = fields.Char("Present Step", compute="_compute_step_name")
+    step_name = fields.Char("Current Step", compute="_compute_step_name")
     attempts = fields.Integer(readonly=True, aggregator=None)
     started_at = fields.Datetime(readonly=True)
     finished_at = fields.Datetime(readonly=True)
@@ -126,27 +126,21 @@ class CqrsRun(models.Model):
             return (self.error or "").strip().partition("\n")[0]
         if self.state == CANCELLED:
             if self.kind in (RECONCILE, BUILD):
-                return self.env._(
-                    "Cancelled. What had been recorded by then stays recorded."
-                )
+                return self.env._("Cancelled. Events recorded so far are kept.")
             return self.env._("Cancelled. Nothing was changed.")
         if self.state != DONE:
             return False
         if not self.findings:
             return {
-                VERIFY: self.env._("Nothing is wrong."),
-                REPLAY: self.env._("Every row was as the log has it."),
-                RECONCILE: self.env._("Everything was recorded already."),
-                BUILD: self.env._("Everything had its first event already."),
+                VERIFY: self.env._("Everything is correct."),
+                REPLAY: self.env._("All rows match the log."),
+                RECONCILE: self.env._("No changes were missing."),
+                BUILD: self.env._("All records already have events."),
             }[self.kind]
         return {
-            VERIFY: self.env._("Found to be wrong: %s.", self.findings),
-            REPLAY: self.env._(
-                "Differences from the log, now repaired: %s.", self.findings
-            ),
-            RECONCILE: self.env._(
-                "Changes unseen until now, and recorded: %s.", self.findings
-            ),
+            VERIFY: self.env._("Findings: %s.", self.findings),
+            REPLAY: self.env._("Rows corrected: %s.", self.findings),
+            RECONCILE: self.env._("Missing changes recorded: %s.", self.findings),
             BUILD: self.env._("First events recorded: %s.", self.findings),
         }[self.kind]
 
@@ -195,7 +189,7 @@ class CqrsRun(models.Model):
 
     def _check_administrator(self):
         if not self.env.is_system():
-            raise AccessError(self.env._("Only administrators may do this."))
+            raise AccessError(self.env._("Only administrators can do this."))
 
     @api.model
     def _perform_pending(self):
@@ -248,7 +242,10 @@ class CqrsRun(models.Model):
             self._end(CANCELLED)
         elif self.attempts >= ATTEMPTS:
             # It may be the run that ends the server.
-            error = self.env._("The server was stopped in each of %s attempts.")
+            error = self.env._(
+                "The server stopped during each of %s attempts. "
+                "Check the server log, then start the run again."
+            )
             self._end(FAILED, error=error % self.attempts)
         else:
             self.state = PENDING

@@ -145,7 +145,7 @@ def _unapplied(env) -> Iterator[Finding]:
             stream_id,
             None,
             env._(
-                "%(projection)s has not all that was recorded: %(error)s",
+                "%(projection)s is missing recorded changes: %(error)s",
                 projection=projection,
                 error=error,
             ),
@@ -156,7 +156,9 @@ def _first(env, findings: Iterator[Finding]) -> Iterator[Finding]:
     """Yield the first findings of a check; a last one says if these are not all."""
     yield from islice(findings, LIMIT)
     if more := next(findings, None):
-        detail = env._("There are more of these; the first %s are given.", LIMIT)
+        detail = env._(
+            "There are more findings of this kind. Only the first %s are listed.", LIMIT
+        )
         yield Finding(more.kind, more.stream_model, None, None, detail)
 
 
@@ -168,7 +170,8 @@ def _missing_triggers(env) -> Iterator[Finding]:
             None,
             None,
             env._(
-                "The trigger %s is missing, disabled or changed.",
+                "The trigger %s is missing, disabled or changed. Upgrade the "
+                "module to restore it.",
                 f"{trigger.table}.{trigger.name}",
             ),
         )
@@ -202,14 +205,14 @@ def _wrong_epochs(env) -> Iterator[Finding]:
     if not epochs or epochs != list(range(1, len(epochs) + 1)):
         details.append(
             env._(
-                "The epochs are not numbered from 1 without a gap: %s.",
+                "The epochs are not numbered consecutively from 1: %s.",
                 ", ".join(map(str, epochs)) or "–",
             )
         )
     if default != str(max(epochs, default=None)):
         details.append(
             env._(
-                "New events get the epoch %(default)s, but the last begun is %(last)s.",
+                "New events get epoch %(default)s, but the current epoch is %(last)s.",
                 default=default or "–",
                 last=max(epochs, default="–"),
             )
@@ -255,9 +258,9 @@ def _events_of_wrong_epochs(env) -> Iterator[Finding]:
     )
     for stream_model, stream_id, version, epoch, is_begun in rows:
         detail = (
-            env._("This event bears the epoch %s, which had ended.", epoch)
+            env._("This event has epoch %s, which had already ended.", epoch)
             if is_begun
-            else env._("This event bears the epoch %s, which never began.", epoch)
+            else env._("This event has epoch %s, which never started.", epoch)
         )
         yield Finding(WRONG_EPOCH, stream_model, stream_id, version, detail)
 
@@ -289,9 +292,9 @@ def _events_of_the_future(env) -> Iterator[Finding]:
     )
     for stream_model, stream_id, version, is_txid in rows:
         detail = (
-            env._("The transaction of this event has not been begun yet.")
+            env._("The transaction of this event has not started yet.")
             if is_txid
-            else env._("The position of this event has not been given out yet.")
+            else env._("The position of this event has not been assigned yet.")
         )
         yield Finding(WRONG_ORDER, stream_model, stream_id, version, detail)
 
@@ -334,7 +337,7 @@ def _broken_links(env, model: str) -> Iterator[Finding]:
                 model,
                 stream_id,
                 altered,
-                env._("The hash of this event is not that of what it says."),
+                env._("The hash of this event does not match its content."),
             )
         if misplaced:
             yield Finding(
@@ -342,7 +345,7 @@ def _broken_links(env, model: str) -> Iterator[Finding]:
                 model,
                 stream_id,
                 misplaced,
-                env._("Readers are given this event before the one before it."),
+                env._("Readers receive this event before the previous one."),
             )
 
 
@@ -371,7 +374,7 @@ def _version_gaps(env, model: str) -> Iterator[Finding]:
             model,
             stream_id,
             version,
-            env._("The event before this one has version %s.", former),
+            env._("The previous event has version %s.", former),
         )
 
 
@@ -384,7 +387,7 @@ def _unrecorded_changes(env, model: str) -> Iterator[Finding]:
             model,
             stream_id,
             version,
-            env._("The record is not as it was recorded last; reconcile."),
+            env._("The record differs from its last recorded state. Reconcile."),
         )
 
 
@@ -426,8 +429,8 @@ def _unreadable_values(env, model: str) -> Iterator[Finding]:
             stream_id,
             None,
             env._(
-                "%(field)s is %(value)s, which Odoo cannot read: it counts as not set"
-                " until it is corrected.",
+                "%(field)s has the value %(value)s, which Odoo cannot read. The "
+                "value is ignored until you correct it.",
                 field=name,
                 value=value,
             ),
@@ -456,15 +459,19 @@ def _wrong_states(env, shadow: Shadow) -> Iterator[Finding]:
     )
     for model, stream_id, version, no_state, no_event, versions, states in rows:
         if no_state:
-            detail = env._("Nothing is recorded of a stream that has events.")
+            detail = env._("No state is recorded for a stream with events.")
         elif no_event:
-            detail = env._("A state is recorded of a stream that has no event.")
+            detail = env._("A state is recorded for a stream without events.")
         elif versions:
-            detail = env._("The recorded version is not that of the last event.")
+            detail = env._(
+                "The recorded version differs from the version of the last event."
+            )
         elif states:
-            detail = env._("The recorded state is not the fold of the events.")
+            detail = env._(
+                "The recorded state differs from the state that the events give."
+            )
         else:
-            detail = env._("The recorded hash is not that of the last event.")
+            detail = env._("The recorded hash differs from the hash of the last event.")
         yield Finding(WRONG_STATE, model, stream_id, version, detail)
 
 
@@ -478,7 +485,8 @@ def _drifts(env, shadow: Shadow, progress: Progress) -> Iterator[Finding]:
                 None,
                 None,
                 env._(
-                    "%(projection)s: %(missing)s rows missing, %(stale)s stale.",
+                    "%(projection)s: %(missing)s rows missing, %(stale)s rows out"
+                    " of date.",
                     projection=replayed.projection,
                     missing=replayed.missing,
                     stale=replayed.stale,
@@ -500,7 +508,8 @@ def _oracle_drift(env, table: str, oracle) -> Iterator[Finding]:
             drift.key[0] if len(drift.key) == 1 else None,
             None,
             env._(
-                "%(table)s %(key)s: %(expected)s by Odoo's records, %(found)s here.",
+                "%(table)s %(key)s: expected %(expected)s from Odoo's records, "
+                "found %(found)s.",
                 table=table,
                 key=", ".join(map(str, drift.key)),
                 expected=str(drift.expected),

@@ -17,8 +17,8 @@ class CqrsOpportunityView(models.Model):
         "Visible To",
         compute="_compute_viewer_id",
         search="_search_viewer_id",
-        help="To search with: what somebody sees on their dashboard, oneself or a"
-        " person below.",
+        help="Search by a person's name for the opportunities on their dashboard:"
+        " your own or that of a team member.",
     )
 
     @api.depends("value", "probability")
@@ -94,9 +94,9 @@ class CqrsOpportunityView(models.Model):
         if not leads.search_count([("id", "=", self.id)], limit=1):
             raise UserError(
                 self.env._(
-                    "You see this opportunity on the dashboard, but your access to"
-                    " Sales does not let you open it. Ask an administrator for"
-                    " “User: Own and Team's Documents”."
+                    "You can see this opportunity on the dashboard but not open "
+                    "it. Ask an administrator for the access right “User: Own and"
+                    " Team's Documents”."
                 )
             )
         return {

@@ -33,7 +33,7 @@ class CqrsOpportunities(models.AbstractModel):
     """Reads the opportunities that a user sees, page by page. Nothing is written."""
 
     _name = "cqrs.opportunities"
-    _description = "Pages of Opportunities"
+    _description = "Opportunity Pages"
 
     @api.model
     def _read_page(

@@ -54,7 +54,7 @@ class CqrsProjectionFailure(models.Model):
 
     _name = "cqrs.projection.failure"
     _inherit = "cqrs.read.only"
-    _description = "What Could Not Be Applied"
+    _description = "Projection Failures"
     _auto = False
     _order = "id desc"
     _rec_name = "error"

@@ -12,7 +12,7 @@ class CqrsReadOnly(models.AbstractModel):
     # pylint: disable=method-required-super
 
     _name = "cqrs.read.only"
-    _description = "Written by the Event Store Alone"
+    _description = "Read-Only Record"
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -36,8 +36,8 @@ class CqrsReadOnly(models.AbstractModel):
     def _refusal(self) -> UserError:
         return UserError(
             self.env._(
-                "%(records)s are recorded by the event store and cannot be created,"
-                " changed or deleted.",
+                "%(records)s are written by the event store alone. You cannot "
+                "create, change or delete them.",
                 records=self.env["ir.model"]._get(self._name).name,
             )
         )

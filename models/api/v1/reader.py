@@ -37,7 +37,7 @@ class CqrsApiV1(models.AbstractModel):
     """
 
     _name = "cqrs.api.v1"
-    _description = "Dashboard Computed from the Leads"
+    _description = "Dashboard of API v1"
 
     @api.model
     @exactly()

@@ -22,7 +22,7 @@ class CqrsApiUsage(models.Model):
 
     _name = "cqrs.api.usage"
     _inherit = ("cqrs.read.only", "cqrs.deleted.names")
-    _description = "Use of API v1"
+    _description = "API v1 Usage"
     _auto = False
     _order = "day desc, requests desc, id desc"
     _rec_name = "route"
