@@ -1,6 +1,6 @@
 {
     "name": "CRM CQRS",
-    "summary": "Every CRM change on record; managers see what their people sell",
+    "summary": "Every CRM change on record, live figures for every manager",
     "version": "19.0.1.2.0",
     "category": "Sales/CRM",
     "author": "CRM CQRS contributors",
