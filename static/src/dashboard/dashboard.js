@@ -1,4 +1,3 @@
-import { browser } from "@web/core/browser/browser";
 import { formatDateTime } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
@@ -13,23 +12,21 @@ import { highlightedMonths, monthColumns, monthRows, stageColumns, stageRows } f
 import {
     PERIODS,
     SCOPES,
-    addressOf,
     companyId,
     companyOption,
     figureParameters,
-    initialView,
     outdatedBy,
-    rememberedChoices,
 } from "./choices";
 import { useDrillDown } from "./drill_down";
 import { FigureChart } from "./figure_chart";
-import { activeCurrencies, formatMoney, formatMoneyShortly, ownCurrency } from "./formats";
+import { formatMoney, formatMoneyShortly } from "./formats";
 import { useLive } from "./live";
 import { Opportunities } from "./opportunities";
 import { Organisation } from "./organisation";
 import { SyncButton } from "./sync_button";
 import { Tile } from "./tile";
 import { Tiles } from "./tiles";
+import { useChoices } from "./use_choices";
 import { useDashboardData } from "./use_dashboard_data";
 
 const { DateTime } = luxon;
@@ -52,12 +49,8 @@ export class Dashboard extends Component {
         this.root = useRef("root");
         this.scopes = SCOPES;
         this.periods = PERIODS;
-        this.offer = offeredChoices();
-        this.storageKey = `crm_cqrs.dashboard.${user.userId}`;
-        this.view = useState(
-            this.props.state?.view ||
-                initialView(this.props.action.params || {}, this.remembered, this.offer)
-        );
+        this.choices = useChoices(this.props);
+        this.view = this.choices.view;
         this.data = useDashboardData(this.view);
         this.state = this.data.state;
         this.rights = useState({ isAdministrator: false });
@@ -81,22 +74,8 @@ export class Dashboard extends Component {
 
     // Choices
 
-    get remembered() {
-        try {
-            return JSON.parse(browser.localStorage.getItem(this.storageKey)) || {};
-        } catch {
-            // Somebody else's, or unreadable.
-            return {};
-        }
-    }
-
-    /** Put the choices into the address, and keep them for the next visit. */
     publish() {
-        this.props.updateActionState?.(addressOf(this.view, this.offer));
-        browser.localStorage.setItem(
-            this.storageKey,
-            JSON.stringify({ ...rememberedChoices(this.view), hasOthers: this.hasOthers })
-        );
+        this.choices.publish({ hasOthers: this.hasOthers });
     }
 
     choose(choice) {
@@ -146,7 +125,7 @@ export class Dashboard extends Component {
         // Until it is known, there is room for it if there was.
         return byStage
             ? byStage.opportunities.subordinates > 0
-            : Boolean(this.remembered.hasOthers);
+            : Boolean(this.choices.remembered().hasOthers);
     }
 
     get personProps() {
@@ -242,16 +221,6 @@ export class Dashboard extends Component {
     get asOfTitle() {
         return this.state.readAt ? formatDateTime(this.state.readAt) : "";
     }
-}
-
-/** Return the choices that depend on the user; none where there is but one option. */
-function offeredChoices() {
-    const choosable = (options) => (options.length > 1 ? options : []);
-    return {
-        companies: choosable(user.allowedCompanies),
-        currencies: choosable(activeCurrencies()),
-        ownCurrency: ownCurrency(),
-    };
 }
 
 registry.category("actions").add("crm_cqrs.dashboard", Dashboard);
