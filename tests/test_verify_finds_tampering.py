@@ -245,8 +245,8 @@ class TestVerifyFindsTampering(SalesOrganisation):
             }
         kind, detail = details[self.lead.id]
         self.assertEqual(kind, "projection_drift")
-        self.assertRegex(detail, r"'value': Decimal\('3\.00'\).* by Odoo's records")
-        self.assertRegex(detail, r"'value': Decimal\('4\.00'\).* here\.$")
+        self.assertRegex(detail, r"'value': Decimal\('3\.00'\).* from Odoo's records")
+        self.assertRegex(detail, r"found .*'value': Decimal\('4\.00'\).*\.$")
 
     def test_more_than_is_given(self):
         others = [self.opportunity(self.seller) for __ in range(3)]
