@@ -178,8 +178,8 @@ def _check_sales_access(env):
     groups = access._reading_groups()
     raise NoSalesAccess(
         env._(
-            "You have no access to opportunities in Odoo, so there is no dashboard for"
-            " you. Ask an administrator for one of these groups: %(groups)s.",
+            "The dashboard needs access to opportunities. Ask an administrator "
+            "for one of these groups: %(groups)s.",
             groups=", ".join(groups),
         ),
         groups,
@@ -194,9 +194,9 @@ def _check_read_models(env) -> int:
     context = AnswerContext.of(env)
     if broken := context.broken:
         description = env._(
-            "A part of what is shown here is broken (%(names)s). Changes are still"
-            " recorded, and nothing is lost. Ask an administrator to rebuild it under"
-            " CRM > Configuration > Event Store.",
+            "Some figures are unavailable because a read model is broken "
+            "(%(names)s). No changes are lost. Ask an administrator to rebuild it"
+            " in CRM > Configuration > Event Store.",
             names=", ".join(broken),
         )
         raise ReadModelBroken(description, broken)
