@@ -19,7 +19,7 @@ WRITERS = 16
 VIEW = "cqrs.opportunity.view"
 LOGGERS = (
     "odoo.sql_db",
-    "odoo.addons.crm_cqrs.models.event_store.capture",
+    "odoo.addons.crm_cqrs.models.event_store.record",
     "odoo.addons.crm_cqrs.models.projections.failures",
     "odoo.addons.crm_cqrs.controllers.dispatcher",
     "odoo.http",

@@ -365,7 +365,9 @@ class TestFirstBuildInBatches(TransactionCase):
             with (
                 self.subTest(size),
                 patch.object(first_build, "FIRST_BATCH", size),
-                patch.object(self.registry["cqrs.event"], "_analyze") as analyze,
+                patch.object(
+                    self.registry["cqrs.event"], "_gather_statistics"
+                ) as analyze,
             ):
                 self.build()
                 self.assertEqual(analyze.call_count, times)

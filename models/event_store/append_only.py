@@ -1,4 +1,4 @@
-"""The database's own refusal to change or remove an event."""
+"""The triggers with which the database refuses to change or remove an event."""
 
 import logging
 
@@ -17,7 +17,7 @@ BEGIN
 END
 """
 
-#: What the database must have to refuse a change of the log
+#: The triggers of the log
 TRIGGERS = (
     Trigger(
         "cqrs_event", "cqrs_event_append_only", UPDATE + DELETE + TRUNCATE, _REFUSAL
@@ -42,7 +42,7 @@ class CqrsEvent(models.Model):
 
     def init(self):
         result = super().init()
-        # Another module's update comes here too, and shall not keep out who writes.
+        # Any module's update runs this; to replace the trigger would block writers.
         if missing_triggers(self.env):
             self.env.cr.execute(self._APPEND_ONLY)
         return result
@@ -60,5 +60,5 @@ class CqrsEvent(models.Model):
 
 
 def missing_triggers(env) -> list[str]:
-    """Return the names of the append-only triggers that do not hold."""
+    """Return the names of the append-only triggers that are missing or changed."""
     return [trigger.name for trigger in not_holding(env, TRIGGERS)]

@@ -1,43 +1,35 @@
-"""Mark, then difference.
+"""Capture: mark, then difference.
 
 The hooks on ``base`` only *mark* records, in ``cr.precommit.data``; a precommit
-callback runs the difference statement over the marks and lets the projections
-apply the events. Marks are hints: savepoints, dry runs and retries can leave a
-mark too many, never a phantom event.
+callback records the marked records that have changed. Marks are hints: savepoints, dry
+runs and retries can leave a superfluous mark, never a phantom event.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-import psycopg2
-
 from odoo import api, models
-from odoo.modules import Manifest
-from odoo.tools import SQL, ormcache
+from odoo.tools import SQL
 
-from ..support.transactions import is_raised
-from .difference import Details, Difference, Metadata, Writers
-from .metadata import correlation_id, logged_in_user_id
-from .origin import ORM, current_origin
+from .metadata import ORM, current_origin
 from .source import Source
+from .watches import Watch
 
-_logger = logging.getLogger(__name__)
-
-#: What the transaction has touched since its last capture (``Pending``)
+#: Key of the marks since the last capture (``Pending``) in ``cr.precommit.data``
 PENDING = "crm_cqrs.pending"
-#: Ids by model, of which marks were captured before the transaction's end
+#: Key of the ids by model that were captured before the transaction's end
 CAPTURED = "crm_cqrs.captured"
 
 
 @dataclass
 class Marks:
-    """What a transaction has touched of one source.
+    """The marks that a transaction has left on one source.
 
     :ivar ids: records of the source model itself
     :ivar merged: ``{survivor: the records that were merged into it}``
-    :ivar shown: ``{many2one of the source: ids}``, of which the source shows a column
+    :ivar shown: ``{many2one of the source: ids}``, the records at its other end, if
+        the source shows a column of theirs that may have changed
     """
 
     ids: set[int] = field(default_factory=set)
@@ -47,11 +39,11 @@ class Marks:
 
 @dataclass
 class Pending:
-    """What a transaction has touched and not captured yet.
+    """The marks of a transaction that are not captured yet.
 
-    :ivar marks: by source model
+    :ivar marks: ``{source model: its marks}``
     :ivar writers: ``{model: {id: the users who wrote the record, the last one last}}``,
-        of sources and of models of which a source shows a column
+        for sources and for models of which a source shows a column
     :ivar origin: ``orm`` unless an import or a scheduled action has marked something
     """
 
@@ -71,135 +63,6 @@ class Pending:
                 writers[id_] = (*(u for u in before if u != user_id), user_id)
 
 
-@dataclass
-class Watch:
-    """What the hooks must know of one Odoo model.
-
-    :ivar difference: the statement of the model, if it is captured
-    :ivar shown: ``{own column: [(source model, many2one that leads here)]}``, the
-        columns that sources show by path
-    :ivar referrers: the captured relations that lead here, each as the relations to
-        follow from here to the source; the deletion of a record empties the first of
-        them in SQL, unseen by any hook
-    :ivar inverses: ``{own many2many: the captured one over the same table}``
-    """
-
-    difference: Difference | None = None
-    shown: dict[str, list[tuple[str, str]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    referrers: list[tuple] = field(default_factory=list)
-    inverses: dict = field(default_factory=dict)
-
-
-class CqrsEvent(models.Model):
-    _inherit = "cqrs.event"
-
-    # The stable cache lives until the registry is set up anew, as fields do.
-    @ormcache(cache="stable")
-    def _watches(self) -> dict[str, Watch]:
-        """Return what the hooks watch, by model name."""
-        watches = defaultdict(Watch)
-        for name, cls in self.env.registry.items():
-            source = cls._cqrs_source
-            if not source or source.model != name:
-                continue
-            applying = self.env["cqrs.projection"]._applying_statements(name)
-            watches[name].difference = Difference(self.env, source, applying)
-            for path in source.fields:
-                fname, __, target = path.partition(".")
-                own = self.env[name]._fields[fname]
-                if target:
-                    watches[own.comodel_name].shown[target].append((name, fname))
-                    shown = self.env[own.comodel_name]._fields[target]
-                    if shown.relational:
-                        watches[shown.comodel_name].referrers.append((shown, own))
-                elif own.relational:
-                    watches[own.comodel_name].referrers.append((own,))
-                if own.type == "many2many":
-                    key = own.relation, own.column2, own.column1
-                    inverses = self.env.registry.many2many_relations.get(key, ())
-                    for model, inverse in inverses:
-                        watches[model].inverses[inverse] = own
-        return dict(watches)
-
-    @api.model
-    def _record(
-        self,
-        ids: dict[str, list[int] | None],
-        *,
-        origin: str,
-        details: dict[str, Details] | None = None,
-        writers: dict[str, Writers] | None = None,
-    ) -> int:
-        """Record what differs from the last recorded state, and project it.
-
-        :param ids: ``{captured model: records to look at}``, None for all of them
-        :param origin: one of ``ORIGINS``
-        :param details: ``{captured model: facts that its rows cannot tell}``
-        :param writers: ``{captured model: who wrote the records, where it is known}``
-        :return: the number of events
-        """
-        metadata = Metadata(
-            origin=origin,
-            user_id=self.env.uid,
-            acting_user_id=logged_in_user_id(self.env),
-            correlation_id=correlation_id(),
-            module_version=Manifest.for_addon("crm_cqrs")["version"],
-        )
-        changed, ended = {}, {}
-        for model, model_ids in ids.items():
-            if model_ids is None or model_ids:
-                facts = (details or {}).get(model, {}), (writers or {}).get(model, {})
-                rows = self._record_model(model, model_ids, metadata, *facts)
-                if rows:
-                    changed[model] = [stream_id for stream_id, *__ in rows]
-                    if any(has_ended for *__, has_ended in rows):
-                        ended[model] = [row[0] for row in rows if row[2]]
-        if changed:
-            self.env["cqrs.projection"]._apply_changes(changed, ended)
-        return sum(map(len, changed.values()))
-
-    def _record_model(
-        self, model: str, ids: list[int] | None, metadata: Metadata, *facts
-    ) -> list[tuple[int, int, bool]]:
-        """Record what differs of a model, and apply it if that can be done.
-
-        :return: ``(stream_id, version, ended)`` of the events; an ``ended`` that no
-            projection need hear of any more is False
-        """
-        difference = self._watches()[model].difference
-        projections = self.env["cqrs.projection"]
-        statement = difference.statement(ids, metadata, *facts)
-        try:
-            self.env.cr.execute(statement, log_exceptions=False)
-        except psycopg2.Error as error:
-            if is_raised(error):
-                raise
-            _logger.warning("What changes in %s cannot be applied: %s", model, error)
-            self.env.cr.execute(
-                "ROLLBACK TO SAVEPOINT cqrs_recording; RELEASE SAVEPOINT cqrs_recording"
-            )
-            # It may be what was missing.
-            self.env["cqrs.projection.failure"].init()
-            statement = difference.statement(ids, metadata, *facts, is_applied=False)
-            self.env.cr.execute(statement)
-            [[(__, rows)]] = self.env.cr.fetchall()
-            if not rows:
-                # A table that lacks something is refused for no record, too.
-                return []
-            projections._apply_one_by_one(model, {row[0]: row[1] - 1 for row in rows})
-            return [(stream_id, version, False) for stream_id, version, __ in rows]
-        [[(has_failed, rows)]] = self.env.cr.fetchall()
-        if has_failed and rows:
-            projections._settle(model, {row[0]: row[1] - 1 for row in rows})
-        return rows or []
-
-    def _captured(self) -> list[str]:
-        """Return the names of the captured models."""
-        return [name for name, watch in self._watches().items() if watch.difference]
-
-
 class Base(models.AbstractModel):
     _inherit = "base"
 
@@ -216,13 +79,13 @@ class Base(models.AbstractModel):
         return records
 
     def write(self, vals):
-        # Sees what has no column (many2many), and the user, who may be another one when
-        # it is flushed.
+        # Sees fields without a column (many2many), and the user: a flush may come
+        # when another one is at work.
         watch = self.env["cqrs.event"]._watches().get(self._name)
         if not watch:
             return super().write(vals)
         self._cqrs_mark(watch)
-        # What is shown may be recomputed from this, but not before a flush.
+        # Columns that sources show may be recomputed from this, in a later flush.
         self._cqrs_note_writer(watch)
         names = set(vals)
         self._cqrs_mark_inverses(watch, names)
@@ -231,7 +94,7 @@ class Base(models.AbstractModel):
         return result
 
     def _write_multi(self, vals_list):
-        # Sees what is recomputed; it never passes write().
+        # Sees recomputed fields, which never pass write().
         if watch := self.env["cqrs.event"]._watches().get(self._name):
             self._cqrs_mark(watch)
             for column in watch.shown.keys() & set().union(*vals_list):
@@ -239,7 +102,7 @@ class Base(models.AbstractModel):
         return super()._write_multi(vals_list)
 
     def _update_field_translations(self, field_name, *args, **kwargs):
-        # Written in SQL.
+        # Odoo writes translations in SQL.
         if watch := self.env["cqrs.event"]._watches().get(self._name):
             self._cqrs_mark(watch)
             self._cqrs_note_writer(watch)
@@ -276,16 +139,17 @@ class Base(models.AbstractModel):
             self._cqrs_mark_through(watch.referrers)
 
     def _cqrs_mark_inverses(self, watch: Watch, names: set[str]):
-        """Mark who is at the other end of the many2many fields among ``names``.
+        """Mark the records at the other end of the many2many fields among ``names``.
 
-        Before and after a write: who is removed is seen before, who is added after.
+        Called before a write, for the records that it unlinks, and after it, for those
+        that it links.
         """
         self._cqrs_mark_through(
             [(watch.inverses[n],) for n in watch.inverses.keys() & names]
         )
 
     def _cqrs_mark_through(self, paths: list[tuple]):
-        """Mark the records from which relations lead here, as written by the user."""
+        """Mark the records from which relations lead here, and note the user."""
         for path in paths:
             ids = self._ids
             for relation in path:
@@ -311,10 +175,10 @@ class Base(models.AbstractModel):
         return pending
 
     def _cqrs_capture_pending(self, models: Iterable[str] | None = None):
-        """Capture what this transaction has marked so far, for who is about to read.
+        """Capture this transaction's marks so far, before a projection is read.
 
-        :param models: those captured models alone, whose pending writes the caller
-            has flushed; None for all of them, and to flush everything
+        :param models: the captured models to do this for, whose pending writes the
+            caller has flushed; None flushes everything and captures all of them
         """
         if models is None:
             self.env.flush_all()
@@ -332,13 +196,13 @@ class Base(models.AbstractModel):
                 pending.writers.pop(model, None)
         if taken.marks:
             ids = self._cqrs_capture_marks(taken)
-            # Looked at again at the end: a savepoint may undo what is recorded here.
+            # Compared again at the end: a savepoint may undo the events.
             captured = data.setdefault(CAPTURED, defaultdict(set))
             for model, model_ids in ids.items():
                 captured[model].update(model_ids)
 
     def _cqrs_capture(self):
-        """Capture what is marked, at the end of the transaction."""
+        """Capture the remaining marks at the end of the transaction."""
         data = self.env.cr.precommit.data
         pending = data.pop(PENDING, None) or Pending()
         for model, ids in data.pop(CAPTURED, {}).items():
@@ -366,16 +230,16 @@ class Base(models.AbstractModel):
             details[model] = _merges(source, marks.merged)
         event = self.env["cqrs.event"]
         if not self.env.registry.ready:
-            # Once it is, it has been looked after.
+            # A registry that is ready has done this when it was loaded.
             event._begin_epoch_if_restored()
         event._record(ids, origin=pending.origin, details=details, writers=writers)
         return ids
 
 
 def _merges(model, merged: dict[int, set[int]]) -> dict[int, dict]:
-    """Return the details of the merges that hold: those whose sources are gone.
+    """Return the details of the merges whose sources are deleted.
 
-    A mark is a hint: a savepoint may have undone the merge, and the sources with it.
+    A mark is a hint: a savepoint may have undone the merge, and restored the sources.
     """
     ids = set(merged).union(*merged.values())
     alive = set(model.browse(ids).exists()._ids)
@@ -387,7 +251,7 @@ def _merges(model, merged: dict[int, set[int]]) -> dict[int, dict]:
 
 
 def _pointing_at(model, relation, targets) -> list[tuple[int, int]]:
-    """Return ``(id, target)`` of the records of ``model`` whose relation holds one."""
+    """Return ``(id, target)`` of the records whose relation leads to a target."""
     targets = [target for target in targets if target]
     if not targets:
         return []

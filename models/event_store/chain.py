@@ -1,7 +1,7 @@
-"""The hash chain of a stream: what the hash of an event covers, in which form.
+"""The hash chain of a stream: the columns that an event's hash covers, and their form.
 
-Written by the difference statement and recomputed by ``verify``, from one builder,
-so that the two cannot drift apart.
+The difference statement and ``verify`` use the same builder, so that they cannot drift
+apart.
 """
 
 from odoo.tools import SQL
@@ -35,7 +35,7 @@ COVERED = (
 def event_hash(previous: SQL, occurred_at: SQL, columns: dict[str, SQL]) -> SQL:
     """Return the expression of an event's SHA-256, a ``bytea``.
 
-    :param previous: hash of the stream's event before, NULL for its first
+    :param previous: hash of the stream's previous event, NULL for its first
     :param occurred_at: a ``timestamptz``
     :param columns: the typed expression of each of ``COVERED``
     """

@@ -5,9 +5,9 @@ from odoo.tools import SQL
 class CqrsEvent(models.Model):
     _inherit = "cqrs.event"
 
-    # Transaction ids start over in a younger cluster. There the restored events come
-    # from the future: fenced off from readers until the ids have caught up, and
-    # sorted after what is recorded now.
+    # Transaction ids start over in a younger cluster, so restored events have ids of
+    # the future: readers would not get them before the ids have caught up, and then
+    # after newer events.
     _BEGIN_EPOCH = SQL(
         """
         INSERT INTO cqrs_epoch (epoch)
@@ -23,7 +23,7 @@ class CqrsEvent(models.Model):
 
     @api.model
     def _begin_epoch_if_restored(self):
-        """Begin a new epoch where events carry transaction ids of the future.
+        """Begin a new epoch if events carry transaction ids of the future.
 
         A copy of the database within its cluster needs none: the ids go on.
         """
@@ -31,10 +31,10 @@ class CqrsEvent(models.Model):
             self._number_events_by(epoch)
 
     def _number_events_by(self, epoch: int):
-        """Have the events from now on bear an epoch.
+        """Give all events from now on an epoch.
 
-        The lock that this needs waits for who still writes events of the one before,
-        and makes who comes later wait.
+        The lock that this takes waits for transactions that still write events of the
+        former epoch, and later writers wait for it.
         """
         self.env.cr.execute(
             SQL("ALTER TABLE cqrs_event ALTER epoch SET DEFAULT %s", epoch)

@@ -21,11 +21,11 @@ class CqrsEvent(models.Model):
     ``before`` and ``after`` hold the changed fields only, by field path; a
     creation has no ``before`` and everything in ``after``, a deletion the
     reverse. ``version`` counts the events of a stream from 1 without gaps.
-    ``details`` is what the fields cannot say: of a merge, the ids ``merged_from``.
-    ``user_id`` is whom Odoo wrote the record as, ``acting_user_id`` who was logged
-    in; they differ where code works as someone else. Where several users wrote the
-    record in one transaction, ``user_id`` is the last and ``details`` has the other
-    ``users``.
+    ``details`` holds facts that the fields do not: for a merge, ids ``merged_from``.
+    ``user_id`` is the user that Odoo wrote the record as, ``acting_user_id`` the user
+    who was logged in; they differ if code works as another user. If several users
+    wrote the record in one transaction, ``user_id`` is the last one and ``details``
+    has the other ``users``.
     Rows are written by the difference statement (``difference.py``) alone.
     """
 
@@ -76,8 +76,8 @@ class CqrsEvent(models.Model):
         """
     )
 
-    # No foreign key: the log outlives what it speaks of, and a key would lock
-    # the referenced rows in every CRM write.
+    # No foreign key: the log outlives the records that it names, and a key would
+    # lock the referenced rows in every CRM write.
     _TABLE = SQL(
         """
         CREATE TABLE IF NOT EXISTS cqrs_event (
@@ -109,11 +109,10 @@ class CqrsEvent(models.Model):
         HASH_FORMAT,
     )
 
-    # One for each documented question. The log in order, and the two filters that
-    # can be rare anywhere in it, each in that order: a page costs the page. A record
-    # is found by the unique key above, a model by its first column. Time needs no
-    # more than a BRIN, since the log lies on disk in the order of time; it costs a
-    # write next to nothing.
+    # One index for each documented query: the log in order, and the filters that may
+    # match rarely, each in that order, so that a page costs the page. The unique key
+    # above finds a record, its first column a model. A BRIN is enough for time, since
+    # the log lies on disk in that order; it costs a write next to nothing.
     _INDEXES = SQL(
         """
         CREATE INDEX IF NOT EXISTS cqrs_event_order
@@ -130,7 +129,7 @@ class CqrsEvent(models.Model):
         """
     )
 
-    # A new epoch begins where transaction ids start over (a dump restored into a
+    # A new epoch begins when transaction ids start over (a dump restored into a
     # younger cluster), so that readers can order by (epoch, txid, position).
     _EPOCH = SQL(
         """

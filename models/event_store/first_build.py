@@ -1,4 +1,4 @@
-"""The first build: the first event of everything that exists."""
+"""The first build: record the first event of every existing record."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ from ..support.transactions import committed
 
 #: Records of one statement: enough to be set-based, few enough to report and resume
 BATCH_SIZE = 50_000
-#: Records of the first of several batches, which tells the planner of the tables
+#: Records of the first of several batches, after which statistics are gathered
 FIRST_BATCH = 5_000
 #: Batches at a time
 CONNECTIONS = min(4, os.cpu_count() or 1)
@@ -29,11 +29,11 @@ class CqrsEvent(models.Model):
 
     @api.model
     def _build(self, report: Report = silent) -> int:
-        """Record the records that have no event yet, and project them; commits.
+        """Record the first event of each record that has none, and project it; commits.
 
-        It can be run at any time, beside live writes, and goes on where a former run
-        was stopped. What has changed since its last event is left to the reconciler.
-        To be called with nothing pending.
+        It can run at any time, beside live writes, and continues a run that was
+        stopped. Later changes are left to the reconciler. Nothing may be pending when
+        it is called.
 
         :param report: if it raises, the batches under way are still recorded
         :return: the number of events
@@ -51,16 +51,16 @@ class CqrsEvent(models.Model):
                     events += recorded
                     report(done / total, f"{model}, {done} of {total} records")
         report(1, "statistics")
-        self._analyze()
+        self._gather_statistics()
         return events
 
     @api.model
     def _build_at_once(self, report: Report = silent) -> int:
-        """Do what ``_build`` does in the transaction that has made the tables.
+        """Build like ``_build``, in the transaction that has created the tables.
 
-        So an installation is like that of any module: nobody sees anything of it
-        before it is done, and where it is killed, nothing is left of it. Nobody else
-        can help either: it takes one connection, and all of it is done again.
+        An installation therefore behaves like that of any module: nobody sees it
+        before it is complete, and nothing is left of one that was killed. It has one
+        connection, and cannot be continued.
 
         :return: the number of events
         """
@@ -85,9 +85,9 @@ class CqrsEvent(models.Model):
     def _all_missing(self, do: Callable) -> dict[str, list[int]]:
         """Return the ids of the records that have no event, by model.
 
-        The largest last: until then, what a projection reads is little.
+        The largest model comes last: until then, the projections read little.
 
-        :param do: calls what it is given, in a transaction
+        :param do: calls a function in a transaction and returns its result
         """
         missing = {
             model: do(partial(self._missing, model)) for model in self._captured()
@@ -98,10 +98,9 @@ class CqrsEvent(models.Model):
 
     def _missing(self, model: str) -> list[int]:
         """Return the ids of a model's records that have no event."""
-        # A look that is noted already tells since when nobody has looked at those that
-        # have one; what is written from here on, by whatever way, is looked at again.
-        # So is whether a record is gone: its deletion may be counted already, while
-        # our snapshot still has it.
+        # The reconciler will look at all rows that are written after the noted look,
+        # which must be this one unless there is an earlier one. It will also look for
+        # deleted records: the counter may count one that our snapshot still has.
         looks = self.env["cqrs.reconciliation"]
         if not looks.search_count([("stream_model", "=", model)]):
             looks._note_look(model, {})
@@ -121,13 +120,13 @@ class CqrsEvent(models.Model):
         return [id_ for (id_,) in rows]
 
     def _build_model(self, model: str, ids: list[int]) -> Iterator[tuple[int, int]]:
-        """Record some records of a model; yield ``(records, events)`` of each batch."""
+        """Record records of a model; yield ``(records, events)`` of each batch."""
         first, others = _split(ids)
         yield len(first), committed(self.env, partial(self._record_batch, model, first))
         if others:
             # The planner must not take full tables for empty ones. Not after each small
             # model: it would take the next one for rare, which is worse.
-            self._analyze()
+            self._gather_statistics()
             with (
                 self._without_autovacuum(),
                 closing(
@@ -142,15 +141,15 @@ class CqrsEvent(models.Model):
 
     @contextmanager
     def _without_autovacuum(self) -> Iterator[None]:
-        """Within the block PostgreSQL does not vacuum the tables of its own accord.
+        """Keep autovacuum away from the tables within the block.
 
-        It would go through what grows again and again, which takes an eighth of all
-        the time, and passes over a table that somebody holds like this. Neither
-        readers nor writers wait for it; if the process dies, nothing is left.
+        It would scan the growing tables again and again, an eighth of the build's time,
+        and skips a table that is locked like this. Neither readers nor writers wait for
+        the lock, and it ends with the process.
         """
         tables = SQL(", ").join(map(SQL.identifier, self._tables()))
         with self.env.registry.cursor() as cr:
-            # Some servers end who does nothing for so long.
+            # Some servers are set to end a transaction that is idle for so long.
             cr.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cr.execute(SQL("LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE", tables))
             yield
@@ -158,15 +157,15 @@ class CqrsEvent(models.Model):
     def _side_by_side(self, work: Callable, items: Iterable) -> Iterator[tuple]:
         """Do ``work(self, item)`` for several items at a time; yield item and result.
 
-        Each in a transaction and on a connection of its own: the work is all in the
-        database, where one keeps one processor busy. Closed, or where one fails, it
-        begins no further item and ends those under way.
+        Each item has a transaction and a connection of its own: the work is all in the
+        database, where a connection keeps one processor busy. When the generator is
+        closed or an item fails, no further item begins, and those under way finish.
         """
         with ExitStack() as stack:
             connections = SimpleQueue()
             for __ in range(CONNECTIONS):
-                # Made here: a thread that makes an environment waits for the lock of
-                # the registry, which whoever installs modules holds.
+                # Made here: in a thread, making an environment waits for the registry's
+                # lock, which an installation of modules holds.
                 cr = stack.enter_context(self.env.registry.cursor())
                 connections.put(self.with_env(self.env(cr=cr)))
 
@@ -188,8 +187,8 @@ class CqrsEvent(models.Model):
                 yield futures[future], future.result()
 
     def _record_batch(self, model: str, ids: list[int]) -> int:
-        # A batch is kept in memory; nothing in it is worth compiling, nor comes twice.
-        # As a query, since PostgreSQL 13 does not know enable_memoize.
+        # A batch fits in memory; nothing in it is worth compiling or memoizing. A query
+        # sets this, since PostgreSQL 13 does not know enable_memoize.
         self.env.cr.execute(
             """
             SELECT set_config(name, value, true)
@@ -201,19 +200,19 @@ class CqrsEvent(models.Model):
         return self._record({model: ids}, origin="migration")
 
     def _drop_indexes(self) -> list[SQL]:
-        """Drop what is quicker made at the end; return how."""
+        """Drop indexes that are quicker made at the end; return how to make them."""
         filled = self.env["cqrs.projection"]._tables_to_index_last()
         return drop_indexes(self.env.cr, ["cqrs_event", "cqrs_stream", *filled])
 
-    def _analyze(self):
+    def _gather_statistics(self):
         self._execute(_statistics(self._tables()))
 
     @api.model
-    def _analyze_the_unknown(self):
-        """Have the planner know the tables that it knows nothing of; commits.
+    def _gather_missing_statistics(self):
+        """Gather the planner's statistics of tables that have none; commits.
 
-        After a dump is restored it takes full tables for empty ones, until autovacuum
-        comes: a verification then takes twelve times as long.
+        After a dump is restored, the planner takes full tables for empty ones until
+        autovacuum comes: a verification then takes twelve times as long.
         """
         tables = self.env.execute_query(
             SQL(
@@ -257,5 +256,5 @@ def _split(ids: list[int]) -> tuple[list[int], list[int]]:
 
 def _statistics(tables: Iterable[str]) -> list[SQL]:
     """Return the statements that gather the statistics of some tables."""
-    # Who holds a table is gathering them, or fills it and will.
+    # A locked table is being analyzed, or filled by a build that will analyze it.
     return [SQL("ANALYZE (SKIP_LOCKED) %s", SQL.identifier(name)) for name in tables]

@@ -1,4 +1,4 @@
-"""The fold: the state of each stream, out of its events alone.
+"""The fold: the state of each stream, from its events alone.
 
 A creation (``before`` is NULL) starts a state, each event after it lays its changed
 fields over it, a deletion (``after`` is NULL) leaves none. A stream that was deleted
@@ -13,7 +13,7 @@ class CqrsEvent(models.Model):
     _inherit = "cqrs.event"
 
     # jsonb_object_agg() over jsonb_each() does the same four times slower.
-    # jsonb_concat is strict: NULLs are passed over.
+    # jsonb_concat is strict: NULLs are skipped.
     _MERGE = SQL(
         """
         CREATE OR REPLACE AGGREGATE cqrs_jsonb_merge (jsonb)
@@ -28,7 +28,7 @@ class CqrsEvent(models.Model):
 
 
 def fold(events: SQL) -> SQL:
-    """Return the query of what the events come to, a row for each of their streams.
+    """Return the query of the state that the events of each stream add up to.
 
     It gives ``stream_model``, ``stream_id``, ``version``, ``state`` (NULL once
     deleted) and ``hash``, as in ``cqrs_stream``.

@@ -1,4 +1,4 @@
-"""What a record was: its state at a version or a time, and what changed between two."""
+"""The state of a record at a version or a time, and its changes between two of them."""
 
 import json
 from datetime import datetime
@@ -17,13 +17,13 @@ def state_at(
     version: int | None = None,
     time: datetime | None = None,
 ) -> dict | None:
-    """Return the recorded state of a record, now or then, from its events.
+    """Return the state of a record from its events, at present by default.
 
-    ``{field path: value}`` without nulls, in the forms of ``difference.py``; numbers
+    ``{field path: value}`` without nulls, in the form of ``state.py``; numbers
     are ``int`` or ``Decimal``. None before its creation and once it is deleted.
 
-    :param version: that of the last event to take, whole numbers from 1
-    :param time: of the last event to take; aware, inclusive
+    :param version: the last event to include, from 1
+    :param time: the time up to which events are included; aware, inclusive
     :raise ValueError: both a version and a time, or a time without a zone
     """
     if version is not None and time is not None:
@@ -41,7 +41,7 @@ def changes_between(
     """Return ``{field path: (value at start, value at end)}`` where these differ.
 
     Points are versions or times, as in ``state_at``; version 0 is before the creation.
-    None stands for a field that is empty, and for all fields of no state.
+    None stands for an empty field, and for every field if there is no state.
     """
     old = _state(env, model, record_id, start) or {}
     new = _state(env, model, record_id, end) or {}
@@ -73,7 +73,7 @@ def _until(model: str, record_id: int, point: int | datetime | None) -> SQL:
 
 
 def _events(env, condition: SQL) -> SQL:
-    """Return the query of some events as they read today."""
+    """Return the query of the events in their present form."""
     rows = [row for page in upcast_events(env, condition) for row in page]
     upcast = rows and SQL(
         "unnest(%s::bigint[], %s::jsonb[], %s::jsonb[])"

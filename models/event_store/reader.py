@@ -36,7 +36,7 @@ from odoo.tools import SQL
 
 @dataclass(frozen=True, order=True)
 class Cursor:
-    """A place in the log: that of one event. Its text is opaque to clients."""
+    """The place of one event in the log. Its text is opaque to clients."""
 
     epoch: int
     txid: int
@@ -64,15 +64,15 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Filters:
-    """Which events to give; what is None or empty does not restrict.
+    """Conditions on the events to read; None and an empty tuple do not restrict.
 
-    :ivar stream_model: of records of this Odoo model
-    :ivar stream_id: of this record of it
-    :ivar types: of one of these types
-    :ivar since: that occurred then or later; aware
-    :ivar until: that occurred earlier; aware
-    :ivar user_id: made as this user (``cqrs.event.user_id``)
-    :ivar acting_user_id: made by this user, who was logged in
+    :ivar stream_model: events of records of this Odoo model
+    :ivar stream_id: events of this record of the model
+    :ivar types: events of one of these types
+    :ivar since: events that occurred at this time or later; aware
+    :ivar until: events that occurred before this time; aware
+    :ivar user_id: events made as this user (``cqrs.event.user_id``)
+    :ivar acting_user_id: events made while this user was logged in
     """
 
     stream_model: str | None = None
@@ -126,8 +126,8 @@ def read_events(
 ) -> list[Event]:
     """Return the next events of the log, as this transaction sees it.
 
-    :param after: that of the last event already seen; None for the beginning
-    :param limit: how many at most; fewer means that the log ends here for now
+    :param after: the cursor of the last event already read; None for the beginning
+    :param limit: the most events to return; fewer means that the log ends here for now
     """
     env.cr.execute(_statement(after, limit, filters))
     return [_event(row) for row in env.cr.dictfetchall()]
@@ -139,7 +139,7 @@ def follow(
     page_size: int = 1000,
     filters: Filters = Filters(),
 ) -> Iterator[list[Event]]:
-    """Yield pages of events up to where the log ends, none of them empty.
+    """Yield pages of events up to the end of the log; no page is empty.
 
     Each page has a read-only transaction of its own, closed while the caller works.
     """
@@ -171,8 +171,8 @@ def _event(row: dict) -> Event:
 # list, which no index gives.
 _ORDER = SQL("event.epoch, event.txid, event.position")
 
-# A row comparison, so that the index ends the scan. Of an earlier epoch everything
-# has ended, whatever its transaction ids say.
+# A row comparison, so that the index ends the scan. All transactions of an earlier
+# epoch have ended, whatever their ids say.
 _ENDED = SQL(
     """
     (event.epoch, event.txid) < (
@@ -185,8 +185,8 @@ def _statement(after: Cursor | None, limit: int, filters: Filters) -> SQL:
     conditions = SQL(" AND ").join(_conditions(after, filters))
     page = _page(conditions, limit)
     if filters.acting_user_id is not None:
-        # Nearly all events are made as the user who is logged in: they have the index
-        # of users, and the few others an index of their own.
+        # Nearly all events are made as the user who is logged in: the index of users
+        # finds those, and an index of their own the few others.
         page = SQL(
             "SELECT * FROM ((%s) UNION ALL (%s)) event ORDER BY %s LIMIT %s",
             _page(
@@ -211,8 +211,8 @@ def _statement(after: Cursor | None, limit: int, filters: Filters) -> SQL:
             limit,
         )
     if filters.types:
-        # The first of each type, then the first of those: a plain IN would read and
-        # sort every event of the types for each page.
+        # The first events of each type, then the first of these: a plain IN would read
+        # and sort every event of the types for each page.
         page = SQL(
             """
             SELECT event.* FROM unnest(%s::text[]) wanted (type)

@@ -1,122 +1,28 @@
-"""The reconciler: records what no hook has seen.
+"""The reconciler: records changes that no hook has seen.
 
 It looks only at rows that have changed since its last look. PostgreSQL keeps in each
-row the id of the transaction that wrote it (``xmin``), and counts the rows deleted
-from each table; what was written by a transaction that had not ended at the last
-look is looked at again. Like every mark, a row too many costs nothing.
+row the id of the transaction that wrote it (``xmin``), and counts the rows deleted from
+each table. Rows of transactions that were open at the last look are looked at again: as
+with marks, a superfluous row leaves nothing.
 """
 
-import json
 import logging
 from collections.abc import Iterator
 from functools import partial
 
 import psycopg2
 
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
-from ..support.json_field import PortableJson
 from ..support.progress import Progress, Report, silent
 from ..support.transactions import committed
 
 _logger = logging.getLogger(__name__)
 
-#: Records of a model that cannot be recorded, from which on it is the model that fails
+#: Number of records that cannot be recorded from which on the whole model fails
 MANY_FAILURES = 100
-
-
-class CqrsReconciliation(models.Model):
-    """How far the reconciler has looked, for each captured model.
-
-    ``horizon`` is the id of the oldest transaction still open at that look;
-    ``deleted`` the counters of deleted rows then, by table. Where the look after it
-    failed, ``failure`` says why; what was written since then is looked at again.
-    """
-
-    _name = "cqrs.reconciliation"
-    _description = "Reconciliation"
-    _auto = False
-    _order = "stream_model"
-    _rec_name = "stream_model"
-
-    stream_model = fields.Char("Model", readonly=True)
-    looked_at = fields.Datetime("Last Check", readonly=True)
-    horizon = fields.Char(readonly=True)
-    deleted = PortableJson(readonly=True)
-    failure = fields.Text(readonly=True)
-
-    _table_query = SQL(
-        """
-        SELECT id, stream_model, looked_at AT TIME ZONE 'UTC' AS looked_at,
-               horizon::text AS horizon, deleted, failure
-        FROM cqrs_reconciliation
-        """
-    )
-
-    _TABLE = SQL(
-        """
-        CREATE TABLE IF NOT EXISTS cqrs_reconciliation (
-            id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-            stream_model text NOT NULL CONSTRAINT cqrs_reconciliation_key UNIQUE,
-            looked_at timestamptz NOT NULL,
-            horizon xid8 NOT NULL,
-            deleted jsonb NOT NULL,
-            failure text
-        )
-        """
-    )
-
-    def init(self):
-        self.env.cr.execute(self._TABLE)
-
-    def _last_look(self, model: str) -> tuple[int | None, dict[str, int]]:
-        """Return the horizon and the counters of the last look at a model.
-
-        The horizon is None where there is none to rely on: at the first look, and
-        after a dump was restored into a younger cluster.
-        """
-        self.env.cr.execute(
-            SQL(
-                """
-                SELECT CASE WHEN horizon <= pg_snapshot_xmin(pg_current_snapshot())
-                            THEN horizon::text END, deleted
-                FROM cqrs_reconciliation WHERE stream_model = %s
-                """,
-                model,
-            )
-        )
-        horizon, deleted = self.env.cr.fetchone() or (None, {})
-        return horizon and int(horizon), deleted
-
-    def _note_look(self, model: str, deleted: dict[str, int]):
-        self.env.cr.execute(
-            SQL(
-                """
-                INSERT INTO cqrs_reconciliation AS r
-                    (stream_model, looked_at, horizon, deleted)
-                VALUES (%s, now(), pg_snapshot_xmin(pg_current_snapshot()), %s)
-                ON CONFLICT (stream_model) DO UPDATE
-                SET looked_at = EXCLUDED.looked_at,
-                    horizon = EXCLUDED.horizon,
-                    deleted = EXCLUDED.deleted,
-                    failure = NULL
-                """,
-                model,
-                json.dumps(deleted),
-            )
-        )
-
-    def _note_failure(self, model: str, failure: str):
-        # A model that was never looked at has no row, which says enough.
-        self.env.cr.execute(
-            SQL(
-                "UPDATE cqrs_reconciliation SET failure = %s WHERE stream_model = %s",
-                failure,
-                model,
-            )
-        )
 
 
 class CqrsEvent(models.Model):
@@ -126,14 +32,14 @@ class CqrsEvent(models.Model):
     def _reconcile(
         self, captured: list[str] | None = None, report: Report = silent
     ) -> int:
-        """Record what has changed unseen since the last look; commits.
+        """Record the changes since the last look that no hook has seen; commits.
 
-        To be called with nothing pending: each model has a transaction of its own,
-        run again where a live write comes in between. A model or a record that fails is
-        logged and noted, and keeps no other from being recorded.
+        Nothing may be pending when it is called: each model has a transaction of its
+        own, run again after a conflict with a live write. A model or a record that
+        fails is logged and noted, and does not keep others from being recorded.
 
         :param captured: names of captured models, all of them by default
-        :param report: told of each model; if it raises, those before are still recorded
+        :param report: called for each model; if it raises, those before stay recorded
         :return: the number of events
         """
         events, __ = self._look_at_each(captured or self._captured(), report)
@@ -142,7 +48,7 @@ class CqrsEvent(models.Model):
     def _look_at_each(
         self, captured: list[str], report: Report
     ) -> tuple[int, list[str]]:
-        """Do as ``_reconcile``; return also what failed, in a text for each model."""
+        """Reconcile; also return the failures, a text for each model that has some."""
         progress = Progress(report, len(captured))
         events, failures = 0, []
         for model in captured:
@@ -150,7 +56,7 @@ class CqrsEvent(models.Model):
             try:
                 recorded, failure = committed(self.env, partial(self._look, model))
             except psycopg2.InterfaceError:
-                # The connection is lost: nothing can be looked at any more.
+                # The connection is lost, and with it the other models.
                 raise
             except Exception as error:
                 _logger.exception("The reconciler cannot look at %s", model)
@@ -164,9 +70,9 @@ class CqrsEvent(models.Model):
         return events, failures
 
     def _look(self, model: str) -> tuple[int, str | None]:
-        """Record what has changed in a model since the last look, and note this one.
+        """Record a model's changes since the last look, and note this look.
 
-        :return: the number of events, and what failed
+        :return: the number of events, and the failure if there was one
         """
         looks = self.env["cqrs.reconciliation"]
         horizon, deleted_before = looks._last_look(model)
@@ -196,7 +102,7 @@ class CqrsEvent(models.Model):
             return events, failure
 
     def _all_ids(self, model: str) -> list[int]:
-        """Return the ids of a model's records, those that are gone included."""
+        """Return the ids of a model's records, including deleted ones."""
         rows = self.env.execute_query(
             SQL(
                 "SELECT id FROM %s UNION"
@@ -210,9 +116,9 @@ class CqrsEvent(models.Model):
     def _record_by_halves(
         self, model: str, ids: list[int], error: Exception
     ) -> tuple[int, dict[int, Exception]]:
-        """Record those of some records that can be, where all of them together fail.
+        """Record as many records as possible after all of them together failed.
 
-        :param error: what they failed with
+        :param error: the error of all of them together
         :return: the number of events, and the error of each record that fails
         :raise psycopg2.DatabaseError: ``MANY_FAILURES`` records fail
         """
@@ -271,7 +177,7 @@ class CqrsEvent(models.Model):
             )
 
     def _gone(self, model: str) -> Iterator[SQL]:
-        """Yield queries of the streams whose record, or a relation of it, is gone."""
+        """Yield queries of the streams whose record, or a link of it, was deleted."""
         yield SQL(
             """
             SELECT stream_id FROM cqrs_stream
@@ -312,5 +218,5 @@ class CqrsEvent(models.Model):
 
 
 def _text(error: Exception) -> str:
-    """Return the first line of what an error says."""
+    """Return the first line of an error's message."""
     return str(error).strip().partition("\n")[0]

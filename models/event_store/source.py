@@ -1,4 +1,4 @@
-"""What a captured model declares: its fields, its noun and its event types.
+"""The declaration of a captured model: its fields, its noun and its event types.
 
 A model is captured when it carries a ``Source`` in ``_cqrs_source``::
 

@@ -7,9 +7,9 @@ from ..support.json_field import PortableJson
 class CqrsStream(models.Model):
     """The last recorded state of each captured record, with its version.
 
-    What the next difference and every replay start from. ``state`` holds the
+    The next difference and every replay start from it. ``state`` holds the
     declared fields that are not null, keyed by field path; it is NULL once the
-    record is deleted. ``hash`` is that of the stream's last event.
+    record is deleted. ``hash`` is the hash of the stream's last event.
     """
 
     _name = "cqrs.stream"

@@ -1,8 +1,8 @@
-"""Upcasters: how an event of an older schema version is read today.
+"""Upcasters: functions that bring older events to their present form.
 
-The log is never rewritten. Where the meaning of a captured field changes, its
-``Source.schema_version`` is raised, and a pure function says what the fields of an
-older event are called and mean now::
+The log is never rewritten. If the meaning of a captured field changes, its
+``Source.schema_version`` is raised, and a pure function turns the payload of an older
+event into the new form::
 
     @upcaster("crm.lead", 1)
     def probability_is_a_share(payload):
@@ -11,8 +11,8 @@ older event are called and mean now::
         return payload
 
 An event of version 1 then goes through the upcasters from 1, from 2, … up to the
-current version; a version without one is passed unchanged. With none registered
-nothing is looked for, and nothing costs anything.
+current version; a version without an upcaster leaves it unchanged. If none is
+registered, reading costs nothing more.
 """
 
 import json
@@ -26,19 +26,19 @@ from ..support.exact_json import dumps
 
 #: Takes and returns ``{field path: value}``: a whole state in the event of a creation
 #: or deletion, else the changed fields only. Numbers are ``int`` or ``Decimal``;
-#: None is a field that was or became empty. It may change what it is given.
+#: None is a field that was or became empty. It may change its argument.
 Upcaster = Callable[[dict], dict]
 
 # By model and the version it starts from. Code of an addon that another database has
 # installed may be here too; no source of this database has a version that needs it.
 UPCASTERS: dict[tuple[str, int], Upcaster] = {}
 
-#: Events upcast in one go
+#: Events upcast at a time
 PAGE_SIZE = 10_000
 
 
 class Upcast(NamedTuple):
-    """An event's payloads as they read today, as JSON text."""
+    """An event's payloads in their present form, as JSON text."""
 
     position: int
     before: str | None
@@ -46,7 +46,7 @@ class Upcast(NamedTuple):
 
 
 def upcaster(stream_model: str, schema_version: int):
-    """Register what brings payloads from ``schema_version`` to the one above it."""
+    """Register a function that brings payloads from a schema version to the next."""
 
     def register(function: Upcaster) -> Upcaster:
         UPCASTERS[stream_model, schema_version] = function
@@ -66,9 +66,9 @@ def upcast(stream_model: str, start: int, end: int, payload: dict | None):
 
 
 def upcast_events(env, condition: SQL) -> Iterator[list[Upcast]]:
-    """Yield pages of the events that read otherwise today, as they do.
+    """Yield pages of the events that have upcasters, in their present form.
 
-    :param condition: which rows of ``cqrs_event`` are looked at, ``event`` in it
+    :param condition: on rows of ``cqrs_event``, which it calls ``event``
     """
     for model in env["cqrs.event"]._captured():
         current = env[model]._cqrs_source.schema_version
@@ -82,17 +82,19 @@ def upcast_events(env, condition: SQL) -> Iterator[list[Upcast]]:
             )
             for rows in _pages(env, old):
                 yield [
-                    Upcast(position, *(_again(model, v, current, p) for p in payloads))
+                    Upcast(
+                        position, *(_as_text(model, v, current, p) for p in payloads)
+                    )
                     for position, v, *payloads in rows
                 ]
 
 
 def current_events(env, log: SQL, condition: SQL, upcast: SQL | None) -> SQL:
-    """Return the query of the events of ``log`` as they read today.
+    """Return the query of the events of ``log`` in their present form.
 
     :param condition: on ``event``
     :param upcast: a relation ``upcast`` of ``position``, ``before`` and ``after`` of
-        the events that read otherwise than they are stored
+        the events that have upcasters
     """
     if not upcast:
         return SQL("SELECT event.* FROM %s event WHERE %s", log, condition)
@@ -116,7 +118,7 @@ def current_events(env, log: SQL, condition: SQL, upcast: SQL | None) -> SQL:
     )
 
 
-def _again(model: str, start: int, end: int, text: str | None) -> str | None:
+def _as_text(model: str, start: int, end: int, text: str | None) -> str | None:
     if text is None:
         return None
     # Exact: psycopg2 would read the numbers of a jsonb as floats.

@@ -267,7 +267,7 @@ class CqrsRun(models.Model):
             report(done, step)
 
         try:
-            self.env["cqrs.event"]._analyze_the_unknown()
+            self.env["cqrs.event"]._gather_missing_statistics()
             findings, result = _WORK[self.kind](self, note)
         except (Cancelled, KeyboardInterrupt) as exc:
             self._end(CANCELLED)

@@ -1,0 +1,95 @@
+"""Record changes: run the difference statement and let the projections apply it."""
+
+import logging
+
+import psycopg2
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..support.transactions import is_raised
+from .difference import Details, Writers
+from .metadata import Metadata
+
+_logger = logging.getLogger(__name__)
+
+
+class CqrsEvent(models.Model):
+    _inherit = "cqrs.event"
+
+    @api.model
+    def _record(
+        self,
+        ids: dict[str, list[int] | None],
+        *,
+        origin: str,
+        details: dict[str, Details] | None = None,
+        writers: dict[str, Writers] | None = None,
+    ) -> int:
+        """Record the changes since the last recorded state, and project them.
+
+        :param ids: ``{captured model: records to look at}``, None for all of them
+        :param origin: one of ``ORIGINS``
+        :param details: ``{captured model: facts that its rows cannot tell}``
+        :param writers: ``{captured model: the users who wrote its records, if known}``
+        :return: the number of events
+        """
+        metadata = Metadata.current(self.env, origin)
+        changed, ended = {}, {}
+        for model, model_ids in ids.items():
+            if model_ids is None or model_ids:
+                facts = (details or {}).get(model, {}), (writers or {}).get(model, {})
+                rows = self._record_model(model, model_ids, metadata, *facts)
+                if rows:
+                    changed[model] = [stream_id for stream_id, *__ in rows]
+                    if any(has_ended for *__, has_ended in rows):
+                        ended[model] = [row[0] for row in rows if row[2]]
+        if changed:
+            self.env["cqrs.projection"]._apply_changes(changed, ended)
+        return sum(map(len, changed.values()))
+
+    def _record_model(
+        self, model: str, ids: list[int] | None, metadata: Metadata, *facts
+    ) -> list[tuple[int, int, bool]]:
+        """Record the changes of a model, and apply them if the projections can.
+
+        :return: ``(stream_id, version, ended)`` of the events; ``ended`` is False for
+            a record that ended and has been taken out of the projections already
+        """
+        difference = self._watches()[model].difference
+        statement = difference.statement(ids, metadata, *facts)
+        try:
+            self.env.cr.execute(statement, log_exceptions=False)
+        except psycopg2.Error as error:
+            if is_raised(error):
+                raise
+            _logger.warning("What changes in %s cannot be applied: %s", model, error)
+            statement = difference.statement(ids, metadata, *facts, is_applied=False)
+            return self._record_one_by_one(model, statement)
+        [[(has_failed, rows)]] = self.env.cr.fetchall()
+        if has_failed and rows:
+            self.env["cqrs.projection"]._settle(model, _former_versions(rows))
+        return rows or []
+
+    def _record_one_by_one(self, model: str, statement: SQL) -> list[tuple]:
+        """Record the changes of a model, then apply each record's by itself.
+
+        :param statement: the one that records without applying
+        """
+        self.env.cr.execute(
+            "ROLLBACK TO SAVEPOINT cqrs_recording; RELEASE SAVEPOINT cqrs_recording"
+        )
+        # The missing table may be the one that failures are noted in.
+        self.env["cqrs.projection.failure"].init()
+        self.env.cr.execute(statement)
+        [[(__, rows)]] = self.env.cr.fetchall()
+        if not rows:
+            # A table that lacks something is refused for no record, too.
+            return []
+        self.env["cqrs.projection"]._apply_one_by_one(model, _former_versions(rows))
+        return [(stream_id, version, False) for stream_id, version, __ in rows]
+
+
+def _former_versions(rows: list[tuple]) -> dict[int, int]:
+    """Return the version of each stream before its event."""
+    return {stream_id: version - 1 for stream_id, version, __ in rows}
