@@ -1,4 +1,4 @@
-"""Install and clean removal."""
+"""Installation, and removal without a trace."""
 
 import logging
 
@@ -13,7 +13,7 @@ _logger = logging.getLogger(__name__)
 
 
 def pre_init_hook(env):
-    """Refuse another name of the folder, which Odoo takes for that of the addon."""
+    """Refuse a folder of another name, which Odoo would take for the addon's name."""
     name = __name__.split(".")[2]
     if name != ADDON:
         raise UserError(
@@ -28,19 +28,19 @@ def pre_init_hook(env):
 
 
 def post_init_hook(env):
-    """Record the first event of everything that exists."""
+    """Record the first event of every existing record."""
     env["cqrs.event"]._build_at_once(_log)
     _signal(env)
 
 
 def _signal(env):
-    """Have other processes load their registries anew, as soon as this is committed.
+    """Let other processes reload their registries as soon as this is committed.
 
-    Odoo tells them a little later, or never, if it is killed in between. Until then
-    they would work with what is in the database, and without what it takes.
+    Odoo signals it a little later, or never if it is killed in between. Until then they
+    would use the new database with the old code.
     """
     env.cr.execute("INSERT INTO orm_signaling_registry DEFAULT VALUES")
-    # Not this one.
+    # This process need not reload its own.
     env.registry.registry_sequence += 1
 
 
@@ -49,15 +49,15 @@ def _log(done: float, step: str):
 
 
 def uninstall_hook(env):
-    """Drop what Odoo does not know of; it drops the models' own tables itself."""
-    # What Odoo deletes from here on would be recorded, in tables that are gone. It
-    # throws this registry away when it is done.
+    """Drop the tables, types and functions that Odoo does not know of."""
+    # Odoo's own deletions would be recorded from here on, in tables that are gone. It
+    # discards this registry when it is done.
     env.cr.precommit.data.pop(PENDING, None)
     env.cr.precommit.data.pop(CAPTURED, None)
     env.registry["cqrs.event"]._watches = lambda self: {}
     _drop(env)
     env["ir.config_parameter"].search([("key", "=like", f"{ADDON}.%")]).unlink()
-    # Modules that extend what our models inherit have names for that, too.
+    # Modules that extend our models' parents have XML ids for that, too.
     inherits = env["ir.model.inherit"].search([("model_id.model", "=like", "cqrs.%")])
     env["ir.model.data"].search(
         [
@@ -69,8 +69,8 @@ def uninstall_hook(env):
     _signal(env)
 
 
-# Tables that are no model's, types that are no table's, aggregates and functions (with
-# the triggers that call them).
+# Tables without a model, types without a table, aggregates and functions (with the
+# triggers that call them).
 _OURS = """
     SELECT format('DROP TABLE %%I CASCADE', relname) FROM pg_class
     WHERE relkind = 'r' AND relname LIKE 'cqrs\\_%%' AND relname <> ALL(%s)

@@ -18,7 +18,7 @@ from odoo.cli import Command
 from odoo.modules.registry import Registry
 from odoo.tools import config
 
-#: Seconds after which a command says what it is doing
+#: Seconds after which a command reports its progress
 PATIENCE = 2
 
 
@@ -27,9 +27,9 @@ class Cqrs(Command):
 
     verify     check the log, the recorded states and the projections
     reconcile  record the changes that no hook has seen
-    build      record the first event of what has none
+    build      record the first event of each record that has none
     replay     rebuild the recorded states and the projections from the log
-    status     how the log is doing
+    status     show the state of the log
 
     Exit status: 1 if verify found something, if replay found rows that differed, if
     status misses a trigger, or if the run was cancelled; 2 on wrong usage; else 0.
@@ -88,10 +88,11 @@ def _verify(env, options) -> tuple[bool, dict]:
 
 
 def _replay(env, options) -> tuple[bool, dict]:
-    from odoo.addons.crm_cqrs.models.maintenance.replay import replay, selected
+    from odoo.addons.crm_cqrs.models.maintenance.replay import replay, replay_order
 
     if options.upto is None:
-        selected(env, options.projection)  # refuses unknown names before there is a run
+        # Refuses unknown names before there is a run.
+        replay_order(env, options.projection)
         return _perform(env, options)
     with _progress("replay") as report:
         replayed = replay(env, options.projection, options.upto, report=report)
@@ -128,7 +129,7 @@ _ACTIONS = {
 
 
 def _perform(env, options) -> tuple[bool, dict]:
-    """Do it as a run, on record beside those of the buttons."""
+    """Perform the action as a run, listed beside those of the screens."""
     run = env["cqrs.run"].create(
         {
             "kind": options.action,
@@ -145,7 +146,7 @@ def _perform(env, options) -> tuple[bool, dict]:
 
 @contextmanager
 def _progress(action: str):
-    """Yield a report that tells stderr what is being done, once it takes long."""
+    """Yield a report that prints the progress to stderr once the action takes long."""
     start = time.monotonic()
     current = ""
 
@@ -187,7 +188,7 @@ def _show(document: dict, as_json: bool):
 
 
 def _lines(value, indent: str = ""):
-    """Yield the lines of a document for people: a row of a table each on one."""
+    """Yield the lines of a document for people, each row of a table on one line."""
     if isinstance(value, dict):
         for key, child in value.items():
             if isinstance(child, dict | list) and child:

@@ -113,7 +113,7 @@ class EventsApi(Controller):
         source = _source(request.env)
         accepts = request.httprequest.accept_mimetypes
         if accepts.best_match([JSON, NDJSON], default=JSON) == NDJSON:
-            # Runs when the request, its cursor and its environment are gone.
+            # The pages are read after the request's cursor and environment are closed.
             pages = follow(request.env.registry, cursor, limit or MAX_LIMIT, filters)
             lines = (_lines(events, source) for events in pages)
             return Response(lines, content_type=NDJSON)

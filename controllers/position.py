@@ -1,4 +1,4 @@
-"""``?min_position=``: a client that has just written waits for its own write."""
+"""The parameter ``min_position``, with which a client waits for its own write."""
 
 import re
 
@@ -17,8 +17,9 @@ def _parse(text: str) -> int:
 
 
 def _wait(position: int):
-    """
-    :raise PositionNotReached: it cannot be seen, on a replica after ``WAIT_SECONDS``
+    """Wait for the event of a position.
+
+    :raise PositionNotReached: it is not visible, on a replica after ``WAIT_SECONDS``
     """
     if not request.env["cqrs.event"]._await_position(position):
         raise PositionNotReached(

@@ -28,7 +28,7 @@ body {{
 
 
 class ProblemsApi(Controller):
-    # For whoever is told of a problem, who may have no credentials yet.
+    # Public: a client may meet a problem before it has credentials.
     @route(
         f"{BASE}<string:name>",
         type="cqrs_api",
@@ -38,7 +38,7 @@ class ProblemsApi(Controller):
         save_session=False,
     )
     def problem(self, name, **parameters):
-        """Say what a kind of problem is."""
+        """Explain a kind of problem."""
         if name not in KINDS:
             raise UnknownPath()
         kind = KINDS[name]

@@ -1,4 +1,4 @@
-"""API v1, kept for the changeover: computed live, deprecated."""
+"""API v1: deprecated routes, computed live until clients have moved to v2."""
 
 from odoo.http import Controller, request
 

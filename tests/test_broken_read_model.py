@@ -7,8 +7,8 @@ from odoo.service.model import retrying
 from odoo.tests import HttpCase, TransactionCase, tagged
 from odoo.tools import SQL, mute_logger
 
-from ..models.maintenance.oracle import compared
-from ..models.maintenance.repair_backup import forget_replaced
+from ..models.maintenance.oracle import drifts
+from ..models.maintenance.repair_backup import delete_backup
 from ..models.maintenance.replay import replay
 from ..models.maintenance.status import status
 from ..models.maintenance.verify import BROKEN_PROJECTION, verify
@@ -78,10 +78,10 @@ class TestBrokenReadModel(SalesOrganisation, HttpCase):
                 self.assertIn(BROKEN_PROJECTION, {f.kind for f in verify(self.env)})
                 replay(self.env)
                 self.assertEqual((broken(self.env), quarantined(self.env)), ({}, []))
-                self.assertEqual(list(compared(self.env)), [])
+                self.assertEqual(list(drifts(self.env)), [])
                 self.assertEqual(verify(self.env), [])
                 self.work()
-                self.assertEqual(list(compared(self.env)), [])
+                self.assertEqual(list(drifts(self.env)), [])
                 savepoint.rollback()
             self.env.invalidate_all(flush=False)
 
@@ -94,7 +94,7 @@ class TestBrokenReadModel(SalesOrganisation, HttpCase):
                 self.registry.init_models(self.env.cr, [VIEW], {}, install=False)
                 self.opportunity(self.seller)
                 self.assertEqual((broken(self.env), quarantined(self.env)), ({}, []))
-                self.assertEqual(list(compared(self.env)), [])
+                self.assertEqual(list(drifts(self.env)), [])
 
     @mute_logger(*LOGGERS)
     def test_what_needs_it_answers_503_and_says_what_to_do(self):
@@ -170,7 +170,7 @@ class TestBrokenReadModel(SalesOrganisation, HttpCase):
             self.execute("ALTER TABLE cqrs_opportunity_view DROP CONSTRAINT cqrs_test")
             self.assertEqual(self.env["cqrs.projection"]._heal(), 2)
             self.assertEqual(quarantined(self.env), [])
-            self.assertEqual(list(compared(self.env)), [])
+            self.assertEqual(list(drifts(self.env)), [])
 
     @mute_logger(*LOGGERS)
     def test_a_deletion_of_what_is_left_out(self):
@@ -182,7 +182,7 @@ class TestBrokenReadModel(SalesOrganisation, HttpCase):
         deal.unlink()
         self.env.cr.flush()
         self.assertEqual(quarantined(self.env), [])
-        self.assertEqual(list(compared(self.env)), [])
+        self.assertEqual(list(drifts(self.env)), [])
 
 
 @tagged("post_install", "-at_install")
@@ -208,7 +208,7 @@ class TestWritersBesideABrokenReadModel(TransactionCase):
         with self.transaction() as env:
             env["crm.lead"].browse(self.lead_ids).unlink()
             replay(env)
-            forget_replaced(env)
+            delete_backup(env)
 
     @mute_logger(
         *LOGGERS, "odoo.service.model", "odoo.addons.crm_cqrs.models.maintenance.run"
@@ -271,7 +271,7 @@ class TestWritersBesideABrokenReadModel(TransactionCase):
             self.assertEqual(broken(env), {})
             env["cqrs.event"]._reconcile()
             self.assertEqual(quarantined(env), [])
-            self.assertEqual(list(compared(env)), [])
+            self.assertEqual(list(drifts(env)), [])
             env.cr.execute(
                 SQL(
                     "SELECT id, value FROM cqrs_opportunity_view WHERE id = ANY(%s)",

@@ -13,8 +13,8 @@ from odoo.service import model as service
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from ..models.maintenance.oracle import compared
-from ..models.maintenance.repair_backup import forget_replaced
+from ..models.maintenance.oracle import drifts
+from ..models.maintenance.repair_backup import delete_backup
 from ..models.maintenance.replay import replay
 from .plain_rules import ALL_DOCUMENTS, OWN, PlainRules
 
@@ -127,7 +127,7 @@ class TestConcurrentReorganisation(TransactionCase):
 
     def assert_right(self, env):
         """Assert that what a transaction sees is right, whatever others do."""
-        self.assertEqual(list(compared(env)), [])
+        self.assertEqual(list(drifts(env)), [])
         rules = PlainRules(env)
         for user in env["res.users"].browse(self.user_ids):
             env.cr.execute(env["cqrs.access"]._visible_opportunities(user))
@@ -213,7 +213,7 @@ class TestConcurrentReorganisation(TransactionCase):
                 replay(env, ["cqrs.user.access"])
             cr.rollback()
             self.assertEqual(replay(env, ["cqrs.user.access"])[0].drift, 6)
-            forget_replaced(env)
+            delete_backup(env)
 
     def one_between(self, first, second):
         """Have all of ``second`` happen before ``first``, begun before it, commits."""

@@ -3,7 +3,7 @@ from unittest.mock import patch
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from ..models.maintenance.repair_backup import forget_replaced
+from ..models.maintenance.repair_backup import delete_backup
 from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import BROKEN_PROJECTION, verify
 from ..models.projections.failures import broken, quarantined
@@ -172,7 +172,7 @@ class TestLateWritersOfABrokenReadModel(TransactionCase):
             env["res.users"].browse(self.user_ids).unlink()
             env.cr.flush()
             replay(env)
-            forget_replaced(env)
+            delete_backup(env)
 
     def rebuild(self):
         with self.transaction() as env:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from odoo import SUPERUSER_ID, Command, api
 from odoo.tests import TransactionCase, tagged
 
-from ..models.maintenance.oracle import compared
+from ..models.maintenance.oracle import drifts
 
 WRITERS = 30
 
@@ -99,7 +99,7 @@ class TestPeopleChangedInParallel(TransactionCase):
             for future in [pool.submit(do, work) for work in works]:
                 future.result()
         with self.transaction() as env:
-            self.assertEqual(list(compared(env)), [])
+            self.assertEqual(list(drifts(env)), [])
 
     def below(self, env, manager_id):
         env.cr.execute(
@@ -197,7 +197,7 @@ class TestPeopleChangedInParallel(TransactionCase):
                     )
             self.at_once(*map(hire, self.user_ids[WRITERS // 2 :]))
         with self.transaction() as env:
-            self.assertEqual(list(compared(env)), [])
+            self.assertEqual(list(drifts(env)), [])
             self.assertEqual(self.below(env, self.manager_id), WRITERS + 10)
             # Whoever relies on a manager says so once in a transaction.
             env.cr.execute(

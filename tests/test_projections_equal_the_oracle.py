@@ -25,7 +25,7 @@ from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..models.access.options import OPTIONS
-from ..models.maintenance.oracle import compared
+from ..models.maintenance.oracle import drifts
 from ..models.maintenance.replay import replay
 from ..models.opportunities.filters import Filters
 from ..models.projections.metrics_tables import AMOUNTS
@@ -563,7 +563,7 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def projections_equal_the_oracle(self):
-        assert list(compared(self.env)) == []
+        assert list(drifts(self.env)) == []
 
     @invariant()
     def everybody_sees_what_the_rules_say(self):

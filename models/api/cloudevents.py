@@ -6,9 +6,9 @@ from ..event_store.reader import Event
 def cloud_event(event: Event, source: str) -> dict:
     """Return the event as a CloudEvent; ``id`` is unique within ``source``.
 
-    ``data`` is ``{version, before, after, details}``. What else the log says stands in
-    extension attributes, left out where unknown. ``position`` is a string, since an
-    integer of CloudEvents has 32 bits; ``cursor`` is where reading on begins.
+    ``data`` is ``{version, before, after, details}``. The other columns of the log are
+    extension attributes, left out if they are empty. ``position`` is a string, since an
+    integer of CloudEvents has 32 bits; a client reads on after ``cursor``.
 
     :param source: a URI that stands for the database
     """

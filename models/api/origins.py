@@ -17,7 +17,7 @@ def parse_origins(text: str | None) -> tuple[str, ...]:
     ('https://app.example', 'http://localhost:3000')
 
     :param text: separated by commas or white space
-    :raise ValueError: one of them is not an origin; ``args[0]`` is that one
+    :raise ValueError: a part of the text is not an origin; ``args[0]`` is that part
     """
     return tuple(_parse(each) for each in re.split(r"[,\s]+", text or "") if each)
 

@@ -1,4 +1,4 @@
-"""What events changed, in a person's language: labels, names, dates, amounts."""
+"""The changes of events in a person's language: labels, names, dates, amounts."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -11,13 +11,13 @@ from odoo.tools.misc import formatLang
 
 
 def describe_changes(env, events) -> list[list[dict]]:
-    """Return ``[{path, label, type, before, after}]`` of each event: the changed
-    fields, as texts.
+    """Return the changed fields of each event as texts.
 
-    In the language of ``env``, empty where a field was or became empty; a value of
-    ``type`` datetime in UTC as Odoo writes it, since browsers show it in their own
-    time zone. Fields that the user may not read are left out. The log outlives what
-    it speaks of: a field or record that is no more is shown as it was stored.
+    A change is ``{path, label, type, before, after}``, in the language of ``env``. An
+    empty value is an empty text; a value of ``type`` datetime is in UTC as Odoo writes
+    it, since browsers show it in their own time zone. Fields that the user may not read
+    are left out. The log outlives fields and records: the value of a deleted one is
+    shown as it was stored.
     """
     describer = _Describer(env)
     describer.look_up(events)
@@ -25,12 +25,12 @@ def describe_changes(env, events) -> list[list[dict]]:
 
 
 class _Describer:
-    """Looks up at once what a number of events refer to."""
+    """Describes events whose records it has looked up all at once."""
 
     def __init__(self, env):
         self.env = env
         self._records: dict[str, dict] = {}
-        # Few fields are asked for, many times each.
+        # The events are many, their different fields few.
         self._fields = cache(self._resolve)
         self._rank = cache(self._declared_order)
         self._label = cache(self._labels)
@@ -39,7 +39,7 @@ class _Describer:
         )
 
     def look_up(self, events):
-        """Find the records that the events refer to, of each model in one query."""
+        """Find the records that the events refer to, in one query for each model."""
         ids = defaultdict(set)
         for event in events:
             ids[event.stream_model].add(event.stream_id)
@@ -87,12 +87,12 @@ class _Describer:
         return changes
 
     def _record(self, model_name: str, record_id: int):
-        """Return a record, None where it is no more."""
+        """Return a record, None if it is deleted."""
         [record_id] = _ids(record_id) or [None]
         return self._records.get(model_name, {}).get(record_id)
 
     def _name(self, model_name: str, record_id: int | None) -> str:
-        """Return the name of a record, whoever may read it, or its id once deleted."""
+        """Return the name of a record, whoever may read it; the id of a deleted one."""
         if not record_id:
             return ""
         if record := self._record(model_name, record_id):
@@ -104,7 +104,7 @@ class _Describer:
         return {path: rank for rank, path in enumerate(source.fields if source else ())}
 
     def _resolve(self, model_name: str, path: str) -> list | None:
-        """Return the fields along a path; none if it is no more, None if forbidden."""
+        """Return the fields along a path; [] if one is missing, None if forbidden."""
         fields = []
         for fname in path.split("."):
             model = self.env.get(model_name)
@@ -123,7 +123,7 @@ class _Describer:
         return " / ".join(name["string"] for name in names) or path
 
     def _currency(self, values: dict, record):
-        """Return the currency of amounts beside ``values``, None if unknown."""
+        """Return the currency of the amounts among ``values``, None if unknown."""
         if currency_id := values.get("company_id.currency_id"):
             return self._record("res.currency", currency_id)
         if record and "company_id" in record._fields:
@@ -168,13 +168,13 @@ class _Describer:
 
 
 def _values(event):
-    """Yield ``(path, value)`` of what an event changed, before and after."""
+    """Yield ``(path, value)`` of an event's values, before and after."""
     for values in (event.before, event.after):
         yield from (values or {}).items()
 
 
 def _ids(value) -> list[int]:
-    """Return the ids in the value of a relation, which may have been something else."""
+    """Return the ids in a relation's value, which an older field may have written."""
     values = value if isinstance(value, list) else [value]
     return [each for each in values if type(each) is int and 0 < each <= MAXINT]
 

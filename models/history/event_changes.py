@@ -12,7 +12,7 @@ class CqrsEvent(models.Model):
     @api.depends("before", "after")
     @api.depends_context("lang")
     def _compute_changes(self):
-        # With sudo: who reads the log reads all of it, beside this as it is stored.
+        # With sudo: readers of the log see every value in it, as it is stored.
         changes = describe_changes(self.sudo().env, self)
         for event, changed in zip(self, changes, strict=True):
             event.changes = changed

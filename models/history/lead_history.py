@@ -22,10 +22,10 @@ class CqrsLeadHistory(models.AbstractModel):
 
         An entry is ``{version, type, occurred_at, user, sentences, reasons,
         changes}``: ``occurred_at`` in UTC as Odoo writes it, ``user`` as ``{id,
-        name}`` or False, ``changes`` as of ``describe_changes``. Fields of the lead
+        name}`` or False, ``changes`` by ``describe_changes``. Fields of the lead
         that the user may not read are left out.
 
-        :param before: only what came before this version
+        :param before: only events before this version
         :raise AccessError: the user may not read the lead; or it is deleted, and the
             user is no administrator
         """

@@ -1,13 +1,13 @@
-"""What happened to a lead, in the words of those who sell."""
+"""Sentences about a lead's events, in the words of salespeople."""
 
 
 def sentences(env, event, changed: dict[str, dict]) -> list[str]:
-    """Return what an event says, the most telling first; never empty.
+    """Return the sentences for an event, the most important first; at least one.
 
-    An event holds the net change of a transaction, so it may say several things.
+    An event holds the net change of a transaction, so it may take several sentences.
 
     :param event: a ``cqrs.event`` of a lead
-    :param changed: ``describe_changes`` by path: what the reader may know of
+    :param changed: ``describe_changes`` by path, without fields hidden from the reader
     """
     merged = (event.details or {}).get("merged_from")
     said = []
@@ -19,7 +19,7 @@ def sentences(env, event, changed: dict[str, dict]) -> list[str]:
         return said
     if not event.after:
         return [env._("Deleted")]
-    # Losing archives and reopening restores: said by the outcome.
+    # Losing archives a lead and reopening restores it: the outcome says so.
     told = changed.keys() - {"active"} if "won_status" in changed else changed.keys()
     said = [
         say(env, event, changed[path]) for path, say in _SAY.items() if path in told
@@ -28,7 +28,7 @@ def sentences(env, event, changed: dict[str, dict]) -> list[str]:
 
 
 def reasons(env, event, changed: dict[str, dict]) -> list[str]:
-    """Return why: the lost reason, and what made the change if not a person."""
+    """Return the reasons: the lost reason, and the origin if it is not a person."""
     why = []
     lost = changed.get("lost_reason_id")
     if lost and lost["after"]:
@@ -81,7 +81,7 @@ def _moved(env, event, change) -> str:
     )
 
 
-# In the order in which the event types of a lead are decided.
+# In the order of the rules for a lead's event types.
 _SAY = {
     "won_status": _outcome,
     "type": _converted,

@@ -1,4 +1,4 @@
-"""Tells browsers that something has changed, after the commit and beside the writer."""
+"""Messages to browsers that something has changed, sent after the writer's commit."""
 
 import atexit
 import logging
@@ -9,18 +9,18 @@ from odoo.sql_db import db_connect
 
 _logger = logging.getLogger(__name__)
 
-#: What browsers ask for, and the type of what they are told
+#: The channel that browsers ask for, and the type of the messages on it
 CHANNEL = "crm_cqrs.dashboard"
 CHANGED = "crm_cqrs/changed"
 
-#: Seconds between two messages: what is committed meanwhile is told as one
+#: Seconds between two messages; one message stands for all commits of that time
 INTERVAL = 0.5
 
 
 def channel(env) -> tuple:
-    """Return the channel on Odoo's bus: no text, so nobody can name it and listen in.
+    """Return the channel on Odoo's bus; it is no text, which anybody could ask for.
 
-    See ``channel.py`` for who gets it.
+    ``channel.py`` gives it to internal users.
     """
     return env.ref("base.group_user"), CHANNEL
 
@@ -28,12 +28,12 @@ def channel(env) -> tuple:
 class Announcer:
     """Sends the messages of this process, one after the other, in a thread.
 
-    A message on Odoo's bus is a row and a notification of PostgreSQL: half a
-    millisecond that the writer would wait, and one for each transaction. Here the
-    writer sets a flag, and a thousand commits a second are two messages.
+    A message on Odoo's bus takes a row and a notification of PostgreSQL: half a
+    millisecond of the writer's time, for each transaction. Here the writer sets a flag,
+    and a thousand commits a second make two messages.
 
     A message is lost if the process is killed between the commit and the thread's next
-    turn. Browsers therefore also look by themselves, every half minute.
+    turn. Browsers therefore also ask by themselves, every half minute.
     """
 
     def __init__(self):
@@ -45,10 +45,10 @@ class Announcer:
         atexit.register(self.send_pending)
 
     def announce(self, dbname: str):
-        """Have it told that something has changed in a database. Does not wait."""
+        """Let the thread announce a change in a database; does not wait for it."""
         with self._lock:
             self._databases.add(dbname)
-            # Also where the process is the fork of one that had a thread.
+            # A fork of a process that had a thread has none.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
                     target=self._run, name=f"{__name__}.Announcer", daemon=True
@@ -63,7 +63,7 @@ class Announcer:
             try:
                 _send(dbname)
             except Exception:
-                # The database may be gone; what is written is not affected.
+                # The database may have been dropped; the write itself is committed.
                 _logger.info("Browsers of %s were not told", dbname, exc_info=True)
 
     def _run(self):

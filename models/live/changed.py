@@ -14,11 +14,11 @@ class CqrsEvent(models.Model):
     def _record(self, ids, **metadata) -> int:
         count = super()._record(ids, **metadata)
         if not count or not self.env.registry.ready:
-            # While the registry is loaded, nobody looks at a dashboard of its process.
+            # While the registry is loading, its process serves no dashboard.
             return count
         postcommit = self.env.cr.postcommit
-        # A savepoint that is rolled back leaves it, which costs browsers a look; a
-        # transaction that is takes it away.
+        # A rolled-back savepoint leaves the callback, which costs browsers a request;
+        # a rolled-back transaction removes it.
         if _ANNOUNCED not in postcommit.data:
             postcommit.data[_ANNOUNCED] = True
             postcommit.add(partial(announcer.announce, self.env.cr.dbname))

@@ -1,4 +1,4 @@
-"""What the administrator's desk shows: the health of the log, and the runs over it."""
+"""The health of the event store and the read models, for the administrator's desk."""
 
 import logging
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from ..projections.failures import broken, quarantined
 from ..projections.metrics_tables import FOLDS, TAIL
 from .run import FAILED, RUNNING
 from .status import (
-    PERFORMED,
+    IS_PERFORMED,
     holding_readers_back,
-    last_verified,
+    last_verification,
     unfinished_verification,
 )
 
@@ -25,21 +25,23 @@ GOOD = "good"
 WATCH = "watch"
 BAD = "bad"
 
-#: From what on something is to be watched, and from what on it is bad: seconds since
-#: the reconciler's last look, that a change waits to be folded, of the transaction that
-#: holds readers back, since the last verification (which alone is no harm); changes in
-#: the tail
+# Limits: the value from which on something is to be watched, and from which it is bad.
+#: Seconds since the reconciler's last look
 LOOK_SECONDS = (15 * 60, 60 * 60)
+#: Seconds that a change waits to be folded
 FOLD_SECONDS = (5 * 60, 60 * 60)
+#: Seconds that a transaction holds readers back
 HELD_SECONDS = (60, 10 * 60)
+#: Seconds since the last verification, which are never bad in themselves
 VERIFIED_SECONDS = (2 * 24 * 3600, float("inf"))
+#: Changes in the tail of the metrics
 TAIL_CHANGES = (10_000, 100_000)
 
-#: Minutes that "lately" is
-LATELY = 10
-#: Rows that are looked at to count what may be many
+#: Minutes in which events count as recent
+RECENT_MINUTES = 10
+#: Rows up to which a large table is counted
 COUNT_UP_TO = 10_000
-#: The past runs shown
+#: Number of runs shown
 RUNS = 8
 
 RUN_FIELDS = (
@@ -58,10 +60,10 @@ RUN_FIELDS = (
 
 
 class CqrsHealth(models.AbstractModel):
-    """Says how event store and projections are, at a cost that does not grow with them.
+    """Reads the health at a cost that does not grow with the log.
 
-    It is asked every second while a run goes on. What may be a million rows is
-    therefore estimated, or counted up to ``COUNT_UP_TO``.
+    A screen asks every second while a run goes on. Tables that may have a million rows
+    are therefore estimated, or counted up to ``COUNT_UP_TO``.
     """
 
     _name = "cqrs.health"
@@ -71,9 +73,9 @@ class CqrsHealth(models.AbstractModel):
     def read_health(self) -> dict:
         """Return the health of everything, for administrators; nothing is written.
 
-        Each part has a ``level``: ``good``, ``watch`` or ``bad``; that of the whole is
-        the worst. A part that cannot be read is bad, and has an ``error`` alone. Times
-        are UTC. ``is_more`` says that a number is the first ``COUNT_UP_TO`` of more.
+        Each part has a ``level``: ``good``, ``watch`` or ``bad``; the level of the
+        whole is the worst of them. A part that cannot be read is bad, and has only an
+        ``error``. Times are UTC. ``is_more``: more rows than counted.
 
         :return: ``{level, read_at, log, reconciler, reader, verification, tail,
             projections, replaced, sizes: [{table, model, name, rows, bytes}],
@@ -82,23 +84,23 @@ class CqrsHealth(models.AbstractModel):
         :raise AccessError: the user is no administrator
         """
         self.env["cqrs.run"]._check_administrator()
-        desk = self.sudo()
+        health = self.sudo()
         parts = {
-            "log": desk._read_part(desk._log),
-            "reconciler": desk._read_part(desk._reconciler),
-            "reader": desk._read_part(desk._reader),
-            "verification": desk._read_part(desk._verification),
-            "tail": desk._read_part(desk._tail),
-            "projections": desk._read_part(desk._projections),
+            "log": health._read_part(health._log),
+            "reconciler": health._read_part(health._reconciler),
+            "reader": health._read_part(health._reader),
+            "verification": health._read_part(health._verification),
+            "tail": health._read_part(health._tail),
+            "projections": health._read_part(health._projections),
         }
         levels = {part["level"] for part in parts.values()}
         return {
             "level": next(each for each in (BAD, WATCH, GOOD) if each in levels),
             "read_at": self.env.cr.now(),
             **parts,
-            "replaced": desk._replaced(),
-            "sizes": desk._sizes(),
-            "runs": desk._runs(),
+            "replaced": health._replaced(),
+            "sizes": health._sizes(),
+            "runs": health._runs(),
         }
 
     def _read_part(self, read: Callable[[], dict]) -> dict:
@@ -132,14 +134,14 @@ class CqrsHealth(models.AbstractModel):
         if not holder:
             level = GOOD
         elif holder["seconds"] is None:
-            # Of another role, whose age the database does not tell.
+            # The database does not tell the age of another role's transaction.
             level = WATCH
         else:
             level = _level(holder["seconds"], HELD_SECONDS)
         return {"level": level, "holder": holder, **waiting}
 
     def _verification(self) -> dict:
-        last = last_verified(self.env)
+        last = last_verification(self.env)
         unfinished = unfinished_verification(self.env)
         if last and last["findings"] or unfinished and unfinished["state"] == FAILED:
             level = BAD
@@ -192,7 +194,7 @@ class CqrsHealth(models.AbstractModel):
         runs = self.env["cqrs.run"].search([], limit=RUNS)
         abandoned = {
             id_
-            for (id_,) in self.env.execute_query(SQL(_ABANDONED, RUNNING, PERFORMED))
+            for (id_,) in self.env.execute_query(SQL(_ABANDONED, RUNNING, IS_PERFORMED))
         }
         return [
             {**run, "is_abandoned": run["id"] in abandoned}
@@ -201,7 +203,7 @@ class CqrsHealth(models.AbstractModel):
 
 
 def _level(value: float | None, limits: tuple[float, float]) -> str:
-    """Return the level of what is the better the smaller; None is not known yet."""
+    """Return the level of a value that should be small; None is unknown."""
     watch, bad = limits
     if value is None or value is False:
         return WATCH
@@ -210,7 +212,7 @@ def _level(value: float | None, limits: tuple[float, float]) -> str:
     return WATCH if value >= watch else GOOD
 
 
-# From the end of the log: the cost is that of the rows looked at.
+# Recent events are counted from the end of the log, at the cost of these rows alone.
 _LOG = SQL(
     """
     SELECT COALESCE((SELECT max(position) FROM cqrs_event), 0) AS last_position,
@@ -226,7 +228,7 @@ _LOG = SQL(
     WHERE occurred_at > now() - interval '1 minute' * %(minutes)s
     """,
     many=COUNT_UP_TO,
-    minutes=LATELY,
+    minutes=RECENT_MINUTES,
 )
 
 _LOOK = """
@@ -238,7 +240,7 @@ _LOOK = """
     FROM unnest(%s) model LEFT JOIN cqrs_reconciliation ON stream_model = model
 """
 
-# What readers are not given yet, see ``reader.py``.
+# Events that readers do not get yet, see ``reader.py``.
 _WAITING = """
     SELECT count(*) AS waiting, count(*) >= %s AS is_more
     FROM (SELECT FROM cqrs_event event
@@ -248,12 +250,12 @@ _WAITING = """
           LIMIT %s) event
 """
 
-# How long the oldest change has waited, but no longer than there was no fold: what a
-# long transaction leaves is old when it comes. That its job was run says nothing.
+# The waiting time of the oldest change, at most the time since the last fold: changes
+# of a long transaction are old when they come. That the job has run proves nothing.
 _TAIL = f"""
     SELECT count(*) AS changes, count(*) >= %s AS is_more,
            CASE WHEN count(*) > 0 THEN extract(epoch FROM now() - GREATEST(
-               min(occurred_at), (SELECT max(folded_at) FROM {FOLDS.table})))::integer
+               min(occurred_at), (SELECT max(folded_at) FROM {FOLDS})))::integer
            END AS seconds
     FROM (SELECT occurred_at FROM {TAIL} LIMIT %s) change
 """

@@ -1,6 +1,6 @@
-"""What the projections must hold, worked out again from Odoo's own records.
+"""The oracle: the rows that the projections must have, from Odoo's own records.
 
-Slow and plain on purpose: loops over records read through the ORM, one at a time.
+It is slow and plain on purpose: loops over records read through the ORM, one at a time.
 It shares no code with the projections, so that the two are unlikely to be wrong in the
 same way. ``verify`` reports the differences.
 """
@@ -30,12 +30,12 @@ _LARGEST = Decimal(sys.float_info.max)
 
 @dataclass(frozen=True)
 class Drift:
-    """A row of a projection that is not what Odoo's records come to.
+    """A row of a projection that differs from the one that Odoo's records give.
 
-    :ivar table: of the projection
-    :ivar key: of the row
+    :ivar table: the projection's table
+    :ivar key: the row's key
     :ivar expected: ``{column: value}`` by the records, None if there should be no row
-    :ivar found: the same of the row, None if there is none
+    :ivar found: ``{column: value}`` of the row, None if there is none
     """
 
     table: str
@@ -44,14 +44,14 @@ class Drift:
     found: dict | None
 
 
-def compared(env) -> Iterator[Drift]:
+def drifts(env) -> Iterator[Drift]:
     """Yield all differences between the projections and Odoo's records."""
     for oracle in ORACLES.values():
         yield from oracle(env)
 
 
 def _oracle(compare: Callable) -> Callable[..., Iterator[Drift]]:
-    """Have a comparison see the records of all companies, archived ones too."""
+    """Let a comparison see the records of all companies, archived ones too."""
 
     def oracle(env) -> Iterator[Drift]:
         env.cr.flush()
@@ -128,7 +128,7 @@ def _access(env) -> Iterator[Drift]:
         depths[key].append(depth)
         paths[key] += 1
 
-    # Access is by company: without one an employee is a link, and nobody's report.
+    # Access is by company: an employee without one is a link, and nobody's report.
     for employee in env["hr.employee"].search(
         [("user_id", "!=", False), ("company_id", "!=", False)]
     ):
@@ -221,7 +221,7 @@ def _expected_sums(env) -> dict[tuple, dict[str, Decimal]]:
 
 
 def _measures(active: bool, status: str, value: Decimal, probability: Decimal) -> dict:
-    """Return what one opportunity adds to the sums."""
+    """Return the amounts that one opportunity adds to the sums."""
     measures = {"total": active}
     if status == "won":
         measures |= {"won": 1, "won_revenue": value}
@@ -237,9 +237,9 @@ def _measures(active: bool, status: str, value: Decimal, probability: Decimal) -
 
 
 def _add_changes(env, sums: dict):
-    """Add the sums by month of the change, of the log, one event after another.
+    """Add the sums by month of the change, from the log, one event after another.
 
-    Odoo's records do not tell what they were.
+    Odoo's records do not tell their former values.
     """
     current = env["crm.lead"]._cqrs_source.schema_version
     with env.cr._cnx.cursor("cqrs_oracle") as cursor:
@@ -298,9 +298,9 @@ _COLUMNS = {
 def _differences(
     env, table: str, key: tuple[str, ...], expected: dict, ids: list | None = None
 ) -> Iterator[Drift]:
-    """Compare the rows of a table, those of some ids or all of them.
+    """Compare the rows of a table with the expected ones, those of some ids or all.
 
-    :param expected: ``{key: {column: value}}``, the key as it is, or a tuple
+    :param expected: ``{key: {column: value}}``; a key of several columns is a tuple
     """
     where = SQL() if ids is None else SQL("WHERE id = ANY(%s)", ids)
     columns = next(iter(expected.values()), {})
@@ -329,7 +329,7 @@ def _compare(table: str, expected: dict, found: dict) -> Iterator[Drift]:
 
 
 class _LeadValues(NamedTuple):
-    """The numbers and times of a lead; what Odoo cannot read is 0 or None."""
+    """The numbers and times of a lead; values that Odoo cannot read are 0 or None."""
 
     expected_revenue: Decimal
     probability: Decimal
@@ -339,7 +339,7 @@ class _LeadValues(NamedTuple):
 
 
 def _lead_values(env, ids: list[int]) -> dict[int, _LeadValues]:
-    """Return the values of leads that the ORM may round, or fail to read."""
+    """Return the values of leads that the ORM may round or fail to read."""
     rows = env.execute_query(
         SQL(
             """
@@ -364,7 +364,7 @@ def _lead_values(env, ids: list[int]) -> dict[int, _LeadValues]:
 
 
 def _leads(env, ids: list[int]):
-    """Return the leads that exist, without having read what may not be readable."""
+    """Return the leads that exist, without reading fields that may be unreadable."""
     leads = env["crm.lead"].browse(ids).exists()
     leads.fetch(_LEAD_FIELDS)
     return leads

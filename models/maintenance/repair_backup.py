@@ -1,4 +1,4 @@
-"""What a replay has replaced, kept until the next verification that finds nothing."""
+"""The backup of repaired rows, kept until the next verification that finds nothing."""
 
 from odoo import models
 from odoo.tools import SQL
@@ -24,6 +24,6 @@ class CqrsEvent(models.Model):
         return result
 
 
-def forget_replaced(env):
-    """Forget what replays have replaced; what is there now has been verified."""
+def delete_backup(env):
+    """Delete the rows that replays have replaced, once the new ones are verified."""
     env.cr.execute("DELETE FROM cqrs_replaced")

@@ -18,12 +18,12 @@ STREAMS = "cqrs.stream"
 
 @dataclass(frozen=True)
 class Replayed:
-    """What the replay of a projection has found, in rows of its tables.
+    """The outcome of the replay of a projection, in rows of its tables.
 
     :ivar projection: model name; ``cqrs.stream`` for the recorded states
     :ivar rows: made by the replay
-    :ivar missing: of those, not among the live rows
-    :ivar stale: live rows that the replay has not made
+    :ivar missing: rows of the replay that are not among the live ones
+    :ivar stale: live rows that are not among those of the replay
     :ivar repaired: live rows deleted or inserted
     :ivar seconds: spent on comparing and repairing
     """
@@ -50,16 +50,16 @@ def replay(
 ) -> list[Replayed]:
     """Fold the log again and bring the live tables in line with it.
 
-    In the transaction of ``env``, which the caller commits. A changed row counts once
-    as missing and once as stale.
+    It works in the transaction of ``env``, which the caller commits. A changed row
+    counts once as missing and once as stale.
 
     :param projections: model names; the recorded states and all projections by default
-    :param upto: replay no further than this; then the differences are those to the
+    :param upto: the last event to replay; then the differences are those to the
         present, and nothing live is touched
     :param repair: False only counts
     :raise ValueError: there is no projection of that name
     """
-    wanted = selected(env, projections)
+    wanted = replay_order(env, projections)
     repair = repair and upto is None
     if repair:
         wanted = remake_faulty(env, wanted)
@@ -73,19 +73,19 @@ def replay(
 
 
 def remake_faulty(env, wanted: list[str]) -> list[str]:
-    """Make the tables anew that lack something.
+    """Make the tables of faulty projections anew.
 
-    :param wanted: what is to be replayed
-    :return: the same, and what was made anew to replay it
+    :param wanted: names of the projections to be replayed
+    :return: the same, and the names of the projections that were made anew for them
     """
     faulty = [p for p in _needed(env, wanted) if p._fault()]
     for projection in faulty:
         projection._remake_tables()
-    return selected(env, [*wanted, *(p._name for p in faulty)])
+    return replay_order(env, [*wanted, *(p._name for p in faulty)])
 
 
-def selected(env, names: list[str] | None) -> list[str]:
-    """Return the names in the order of replay; all there are for None.
+def replay_order(env, names: list[str] | None) -> list[str]:
+    """Return names of projections in the order of their replay, all of them for None.
 
     :raise ValueError: there is no projection of that name
     """
@@ -98,7 +98,7 @@ def selected(env, names: list[str] | None) -> list[str]:
 
 
 def _needed(env, names: list[str]) -> list:
-    """Return the projections to shadow: those named, and what they may read."""
+    """Return the projections to shadow: those named, and those that they may read."""
     rank = max((env[n]._cqrs_rank for n in names if n != STREAMS), default=0)
     return [
         projection
@@ -108,6 +108,7 @@ def _needed(env, names: list[str]) -> list:
 
 
 def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Replayed:
+    """Compare the live tables of a projection with their shadows, and repair them."""
     progress(name)
     start = time.monotonic()
     if name == STREAMS:

@@ -1,4 +1,4 @@
-"""Long work on the log, in the background and on record."""
+"""Runs: long work on the log, done in the background and noted in a table."""
 
 import logging
 import zlib
@@ -12,8 +12,8 @@ from odoo.tools import SQL
 from ..support.json_field import PortableJson
 from ..support.progress import Report, silent
 from ..support.transactions import committed
-from .repair_backup import forget_replaced
-from .replay import remake_faulty, replay, selected
+from .repair_backup import delete_backup
+from .replay import remake_faulty, replay, replay_order
 from .verify import verify
 
 _logger = logging.getLogger(__name__)
@@ -33,27 +33,26 @@ CANCELLED = "cancelled"
 # First key of the advisory lock on a run; the second is its id.
 LOCK = zlib.crc32(b"cqrs.run") >> 1
 
-
-#: Times that a run is begun, where each is ended with the server
+#: Times that a run is begun if the server stops in each of them
 ATTEMPTS = 3
 
 
 class Cancelled(Exception):
-    """Somebody has asked for the end of the run."""
+    """A user has cancelled the run."""
 
 
 class CqrsRun(models.Model):
-    """One verification, replay, reconciliation or build, asked for, under way or done.
+    """A verification, replay, reconciliation or build: pending, running or ended.
 
     ``projections`` restricts a replay to the models of that name (JSON, a list).
-    ``result`` is JSON: of a verification ``{"findings": [a Finding each]}``, of a
-    replay ``{"projections": [a Replayed each]}``, of a reconciliation or a build
-    ``{"events": number}``. ``findings`` counts what was not as it should be: findings,
-    rows that differed, events recorded.
+    ``result`` is JSON: ``{"findings": [a Finding each]}`` for a verification,
+    ``{"projections": [a Replayed each]}`` for a replay, ``{"events": number}`` for a
+    reconciliation or a build. ``findings`` counts the findings, the rows that differed
+    or the events recorded.
 
-    A run is performed by a cron in a transaction of its own, which may be long and be
-    run again. Its progress, and the wish to cancel it, are therefore written and read
-    by transactions of their own, between its steps.
+    A cron performs the run in a transaction of its own, which may be long and be run
+    again. Between its steps, other transactions therefore write its progress and read
+    whether it was cancelled.
     """
 
     _name = "cqrs.run"
@@ -107,7 +106,7 @@ class CqrsRun(models.Model):
     @api.depends("step")
     @api.depends_context("lang")
     def _compute_step_name(self):
-        """Give the name that people know of a step that is named after a model."""
+        """Name a step that is called by a model with that model's display name."""
         models_ = self.sudo().env["ir.model"]
         for run in self:
             # A table goes by the name of its model.
@@ -121,7 +120,7 @@ class CqrsRun(models.Model):
             run.outcome = run._outcome()
 
     def _outcome(self) -> str | bool:
-        """Return in a sentence what came of the run; False before it has ended."""
+        """Return the outcome of the run in a sentence; False before it has ended."""
         if self.state == FAILED:
             return (self.error or "").strip().partition("\n")[0]
         if self.state == CANCELLED:
@@ -150,12 +149,12 @@ class CqrsRun(models.Model):
 
     @api.model
     def action_replay(self, projections: list[str] | None = None):
-        """Have some projections replayed, all by default.
+        """Request a replay of the named projections, all by default.
 
         :raise ValueError: there is no projection of that name
         """
         self._check_administrator()
-        selected(self.env, projections)
+        replay_order(self.env, projections)
         return self._request(REPLAY, projections=projections)
 
     @api.model
@@ -167,7 +166,7 @@ class CqrsRun(models.Model):
         return self._request(BUILD)
 
     def action_cancel(self):
-        """End the runs: those under way at their next step."""
+        """Cancel the runs; those that are running end at their next step."""
         self._check_administrator()
         runs = self.sudo()
         runs.filtered(lambda run: run.state == PENDING).state = CANCELLED
@@ -176,7 +175,7 @@ class CqrsRun(models.Model):
 
     @api.model
     def _request(self, kind: str, **values) -> dict:
-        """Have the cron perform a run; return the action that shows it."""
+        """Request a run from the cron; return the action that shows it."""
         self._check_administrator()
         run = self.sudo().create({"kind": kind, "user_id": self.env.uid, **values})
         self.env.ref("crm_cqrs.ir_cron_run").sudo()._trigger()
@@ -193,7 +192,7 @@ class CqrsRun(models.Model):
 
     @api.model
     def _perform_pending(self):
-        """Perform the runs asked for, oldest first; commits."""
+        """Perform the pending runs, oldest first; commits."""
         for run in self._abandoned():
             run._take_up_again()
         while run := self.search([("state", "=", PENDING)], order="id", limit=1):
@@ -204,18 +203,18 @@ class CqrsRun(models.Model):
 
     @api.model
     def _verify_nightly(self):
-        """Verify, on record like a verification that somebody asked for; commits."""
+        """Verify in a run like that of a user; commits."""
         self.create({"kind": VERIFY, "user_id": self.env.uid})
-        # What is not committed is lost where an abandoned run is ended first.
+        # Ending an abandoned run first would roll this one back.
         self.env.cr.commit()  # pylint: disable=invalid-commit
         self._perform_pending()
 
     def _perform(self, report: Report = silent):
-        """Do the work and note what came of it; commits.
+        """Do the work and note its outcome; commits.
 
-        :param report: told of the progress as well
+        :param report: called with the progress as well
         """
-        # Of the session: it outlives the transactions, and goes where we are killed.
+        # A lock of the session outlives the transactions, and ends with the process.
         self.env.cr.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK, self.id])
         try:
             self._perform_locked(report)
@@ -224,7 +223,7 @@ class CqrsRun(models.Model):
             self.env.cr.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, self.id])
 
     def _abandoned(self):
-        """Return the runs said to be under way that nobody performs."""
+        """Return the running runs that no process performs."""
         self.env.cr.execute(
             "SELECT id FROM cqrs_run WHERE state = %s"
             " AND pg_try_advisory_xact_lock(%s, id)",
@@ -233,15 +232,15 @@ class CqrsRun(models.Model):
         return self.browse([id_ for (id_,) in self.env.cr.fetchall()])
 
     def _take_up_again(self):
-        """Have a run that nobody performs any more performed from its start; commits.
+        """Let an abandoned run start over; commits.
 
-        A build and a reconciliation find done what was committed; a verification and a
-        replay are one transaction, of which nothing is left.
+        A build and a reconciliation skip the work that was committed; a verification
+        and a replay are one transaction, which has left nothing.
         """
         if self.cancel_requested:
             self._end(CANCELLED)
         elif self.attempts >= ATTEMPTS:
-            # It may be the run that ends the server.
+            # The run itself may be the reason that the server stops.
             error = self.env._(
                 "The server stopped during each of %s attempts. "
                 "Check the server log, then start the run again."
@@ -259,7 +258,7 @@ class CqrsRun(models.Model):
                 "attempts": self.attempts + 1,
             }
         )
-        # Shown while it runs, which is in a job or a command of its own.
+        # Screens show the run while a job or a command performs it.
         self.env.cr.commit()  # pylint: disable=invalid-commit
 
         def note(done: float, step: str):
@@ -295,7 +294,7 @@ class CqrsRun(models.Model):
             raise Cancelled
 
     def _end(self, state: str, **values):
-        # A new transaction: the one before does not see the progress that was noted.
+        # The transaction of the work does not see the progress noted meanwhile.
         self.env.cr.rollback()
         self.env.invalidate_all(flush=False)
         self.write({"state": state, "finished_at": fields.Datetime.now(), **values})
@@ -306,7 +305,7 @@ def _verify(run, report: Report) -> tuple[int, dict]:
     def work():
         findings = verify(run.env, report)
         if not findings:
-            forget_replaced(run.env)
+            delete_backup(run.env)
         return findings
 
     findings = retrying(work, run.env)
@@ -314,14 +313,14 @@ def _verify(run, report: Report) -> tuple[int, dict]:
 
 
 def _replay(run, report: Report) -> tuple[int, dict]:
-    # By itself: who makes a table anew keeps readers and writers waiting.
+    # A transaction of its own: making a table anew blocks readers and writers.
     wanted = committed(
         run.env,
-        lambda: remake_faulty(run.env, selected(run.env, run.projections or None)),
+        lambda: remake_faulty(run.env, replay_order(run.env, run.projections or None)),
     )
 
     def work():
-        # Whoever is writing meanwhile notes what could not be applied.
+        # Writers may meanwhile note records that cannot be applied.
         run.env.ref("crm_cqrs.ir_cron_reconcile").sudo()._trigger()
         return replay(run.env, wanted, report=report)
 

@@ -1,10 +1,10 @@
-"""Shadow tables: the log folded again, beside the live tables and unseen by others.
+"""Shadow tables: the log folded again, beside the live tables and invisible to others.
 
-For the rest of a block, temporary tables stand before the recorded states and the
-projections, under the same names: PostgreSQL looks into ``pg_temp`` first, so the
-projections' own statements fill them, and their readers read them, unchanged. The
-transaction's one snapshot makes shadow and live comparable to the row, without a
-lock and beside live writes.
+Within a block, temporary tables take the place of the recorded states and the
+projections under the same names: PostgreSQL looks into ``pg_temp`` first, so the
+projections' own statements fill them, and their readers read them, unchanged. Shadow
+and live rows belong to one snapshot, so they compare exactly, without a lock and beside
+live writes.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from ..support.progress import Progress, silent
 
 STREAM = "cqrs_stream"
 
-#: Where in the log: the position of its last event, or a time (aware, inclusive)
+#: A point in the log: the position of its last event, or a time (aware, inclusive)
 Point = int | datetime
 
 
@@ -55,7 +55,7 @@ class Shadow:
         """
         # For the sorts and hashes below; the default is meant for many connections.
         self.cr.execute("SET LOCAL work_mem = '128MB'")
-        # Compiling gains nothing here: the time goes into jsonb, and into writing.
+        # Compilation gains nothing here: jsonb and writing take the time.
         self.cr.execute("SET LOCAL jit = off")
         progress(STREAM)
         self._shadow_events()
@@ -97,7 +97,7 @@ class Shadow:
         )
 
     def _shadow_events(self):
-        """Put a view of the log before it, where it is not to be read as it stands."""
+        """Shadow the log by a view if it ends earlier, or has events to upcast."""
         past = self._past()
         pages = upcast_events(self.env, past)
         first = next(pages, None)
@@ -131,7 +131,7 @@ class Shadow:
 
 
 def fill_steps(projections: list) -> int:
-    """Return how many steps of a ``Progress`` it takes to fill their shadows."""
+    """Return the number of steps of a ``Progress`` that filling the shadows takes."""
     return 1 + len(projections)
 
 
@@ -139,9 +139,9 @@ def fill_steps(projections: list) -> int:
 def shadowed(
     env, projections: list, upto: Point | None, progress: Progress
 ) -> Iterator[Shadow]:
-    """Within the block, the names of the tables mean their shadows.
+    """Let the names of the tables mean their shadows within the block.
 
-    What the block writes into live tables stays.
+    The block's writes to live tables stay.
     """
     env.cr.flush()
     with env.cr.savepoint(flush=False):
@@ -153,10 +153,10 @@ def shadowed(
 
 @contextmanager
 def as_of(env, upto: Point) -> Iterator[None]:
-    """Within the block, the recorded states and the projections are those of then.
+    """Let the log end at ``upto`` within the block, the projections with it.
 
-    Events included: the log ends at ``upto``. Whatever reads a projection, by SQL or
-    by the ORM, reads the past; whatever writes is refused by the database::
+    Every read of a projection, by SQL or by the ORM, gives the past; the database
+    refuses every write::
 
         with as_of(env, datetime(2026, 6, 30, tzinfo=timezone.utc)):
             then = env["cqrs.dashboard"].with_user(user)._read_dashboard()

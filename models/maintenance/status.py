@@ -1,4 +1,4 @@
-"""How the log is doing."""
+"""The status of the log, and of the work over it, for the command line."""
 
 from odoo.tools import SQL
 
@@ -11,13 +11,13 @@ def status(env) -> dict:
     """Return ``{events, streams, last_position, epoch, …}``; times are aware, UTC.
 
     ``streams`` is ``{model: {streams, deleted}}``; ``bytes`` counts indexes too;
-    ``missing_triggers`` keep the log from being edited; ``holding_readers_back`` is
-    the oldest open transaction that has written, in any database of the cluster,
-    None if there is none (or the database role may not see it); ``last_verified`` is
-    None before the first time, ``unfinished_verification`` where no later one was
-    begun; ``failed_looks`` is what the reconciler failed with, by model;
-    ``broken_projections`` gives the error of each, ``quarantined`` is
-    ``[{projection, records, since, error}]``.
+    ``missing_triggers`` names those that should keep the log from being edited;
+    ``holding_readers_back`` is the oldest open transaction that has written, in any
+    database of the cluster, None if there is none (or the database role may not see
+    it); ``last_verified`` and ``unfinished_verification`` are None if there is none;
+    ``failed_looks`` is ``{model: failure}`` of the reconciler, ``broken_projections``
+    is ``{projection: error}``, ``quarantined`` is ``[{projection, records, since,
+    error}]``.
     """
     log = _row(env, _LOG)
     return {
@@ -27,7 +27,7 @@ def status(env) -> dict:
         },
         "missing_triggers": missing_triggers(env),
         "holding_readers_back": holding_readers_back(env),
-        "last_verified": last_verified(env),
+        "last_verified": last_verification(env),
         "unfinished_verification": unfinished_verification(env),
         "failed_looks": dict(env.execute_query(_FAILED_LOOKS)),
         "broken_projections": broken(env),
@@ -36,30 +36,31 @@ def status(env) -> dict:
 
 
 def holding_readers_back(env) -> dict | None:
-    """Return ``{database, pid, application, user, prepared, since, seconds}``.
+    """Return the transaction that readers of the log wait for, None if there is none.
 
-    Of the oldest open transaction that has written, in any database of the cluster,
-    which readers of the log wait for. Of a prepared one, ``prepared`` is its name, and
-    there is no ``pid``. Of another role's, PostgreSQL may not tell the age: None.
+    It is ``{database, pid, application, user, prepared, since, seconds}`` of the oldest
+    open transaction that has written, in any database of the cluster. A prepared one
+    has no ``pid``, and its name in ``prepared``. PostgreSQL may not tell the age of
+    another role's transaction: None.
     """
     return _row(env, _OLDEST_WRITER)
 
 
-def last_verified(env) -> dict | None:
-    """Return ``{id, finished_at, seconds, findings}`` of the last verification done."""
+def last_verification(env) -> dict | None:
+    """Return ``{id, finished_at, seconds, findings}`` of the last verification."""
     return _row(env, _LAST_VERIFIED)
 
 
 def unfinished_verification(env) -> dict | None:
-    """Return ``{id, state, began_at, seconds, error}`` of a verification in vain.
+    """Return ``{id, state, began_at, seconds, error}`` of an unfinished verification.
 
-    Of the last one since the one that was done last, if it failed, was cancelled or
-    abandoned, or has not ended for ``OVERDUE_SECONDS``. ``error`` is one line.
+    It is the last one, if it has failed, was cancelled or abandoned, or has not ended
+    for ``OVERDUE_SECONDS``. ``error`` is one line.
     """
     return _row(env, _UNFINISHED)
 
 
-#: After how long a verification that has not ended will not be waited for any more
+#: Seconds after which a verification that has not ended counts as unfinished
 OVERDUE_SECONDS = 6 * 3600
 
 _LOG = SQL(
@@ -113,8 +114,8 @@ _LAST_VERIFIED = SQL(
 )
 
 
-# Whoever performs a run holds a lock on it.
-PERFORMED = SQL(
+# The process that performs a run holds a lock on it.
+IS_PERFORMED = SQL(
     """
     EXISTS (
         SELECT FROM pg_locks
@@ -141,7 +142,7 @@ _UNFINISHED = SQL(
                AND create_date < now() AT TIME ZONE 'UTC' - interval '1 s' * %s)
     ORDER BY id DESC LIMIT 1
     """,
-    PERFORMED,
+    IS_PERFORMED,
     OVERDUE_SECONDS,
 )
 

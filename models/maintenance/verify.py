@@ -1,7 +1,7 @@
-"""Verify: is the log whole, and does everything else say what it says?
+"""Verification: the log is whole, and everything else agrees with it.
 
-Each check is one statement for each stream model, in the one snapshot of the
-caller's transaction, so that live writes are not in the way.
+Each check is a statement and a generator of its findings. All of them read the one
+snapshot of the caller's transaction, so that live writes do not disturb them.
 """
 
 from collections.abc import Iterator
@@ -34,24 +34,24 @@ BROKEN_PROJECTION = "broken_projection"
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as the log, or the table, would have it.
+    """A contradiction in the log, or between the log and a table.
 
-    :ivar kind: ``broken_chain``: an event was altered, or put in; ``wrong_order``: an
-        event is not where its version is in the order that readers follow, or where
-        nothing is written yet; ``wrong_epoch``: an event bears an epoch that was not
-        under way, or the epochs themselves are not those that were begun;
-        ``version_gap``: an event was removed; ``wrong_state``: ``cqrs_stream`` is not
-        the fold of the events; ``unrecorded_change``: the record's row is not what is
-        recorded of it; ``missing_trigger``: the database does not refuse to edit the
-        log, or does not tell of changed currencies; ``projection_drift``: a read model
-        is not what a replay gives, or not what Odoo's own records come to
-        (``oracle.py``); ``unreadable_value``: a record holds what Odoo cannot read
-        (``readable.py``); ``broken_projection``: a table of a read model cannot be
-        written, or something was not applied to it (``failures.py``)
-    :ivar stream_model: the captured model, None where it is not about a stream
-    :ivar stream_id: the record; None where it is not about one, but says that there are
-        more findings of this kind than are given
-    :ivar version: of the event, or of the recorded state
+    :ivar kind: ``broken_chain``: an event was altered or inserted; ``wrong_order``: an
+        event does not stand at its version's place in the order of readers, or beyond
+        the end of the log; ``wrong_epoch``: an event has an epoch that was not current,
+        or the epochs are not numbered as they were begun; ``version_gap``: an event was
+        removed; ``wrong_state``: ``cqrs_stream`` is not the fold of the events;
+        ``unrecorded_change``: a record differs from its recorded state;
+        ``missing_trigger``: a trigger that guards the log, or that notes changed
+        currencies, is missing; ``projection_drift``: a read model differs from its
+        replay, or from Odoo's own records (``oracle.py``); ``unreadable_value``: a
+        record has a value that Odoo cannot read (``readable_values.py``);
+        ``broken_projection``: a read model cannot be written, or a record was not
+        applied to it (``failures.py``)
+    :ivar stream_model: the captured model, None if the finding is not about a stream
+    :ivar stream_id: the record, None if the finding is not about one; it then may say
+        that there are more findings of this kind than are given
+    :ivar version: the version of the event, or of the recorded state
     :ivar detail: a sentence for people
     """
 
@@ -62,12 +62,12 @@ class Finding:
     detail: str
 
 
-#: Findings given of each check and model: the first ones are what a person looks into
+#: Findings of each check and model; a person looks into the first ones
 LIMIT = 1000
 
 
 def verify(env, report: Report = silent) -> list[Finding]:
-    """Return what is wrong; nothing is written."""
+    """Return the findings; nothing is written."""
     env.cr.flush()
     recorded, captured = _stream_models(env), env["cqrs.event"]._captured()
     projections = env["cqrs.projection"]._projections()
@@ -76,7 +76,7 @@ def verify(env, report: Report = silent) -> list[Finding]:
     findings = list(_findings(env, recorded, captured, projections, progress))
     if all(finding.kind == UNREADABLE_VALUE for finding in findings):
         findings += _oracle_drifts(env, progress)
-    # Else the oracle would only say again, row by row, what is found before.
+    # Else the oracle would only repeat the findings, row by row.
     return findings
 
 
@@ -97,7 +97,7 @@ def _findings(
         yield from _first(env, _unreadable_values(env, model))
     yield from _first(env, _unapplied(env))
     faulty = yield from _faulty(env, projections)
-    # What reads the table of a faulty one cannot be replayed either.
+    # A projection that reads the table of a faulty one cannot be replayed either.
     rank = min((p._cqrs_rank for p in faulty), default=None)
     projections = [
         p for p in projections if not faulty or p not in faulty and p._cqrs_rank <= rank
@@ -108,7 +108,7 @@ def _findings(
 
 
 def _faulty(env, projections: list) -> Iterator[Finding]:
-    """Find the projections of which a table lacks something; return them."""
+    """Find the projections whose tables lack something; return them."""
     faulty = []
     for projection in projections:
         if fault := projection._fault():
@@ -128,7 +128,7 @@ def _faulty(env, projections: list) -> Iterator[Finding]:
 
 
 def _unapplied(env) -> Iterator[Finding]:
-    """Find what could not be applied to a projection."""
+    """Find the records that could not be applied to a projection."""
     rows = env.execute_query(
         SQL(
             """
@@ -190,7 +190,7 @@ def _stream_models(env) -> list[str]:
 
 
 def _wrong_epochs(env) -> Iterator[Finding]:
-    """Check that the epochs are those begun one after another, the last one in use."""
+    """Check that the epochs are numbered without gaps, and that the last is in use."""
     [(epochs, default)] = env.execute_query(
         SQL(
             """
@@ -222,10 +222,10 @@ def _wrong_epochs(env) -> Iterator[Finding]:
 
 
 def _events_of_wrong_epochs(env) -> Iterator[Finding]:
-    """Find events of an epoch that was never begun, or had ended.
+    """Find events of an epoch that never began, or had ended.
 
-    An epoch begins when nobody writes events of the one before any more, so that its
-    positions are above those of the epochs before.
+    An epoch begins when no transaction writes events of the former one any more, so
+    that its positions are above those of the epochs before.
     """
     rows = env.execute_query(
         SQL(
@@ -266,10 +266,10 @@ def _events_of_wrong_epochs(env) -> Iterator[Finding]:
 
 
 def _events_of_the_future(env) -> Iterator[Finding]:
-    """Find events that bear what the database has not given out yet.
+    """Find events with a transaction id or a position that is not in use yet.
 
-    No reader is given an event of a transaction that has not ended; a position that
-    is given out once more keeps somebody's write from being recorded.
+    No reader gets an event of a transaction that has not ended, and a write fails when
+    its event gets a position that is taken.
     """
     rows = env.execute_query(
         SQL(
@@ -300,10 +300,7 @@ def _events_of_the_future(env) -> Iterator[Finding]:
 
 
 def _broken_links(env, model: str) -> Iterator[Finding]:
-    """Find the first event of each stream that does not follow the one before.
-
-    By its hash, which is to be that of its content, or by its place in the log.
-    """
+    """Find the first event of each stream whose hash or place in the log is wrong."""
     rows = env.execute_query(
         SQL(
             """

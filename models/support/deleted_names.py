@@ -2,10 +2,10 @@ from odoo import api, models
 
 
 class CqrsDeletedNames(models.AbstractModel):
-    """For models that refer to records without a foreign key, and outlive them.
+    """Names deleted records by their ids, for models that refer to them without a key.
 
-    Odoo gives no name to a record that is no more: its group-by, export and forms
-    fail, and each name takes queries of its own. Here it is called by its id.
+    Odoo has no name for a deleted record: group-by, export and forms fail on it, and
+    each name takes queries of its own.
     """
 
     _name = "cqrs.deleted.names"
@@ -31,7 +31,7 @@ class CqrsDeletedNames(models.AbstractModel):
 
     @api.model
     def _name_deleted(self, records):
-        """Have those of the records that are no more a name for this transaction."""
+        """Name the deleted ones of the records for the rest of the transaction."""
         records = records.sudo()
         name = records._fields["display_name"]
         for deleted in records - records.exists():

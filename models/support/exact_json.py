@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-# json has no hook to write a text as given. A mark that nobody can guess makes the
-# strings that stand for one.
+# json cannot write a text as it is given. Strings with a mark that nobody can guess
+# stand for such texts until the end.
 _MARK = secrets.token_hex(16)
 _MARKED = re.compile(rf'"{_MARK}([0-9]+)"')
 
 
 @dataclass(frozen=True)
 class JsonText:
-    """What is JSON already, as PostgreSQL makes it; ``dumps`` puts it in as it is."""
+    """JSON text made by PostgreSQL, which ``dumps`` writes unchanged."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""Indexes of the tables that are no models of Odoo's."""
+"""Indexes of tables that SQL of this addon creates."""
 
 import re
 
@@ -8,10 +8,10 @@ _INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX IF NOT EXISTS \"?(\w+)[^;]*;?")
 
 
 def create_missing(cr, statements: SQL):
-    """Execute statements, but for those that make indexes that are there.
+    """Execute statements, except those that create existing indexes.
 
-    PostgreSQL locks the table before it looks whether there is one of that name: each
-    update, of another module too, would keep writers out, or meet one in a deadlock.
+    PostgreSQL locks the table before it looks for an index of that name: every update,
+    also of another module, would block writers, or run into a deadlock with one.
     """
     cr.execute(
         "SELECT name FROM unnest(%s) name WHERE to_regclass(name) IS NOT NULL",
@@ -26,12 +26,12 @@ def create_missing(cr, statements: SQL):
 
 
 def drop_indexes(cr, tables: list[str]) -> list[SQL]:
-    """Drop all but the unique indexes of some tables, to be made once they are full.
+    """Drop all but the unique indexes of tables that are about to be filled.
 
-    That is a fifth of keeping them up to date meanwhile.
+    To create them afterwards takes a fifth of the time of keeping them up to date.
 
     :param tables: names, as SQL writes them
-    :return: the statements that make the indexes again
+    :return: the statements that create the indexes again
     """
     cr.execute(
         SQL(

@@ -1,4 +1,4 @@
-"""JSON of the log, which holds what Odoo's protocols cannot carry."""
+"""JSON fields with values that Odoo's protocols cannot carry."""
 
 import math
 from xmlrpc.client import MAXINT
@@ -7,11 +7,11 @@ from odoo import fields
 
 
 class PortableJson(fields.Json):
-    """JSON that each protocol of Odoo can carry.
+    """A JSON field that every protocol of Odoo can carry.
 
-    RPC clients get what is empty as False, and an integer that XML-RPC does not know
-    as a float, as from all fields of Odoo; a number that no float can hold, as text.
-    Python code gets what is stored.
+    RPC clients get False for an empty value, a float for an integer that XML-RPC does
+    not know, as from all fields of Odoo, and text for a number that no float can hold.
+    Python code gets the stored value.
     """
 
     def convert_to_read(self, value, record, use_display_name=True):

@@ -1,9 +1,9 @@
-"""How far a long run has come, told before each of its statements."""
+"""Progress of long runs, reported before each of their statements."""
 
 from collections.abc import Callable
 
-#: Called with the part that is done (0 to 1) and the name of what comes next. It may
-#: raise to end the run.
+#: Called with the part that is done (0 to 1) and the name of the next step; it may
+#: raise to end the run
 Report = Callable[[float, str], None]
 
 
@@ -12,9 +12,9 @@ def silent(done: float, step: str):
 
 
 class Progress:
-    """Counts the steps of a run; called with the name of each before it is taken.
+    """Counts the steps of a run; to be called with each step's name before the step.
 
-    :param steps: how many there will be
+    :param steps: the number of steps of the run
     """
 
     def __init__(self, report: Report, steps: int):

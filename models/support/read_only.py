@@ -3,10 +3,10 @@ from odoo.exceptions import UserError
 
 
 class CqrsReadOnly(models.AbstractModel):
-    """Refuses every write through the ORM, by an administrator and with sudo too.
+    """Refuses every write through the ORM, also by administrators and with sudo.
 
-    For tables that SQL of this addon fills. The database itself guards the log
-    against SQL; this gives who comes through Odoo an answer in words.
+    It is meant for tables that SQL of this addon fills. The database itself guards the
+    log; this model answers users of Odoo in words.
     """
 
     # pylint: disable=method-required-super
@@ -24,7 +24,7 @@ class CqrsReadOnly(models.AbstractModel):
     def unlink(self):
         raise self._refusal()
 
-    # What create() and a flush call; Python code may call them too.
+    # create() and a flush call these; Python code may call them too.
 
     @api.model
     def _create(self, data_list):

@@ -1,8 +1,8 @@
-"""Which of the values that a table can hold Odoo can read.
+"""Readable values: those of a table's values that Odoo can read.
 
-SQL can load numbers that are NaN, infinite or too large for a float, and dates outside
-of the years 1 to 9999. The log keeps them. Read models treat them as not set: one NaN
-makes every sum over it NaN, and neither Python's dates nor JSON can hold the others.
+SQL can write numbers that are NaN, infinite or too large for a float, and dates outside
+of the years 1 to 9999. The log keeps them. Read models treat them as not set: a single
+NaN turns every sum into NaN, and neither Python's dates nor JSON can hold the others.
 """
 
 from odoo.tools import SQL
@@ -20,13 +20,13 @@ RANGES = {
 
 
 def is_readable(column: SQL, type_: str) -> SQL:
-    """Return the condition that Odoo can read a column; NULL where it is not set.
+    """Return the condition that Odoo can read a column; NULL for a NULL value.
 
-    :param type_: of the field, one of ``RANGES``
+    :param type_: the field's type, one of ``RANGES``
     """
     return SQL("%s BETWEEN %s AND %s", column, *RANGES[type_])
 
 
 def readable(column: SQL, type_: str) -> SQL:
-    """Return the value of a column, NULL where Odoo cannot read it."""
+    """Return the expression of a column's value, NULL if Odoo cannot read it."""
     return SQL("CASE WHEN %s THEN %s END", is_readable(column, type_), column)

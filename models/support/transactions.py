@@ -1,4 +1,4 @@
-"""Work on the log in a transaction of its own, beside live writes."""
+"""Transactions that run beside live writes, and the errors that end them."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,22 +12,22 @@ from odoo.service.model import (
 
 Result = TypeVar("Result")
 
-#: Classes of errors of the connection, the state of the transaction (read-only, too
-#: long idle), conflicts, resources, locks and cancellation
+#: Classes of errors: the connection, the state of the transaction (read-only, idle for
+#: too long), conflicts, resources, locks and cancellation
 _RAISED = ("08", "25", "40", "53", "55", "57")
 
 
 def is_raised(error: Exception) -> bool:
-    """Return whether an error is one that bare Odoo would have, too."""
+    """Return whether bare Odoo would have this error, too, and so must raise it."""
     if not isinstance(error, psycopg2.Error):
         return False
     return error.pgcode is None or error.pgcode.startswith(_RAISED)
 
 
 def committed(env, work: Callable[[], Result]) -> Result:
-    """Do the work and commit; once more where a live write came in between.
+    """Do the work and commit; repeat it after a conflict with a live write.
 
-    To be called with nothing pending; nothing is pending either where it fails.
+    Nothing may be pending when it is called; nothing is pending after a failure either.
     """
     for tries_left in reversed(range(MAX_TRIES_ON_CONCURRENCY_FAILURE)):
         try:

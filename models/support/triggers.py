@@ -1,4 +1,4 @@
-"""The database's triggers that this addon relies on, and whether they still hold."""
+"""Triggers that this addon relies on, and a check that they are in force."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,10 +10,10 @@ INSERT, DELETE, UPDATE, TRUNCATE = 4, 8, 16, 32
 
 
 class Trigger(NamedTuple):
-    """A trigger for each statement.
+    """A trigger that fires once for each statement.
 
-    :ivar operations: the sum of those that fire it
-    :ivar body: of its function
+    :ivar operations: the sum of the operations that fire it
+    :ivar body: the code of its function
     """
 
     table: str
@@ -23,13 +23,12 @@ class Trigger(NamedTuple):
 
 
 def not_holding(env, triggers: Iterable[Trigger]) -> list[Trigger]:
-    """Return those that are missing, disabled or changed."""
+    """Return the triggers that are missing, disabled or changed."""
     triggers = list(triggers)
     rows = env.execute_query(
         SQL(
-            # Enabled for ordinary sessions ('O') or for all ('A'); for all operations,
-            # of whichever columns, without a condition; calling what this addon has
-            # written.
+            # Enabled for ordinary sessions ('O') or for all ('A'); for all operations
+            # on any column, without a condition; calling this addon's own code.
             """
             SELECT number - 1
             FROM unnest(%s, %s, %s, %s)
