@@ -43,7 +43,7 @@ _PARAMETERS = [
         "stream",
         _stream,
         {"type": "string", "pattern": r"^[a-z][a-zA-Z0-9_.]*(/[0-9]{1,9})?$"},
-        "Of records of a model (`crm.lead`), or of one record (`crm.lead/42`).",
+        "Events of a model's records (`crm.lead`), or of one record (`crm.lead/42`).",
     ),
     Parameter(
         "type",
@@ -53,32 +53,32 @@ _PARAMETERS = [
             "items": {"type": "string", "pattern": "^[a-zA-Z0-9_]+$"},
             "minItems": 1,
         },
-        "Of one of these types.",
+        "Events of one of these types.",
         is_list=True,
     ),
-    Parameter("since", time, _TIME, "That occurred then or later."),
-    Parameter("until", time, _TIME, "That occurred earlier."),
+    Parameter("since", time, _TIME, "Events that occurred at this time or later."),
+    Parameter("until", time, _TIME, "Events that occurred before this time."),
     Parameter(
         "user",
         **whole_number(2**31 - 1),
-        description="Made as this user (the id of `res.users`).",
+        description="Events made as this user (the id of `res.users`).",
     ),
     Parameter(
         "acting_user",
         **whole_number(2**31 - 1),
-        description="Made by this user, who was logged in (the id of `res.users`).",
+        description="Events made while this user (the id of `res.users`) was logged in.",
     ),
     Parameter(
         "cursor",
         _cursor,
         {"type": "string"},
-        "Go on after this one: the `next` of an answer or the `cursor` of an event.",
+        "Events after this cursor: the `next` of an answer or the `cursor` of an event.",
     ),
     Parameter(
         "limit",
         **whole_number(MAX_LIMIT),
-        description="How many at most; of `application/x-ndjson`, which goes on to the"
-        " end, how many are read at a time.",
+        description="The most events to answer with; for `application/x-ndjson`, which"
+        " goes on to the end, the events read at a time.",
     ),
 ]
 
@@ -90,8 +90,8 @@ class EventsApi(Controller):
         summary="The log, as CloudEvents",
         description=(
             "A page of the log, or with `Accept: application/x-ndjson` all of it."
-            " `next` is the cursor to ask on with, also once the log grows."
-            " Administrators only: for anyone else there is nothing here."
+            " `next` is the cursor of the next request, also at the end of the log."
+            " Only administrators may read the log; others get 404."
         ),
         parameters=_PARAMETERS,
         response=ref("Events"),

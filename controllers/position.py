@@ -33,10 +33,10 @@ COMMON_PARAMETERS.append(
         "min_position",
         _parse,
         {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
-        "Answer only once the event of this position, and so all that its"
-        " transaction wrote, can be seen; that of one's own last write is in the header"
-        f" {HEADER} of the write's answer. On a replica that lags it is waited for, up"
-        f" to {WAIT_SECONDS:g} seconds; then, and elsewhere at once: 503.",
+        "Answer only when the event of this position, and with it everything that its"
+        f" transaction wrote, is visible. The answer to a write has its position in the"
+        f" header {HEADER}. A replica that lags waits up to {WAIT_SECONDS:g} seconds for"
+        " the event before it answers 503; any other server answers 503 at once.",
         before=_wait,
     )
 )

@@ -25,20 +25,20 @@ KINDS = {
     "bad-parameter": ProblemKind(
         400,
         "Bad Parameter",
-        "A parameter of the query is unknown, given twice, or has a value without a"
-        " meaning. The member parameter names it, detail says what is expected.",
+        "A parameter of the query is unknown, given twice, or has an invalid value. The"
+        " member parameter names it, and detail says what is expected.",
     ),
     "unauthorized": ProblemKind(
         401,
         "Unauthorized",
-        "There are no credentials, or they are not valid any more, or not those of an"
-        " internal user. Log in to Odoo, or send an API key as Authorization: Bearer.",
+        "The credentials are missing, no longer valid, or not those of an internal user."
+        " Log in to Odoo, or send an API key as Authorization: Bearer.",
     ),
     "no-sales-access": ProblemKind(
         403,
         "No Access to Sales",
-        "Odoo lets you read no opportunities, whoever stands below you. One of the"
-        " groups in the member groups would; an administrator adds you to it.",
+        "Odoo lets you read no opportunities, not even those of your team. Any group in"
+        " the member groups would; an administrator can add you to one.",
     ),
     "not-found": ProblemKind(
         404,
@@ -49,46 +49,46 @@ KINDS = {
     "method-not-allowed": ProblemKind(
         405,
         "Method Not Allowed",
-        "The API is for reading. The header Allow says which methods there are.",
+        "The API is read-only. The header Allow lists its methods.",
     ),
     "v1-switched-off": ProblemKind(
         410,
         "API v1 Switched Off",
-        "An administrator has switched the deprecated routes off. The member successor,"
-        " and the header Link, say what takes their place.",
+        "An administrator has switched the deprecated routes off. The member successor"
+        " and the header Link name the route that replaces this one.",
     ),
     "too-many-requests": ProblemKind(
         429,
         "Too Many Requests",
-        "You have made the requests that the header RateLimit-Policy grants you. Ask"
-        " again after as many seconds as Retry-After says.",
+        "You have made all the requests that the header RateLimit-Policy grants you. Ask"
+        " again after the seconds in Retry-After.",
     ),
     "internal-error": ProblemKind(
         500,
         "Internal Server Error",
-        "Something failed that should not have. An administrator finds it in the log by"
-        " the member trace_id.",
+        "An unexpected error occurred. An administrator finds it in Odoo's log by the"
+        " member trace_id.",
     ),
     "unavailable": ProblemKind(
         503,
         "Service Unavailable",
-        "The database cannot answer just now. Ask again after as many seconds as"
-        " Retry-After says.",
+        "The database cannot answer at present. Ask again after the seconds in"
+        " Retry-After.",
     ),
     "read-model-broken": ProblemKind(
         503,
         "Read Model Broken",
-        "A table that answers are made from cannot be written or read. Changes are"
-        " still recorded, and nothing is lost. An administrator rebuilds it under CRM >"
-        " Configuration > Event Store, or with odoo-bin cqrs replay. Ask again after as"
-        " many seconds as Retry-After says.",
+        "A table that the answer depends on cannot be written or read. Changes are still"
+        " recorded, and nothing is lost. An administrator rebuilds it under CRM >"
+        " Configuration > Event Store, or with odoo-bin cqrs replay. Ask again after the"
+        " seconds in Retry-After.",
     ),
     "position-not-reached": ProblemKind(
         503,
         "Position Not Reached",
-        "The event of min_position cannot be seen yet: what answers lags behind what"
-        " was written. Ask again after as many seconds as Retry-After says. A position"
-        " that no event has is never reached.",
+        "The event of min_position is not visible yet: the database that answers lags"
+        " behind the one that was written to. Ask again after the seconds in"
+        " Retry-After. A position that no event has is never reached.",
     ),
 }
 

@@ -64,7 +64,7 @@ class LegacyApi(Controller):
             Parameter(
                 "offset",
                 **whole_number(10**9, minimum=0),
-                description="How many to skip; 0 by default.",
+                description="The number of opportunities to skip; 0 by default.",
             ),
         ],
         response=obj(total=COUNT, items=_OPPORTUNITIES),

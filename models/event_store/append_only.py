@@ -54,7 +54,7 @@ class CqrsEvent(models.Model):
                 "The event log can be edited: the trigger %(name)s of cqrs_event is"
                 " missing, disabled or changed. Put it back with 'odoo-bin -d"
                 " %(database)s -u crm_cqrs --stop-after-init', then look with 'odoo-bin"
-                " cqrs verify -d %(database)s' for what was done to the log.",
+                " cqrs verify -d %(database)s' for changes of the log.",
                 {"name": name, "database": self.env.cr.dbname},
             )
 

@@ -129,12 +129,12 @@ class Base(models.AbstractModel):
             )
 
     def _cqrs_mark_shown(self, watch: Watch, column: str):
-        """Mark the records that show a column of these."""
+        """Mark the records that show a column of this recordset."""
         for model, fname in watch.shown[column]:
             self._cqrs_marks(model).shown[fname].update(self._ids)
 
     def _cqrs_mark_referrers(self):
-        """Mark the records whose captured relations lead to these."""
+        """Mark the records whose captured relations lead to this recordset."""
         if watch := self.env["cqrs.event"]._watches().get(self._name):
             self._cqrs_mark_through(watch.referrers)
 

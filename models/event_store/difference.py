@@ -169,7 +169,7 @@ class Difference:
         )
 
     def differing(self) -> SQL:
-        """Return the query of the records whose row is not what is recorded of it.
+        """Return the query of the records that differ from their recorded state.
 
         It gives ``stream_id`` and the recorded ``version``, NULL for a record that
         has no stream.
@@ -182,8 +182,8 @@ class Difference:
     def _scope(self, ids: list[int] | None, writers: Writers) -> SQL:
         """Return ``FROM …``: ``scope``, with the ``old`` and the ``new`` state.
 
-        ``writer_id`` is the last of ``writers``; ``row_writer_id`` is who wrote the
-        row, if this transaction has done so: Odoo dates what it writes with the
+        ``writer_id`` is the last of ``writers``; ``row_writer_id`` is the row's own
+        writer, if this transaction has written it: Odoo dates its writes with the
         transaction's start.
         """
         if ids is None:

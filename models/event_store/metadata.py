@@ -1,4 +1,4 @@
-"""The metadata of events: what each event says of its transaction.
+"""The metadata of events: the facts that each event has about its transaction.
 
 The origin follows from the code that runs, the users and the request from Odoo's
 ``request``; nothing follows from a context key, which any client can set. Code that

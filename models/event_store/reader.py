@@ -1,11 +1,11 @@
 """Following the log: every event once, in order, none skipped.
 
 Transactions commit in another order than they write, so neither ``position`` nor
-``occurred_at`` can tell a reader what it has already seen. The order is ``(epoch,
-txid, position)``, read only up to the oldest transaction still open: whatever has
-a lower id has ended, so nothing can appear below it any more. An event of a slow
-transaction is therefore given late, together with what began after it, never
-skipped.
+``occurred_at`` tells a reader which events it has already read. The order is
+``(epoch, txid, position)``, read only up to the oldest open transaction: all those with
+a lower id have ended, so no event can appear below it any more. An event of a slow
+transaction is therefore read late, together with those of later transactions, and
+never skipped.
 
 A page::
 
@@ -18,8 +18,8 @@ often it asks. A loop takes a new transaction for each page, as ``follow`` does:
     for events in follow(env.registry, after=cursor):
         …
 
-No access is checked here, and the events of the reading transaction itself are
-not given: it has not ended.
+Access is not checked here. The events of the reading transaction itself are not read,
+since it has not ended.
 """
 
 import json

@@ -63,7 +63,7 @@ class CqrsEvent(models.Model):
         except psycopg2.Error as error:
             if is_raised(error):
                 raise
-            _logger.warning("What changes in %s cannot be applied: %s", model, error)
+            _logger.warning("Changes of %s cannot be applied: %s", model, error)
             statement = difference.statement(ids, metadata, *facts, is_applied=False)
             return self._record_one_by_one(model, statement)
         [[(has_failed, rows)]] = self.env.cr.fetchall()

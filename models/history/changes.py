@@ -25,7 +25,7 @@ def describe_changes(env, events) -> list[list[dict]]:
 
 
 class _Describer:
-    """Describes events whose records it has looked up all at once."""
+    """Describes events after looking up all their records at once."""
 
     def __init__(self, env):
         self.env = env
@@ -92,7 +92,7 @@ class _Describer:
         return self._records.get(model_name, {}).get(record_id)
 
     def _name(self, model_name: str, record_id: int | None) -> str:
-        """Return the name of a record, whoever may read it; the id of a deleted one."""
+        """Return the name of a record, even if it is hidden; the id of a deleted one."""
         if not record_id:
             return ""
         if record := self._record(model_name, record_id):

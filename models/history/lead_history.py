@@ -8,9 +8,9 @@ PAGE_SIZE = 20
 
 
 class CqrsLeadHistory(models.AbstractModel):
-    """The timeline of a lead, for whoever may read that lead.
+    """The timeline of a lead, for every user who may read that lead.
 
-    The one place where the log is shown to others than administrators.
+    Other screens show the log to administrators alone.
     """
 
     _name = "cqrs.lead.history"

@@ -298,7 +298,7 @@ _COLUMNS = {
 def _differences(
     env, table: str, key: tuple[str, ...], expected: dict, ids: list | None = None
 ) -> Iterator[Drift]:
-    """Compare the rows of a table with the expected ones, those of some ids or all.
+    """Compare the rows of a table, all or those of some ids, with the expected ones.
 
     :param expected: ``{key: {column: value}}``; a key of several columns is a tuple
     """

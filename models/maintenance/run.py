@@ -203,7 +203,7 @@ class CqrsRun(models.Model):
 
     @api.model
     def _verify_nightly(self):
-        """Verify in a run like that of a user; commits."""
+        """Verify in a run, as if a user had requested it; commits."""
         self.create({"kind": VERIFY, "user_id": self.env.uid})
         # Ending an abandoned run first would roll this one back.
         self.env.cr.commit()  # pylint: disable=invalid-commit
@@ -313,7 +313,7 @@ def _verify(run, report: Report) -> tuple[int, dict]:
 
 
 def _replay(run, report: Report) -> tuple[int, dict]:
-    # A transaction of its own: making a table anew blocks readers and writers.
+    # A transaction of its own: to make a table anew blocks readers and writers.
     wanted = committed(
         run.env,
         lambda: remake_faulty(run.env, replay_order(run.env, run.projections or None)),

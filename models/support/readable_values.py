@@ -1,4 +1,4 @@
-"""Readable values: those of a table's values that Odoo can read.
+"""Readable values: the values of a column that Odoo can read.
 
 SQL can write numbers that are NaN, infinite or too large for a float, and dates outside
 of the years 1 to 9999. The log keeps them. Read models treat them as not set: a single
