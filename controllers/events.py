@@ -66,13 +66,13 @@ _PARAMETERS = [
     Parameter(
         "acting_user",
         **whole_number(2**31 - 1),
-        description="Events made while this user (the id of `res.users`) was logged in.",
+        description="Events made while this user (an id of `res.users`) was logged in.",
     ),
     Parameter(
         "cursor",
         _cursor,
         {"type": "string"},
-        "Events after this cursor: the `next` of an answer or the `cursor` of an event.",
+        "Events after this one: the `next` of an answer or the `cursor` of an event.",
     ),
     Parameter(
         "limit",

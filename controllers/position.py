@@ -34,9 +34,10 @@ COMMON_PARAMETERS.append(
         _parse,
         {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
         "Answer only when the event of this position, and with it everything that its"
-        f" transaction wrote, is visible. The answer to a write has its position in the"
-        f" header {HEADER}. A replica that lags waits up to {WAIT_SECONDS:g} seconds for"
-        " the event before it answers 503; any other server answers 503 at once.",
+        " transaction wrote, is visible. The answer to a write has the position of the"
+        f" write's last event in the header {HEADER}. A replica that lags waits up to"
+        f" {WAIT_SECONDS:g} seconds for the event before it answers 503; any other"
+        " server answers 503 at once.",
         before=_wait,
     )
 )

@@ -31,8 +31,8 @@ KINDS = {
     "unauthorized": ProblemKind(
         401,
         "Unauthorized",
-        "The credentials are missing, no longer valid, or not those of an internal user."
-        " Log in to Odoo, or send an API key as Authorization: Bearer.",
+        "The credentials are missing or no longer valid, or the user is not an internal"
+        " one. Log in to Odoo, or send an API key as Authorization: Bearer.",
     ),
     "no-sales-access": ProblemKind(
         403,
@@ -60,8 +60,8 @@ KINDS = {
     "too-many-requests": ProblemKind(
         429,
         "Too Many Requests",
-        "You have made all the requests that the header RateLimit-Policy grants you. Ask"
-        " again after the seconds in Retry-After.",
+        "You have made all the requests that the header RateLimit-Policy grants you."
+        " Ask again after the seconds in Retry-After.",
     ),
     "internal-error": ProblemKind(
         500,
@@ -78,10 +78,10 @@ KINDS = {
     "read-model-broken": ProblemKind(
         503,
         "Read Model Broken",
-        "A table that the answer depends on cannot be written or read. Changes are still"
-        " recorded, and nothing is lost. An administrator rebuilds it under CRM >"
-        " Configuration > Event Store, or with odoo-bin cqrs replay. Ask again after the"
-        " seconds in Retry-After.",
+        "A table that the answer depends on cannot be written or read. Changes are"
+        " still recorded, and nothing is lost. An administrator rebuilds it under CRM >"
+        " Configuration > Event Store, or with odoo-bin cqrs replay. Ask again after"
+        " the seconds in Retry-After.",
     ),
     "position-not-reached": ProblemKind(
         503,

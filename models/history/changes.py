@@ -92,7 +92,7 @@ class _Describer:
         return self._records.get(model_name, {}).get(record_id)
 
     def _name(self, model_name: str, record_id: int | None) -> str:
-        """Return the name of a record, even if it is hidden; the id of a deleted one."""
+        """Return the name of a record, even a hidden one; the id of a deleted one."""
         if not record_id:
             return ""
         if record := self._record(model_name, record_id):

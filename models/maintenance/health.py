@@ -255,7 +255,7 @@ _WAITING = """
 _TAIL = f"""
     SELECT count(*) AS changes, count(*) >= %s AS is_more,
            CASE WHEN count(*) > 0 THEN extract(epoch FROM now() - GREATEST(
-               min(occurred_at), (SELECT max(folded_at) FROM {FOLDS})))::integer
+               min(occurred_at), (SELECT max(folded_at) FROM {FOLDS.table})))::integer
            END AS seconds
     FROM (SELECT occurred_at FROM {TAIL} LIMIT %s) change
 """
