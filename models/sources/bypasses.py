@@ -7,7 +7,7 @@ class CrmLead(models.Model):
     _inherit = "crm.lead"
 
     def _update_automated_probabilities(self):
-        # Writes in SQL, in transactions of its own.
+        # Odoo writes in SQL here, in transactions of its own.
         result = super()._update_automated_probabilities()
         self.env.ref("crm_cqrs.ir_cron_reconcile").sudo()._trigger()
         return result
@@ -17,7 +17,7 @@ class MergePartner(models.TransientModel):
     _inherit = "base.partner.merge.automatic.wizard"
 
     def _update_foreign_keys_generic(self, model, src_records, dst_record):
-        # Every foreign key is rewritten in SQL; afterwards nothing tells which were.
+        # Odoo rewrites every foreign key in SQL; afterwards nothing tells which ones.
         src_records._cqrs_mark_referrers()
         return super()._update_foreign_keys_generic(model, src_records, dst_record)
 
@@ -27,7 +27,7 @@ class IrModuleModule(models.Model):
 
     @api.model
     def _load_module_terms(self, modules, langs, overwrite=False):
-        # Translations are written in SQL, those of any record.
+        # Odoo writes translations in SQL, those of any record.
         result = super()._load_module_terms(modules, langs, overwrite)
         self.env["cqrs.event"]._mark_translated()
         return result

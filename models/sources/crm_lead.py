@@ -6,7 +6,7 @@ from ..event_store.source import Rule, Source
 class CrmLead(models.Model):
     _inherit = "crm.lead"
 
-    # Left out: what Odoo derives from these fields (normalised e-mail and phone,
+    # Left out: fields that Odoo derives from these (normalised e-mail and phone,
     # prorated amounts, days to assign and close, the automated probability) and
     # the bookkeeping of writes, which would make an event of every no-op.
     _cqrs_source = Source(

@@ -6,7 +6,7 @@ from ..event_store.source import Rule, Source
 class ResGroups(models.Model):
     _inherit = "res.groups"
 
-    # What a user may do follows from the user's groups and from what these imply.
+    # A user's rights follow from the user's groups and from the groups these imply.
     _cqrs_source = Source(
         model="res.groups",
         noun="Group",

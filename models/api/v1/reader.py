@@ -1,7 +1,7 @@
 """API v1: the figures, computed from Odoo's leads at each request.
 
-Slow where the viewer sees much, on purpose: it is what v2 is compared with. What a user
-sees follows the same definition as everywhere (``cqrs.access``).
+It is slow for viewers who see much, on purpose: v2 is compared with it. Access follows
+the same definition as everywhere (``cqrs.access``).
 """
 
 from collections import defaultdict
@@ -44,9 +44,9 @@ class CqrsApiV1(models.AbstractModel):
     def _read_dashboard(self) -> dict:
         """Return ``{user, metrics, opportunities}``.
 
-        Of what v2 has that which v1 had: the metrics ``pipeline_value``,
-        ``won_revenue`` and ``active_opportunities``, in ``currency``; of the
-        opportunities ``{total, own, subordinates, items}``.
+        These are the parts of v2 that v1 had: ``pipeline_value``, ``won_revenue`` and
+        ``active_opportunities`` of the metrics, in ``currency``; ``{total, own,
+        subordinates, items}`` of the opportunities.
         """
         user = self.env.user
         sums = self._sums()
@@ -140,9 +140,9 @@ class CqrsApiV1(models.AbstractModel):
             )
         )
         values = dict(self.env.cr.fetchall())
-        # Which of them may be seen is decided above.
+        # The query above has checked the access.
         leads = self.env["crm.lead"].sudo().browse(values)
-        # These alone: one date that Odoo cannot read would be an error of them all.
+        # No other fields: a single unreadable date would fail the whole page.
         leads.fetch(_ITEM_FIELDS)
         return [self._item(lead, Decimal(values[lead.id])) for lead in leads]
 
