@@ -29,7 +29,10 @@ class TestDoctests(BaseCase):
                 package.__path__, package.__name__ + "."
             ):
                 with self.subTest(found.name):
-                    results = doctest.testmod(import_module(found.name))
+                    results = doctest.testmod(
+                        import_module(found.name),
+                        optionflags=doctest.NORMALIZE_WHITESPACE,
+                    )
                     self.assertEqual(results.failed, 0)
                     if results.attempted:
                         with_examples.add(found.name.removeprefix(addon))

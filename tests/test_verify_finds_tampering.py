@@ -235,7 +235,7 @@ class TestVerifyFindsTampering(SalesOrganisation):
     def test_a_projection_that_is_wrong_in_every_replay_too(self):
         """The oracle alone can tell: it shares no code with the projection."""
         view = self.env.registry["cqrs.opportunity.view"]
-        right = "THEN expected_revenue END, 0)"
+        right = 'THEN "expected_revenue" END, 0)'
         self.assertIn(right, view._PUT.code)
         wrong = SQL(view._PUT.code.replace(right, f"{right} + 1"), *view._PUT.params)
         with patch.object(view, "_statements", lambda *args: [wrong]):
