@@ -88,4 +88,5 @@ from . import (
     test_verify_finds_tampering,
     test_verify_trusts_what_odoo_writes,
     test_who_did_it,
+    test_words,
 )

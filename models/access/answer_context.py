@@ -122,7 +122,7 @@ class AnswerContext(Facts):
 
     @property
     def left_out(self) -> int:
-        """How many records the read models leave out."""
+        """The number of records that the read models leave out."""
         return (self._failures or {}).get("left_out", 0)
 
     @property

@@ -16,7 +16,7 @@ API_KEY_SCOPE = "crm_cqrs"
 class UnknownPath(HTTPException):
     """There is nothing under a path of the API.
 
-    No ``NotFound``, for which Odoo would look for an attachment or a page of the
+    It is no ``NotFound``, for which Odoo would look for an attachment or a page of the
     website and answer in HTML.
     """
 
@@ -31,8 +31,8 @@ class IrHttp(models.AbstractModel):
     def _match(cls, path_info):
         if not is_of_the_api(path_info):
             return super()._match(path_info)
-        # Also what no route is found for is answered by our dispatcher, without the
-        # website's redirections to a path with a language in it.
+        # Our dispatcher also answers unknown paths, without the website's redirection
+        # to a path with a language in it.
         request.dispatcher = _dispatchers["cqrs_api"](request)
         request.is_frontend = request.is_frontend_multilang = False
         if "//" in path_info:
@@ -48,9 +48,9 @@ class IrHttp(models.AbstractModel):
     def _auth_method_cqrs_api(cls):
         """Accept an Odoo session or ``Authorization: Bearer`` with an API key.
 
-        A key of this addon's scope or of the global scope. Odoo's own ``bearer``
-        refuses a logged-in page's ``fetch()`` and any scope but the global one. What
-        asks for the options of a route has no credentials, and needs none.
+        The key has this addon's scope or the global one. Odoo's own ``bearer`` refuses
+        the ``fetch()`` of a logged-in page, and any scope but the global one. A
+        preflight (OPTIONS) has no credentials and needs none.
 
         :raise Unauthorized: no valid credentials, or not those of an internal user
         """
@@ -77,7 +77,7 @@ class IrHttp(models.AbstractModel):
 
     @classmethod
     def _post_dispatch(cls, response):
-        """Say where in the log a request's own events are."""
+        """Add the header with the position of the request's own last event."""
         super()._post_dispatch(response)
         cr = request.env.cr
         if cr.readonly or cr._closed:
@@ -89,7 +89,7 @@ class IrHttp(models.AbstractModel):
 
 
 def unauthorized(description: str, error: str | None = None) -> Unauthorized:
-    """Return a 401 that says what credentials are needed (RFC 6750)."""
+    """Return a 401 that names the credentials needed (RFC 6750)."""
     parameters = {"realm": "CRM CQRS"} | ({"error": error} if error else {})
     return Unauthorized(
         description, www_authenticate=WWWAuthenticate("bearer", parameters)

@@ -13,7 +13,7 @@ from .settings import (
 
 PREFIX = "/api/v2"
 
-#: The routes of v1, and what of v2 takes the place of each
+#: The routes of v1, and the route of v2 that takes the place of each
 SUCCESSORS = {
     "/api/sales/dashboard/real": "/api/v2/dashboard/",
     "/api/opportunities": "/api/v2/dashboard/opportunities",
@@ -41,7 +41,7 @@ def v1_sunset(env) -> datetime:
     try:
         sunset = fields.Datetime.to_datetime(parameter(env, V1_SUNSET))
     except ValueError:
-        # Written past the settings.
+        # A parameter can be written without the settings' check.
         sunset = None
     return sunset or V1_DEFAULT_SUNSET
 

@@ -1,9 +1,9 @@
-"""From which position of the log an answer is made, and waiting for one.
+"""Positions in the log: of an answer, of a request's own events, and waiting for one.
 
-Positions are not in the order of commits: a snapshot may have an event and not one
-with a lower position. So the highest position says as of when an answer is made,
-roughly, and only the presence of an event proves that what its transaction wrote can
-be seen.
+Positions are not in the order of commits: a snapshot may have an event and not one with
+a lower position. So the highest position tells the time of an answer only roughly, and
+only the presence of an event proves that the other writes of its transaction are
+visible.
 """
 
 import time
@@ -17,7 +17,7 @@ from ..event_store.metadata import request_environ
 #: The highest position that a read saw, or that of a write's own last event
 HEADER = "X-Event-Position"
 
-#: How long a request waits for an event to be seen, and how often it looks
+#: Seconds that a request waits for an event at most, and between two looks
 WAIT_SECONDS = 2.0
 POLL_SECONDS = 0.05
 
@@ -60,9 +60,9 @@ class CqrsEvent(models.Model):
     def _await_position(self, position: int) -> bool:
         """Wait until the event of a position can be seen; return whether it can.
 
-        A replica may lag: there it is looked for in a new transaction each time, so
-        nothing may be pending in this one. Elsewhere what is not seen at once has not
-        been committed, and whoever knows the position of it has not got it from here.
+        A replica may lag: there each look has a new transaction, so nothing may be
+        pending in this one. On a primary an event that is not visible at once is not
+        committed, and no client can know its position yet.
         """
         deadline = time.monotonic() + WAIT_SECONDS
         query = SQL(

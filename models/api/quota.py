@@ -1,4 +1,4 @@
-"""How many requests a user may make in a minute, over all worker processes."""
+"""The limit of a user's requests in a minute, over all worker processes."""
 
 from typing import NamedTuple
 
@@ -29,9 +29,9 @@ class Quota(NamedTuple):
 class CqrsApiQuota(models.AbstractModel):
     """Counts the requests of each user in ``cqrs_api_quota``.
 
-    One row for each user, UNLOGGED: it costs no WAL, does not reach a replica, and is
-    empty after a crash, which gives everybody a new window. Off by default, and then
-    nothing is asked of the database.
+    The table has a row for each user and is UNLOGGED: it costs no WAL, does not reach a
+    replica, and is empty after a crash, which gives everybody a new window. The limit
+    is off by default; then nothing is counted.
     """
 
     _name = "cqrs.api.quota"
@@ -53,9 +53,9 @@ class CqrsApiQuota(models.AbstractModel):
 
     @api.model
     def _take(self) -> Quota | None:
-        """Count a request of the user; None where there is no limit.
+        """Count a request of the user and return the rest; None without a limit.
 
-        :raise psycopg2.Error: it cannot be counted
+        :raise psycopg2.Error: the request cannot be counted
         """
         limit = self._limit()
         if not limit:
@@ -69,9 +69,9 @@ class CqrsApiQuota(models.AbstractModel):
         return int(text) if text.isdecimal() else 0
 
     def _count(self, user_id: int) -> SQL:
-        # A window of the future is one of a clock that was set back. The time is that
-        # of the moment at which the row is locked: now() may be before the beginning
-        # of a window that whoever held the row has just begun.
+        # A window that begins in the future comes from a clock that was set back. The
+        # time is read once the row is locked: now() may be before the beginning of a
+        # window that another transaction has just begun.
         return SQL(
             """
             INSERT INTO cqrs_api_quota AS quota (user_id, started_at, used)

@@ -9,7 +9,7 @@ from ...support.primary import execute_on_primary
 
 _logger = logging.getLogger(__name__)
 
-#: Days for which the use of a route is kept
+#: Days after which the use of a route is deleted
 KEPT_DAYS = 400
 
 
@@ -32,7 +32,7 @@ class CqrsApiUsage(models.Model):
     user_id = fields.Many2one("res.users", readonly=True)
     requests = fields.Integer(readonly=True)
 
-    # No foreign key: it would have each request look at the user's row.
+    # No foreign key: with one, each request would lock the user's row.
     _TABLE = SQL(
         """
         CREATE TABLE IF NOT EXISTS cqrs_api_usage (
