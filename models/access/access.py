@@ -8,7 +8,7 @@ from .policy import Viewer
 
 
 class CqrsAccess(models.AbstractModel):
-    """Says what a user sees, by the rules of ``policy.py``."""
+    """Applies the rules of ``policy.py`` to the users of this database."""
 
     _name = "cqrs.access"
     _description = "Opportunity Access"

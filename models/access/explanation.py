@@ -14,8 +14,8 @@ class CqrsAccess(models.AbstractModel):
     def _explain(self, user, opportunity_id: int) -> dict:
         """Return ``{visible: bool, reasons: [sentence]}``, in the caller's language.
 
-        ``visible`` is what ``_may_see`` says. Each of the reasons for which the user
-        sees the opportunity is given; or what stands in the way.
+        ``visible`` is the answer of ``_may_see``. The sentences give all the reasons
+        why the user sees the opportunity, or the obstacles if the user does not.
         """
         viewers = self._viewers(user)
         if not viewers:
@@ -55,7 +55,7 @@ class CqrsAccess(models.AbstractModel):
         return {"visible": False, "reasons": reasons}
 
     def _judged(self, viewers: list[Viewer], opportunity_id: int):
-        """Return the row, and for each viewer what holds; None if there is no row.
+        """Return the row, and the reasons of each viewer; None if there is no row.
 
         :return: ``({user_id, team_id, company_id}, [(in_company, [reason])])``
         """

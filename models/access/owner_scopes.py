@@ -20,12 +20,12 @@ NONE = 0
 
 @dataclass(frozen=True)
 class OwnerScope:
-    """Some owners, whose opportunities in some companies are seen.
+    """Owners whose opportunities in the given companies are visible.
 
     ``NONE`` among the owners stands for opportunities without an owner, among the
     companies for those without a company.
 
-    :ivar is_decided: False leaves it to a condition on each row who sees it, and
+    :ivar is_decided: if False, a condition on each row decides who sees it, and
         ``company_ids`` is empty
     """
 

@@ -11,12 +11,12 @@ among those that the user may work in, and
 * as options of the settings: those of a team that the user leads; those without an
   owner, if the user is a salesperson; those whose owner is in a department that the
   user manages;
-* what somebody sees who has lent the user their view, for as long as that lasts, in the
+* those that a lender of a view sees, for as long as the delegation lasts, in the
   companies that the user may work in.
 
-Whoever looks as somebody else sees no more than both do. A user without an active
-profile (archived, or of the portal) sees nothing, nor does one who may not read leads
-in Odoo; ``viewers.py`` leaves them out.
+A user who looks as somebody else sees no more than both of them see. A user without an
+active profile (archived, or of the portal) sees nothing, nor does a user who may not
+read leads in Odoo; ``viewers.py`` leaves them out.
 
 >>> seller = Viewer(7, company_ids=(1, 2), is_salesperson=True, sees_all=False)
 >>> head = Viewer(3, company_ids=(1,), is_salesperson=True, sees_all=True)
@@ -53,11 +53,12 @@ class Options:
 class Viewer:
     """A user through whose eyes opportunities are seen.
 
-    :ivar company_ids: where they may work; a lender's, as far as the delegate may
-    :ivar sees_all: *All Documents*, or an administrator
-    :ivar own_only: sees nothing but their own, whatever else holds
-    :ivar sees_few_owners: an index on the owner finds their rows
-    :ivar bounded_by: sees only what one of these sees too; None is no such bound
+    :ivar company_ids: companies that the user may work in; for a lender, only those
+        that the delegate may work in, too
+    :ivar sees_all: the user has *All Documents*, or is an administrator
+    :ivar own_only: the user sees their own opportunities and no others
+    :ivar sees_few_owners: an index on the owner finds the rows
+    :ivar bounded_by: one of these must see an opportunity, too; None is no such bound
     """
 
     id: int
@@ -139,7 +140,7 @@ def visible_owners(
     :param team_leader_ids: whoever leads a sales team
     """
     if any(viewer.sees_all and not viewer.own_only for viewer in viewers):
-        # Then the bound says more than what it bounds.
+        # The user sees everything, so that the bound alone decides.
         bounds = viewers[0].bounded_by
         if bounds is None:
             return None

@@ -1,8 +1,8 @@
 """The same definition as record rules of Odoo: for leads, and for the read models.
 
 A rule names a field that is not stored; its search gives a condition in SQL on the
-row itself. Odoo caches the domains of rules for each user, but not what such a field
-comes to, so a change of the hierarchy shows at the next search.
+row itself. Odoo caches the domains of rules for each user, but not the condition of
+such a field, so a change of the hierarchy shows at the next search.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from .policy import Viewer
 #: The privilege *User: Own and Team's Documents*
 TEAM = "crm_cqrs.group_sale_team"
 
-#: Models that decide, beside the lead itself, who sees it: captured ones, and those of
-#: which they show a column; with the columns that a flush may have to recompute
+#: Models beside the lead that decide who sees it: captured models, and models of which
+#: these show a column; with the columns that a flush may have to recompute
 SOURCES = {
     "hr.version": ["department_id"],
     "hr.employee": ["user_id", "parent_id", "company_id", "active"],
@@ -96,9 +96,9 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _lent_views(self, user) -> list[Viewer]:
-        """Return who lends the user what they see in Odoo's own screens.
+        """Return the viewers who lend the user their view in Odoo's own screens.
 
-        Of a lender whose documents there are the own alone, that is no more.
+        A lender who sees only their own documents there lends no more than these.
         """
         lender_ids = self._lenders(user)
         if not lender_ids:
@@ -183,7 +183,7 @@ class CrmLead(models.Model):
 
 
 class CqrsShowsOpportunities(models.AbstractModel):
-    """For read models that show opportunities: only who may read leads reads them."""
+    """Hides read models that show opportunities from users who may not read leads."""
 
     _name = "cqrs.shows.opportunities"
     _description = "Opportunities Mixin"

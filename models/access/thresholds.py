@@ -5,7 +5,7 @@ Each was measured with 1,000,000 opportunities of 5,000 users on two cores.
 
 #: Owners up to which each one's rows are looked up by an index, not all rows walked.
 #: One owner's page takes 0.1 ms by the index and 117 ms by the walk; each owner that
-#: has nothing on the page costs 5 µs, so 500 of them cost what a walk does (2.5 ms).
+#: has nothing on the page costs 5 µs, so 500 of them cost as much as a walk (2.5 ms).
 FEW_OWNERS = 500
 
 #: Owners up to which access is decided for each owner and company, and the result

@@ -42,7 +42,7 @@ class CqrsAccess(models.AbstractModel):
     def _reads_leads(self, user_id: SQL) -> SQL:
         """Return the condition that a user may read leads, by the recorded groups.
 
-        What ``_may_read_leads`` says, for the many who are not asked one by one.
+        It agrees with ``_may_read_leads``, and asks for many users at once.
         """
         ids = self._reading_group_ids()
         definitions = self.env["res.groups"]._get_group_definitions()
@@ -58,10 +58,10 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _viewers(self, user) -> list[Viewer]:
-        """Return through whose eyes the user sees opportunities; none if the user, or
-        who asks, may not read leads in Odoo.
+        """Return the viewers through whose eyes the user sees opportunities.
 
-        They are those of ``_people_viewers``.
+        They are those of ``_people_viewers``, but none if the user, or the caller, may
+        not read leads in Odoo.
 
         :param user: a ``res.users`` record
         """
@@ -72,13 +72,13 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _people_viewers(self, user) -> list[Viewer]:
-        """Return the user, and who has lent the user their view; none for no profile.
+        """Return the user and the lenders of the user; none for a user without profile.
 
-        The hierarchy itself is no secret: whoever stands in it may look at the people
-        below, also without a right to read leads.
+        The hierarchy itself is no secret: everybody in it may look at the people below,
+        also without a right to read leads.
 
-        Asked by another user, each of them sees only what that one sees too; the
-        superuser asks without such a bound.
+        If another user asks, that user bounds the view of each of them; the superuser
+        asks without such a bound.
 
         :param user: a ``res.users`` record
         """
@@ -132,6 +132,7 @@ class CqrsAccess(models.AbstractModel):
     def _lenders(self, user) -> list[int]:
         """Return the ids of the users who at present lend the user their view.
 
-        None of them if the user may not read leads in Odoo, and none who may not.
+        Lenders who may not read leads in Odoo are left out, and a user who may not has
+        none.
         """
         return []

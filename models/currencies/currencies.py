@@ -60,15 +60,15 @@ TRIGGERS = tuple(
 
 
 class ResCurrency(models.Model):
-    """Each change of currencies, rates or companies leaves a token.
+    """Leaves a token at each change of currencies, rates or companies.
 
-    No event tells of such a change; a trigger does, whoever makes it and however.
+    Such a change is no event; a trigger notes it, also if SQL makes it.
     """
 
     _inherit = "res.currency"
 
-    # As its owner: whoever may write a rate need not be allowed more. A dump is
-    # restored without a search path.
+    # Runs as its owner: a role that may write a rate needs no other right. The search
+    # path is set because a dump is restored without one.
     _FUNCTION = SQL(
         """
         CREATE OR REPLACE FUNCTION cqrs_leave_currency_token() RETURNS trigger
@@ -89,10 +89,9 @@ class ResCurrency(models.Model):
         cr = self.env.cr
         cr.execute(CURRENCIES.definition)
         cr.execute(self._FUNCTION)
-        # Another module's update comes here too, and shall not keep out who writes
-        # these.
+        # Any module's update runs this; to replace the triggers would block writers.
         for trigger in not_holding(self.env, TRIGGERS):
-            # With a token for what has changed without it.
+            # It leaves a token for the changes made without it.
             cr.execute(
                 SQL(
                     self._TRIGGER,

@@ -11,10 +11,10 @@ RATES = VersionedCache("rates", size=64)
 
 
 def rates_into(target_currency, currency_ids: set[int], context) -> dict[int, tuple]:
-    """Return ``{id: (currency, rate)}`` of currencies, into another one.
+    """Return ``{id: (currency, rate)}``, the rates of currencies into another one.
 
-    The rate is Odoo's, in the user's company, on the day of UTC, whoever asks. A
-    currency has ``name`` and ``decimal_places``.
+    The rate is Odoo's, in the user's company, on the present day in UTC for every
+    caller. A currency has ``name`` and ``decimal_places``.
 
     :param context: an ``AnswerContext``
     """

@@ -26,9 +26,9 @@ class Keyset(NamedTuple):
 class CqrsReports(models.AbstractModel):
     """Reads the people below a person. Nothing is written.
 
-    A person's reports are the users one level below in any company. Their metrics are
-    those of what the person owns (*own*), of what everyone below owns (*team*), and of
-    both together, as far as the viewer sees it.
+    A person's reports are the users one level below in any company. Their metrics cover
+    their own opportunities (*own*), those of everyone below (*team*), and both
+    together, as far as the viewer sees them.
     """
 
     _name = "cqrs.reports"

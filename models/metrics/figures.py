@@ -2,7 +2,7 @@
 
 Sums are exact in each currency. Each amount is rounded to its currency, converted at
 the day's rate, rounded to the target currency and then added, so that a total is the
-sum of what its parts show. Ratios are rounded once, at the end.
+sum of its parts as they are shown. Ratios are rounded once, at the end.
 
 >>> from types import SimpleNamespace
 >>> euro, yen = SimpleNamespace(decimal_places=2), SimpleNamespace(decimal_places=0)
@@ -28,15 +28,15 @@ from ..projections.metrics_tables import AMOUNTS, MEASURES
 
 COUNTS = tuple(name for name in MEASURES if name not in AMOUNTS)
 
-#: The measures that are added up: of all, and of what the reader owns
+#: The measures that are added up: of all opportunities, and of the reader's own
 SUMMED = (*MEASURES, *(f"own_{name}" for name in MEASURES))
 
 
 @contextmanager
 def exactly():
-    """Within it, a Decimal has room for whatever Odoo's floats may come to.
+    """Give Decimals room for every sum of Odoo's floats within the block.
 
-    28 digits, as by default, and the cents of 1e26 would be an error.
+    With the usual 28 digits, rounding 1e26 to cents would be an error.
     """
     with localcontext(Context(prec=400)):
         yield
@@ -59,10 +59,10 @@ def exact(rows: list[dict]) -> list[dict]:
 def added(rows, currency=None) -> list[dict]:
     """Return the sums of rows of the same currency and group, in order of currency.
 
-    A change not yet folded takes from one group what it gives another: a group that
-    adds up to nothing has no row.
+    A change that is not folded yet moves amounts from one group to another: a group
+    that adds up to nothing has no row.
 
-    :param currency: that of rows without one
+    :param currency: the currency of rows without one
     """
     sums = {}
     for row in rows:

@@ -17,9 +17,9 @@ class CqrsMetrics(models.AbstractModel):
     _inherit = "cqrs.metrics"
 
     def _labelled(self, by: str, groups: dict) -> list[tuple]:
-        """Return ``(what the group is, its rows)`` of each, in their order.
+        """Return ``(label, rows)`` of each group, in order of the labels.
 
-        What has no stage, salesperson or month comes last, as None.
+        The group without a stage, salesperson or month comes last, with the label None.
         """
         labels = getattr(self, f"_label_{by}")([key for key in groups if key])
         if None in groups:
@@ -28,7 +28,7 @@ class CqrsMetrics(models.AbstractModel):
 
     def _label_stage(self, ids: list[int]) -> dict[int, dict]:
         names = stages(self.env)
-        # One that nobody knows comes behind those of the pipeline.
+        # Unknown stages come behind those of the pipeline.
         known = [id_ for id_ in names if id_ in ids]
         return {
             id_: {"id": id_, "name": names.get(id_)}

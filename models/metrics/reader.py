@@ -30,11 +30,11 @@ class CqrsMetrics(models.AbstractModel):
         Figures are ``pipeline_value``, ``weighted_pipeline``, ``won_revenue`` and
         ``average_value`` (Decimal, in ``currency``), ``active_opportunities``, ``won``,
         ``lost`` (integers) and ``win_rate`` (Decimal from 0 to 1, four digits).
-        ``average_value`` of none active, and ``win_rate`` of none won or lost, are
-        None.
+        ``average_value`` is None if none is active, ``win_rate`` if none is won or
+        lost.
 
         Sums are exact in each currency, then converted once, at today's rate;
-        ``amounts`` says from what.
+        ``amounts`` has them before the conversion.
 
         :param user: a ``res.users`` record
         :param by: ``"stage"``, ``"salesperson"`` or ``"month"`` (of closing)
@@ -43,10 +43,11 @@ class CqrsMetrics(models.AbstractModel):
             that of the user's company
         :return: ``{user_id, currency, **figures, own: figures, team: figures, amounts:
             [{currency, rate, pipeline_value, weighted_pipeline, won_revenue}],
-            opportunities: {total, own, subordinates}, computed_at}``, where *own* is
-            what the user owns, *team* the rest, and ``opportunities`` counts those not
-            archived; with ``by`` also ``groups: [{<by>: what it is, **figures, own:
-            figures, team: figures}]``, in the order of stages, names or months
+            opportunities: {total, own, subordinates}, computed_at}``, where *own* are
+            the user's own opportunities, *team* the others, and ``opportunities``
+            counts those not archived; with ``by`` also ``groups: [{<by>: label,
+            **figures, own: figures, team: figures}]``, in the order of stages, names
+            or months
         :raise ValueError: ``by`` is something else
         """
         if by is not None and by not in GROUPINGS:
@@ -102,13 +103,13 @@ class CqrsMetrics(models.AbstractModel):
         company_id: int | None = None,
         target_currency=None,
     ) -> dict[int, dict]:
-        """Return the figures of what people and those below them own.
+        """Return the figures of people, each with those below them.
 
-        :param user: whose view it is: a ``res.users`` record
-        :param company_id: as ``target_currency``, as of ``_read``
-        :return: ``{user id: {currency, **figures, own: figures, team: figures}}``, of
-            all the people, where *own* is what the person owns, *team* what everyone
-            does who is below the person in the hierarchy
+        :param user: the ``res.users`` record of the viewer
+        :param company_id: as for ``_read``, like ``target_currency``
+        :return: ``{user id: {currency, **figures, own: figures, team: figures}}`` of
+            all the people, where *own* are the person's opportunities, *team* those of
+            everyone below the person in the hierarchy
         """
         context = AnswerContext.of(self.env, user)
         currency = own_currency(context)
@@ -161,9 +162,9 @@ class CqrsMetrics(models.AbstractModel):
         owned: SQL | None = None,
         company_id: int | None = None,
     ) -> int:
-        """Return the sum of a count over what a user sees.
+        """Return the sum of a count over the opportunities that a user sees.
 
-        :param measure: of ``MEASURES``
+        :param measure: one of ``MEASURES``
         :param stage_ids: in these stages alone
         :param owned: condition on the owner of a row ``view``
         :param company_id: of this company alone

@@ -40,16 +40,17 @@ class CqrsMetrics(models.AbstractModel):
         """Return the metrics at the end of each of the last months and now.
 
         ``pipeline_value``, ``weighted_pipeline``, ``average_value`` and
-        ``active_opportunities`` are those of the end of the month, of the present one
-        those of now: as ``as_of`` replays them, but of the owners whose opportunities
-        the user may see today, at the rates of today. ``won_revenue``, ``won``,
-        ``lost`` and ``win_rate`` are of what was closed in the month, as it is today.
+        ``active_opportunities`` are those at the end of the month, or now in the
+        present month: as ``as_of`` replays them, but for the owners whose opportunities
+        the user may see today, at today's rates. ``won_revenue``, ``won``, ``lost`` and
+        ``win_rate`` are those of opportunities closed in the month, with their present
+        values.
 
-        :param months: how many, the present one included
-        :param compare: ``"month"``, ``"quarter"`` or ``"year"``: tell also what was
-            closed in the period before the present one, in as much of it as has passed
-            of the present one
-        :param company_id: as ``target_currency``, as of ``_read``
+        :param months: the number of months, the present one included
+        :param compare: ``"month"``, ``"quarter"`` or ``"year"``: add the figures closed
+            in the period before the present one, in as much of it as has passed of the
+            present one
+        :param company_id: as for ``_read``, like ``target_currency``
         :return: ``{user_id, currency, months: [{month, until, **figures, own: figures,
             team: figures}], before, recorded_since, computed_at}``, the oldest first;
             ``before: {from, until, won_revenue, won, lost, win_rate, own, team}`` is
@@ -205,7 +206,7 @@ class CqrsMetrics(models.AbstractModel):
         start: datetime,
         end: datetime,
     ) -> dict[int, dict]:
-        """Return the sums of what was closed from a time on, before another."""
+        """Return the sums of opportunities closed from ``start`` on, before ``end``."""
         self.env.cr.execute(
             SQL(
                 """

@@ -1,4 +1,4 @@
-"""The sums of what a person sees, of what is folded and of the tail."""
+"""The sums of the opportunities that a person sees: folded sums and the tail."""
 
 from itertools import chain
 
@@ -40,11 +40,11 @@ def _sum(name: str, own: SQL) -> SQL:
 
 
 class CqrsMetrics(models.AbstractModel):
-    """Adds the sums of what is folded to those of the tail.
+    """Adds the folded sums to those of the tail.
 
-    The former change with a fold or with what somebody may see, and with nothing else:
-    a process keeps them for as long. So the metrics of who sees thousands of owners
-    cost what the tail does.
+    Folded sums change only with a fold or with somebody's access: a process keeps them
+    until then. So the metrics of a user who sees thousands of owners cost as much as
+    the tail.
     """
 
     _inherit = "cqrs.metrics"
@@ -60,12 +60,12 @@ class CqrsMetrics(models.AbstractModel):
     ) -> list[dict]:
         """Return the sums in each currency, over all and of each group.
 
-        ``{currency_id, is_group, group, **MEASURES, own_<measure>: that of the
-        own}``; amounts are Decimal. Sums that are all zero have no row.
+        A row is ``{currency_id, is_group, group, **MEASURES, **{own_<measure>}}``;
+        amounts are Decimal. Sums that are all zero have no row.
 
         :param own_id: the user whose opportunities are the own
-        :param currency: that of what has none
-        :param company_id: of this company alone
+        :param currency: the currency of opportunities without one
+        :param company_id: the only company to add up; None for all
         """
         without_jit(self.env)
 

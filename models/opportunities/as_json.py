@@ -145,9 +145,9 @@ def items(
 
     It has marks in the place of owners. An amount has the digits of its currency.
 
-    :param names: which of ``FIELDS``
-    :param stages: the name of each
-    :param currency_id: that of what has none
+    :param names: names of ``FIELDS``
+    :param stages: ``{stage id: name}``
+    :param currency_id: the currency of an opportunity without one
     """
     return SQL(
         """

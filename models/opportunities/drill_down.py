@@ -35,8 +35,8 @@ class CqrsOpportunityView(models.Model):
     def _search_viewer_id(self, operator, value):
         if operator != "in":
             return NotImplemented
-        # As in the API: of oneself, and of whom one may look as. Of nobody else with
-        # sudo either, with which Odoo itself evaluates domains now and then.
+        # As in the API, users may ask for themselves and for those whom they may look
+        # as. With sudo, too: Odoo itself sometimes evaluates domains with it.
         access = self.env(su=False)["cqrs.access"]
         asked = [id_ for id_ in value if type(id_) is int]
         person_ids = access._people(self.env.user, SQL("id = ANY(%s)", asked))
@@ -58,9 +58,9 @@ class CqrsOpportunityView(models.Model):
             )
         return super()._field_to_sql(alias, field_expr, query)
 
-    # The list of what a figure counts, which is of all the companies that the user
-    # works in, not only of those that are switched on. The web client lets no action
-    # say which.
+    # Lists behind a figure cover all the companies that the user works in, as the
+    # figure does, not only those that are switched on. The web client lets no action
+    # choose them.
 
     @api.model
     @api.readonly

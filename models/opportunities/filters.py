@@ -16,7 +16,7 @@ MAX_TEXT = 200
 class Range(NamedTuple):
     """From ``low`` to ``high``, both included; None leaves an end open.
 
-    Without either it holds for all, else never for what has no value.
+    An opportunity without a value is in the range only if both ends are open.
     """
 
     low: object = None

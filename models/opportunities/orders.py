@@ -1,9 +1,9 @@
 """Orders of opportunities: places in them, and the parts that an index gives sorted.
 
-An order is read in segments, one after another: by stage there is one for each stage of
-the pipeline, and one for what has no stage; by what an opportunity may lack, one for
-those that have it and one for the rest. A page begins behind a place (``Keyset``),
-never at an offset.
+An order is read in segments, one after another: the order by stage has one for each
+stage of the pipeline and one for opportunities without a stage; any other order by a
+value that may be missing has one for those that have it and one for the rest. A page
+begins behind a place (``Keyset``), never at an offset.
 
 >>> def keys(*arguments):
 ...     return [segment.keys for segment in segments(*arguments)]
@@ -15,7 +15,7 @@ never at an offset.
 >>> condition(segments("value", False)[0], ORDERS["value"], [after]).code
 'TRUE AND (value, view.id) > (%s::numeric, %s)'
 
-To find the page behind a place costs what the first page does, however far down it is.
+The page behind a place costs as much as the first page, however far down it is.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ from ..projections.opportunity_view import ORDERS, Order
 class Keyset:
     """The place of an opportunity in an order.
 
-    :ivar key: what the order sorts by, as PostgreSQL writes it: of the order by stage
-        the stage's id. None for an opportunity without one.
-    :ivar stage_ids: of the order by stage, the stages as they were when a list began
+    :ivar key: the value that the order sorts by, as PostgreSQL writes it; the stage's
+        id in the order by stage. None for an opportunity without one.
+    :ivar stage_ids: the stages when the list began, in the order by stage
     """
 
     key: str | None

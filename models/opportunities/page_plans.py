@@ -18,8 +18,8 @@ WHERE TRUE ORDER BY value DESC, view.id DESC LIMIT %s) view WHERE view.active AN
 view.user_id = 7 ORDER BY view.key DESC, view.id DESC LIMIT %s
 
 With 1,000,000 opportunities of 5,000 users, PostgreSQL executes a page of 80 in 0.7 to
-4.6 ms, in whatever order and however far down. On the wrong plan a leaf's page takes
-117 ms, and that of a team whose deals come last in the order 447 ms.
+4.6 ms, in any order and however far down. On the wrong plan a leaf's page takes 117 ms,
+and the page of a team whose deals come last in the order 447 ms.
 """
 
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ from odoo.tools import SQL
 from ..access.owner_scopes import NONE, OwnerScope
 from ..projections.opportunity_view import Order
 
-# In columns that PostgreSQL has statistics of: of what it takes for rare it would read
-# all that an owner has, and sort it.
+# A condition on plain columns, of which PostgreSQL has statistics: it takes expressions
+# for rare, and would read and sort all the rows of an owner.
 _IN_COMPANIES = SQL(
     "(view.company_id = ANY(scope.company_ids)"
     " OR scope.or_none AND view.company_id IS NULL)"
@@ -42,7 +42,7 @@ class PagePlans:
     """The statements that find places in one order; each gives key and id of a row.
 
     :ivar wanted: the condition of the filters on a row ``view``
-    :ivar visible: that of access
+    :ivar visible: the condition of access on it
     """
 
     order: Order
@@ -52,12 +52,12 @@ class PagePlans:
 
     @property
     def behind(self) -> str:
-        """The operator of what comes behind a place."""
+        """The operator of rows that come behind a place."""
         return "<" if self.descending else ">"
 
     @property
     def until(self) -> str:
-        """The operator of what comes up to a place."""
+        """The operator of rows that come up to a place."""
         return ">=" if self.descending else "<="
 
     @property
@@ -104,12 +104,12 @@ class PagePlans:
         )
 
     def gather(self, where: SQL, owned: SQL, limit: int) -> SQL:
-        """Return the first places of all that the filters leave, by whatever index.
+        """Return the first places of all the rows that the filters leave.
 
         :param owned: a condition on the owner
         """
-        # OFFSET 0 keeps the planner from hoping that a walk soon meets enough of them:
-        # one has not.
+        # OFFSET 0 keeps the planner from walking the order, which would have to go far
+        # to meet enough of these rows.
         return SQL(
             """
             SELECT key::text, id
@@ -134,9 +134,9 @@ class PagePlans:
 
         :param scopes: some, all of them decided or none
         """
-        # The planner takes every owner for an average one, and would rather sort all
-        # rows of one who has no more than the limit. One that it does not know it
-        # takes for a tenth of them, and reads them in order.
+        # The planner takes every owner for an average one, and would sort all the rows
+        # if they were no more than the limit. It takes an unknown limit for a tenth of
+        # the rows, and reads them in order.
         first_of_owner, first_of_nobody = (
             SQL(
                 """

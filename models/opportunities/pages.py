@@ -45,10 +45,10 @@ class CqrsOpportunities(models.AbstractModel):
         after: Keyset | None = None,
         limit: int = 80,
     ) -> Page:
-        """Return a page of what the user sees.
+        """Return a page of the opportunities that the user sees.
 
-        Whoever follows ``Page.next`` is given each opportunity once that has kept its
-        place in the order meanwhile, also where the stages have not kept theirs.
+        A reader who follows ``Page.next`` gets each opportunity once, if it keeps its
+        place in the order meanwhile, even if the stages are reordered.
 
         :param user: a ``res.users`` record
         :param sort: one of ``ORDERS``
@@ -86,10 +86,10 @@ class CqrsOpportunities(models.AbstractModel):
     def _count(self, user, filters: Filters = UNFILTERED) -> int:
         """Return how many opportunities of the filters the user sees.
 
-        Where the metrics do not count them, it costs what it counts.
+        The metrics know the count of the common filters; others are counted row by row.
         """
         if (but := filters.but_user_id) is not None:
-            # The metrics cannot count all but one, but they can count all and that one.
+            # The metrics cannot count "all but one", but can count all and that one.
             others = replace(filters, but_user_id=None)
             count = self._count(user, others)
             if others.user_ids is None or but in others.user_ids:
@@ -265,7 +265,7 @@ class Search:
 
 
 def _undecided(owner_ids: set[int]) -> OwnerScope:
-    """Return the scope of owners of whom each row decides who sees it."""
+    """Return the scope of owners whose rows each need the condition of access."""
     return OwnerScope(tuple(owner_ids), is_decided=False)
 
 
