@@ -20,9 +20,9 @@ def encode_cursor(env, place: tuple, bound_to) -> str:
 
 
 def decode_cursor(env, text: str, bound_to) -> tuple:
-    """Return the place that ``encode_cursor`` was given.
+    """Return the place in a text of ``encode_cursor``.
 
-    :raise BadParameter: the text is not of this list, or not ours at all
+    :raise BadParameter: the text is a cursor of another list, or none at all
     """
     try:
         digest, *place = verify_hash_signed(env(su=True), _SCOPE, text) or [None]

@@ -19,7 +19,7 @@ from .problems import describe, kind_of
 _logger = logging.getLogger(__name__)
 
 # Kept with the request, which may be dispatched more than once (after a conflict of
-# transactions, or where a write was tried on a replica).
+# transactions, or a write on a replica).
 _QUOTA = "crm_cqrs.quota"
 
 _HEADERS = "crm_cqrs.headers"
@@ -28,11 +28,11 @@ _HEADERS = "crm_cqrs.headers"
 class JsonApiDispatcher(HttpDispatcher):
     """Serves ``type="cqrs_api"`` routes: as ``http``, with errors in JSON.
 
-    ``http`` answers errors in HTML and sends whoever is not logged in to a login
-    page; ``jsonrpc`` cannot serve GET; ``json2`` leaks tracebacks.
+    ``http`` answers errors in HTML and redirects a client without a session to the
+    login page; ``jsonrpc`` cannot serve GET; ``json2`` leaks tracebacks.
 
-    It is made for every request under a path of the API, whether or not there is a
-    route (``ir.http._match``).
+    It serves every request under a path of the API, whether or not there is a route
+    (``ir.http._match``).
     """
 
     routing_type = "cqrs_api"
@@ -57,7 +57,7 @@ class JsonApiDispatcher(HttpDispatcher):
         return self.request.registry["ir.http"]._dispatch(endpoint)
 
     def _admit(self):
-        """Count the request, and refuse it where it is one too many.
+        """Count the request, and refuse it if it is one too many.
 
         :raise TooManyRequests:
         :raise ServiceUnavailable: a limit is set, and the request cannot be counted
@@ -100,7 +100,7 @@ class JsonApiDispatcher(HttpDispatcher):
             "Access-Control-Request-Method" in self.request.httprequest.headers
         )
         if isinstance(exc, UnknownPath) and is_preflight:
-            # So that the page can ask, and read that there is nothing.
+            # Lets a web page send the request, and read the answer that there is none.
             response = Response(status=204)
             self._complete(response)
             return response
@@ -125,7 +125,7 @@ class JsonApiDispatcher(HttpDispatcher):
         response.headers["Cache-Control"] = "no-store"
         # An error does not pass post_dispatch.
         self._complete(response)
-        # Odoo logs the traceback of what is unexpected; the answer never carries it.
+        # Odoo logs the traceback of an unexpected error; the answer never carries it.
         _logger.log(
             logging.ERROR if error.code >= 500 else logging.INFO,
             "%s %s is answered with %s %s, trace id %s",

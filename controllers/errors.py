@@ -54,9 +54,9 @@ class NotFoundOrHidden(NotFound):
 
 
 class NoSalesAccess(Forbidden):
-    """Opportunities are asked for by somebody whom Odoo lets read none.
+    """Odoo lets the caller read no opportunities.
 
-    :param groups: names of those of which one would let them
+    :param groups: names of the groups of which any would let them
     """
 
     kind = "no-sales-access"
@@ -67,7 +67,7 @@ class NoSalesAccess(Forbidden):
 
 
 class PositionNotReached(ServiceUnavailable):
-    """The event that the client waits for cannot be seen yet."""
+    """The event that the client waits for is not visible yet."""
 
     kind = "position-not-reached"
 

@@ -1,9 +1,9 @@
 """Entity tags, by which an answer that its reader already has is not made again.
 
-A tag is ``"<version>.<time>"``. The version is that of the facts that the answer
-depends on (``models/api/answer_version.py``), the time that at which the answer was
-made, which also stands in some answers. So two answers that differ have different
-tags, and the one that a reader holds is still right if its version is the present one.
+A tag is ``"<version>.<time>"``: the version of the facts that the answer depends on
+(``models/api/answer_version.py``), and the time at which the answer was made, which
+also stands in some answers. So two answers that differ have different tags, and a
+client's answer is still right if its version is the present one.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ class EntityTag:
         return None
 
     def put_on(self, response: Response) -> Response:
-        """Return the answer with its tag, or a 304 for a reader who takes any."""
+        """Return the answer with its tag, or a 304 if the client accepts any tag."""
         if request.httprequest.if_none_match.star_tag:
             response = Response(status=304)
         made = (self._now - _START) // timedelta(microseconds=1)

@@ -12,8 +12,8 @@
         def thing(self, thing_id, lang=None):
             return {"id": thing_id}
 
-The method is called with the parts of the path and with the parameters that the query
-has, parsed. It returns what the answer's JSON is made of, or a ``Response``.
+The method is called with the parts of the path and with the parsed parameters of the
+query. It returns a value to be written as JSON, or a ``Response``.
 """
 
 from collections.abc import Callable
@@ -35,13 +35,13 @@ JSON = "application/json"
 #: The header that counts the records that could not be applied to the read models
 LEFT_OUT = "X-Records-Left-Out"
 
-#: Those that every operation of v2 has
+#: Parameters that every operation of v2 has
 COMMON_PARAMETERS: list[Parameter] = []
 
 
 @dataclass(frozen=True)
 class Operation:
-    """The declaration of an operation; ``name`` is that of its method."""
+    """The declaration of an operation; ``name`` is the name of its method."""
 
     name: str
     path: str
@@ -61,7 +61,7 @@ class Operation:
         return {each.name: each for each in (*self.own_parameters, *common)}
 
 
-#: All there are, in the order of their declaration
+#: All operations, in the order of their declaration
 OPERATIONS: list[Operation] = []
 
 
@@ -83,15 +83,16 @@ def operation(
 
     :param path: as for Odoo's ``route``
     :param response: JSON Schema of the answer
-    :param is_deprecated: of v1; has no ``COMMON_PARAMETERS``
-    :param is_view: shows what somebody sees. It has the parameter ``USER``, the method
-        is called with that user's record, and the answer has an entity tag
-    :param shows_opportunities: tells of the query's values whether the answer shows
-        opportunities, or figures of them: 403 then for who may read none in Odoo
-    :param other_media_types: ``{media type: JSON Schema}`` of what may be asked for
-        instead of JSON
-    :param exists_for: tells of a ``res.users`` record whether there is anything for
-        that user at the path: 404 otherwise, whatever the query
+    :param is_deprecated: it belongs to v1 and has no ``COMMON_PARAMETERS``
+    :param is_view: it shows a user's view. It has the parameter ``USER``, the method is
+        called with that user's record, and the answer has an entity tag
+    :param shows_opportunities: a function of the query's values: whether the answer
+        shows opportunities, or figures of them. Callers who may read none in Odoo then
+        get 403
+    :param other_media_types: ``{media type: JSON Schema}`` of the answers that a client
+        may ask for instead of JSON
+    :param exists_for: a function of a ``res.users`` record: whether the path exists for
+        that user, who gets 404 otherwise
     """
 
     def decorate(method):
@@ -169,7 +170,8 @@ def always(values: dict) -> bool:
 
 
 def _check_sales_access(env):
-    """
+    """Check that the caller may read leads.
+
     :raise NoSalesAccess: Odoo lets the caller read no leads
     """
     access = env["cqrs.access"]
@@ -189,7 +191,7 @@ def _check_sales_access(env):
 def _check_read_models(env) -> int:
     """Return how many records the read models leave out.
 
-    :raise ReadModelBroken: one of them has not all that was recorded
+    :raise ReadModelBroken: a read model is broken
     """
     context = AnswerContext.of(env)
     if broken := context.broken:

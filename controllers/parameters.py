@@ -11,9 +11,9 @@ from .query import MAX_ID, UUID_SCHEMA, Parameter, person_id, whole_number
 
 
 def known_person(user, uuid: str, parameter: str):
-    """Return the ``res.users`` record of a uuid, which a parameter has asked for.
+    """Return the ``res.users`` record of a uuid that a parameter names.
 
-    :raise NotFound: ``user`` may not look as that one, or there is none
+    :raise NotFound: ``user`` may not look as that user, or there is none
     """
     person = request.env["cqrs.access"]._person(user, uuid)
     if not person:
@@ -24,7 +24,7 @@ def known_person(user, uuid: str, parameter: str):
 def viewed_user(uuid: str | None):
     """Return the ``res.users`` record whose view is asked for.
 
-    :raise NotFound: the caller may not look as that one, or there is none
+    :raise NotFound: the caller may not look as that user, or there is none
     """
     user = request.env.user
     if uuid is None:

@@ -18,12 +18,12 @@ MAX_ID = 2**31 - 1
 class Parameter:
     """A parameter of the query.
 
-    :ivar parse: makes the value of the text; raises ``ValueError`` with a sentence, or
-        ``NotFound``
+    :ivar parse: makes the value from the text; raises ``ValueError`` with a sentence,
+        or ``NotFound``
     :ivar schema: JSON Schema of exactly the texts that ``parse`` takes
-    :ivar is_list: may be repeated, as well as written with commas; ``parse`` is given
-        all texts, joined by commas, and ``schema`` is that of an array
-    :ivar before: called with the value before the operation, which is not given it
+    :ivar is_list: it may be repeated, as well as written with commas; ``parse`` gets
+        all texts, joined by commas, and ``schema`` is the schema of an array
+    :ivar before: called with the value before the operation, which does not get it
     """
 
     name: str
@@ -35,11 +35,11 @@ class Parameter:
 
 
 def read_query(arguments, parameters: dict[str, Parameter]) -> dict:
-    """Return the values of the query's parameters, by name; only of those given.
+    """Return the values of the given parameters of the query, by name.
 
     :param arguments: a MultiDict of texts
-    :raise BadParameter: an unknown one, one given twice, or a value without a meaning
-    :raise NotFound: a value that is of nothing that the caller may see
+    :raise BadParameter: a parameter is unknown, given twice, or has an invalid value
+    :raise NotFound: a value names nothing that the caller may see
     """
     given = arguments.to_dict(flat=False)
     for name, texts in given.items():
@@ -49,7 +49,7 @@ def read_query(arguments, parameters: dict[str, Parameter]) -> dict:
         if len(texts) > 1 and not parameters[name].is_list:
             raise BadParameter(name, "It is given more than once.")
     values = {}
-    # First what is waited for: others may be looked up in what is there only then.
+    # First the parameters that wait: others may look up records that come only then.
     for name in sorted(given, key=lambda name: not parameters[name].before):
         parameter = parameters[name]
         try:
@@ -91,7 +91,7 @@ def day(text: str) -> date:
 
 
 def time(text: str) -> datetime:
-    """Return the time of a text as RFC 3339 has it, in UTC."""
+    """Return the time that a text gives by RFC 3339, in UTC."""
     match = re.fullmatch(
         r"(\d{4}-\d\d-\d\d)[tT ](\d\d:\d\d:\d\d)(?:\.(\d+))?([zZ]|[+-]\d\d:\d\d)",
         text,

@@ -10,8 +10,8 @@ from ..access.answer_context import AnswerContext
 
 # A replica does not know which transactions are open (its snapshots list none), only
 # from which id on there may be some. There the log's end is that id, and the number of
-# events from there on, none of which goes away; without any, none is open before the
-# last event.
+# events from there on, which never falls; if there are none, no transaction is open
+# before the last event.
 _FROM_OPEN = SQL(
     """
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text, count(*) FROM cqrs_event
@@ -24,8 +24,8 @@ _FROM_OPEN = SQL(
 def answer_version(env, user) -> str:
     """Return a text that differs wherever two answers of one route may differ.
 
-    Equal texts mean: the same to the byte, but for the time at which it was made, and
-    for what a replay has repaired meanwhile, which is no event. It reads the log's end,
+    Answers with equal texts are the same to the byte, except for the time at which they
+    were made, and for repairs by a replay, which are no events. It reads the log's end,
     never a read model.
 
     :param env: the caller's environment
@@ -37,21 +37,21 @@ def answer_version(env, user) -> str:
         # All read models follow from the events, and so do the people's rights and
         # companies, and the names of stages.
         _log(asking),
-        # Who asks is bound to what they see themselves, whoever they look as.
+        # The caller sees no more than the caller's own view, also as somebody else.
         env.uid,
         user.id,
-        # Neither delegations, which also begin and end by the day, nor the options
-        # of the settings, nor what groups give access to are events.
+        # Delegations, which also begin and end by the day, options of the settings and
+        # the access that groups give are no events.
         [
             (access._may_read_leads(each.id), access._lenders(each))
             for each in env.user | user
         ],
         access._reading_group_ids(),
         access._options(),
-        # Names of stages, and sentences.
+        # Names of stages and sentences are translated.
         env.lang,
-        # Amounts are converted to the currency of the viewer's company, or to any that
-        # is active, by rates that are no events either, and of the day.
+        # Amounts are converted to the currency of the viewer's company, or to another
+        # active one, by the rates of the day, which are no events either.
         context.currencies_version,
         fields.Date.today(),
         # The records that the read models leave out.
@@ -63,12 +63,12 @@ def answer_version(env, user) -> str:
 
 
 def _log(context) -> tuple:
-    """Return what stands for the events that the transaction sees."""
+    """Return a tuple that stands for the events that the transaction sees."""
     last = context.last_event
     if last is None:
         return ()
     event_id, txid, is_replica, snapshot = last
-    # xmin:xmax:those open between them (xmin is the first of these, where any is)
+    # xmin:xmax:open ids between them; xmin is the first of these, if there are any
     first_open, __, open_ids = snapshot.split(":")
     if is_replica and int(first_open) <= int(txid):
         return event_id, *context.env.execute_query(_FROM_OPEN)

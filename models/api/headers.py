@@ -17,7 +17,7 @@ PREFLIGHT_SECONDS = 7200
 
 
 def api_headers(env, httprequest) -> dict[str, str]:
-    """Return the headers of whatever is answered to a request, errors included."""
+    """Return the headers of every answer to a request, errors included."""
     result = cors_headers(env, httprequest)
     if successor := SUCCESSORS.get(v1_route(httprequest.path)):
         result |= {
@@ -29,17 +29,17 @@ def api_headers(env, httprequest) -> dict[str, str]:
 
 
 def cors_headers(env, httprequest) -> dict[str, str]:
-    """Return what lets a page of another origin read the answer, if it may.
+    """Return the headers that let a page of an allowed origin read the answer.
 
-    The session counts for an allowed origin: whoever lists one trusts its pages with
-    what their visitors may see in Odoo. Browsers send the session's cookie
-    (``SameSite=Lax``) to pages of the same site alone, and the API changes nothing, so
-    a page that is not listed gains nothing from sending it.
+    The session counts for an allowed origin: an administrator who lists one trusts its
+    pages with everything that their visitors may see in Odoo. Browsers send the
+    session's cookie (``SameSite=Lax``) to pages of the same site alone, and the API
+    changes nothing, so a page that is not listed gains nothing from sending it.
     """
     try:
         allowed = parse_origins(parameter(env, CORS_ORIGINS))
     except ValueError:
-        # Written past the settings, which refuse it.
+        # A parameter can be written without the settings' check.
         allowed = ()
     if not allowed:
         return {}

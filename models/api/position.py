@@ -44,7 +44,7 @@ class CqrsEvent(models.Model):
         """Return the position of the last event that this request has recorded."""
         if not (request_environ() or {}).get(_RECORDED):
             return None
-        # Not kept from when they were written: a savepoint may have undone them.
+        # Read again, not remembered: a savepoint may have undone the events.
         query = SQL(
             """
             SELECT position FROM cqrs_event
@@ -58,7 +58,7 @@ class CqrsEvent(models.Model):
 
     @api.model
     def _await_position(self, position: int) -> bool:
-        """Wait until the event of a position can be seen; return whether it can.
+        """Wait until the event of a position is visible; return whether it is.
 
         A replica may lag: there each look has a new transaction, so nothing may be
         pending in this one. On a primary an event that is not visible at once is not

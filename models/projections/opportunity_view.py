@@ -184,7 +184,7 @@ class CqrsOpportunityView(models.Model):
     """One row for each opportunity, under the id of its ``crm.lead``.
 
     ``value`` is exact, in ``currency_id``; without a currency (a lead without a
-    company) it is in the company currency of whoever looks, as in Odoo itself. A value
+    company) it is in the currency of the viewer's company, as in Odoo itself. A value
     that Odoo cannot read (``readable_values.py``) is not set. ``version`` is the
     version of the opportunity's stream. Leads have no row. The column ``words`` holds
     the words of the opportunity's name and the customer's name, in small letters and

@@ -149,8 +149,8 @@ class CqrsUserAccess(models.Model):
 
         Our snapshot does not show what another transaction is about to commit: two
         moves, each legal alone, can make a cycle; somebody can be put below a manager
-        who is being moved. Who sees an owner rests on everyone above the owner, on the
-        owner's department, on those that it is part of, and on their managers. An
+        who is being moved. The access to an owner rests on everyone above the owner, on
+        the owner's department, on those that it is part of, and on their managers. An
         employee without a user, and with nobody below who has one, owns nothing.
         """
         keys = SQL(

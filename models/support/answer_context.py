@@ -26,8 +26,8 @@ _JIT = SQL("set_config('jit', 'off', true)")
 class Fact:
     """A value that a query gives, as an attribute of ``Facts``.
 
-    :param query: of one value; or makes it of the ``Facts``
-    :param pending: models whose pending writes have to be seen
+    :param query: the query of one value, or a function that makes it from the ``Facts``
+    :param pending: models whose pending writes must be flushed before
     :param is_in_tag: an entity tag is made of it, so that it is read also for an answer
         that turns out not to have changed
     """
@@ -70,7 +70,7 @@ class Facts:
     def of(cls, env, user=None):
         """Return the facts of a user; the same object while a transaction only reads.
 
-        :param user: a ``res.users`` record, by default that of ``env``
+        :param user: a ``res.users`` record, the user of ``env`` by default
         """
         user = env.user if user is None else user
         reading = env.cr.cache.get(_READING)
@@ -105,10 +105,10 @@ class Facts:
 
 
 def begin_reading(env, is_whole: bool = False):
-    """Have facts read together and once: nothing is pending, or will be written.
+    """Let facts be read together and once: nothing is pending, or will be written.
 
-    What was read before is forgotten: the cursor keeps its cache until it is closed, in
-    the next transaction, too.
+    Facts of an earlier transaction are forgotten: the cursor keeps its cache until it
+    is closed.
 
     :param is_whole: the answer is made in any case, so all facts are read together
     """
@@ -117,7 +117,7 @@ def begin_reading(env, is_whole: bool = False):
 
 @contextmanager
 def reading_anew(env):
-    """Within the block, no fact that was read before it is known."""
+    """Forget the known facts within the block."""
     reading = env.cr.cache.pop(_READING, None)
     try:
         yield
@@ -128,10 +128,10 @@ def reading_anew(env):
 
 
 def without_jit(env):
-    """Have nothing compiled in this transaction that PostgreSQL takes for expensive.
+    """Keep PostgreSQL from compiling queries in this transaction.
 
-    An estimate of what access takes to decide is easily above the cost from which it
-    compiles a query, which takes longer than all of it.
+    It easily estimates the cost of access above the limit from which it compiles a
+    query, and the compilation takes longer than the query.
     """
     reading = env.cr.cache.get(_READING)
     if reading is None or not reading.is_without_jit:

@@ -1,4 +1,4 @@
-"""JSON Schemas of values, and what they are made of."""
+"""JSON Schemas of values, and the parts that they are made of."""
 
 INTEGER = {"type": "integer"}
 COUNT = {"type": "integer", "minimum": 0}

@@ -1,4 +1,4 @@
-"""Values that a process keeps, for as long as what they follow from is the same."""
+"""Values that a process keeps until the version that they depend on changes."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,15 @@ from odoo.tools.lru import LRU
 
 
 class VersionedCache:
-    """Values of one kind, kept for each database; those asked for last remain.
+    """Values of one kind, kept for each database; the least recently used give way.
 
-    Declared where it is used, and asked with the version that a value depends on::
+    It is declared beside its use, and asked with the version that a value depends on::
 
         PROFILES = VersionedCache("profiles", size=256)
 
         PROFILES.get(env, version, (user.id,), lambda: read_profile(user))
 
-    A value of another version is never given; it gives way to those asked for later.
+    A value of another version is never returned.
     """
 
     def __init__(self, name: str, size: int):
@@ -29,11 +29,11 @@ class VersionedCache:
         return stores[self._name]
 
     def get(self, env, version, key: tuple, make: Callable):
-        """Return what ``make`` returns, or has returned for equal version and key.
+        """Return the value of a version and key, made by ``make`` if it is not kept.
 
-        Nobody may change it; to a dict may be added.
+        Callers must not change it, but may add to a dict.
 
-        :param version: None where there is no telling, as of the past: nothing is kept
+        :param version: None if it is unknown, as for the past: nothing is kept
         """
         if version is None:
             return make()

@@ -1,9 +1,9 @@
 """Versions: values that differ whenever something has changed since they were read.
 
-There is one contract and two ways to keep it. Where writers must not meet, each change
-leaves a random number (``TokenVersion``). Where they must, each counts one row up, so
-that of two concurrent ones the later fails and runs again (``CountedVersion``). With
-neither does a value that a transaction rolled back come again for another change.
+There is one contract and two ways to keep it. If writers must not conflict, each change
+leaves a random number (``TokenVersion``). If they must, each change counts one row up,
+so that the later of two concurrent ones fails and runs again (``CountedVersion``).
+Neither gives a value that was rolled back to another change.
 
 ::
 
@@ -23,12 +23,12 @@ TOKEN = "hashtextextended(gen_random_uuid()::text, 0)"
 
 
 class Version(ABC):
-    """A version that a table stands for.
+    """A version that a table holds.
 
-    :ivar table: its name
-    :ivar definition: the statement that makes the table, if there is none
+    :ivar table: the table's name
+    :ivar definition: the statement that creates the table, if there is none
     :ivar query: the query of the version, a text; NULL for a table without a row, as
-        where the past is read
+        when the past is read
     """
 
     definition: SQL
@@ -39,9 +39,9 @@ class Version(ABC):
 
     @abstractmethod
     def change(self, cr, table: SQL | None = None):
-        """Have the version be another one.
+        """Change the version.
 
-        :param table: the table itself, where its name means another one
+        :param table: the table itself, if its name means another one at present
         """
 
 
