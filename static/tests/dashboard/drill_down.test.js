@@ -8,7 +8,7 @@ describe.current.tags("headless");
 const { DateTime } = luxon;
 const NOW = DateTime.fromISO("2026-11-24T13:00:00Z");
 
-test("the records of a figure are those that it counts", () => {
+test("the domain of a figure selects the records that it counts", () => {
     const mine = { scope: "all", userId: 7, isOther: false };
     expect(recordsDomain(mine, ["pending"])).toEqual([
         ["status", "in", ["pending"]],
@@ -38,7 +38,7 @@ test("the records of a figure are those that it counts", () => {
     expect(recordsDomain(mine, ["pending"], null, false).at(-1)[2]).toBe(false);
 });
 
-test("times are for the server in every language", () => {
+test("times in the domain are in the server's format in every language", () => {
     const { defaultLocale, defaultNumberingSystem } = luxon.Settings;
     after(() => Object.assign(luxon.Settings, { defaultLocale, defaultNumberingSystem }));
     Object.assign(luxon.Settings, { defaultLocale: "ar", defaultNumberingSystem: "arab" });

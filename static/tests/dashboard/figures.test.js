@@ -37,19 +37,19 @@ const MONTHS = [
     month(null, figures(1000, 1, 0, 1)),
 ];
 
-test("a period is whole, in UTC, and has one before it", () => {
+test("a period is whole, in UTC, and has a previous period", () => {
     const days = (range) => [range.from.toISODate(), range.to.toISODate()];
     expect(days(periodRange("month", NOW))).toEqual(["2026-11-01", "2026-12-01"]);
     expect(days(periodRange("quarter", NOW))).toEqual(["2026-10-01", "2027-01-01"]);
     expect(days(periodRange("quarter", NOW, 1))).toEqual(["2026-07-01", "2026-10-01"]);
     expect(days(periodRange("year", NOW, 1))).toEqual(["2025-01-01", "2026-01-01"]);
     expect(periodRange("all", NOW)).toBe(null);
-    // Where the user is, it is November already.
+    // In the user's time zone November has begun.
     const elsewhere = DateTime.fromISO("2026-11-01T01:00:00+02:00", { setZone: true });
     expect(days(periodRange("month", elsewhere))).toEqual(["2026-10-01", "2026-11-01"]);
 });
 
-test("what was closed in a period is added up", () => {
+test("closed figures are added up over a period", () => {
     const quarter = periodRange("quarter", NOW);
     expect(closedIn(MONTHS, quarter, "all")).toEqual({
         won_revenue: 0.3,
@@ -59,18 +59,18 @@ test("what was closed in a period is added up", () => {
     });
     expect(closedIn(MONTHS, quarter, "own").won_revenue).toBe(0.1);
     expect(closedIn(MONTHS, quarter, "team").won).toBe(2);
-    // Of all time is also what has no month.
+    // All time includes figures without a month.
     expect(closedIn(MONTHS, null, "all").won_revenue).toBe(1015.4);
     expect(closedIn([], quarter, "all").win_rate).toBe(null);
 });
 
-test("what is due in a period is added up", () => {
+test("figures due in a period are added up", () => {
     expect(expectedIn(MONTHS, periodRange("quarter", NOW), "all")).toBe(15);
     expect(expectedIn(MONTHS, periodRange("quarter", NOW), "own")).toBe(7);
     expect(expectedIn(MONTHS, null, "all")).toBe(0);
 });
 
-test("the last months are all there, the oldest first", () => {
+test("the last months are complete, the oldest first", () => {
     const months = lastMonths(MONTHS, NOW, "all");
     expect(months.length).toBe(12);
     expect(months[0].month).toBe("2025-12");
@@ -94,11 +94,11 @@ const SERIES = {
         level("2026-10", "2026-11-01T00:00:00+00:00", 6, 3),
         level("2026-11", "2026-11-24T13:00:00+00:00", 5, 2),
     ],
-    // Of a server in another zone.
+    // As a server in another time zone writes it.
     recorded_since: "2026-09-01T03:00:00+03:00",
 };
 
-test("what there was at the end of a month, since there are events", () => {
+test("levels at the end of a month are known since the first event", () => {
     const name = "active_opportunities";
     expect(levels(SERIES, "all", name)).toEqual([null, 4, 6, 5]);
     expect(levels(SERIES, "own", name)).toEqual([null, 1, 3, 2]);
@@ -112,7 +112,7 @@ test("what there was at the end of a month, since there are events", () => {
     expect(before("year", "all")).toBe(null);
 });
 
-test("months are read and written alike in every language", () => {
+test("months are read alike in every language", () => {
     const { defaultLocale, defaultNumberingSystem } = luxon.Settings;
     after(() => Object.assign(luxon.Settings, { defaultLocale, defaultNumberingSystem }));
     Object.assign(luxon.Settings, { defaultLocale: "ar", defaultNumberingSystem: "arab" });
@@ -122,14 +122,14 @@ test("months are read and written alike in every language", () => {
     expect(lastMonths(MONTHS, now, "all").at(-1).month).toBe("2026-11");
 });
 
-test("a change has a ratio where there was something", () => {
+test("a change from zero has no ratio", () => {
     expect(change(3, 2)).toEqual({ difference: 1, ratio: 0.5 });
     expect(change(3, 0)).toEqual({ difference: 3, ratio: null });
     expect(change(null, 2)).toBe(null);
     expect(change(3, null)).toBe(null);
 });
 
-test("a line goes through what is known", () => {
+test("a line skips unknown values", () => {
     expect(linePoints([0, null, 10])).toBe("0.0,22.0 100.0,2.0");
     expect(linePoints([0, 0])).toBe("0.0,22.0 100.0,22.0");
     expect(linePoints([])).toBe("");

@@ -55,7 +55,7 @@ const tiles = (read = {}, view = {}, hasOthers = true) =>
     );
 const trend = (tile) => tile.trend && [tile.trend.icon, tile.trend.text, tile.trend.title];
 
-test("there are the names alone until something is known", () => {
+test("tiles show their labels before the figures are loaded", () => {
     const list = Object.values(tiles({ byStage: null, byMonth: null, series: null }));
     expect(list.map(({ label, value }) => [label, value])).toEqual([
         ["Pipeline", ""],
@@ -66,7 +66,7 @@ test("there are the names alone until something is known", () => {
     ]);
 });
 
-test("what is open: of what, of whose, and since when", () => {
+test("open figures show their share, owners and trend", () => {
     const { pipeline, weighted, active } = tiles();
     expect(pipeline.value).toInclude("400.00");
     expect(pipeline.note).toMatch(/^.*100.* due in Q4 2026$/);
@@ -84,7 +84,7 @@ test("what is open: of what, of whose, and since when", () => {
     expect(trend(active)).toEqual(["fa-arrow-down", "20%", "5 at the end of Q3 2026"]);
 });
 
-test("what was closed compares with the same part of the period before", () => {
+test("closed figures compare with the same part of the previous period", () => {
     const { won, win_rate } = tiles();
     expect(won.value).toInclude("30.00");
     expect(won.note).toBe("3 opportunities");
@@ -98,21 +98,21 @@ test("what was closed compares with the same part of the period before", () => {
     ]);
 });
 
-test("of all time there is nothing before, nor a part that is due", () => {
+test("all time has no previous period and no part due", () => {
     const { pipeline, won } = tiles({}, { period: "all" });
     expect([pipeline.share, pipeline.trend, won.label]).toEqual([null, null, "Won"]);
     expect(pipeline.note).toMatch(/100\.00.* on average$/);
     expect(won.trend).toBe(undefined);
 });
 
-test("nothing is compared with another period, nor with another currency", () => {
+test("figures of different periods or currencies are not compared", () => {
     const { series } = READ;
     expect(tiles({ series: { ...series, period: "year" } }).won.trend).toBe(undefined);
     const other = tiles({ series: { ...series, currency: "USD" } });
     expect([other.won.trend, other.pipeline.trend]).toEqual([undefined, undefined]);
 });
 
-test("who has nobody is not told of a team, and an empty pipeline is said", () => {
+test("a person without a team sees no team figures; an empty pipeline says so", () => {
     const { active } = tiles({}, {}, false);
     expect([active.note, active.share]).toEqual(["", null]);
     const nothing = open(0, 0, 0);

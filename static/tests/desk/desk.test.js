@@ -65,7 +65,7 @@ const health = (runs = [], parts = {}) => ({
     ...parts,
 });
 
-/** Open the desk, which is answered one after the other; the last again and again. */
+/** Open the event store screen; each look gets the next answer, and the last one repeats. */
 async function openDesk(...answers) {
     onRpc("cqrs.health", "read_health", () => {
         expect.step("look");
@@ -88,7 +88,7 @@ async function wait(seconds) {
     await animationFrame();
 }
 
-test("a run under way is followed by the second, to its outcome", async () => {
+test("a run in progress is polled every second until its outcome", async () => {
     await openDesk(
         health([run({ progress: 41.6, step_name: "User Profile" })]),
         health([run({ progress: 80, step_name: "Opportunity" })]),
@@ -106,14 +106,14 @@ test("a run under way is followed by the second, to its outcome", async () => {
     expect.verifySteps(["look"]);
     expect(".o_cqrs_run").toHaveCount(0);
     expect(".o_cqrs_last").toHaveText(/Done\s+20 s\s+Rows corrected: 2\./);
-    // Nothing goes on any more: it is looked at less often.
+    // Without a run in progress the polling slows down.
     await wait(9);
     expect.verifySteps([]);
     await wait(1);
     expect.verifySteps(["look"]);
 });
 
-test("a run is cancelled once", async () => {
+test("a run is cancelled only once", async () => {
     onRpc("cqrs.run", "action_cancel", ({ args }) => {
         expect.step(["cancel", ...args]);
         return true;
@@ -133,7 +133,7 @@ test("a run is cancelled once", async () => {
     expect(".o_cqrs_last").toHaveText(/Cancelled\. Nothing was changed\./);
 });
 
-test("what is first in turn is first shown", async () => {
+test("runs are listed in the order of their turn", async () => {
     const waiting = { state: "pending", started_at: false };
     await openDesk(
         health([
@@ -148,13 +148,13 @@ test("what is first in turn is first shown", async () => {
     expect(".o_cqrs_run:eq(2)").toHaveText(/Verify #9/);
 });
 
-test("a run that nobody begins makes one wonder", async () => {
+test("a run that does not start points to the scheduled actions", async () => {
     const create_date = "2026-11-24 12:59:00";
     await openDesk(health([run({ state: "pending", started_at: false, create_date })]));
     expect(".o_cqrs_run").toHaveText(/Not started yet\. Check that scheduled actions are running\./);
 });
 
-test("each outcome is in words", async () => {
+test("each outcome is told in words", async () => {
     await openDesk(
         health([
             run({ id: 6, is_abandoned: true }),
@@ -170,12 +170,12 @@ test("each outcome is in words", async () => {
     expect(line(1)).toHaveText(/Failed\s+No space left on device/);
     expect(line(2)).toHaveText(/Cancelled\s+Cancelled\. Nothing was changed\./);
     expect(line(3)).toHaveText(/Done\s+Rows corrected: 2\./);
-    // Nobody performs the one that was stopped, so that it is the last one.
+    // An interrupted run is not in progress, so it is the last run.
     expect(".o_cqrs_run").toHaveCount(0);
     expect(".o_cqrs_last").toHaveText(/Interrupted/);
 });
 
-test("a refusal is shown, and nothing begins", async () => {
+test("a refused run shows the error and does not start", async () => {
     expect.errors(1);
     onRpc("cqrs.run", "action_verify", () => {
         throw makeServerError({
@@ -192,7 +192,7 @@ test("a refusal is shown, and nothing begins", async () => {
     expect(".o_cqrs_progress").toHaveText(/No runs yet\./);
 });
 
-test("what writes is asked for first", async () => {
+test("runs that write ask for confirmation", async () => {
     for (const kind of ["verify", "reconcile", "replay"]) {
         onRpc("cqrs.run", `action_${kind}`, ({ args }) => {
             expect.step([kind, ...args]);
@@ -218,7 +218,7 @@ test("what writes is asked for first", async () => {
     await contains("[data-kind=reconcile]").click();
     await contains(".modal .modal-footer .btn-primary").click();
     expect.verifySteps([["reconcile"], "look"]);
-    // The log is what is rebuilt from.
+    // The log itself cannot be rebuilt.
     expect(".o_cqrs_sizes button").toHaveCount(1);
     expect(".o_cqrs_sizes tbody tr:eq(1)").toHaveText(/cqrs_user_profile\s+–\s+3 MB/);
     await contains(".o_cqrs_sizes button").click();
@@ -226,7 +226,7 @@ test("what writes is asked for first", async () => {
     expect.verifySteps([["replay", ["cqrs.user.profile"]], "look"]);
 });
 
-test("a verification that would forget something is asked for too", async () => {
+test("a verification that deletes kept rows asks for confirmation", async () => {
     onRpc("cqrs.run", "action_verify", () => {
         expect.step("verify");
         return {};
@@ -238,13 +238,13 @@ test("a verification that would forget something is asked for too", async () => 
     expect.verifySteps(["verify", "look"]);
 });
 
-test("a server that is away is said to be, until it is back", async () => {
+test("an unreachable server is reported until it responds", async () => {
     await openDesk(health([run()]), makeServerError({ message: "away" }), health([done]));
     await wait(1);
     expect.verifySteps(["look"]);
     expect(".o_control_panel").toHaveText(/The server does not respond\. The figures may be out of date\./);
     expect(".o_cqrs_run").toHaveCount(1);
-    // What was in order then may not be now.
+    // A part that was healthy then may not be healthy now.
     expect(".o_cqrs_overall").toHaveText("Status unknown");
     expect(".o_cqrs_health:contains(Healthy)").toHaveCount(0);
     await wait(1);
@@ -254,7 +254,7 @@ test("a server that is away is said to be, until it is back", async () => {
     expect(".o_cqrs_last").toHaveCount(1);
 });
 
-test("a part that cannot be read says why, beside the others", async () => {
+test("a part that cannot be read shows the error; the others stay", async () => {
     await openDesk(
         health([], { level: "bad", tail: { level: "bad", error: "no such table" } })
     );
@@ -264,7 +264,7 @@ test("a part that cannot be read says why, beside the others", async () => {
     expect(".o_cqrs_health[data-name=log]").toHaveText(/Healthy/);
 });
 
-test("what could not be applied to a read model is told", async () => {
+test("failures of read models are listed", async () => {
     const projections = {
         level: "bad",
         broken: [{ name: "User Access", error: "no such table" }],
@@ -283,7 +283,7 @@ test("what could not be applied to a read model is told", async () => {
     expect(".o_cqrs_health[data-name=projections] button").toHaveCount(1);
 });
 
-test("a verification in vain, and a look that failed, are told", async () => {
+test("unfinished verifications and failed reconciliations are listed", async () => {
     const last = { id: 3, seconds: 90000, findings: 0 };
     const verified = (unfinished, level) => ({
         level,

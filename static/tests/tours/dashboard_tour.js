@@ -10,12 +10,12 @@ tours.add("crm_cqrs_dashboard_drill", {
     steps: () => [
         { trigger: tile("active", "4") },
         {
-            content: "From the figure to the records that it counts",
+            content: "Open the records behind the figure",
             trigger: tile("pipeline", "400,000.00"),
             run: "click",
         },
         {
-            content: "Their sum is the figure",
+            content: "The sum of the records is the figure",
             trigger: ".o_list_view tfoot:contains(400,000.00)",
         },
         { trigger: ".o_group_header:contains(New (4))", run: "click" },
@@ -42,7 +42,7 @@ tours.add("crm_cqrs_dashboard_drill", {
         { trigger: "[data-scope=team]", run: "click" },
         { trigger: tile("pipeline", "400,000.00") },
         {
-            content: "The chart has a twin to read",
+            content: "Show the chart as a table",
             trigger: ".o_cqrs_chart[data-name=stages] .o_cqrs_toggle",
             run: "click",
         },
@@ -57,7 +57,7 @@ tours.add("crm_cqrs_dashboard_look_as", {
     steps: () => [
         { trigger: tile("pipeline", "400,000.00") },
         { trigger: ".o_cqrs_count:contains(4 of 4)" },
-        { content: "Look as the seller", trigger: person("Seller"), run: "click" },
+        { content: "View the dashboard as the seller", trigger: person("Seller"), run: "click" },
         { trigger: ".o_cqrs_banner:contains(Seller)" },
         { trigger: tile("pipeline", "200,000.00") },
         { trigger: ".o_cqrs_count:contains(2 of 2)" },
@@ -73,7 +73,7 @@ tours.add("crm_cqrs_dashboard_look_as", {
             trigger: ".o_list_view tfoot:contains(200,000.00)",
         },
         { trigger: ".o_breadcrumb a:contains(Sales Dashboard)", run: "click" },
-        { content: "And back", trigger: ".o_cqrs_back", run: "click" },
+        { content: "Back to the own dashboard", trigger: ".o_cqrs_back", run: "click" },
         { trigger: ".o_cqrs_dashboard:not(:has(.o_cqrs_banner))" },
         { trigger: tile("pipeline", "400,000.00") },
     ],
@@ -88,7 +88,7 @@ tours.add("crm_cqrs_dashboard_alone", {
                 ".o_cqrs_dashboard:not(:has(.o_cqrs_organisation)):not(:has([data-scope]))",
         },
         {
-            content: "Nor is there anybody to be found",
+            content: "Opportunities of others cannot be found",
             trigger: ".o_cqrs_search input",
             run: "edit Peer",
         },
@@ -122,7 +122,7 @@ tours.add("crm_cqrs_dashboard_company", {
         { trigger: tile("pipeline", "400,222.22") },
         { trigger: ".o_cqrs_count:contains(5 of 5)" },
         {
-            content: "Somebody whose company has another currency, in one's own",
+            content: "A person with another currency is shown in the user's currency",
             trigger: person("Abroad"),
             run: "click",
         },
@@ -136,7 +136,7 @@ tours.add("crm_cqrs_dashboard_company", {
         { trigger: ".o_cqrs_opportunity:contains(Abroad):contains(888.88)" },
         { trigger: ".o_cqrs_person:contains(Manager) td[title*='222.22']" },
         {
-            content: "In its own currency",
+            content: "Switch to the company's currency",
             trigger: "select[name=currency]",
             run: "selectByLabel CQX",
         },
@@ -144,7 +144,7 @@ tours.add("crm_cqrs_dashboard_company", {
         { trigger: ".o_cqrs_person:contains(Manager) td[title*='888.88']" },
         { trigger: tile("pipeline", "888.88"), run: "click" },
         {
-            content: "The records that it counts, and their sum",
+            content: "The records behind the figure, and their sum",
             trigger: ".o_list_view:not(:has(.o_group_header:eq(1))) tfoot:contains(888.88)",
         },
         { trigger: ".o_group_header:contains(New (1))", run: "click" },

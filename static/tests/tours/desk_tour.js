@@ -1,7 +1,7 @@
 import { rpc } from "@web/core/network/rpc";
 import { registry } from "@web/core/registry";
 
-/** Tell the test, which holds a run up, to let it go on. */
+/** Make the test release the run that it holds up. */
 const release = (name) => () =>
     rpc("/web/dataset/call_kw/ir.config_parameter/set_param", {
         model: "ir.config_parameter",
@@ -23,13 +23,13 @@ registry.category("web_tour.tours").add("crm_cqrs_event_store", {
             run: "click",
         },
         {
-            content: "It has come some way",
+            content: "The run makes progress",
             trigger:
                 ".o_cqrs_run[data-state=running]:contains(User Profile) [role=progressbar]:not([aria-valuenow='0'])",
             run: release("profile"),
         },
         {
-            content: "It says what came of it",
+            content: "The outcome is shown",
             trigger: ".o_cqrs_last[data-state=done]:contains(Rows corrected: 2.)",
         },
         { content: "Rebuild everything", trigger: "[data-kind=replay]", run: "click" },

@@ -26,7 +26,7 @@ registry.category("web_tour.tours").add("crm_cqrs_lead_history", {
             trigger: ".o_cqrs_history_entry:eq(2) details[open] tr:contains(<b>Deal</b>)",
         },
         {
-            content: "All is shown",
+            content: "All entries are shown",
             trigger: ".o_cqrs_history:not(:has(.o_cqrs_history_older)):not(:has(.o_cqrs_history_entry:eq(3)))",
         },
         {
