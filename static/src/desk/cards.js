@@ -15,7 +15,7 @@ import { counted, duration, number, time } from "./formats";
 
 const FAILURES_ACTION = "crm_cqrs.cqrs_projection_failure_action";
 
-/** Never by their color alone: each has a word and an icon. */
+/** Levels of health; never shown by their color alone: each has a word and an icon. */
 export const LEVELS = {
     good: {
         label: _t("Healthy"),
@@ -196,7 +196,7 @@ function projectionsCard({ broken, quarantined }) {
     };
 }
 
-/** Return how many rows that rebuilds have replaced are kept, and until when. */
+/** Return how many rows are kept by earlier rebuilds, and until when. */
 export function replacedText({ rows, is_more, since, tables }) {
     if (!rows) {
         return _t("No rows are kept by earlier rebuilds.");

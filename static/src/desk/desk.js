@@ -15,10 +15,10 @@ import { KINDS, RUNS, elapsedOf, isUnderWay, outcomeOf, runAction, stateOf, step
 /** Milliseconds between two looks: while a run is under way, and otherwise */
 const SOON = 1000;
 const LATER = 10000;
-/** Models that are rebuilt from, not rebuilt */
+/** Models that cannot be rebuilt, because all others are rebuilt from them */
 const LOG = ["cqrs.event", "cqrs.stream"];
 
-/** The health of event store and projections, and the work on them. */
+/** Health and maintenance of the event store and its projections. */
 export class Desk extends Component {
     static template = "crm_cqrs.Desk";
     static components = { Layout };
@@ -48,7 +48,7 @@ export class Desk extends Component {
         try {
             await this.load();
         } catch {
-            // The server is away or restarting, which is to be seen here.
+            // The server is away or restarting, which the screen shows.
             this.state.isBehind = true;
         }
         return this.pause;
