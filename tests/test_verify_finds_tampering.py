@@ -236,8 +236,9 @@ class TestVerifyFindsTampering(SalesOrganisation):
         """The oracle alone can tell: it shares no code with the projection."""
         view = self.env.registry["cqrs.opportunity.view"]
         right = 'THEN "expected_revenue" END, 0)'
-        self.assertIn(right, view._PUT.code)
-        wrong = SQL(view._PUT.code.replace(right, f"{right} + 1"), *view._PUT.params)
+        [put] = self.env["cqrs.opportunity.view"]._statements("crm.lead")
+        self.assertIn(right, put.code)
+        wrong = SQL(put.code.replace(right, f"{right} + 1"), *put.params)
         with patch.object(view, "_statements", lambda *args: [wrong]):
             replay(self.env, ["cqrs.opportunity.view"])
             details = {
