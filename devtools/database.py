@@ -82,6 +82,21 @@ def create_from(environ: Environ, template: str, name: str) -> None:
     query(environ, sql, name=name, template=template)
 
 
+def bring(environ: Environ, name: str, to: Environ) -> None:
+    """Make a database of one server anew, under its name, in another."""
+    query(to, 'CREATE DATABASE :"name"', name=name)
+    programs = cluster.programs()
+    dump = output_of(
+        [programs / "pg_dump", "--no-owner", f"--dbname={name}"], env=environ
+    )
+    output_of(
+        [programs / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+        + ["--single-transaction", f"--dbname={name}"],
+        input=dump,
+        env=to,
+    )
+
+
 def rename(environ: Environ, name: str, new: str) -> None:
     """Give a finished database its name; the database itself goes last."""
     remove_tree(filestore(new))

@@ -1,11 +1,16 @@
-"""A second PostgreSQL server beside the private one, for a test that needs two."""
+"""PostgreSQL servers beside the private one, which live as long as a block of code.
+
+A test has two of them that are about one another, and each of several test processes
+has one to itself: a transaction that one of them leaves open holds back whoever reads
+the log of events, in any database of the same server.
+"""
 
 import os
 import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,24 +21,27 @@ from .process import guarded
 from .serving import free_port
 
 START_SECONDS = 60
-LOG = "second-server.log"
-SETTINGS = {"shared_buffers": "64MB", "hot_standby": "on", "listen_addresses": ""}
+LOG = "server.log"
+SETTINGS = {**cluster.SETTINGS, "shared_buffers": "128MB", "max_wal_size": "1GB"}
 
 
 @contextmanager
 def replica() -> Iterator[dict[str, str]]:
-    """Run a hot standby for the block; gives the variables that lead libpq to it.
+    """Run a hot standby of the server in use; gives the variables that lead to it.
 
-    It has all that was committed before, and follows. The private server runs.
+    It has all that was committed before, and follows.
     """
     with new_folder("replica") as folder:
-        cluster.run(
-            "Copying the database cluster",
-            "pg_basebackup",
-            *("-D", folder, "-h", cluster.home(), "-p", str(cluster.PORT)),
-            *("-U", cluster.ROLE, "--checkpoint=fast", "--write-recovery-conf"),
-            "--no-sync",
-        )
+        copy(folder, os.environ, "--write-recovery-conf")
+        with served(folder) as variables:
+            yield variables
+
+
+@contextmanager
+def copy_of(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Run a copy of the server that the variables lead to; gives those of the copy."""
+    with new_folder("copy") as folder:
+        copy(folder, environ)
         with served(folder) as variables:
             yield variables
 
@@ -48,6 +56,17 @@ def younger() -> Iterator[dict[str, str]]:
         cluster.create(folder)
         with served(folder) as variables:
             yield variables
+
+
+def copy(folder: Path, environ: Mapping[str, str], *options: str) -> None:
+    """Copy the cluster of a running server of ours."""
+    cluster.run(
+        "Copying the database cluster",
+        "pg_basebackup",
+        *("-D", folder, "-h", cluster.home(), "-U", cluster.ROLE),
+        *("-p", environ.get("PGPORT", str(cluster.PORT))),
+        *("--checkpoint=fast", "--no-sync", *options),
+    )
 
 
 @contextmanager
@@ -65,7 +84,7 @@ def served(folder: Path) -> Iterator[dict[str, str]]:
     port = free_port()  # names the socket's file, in the folder of the private server's
     server = start(folder, port)
     try:
-        wait_until_it_answers(server, port)
+        wait_until_it_answers(server, port, folder / LOG)
         yield {**cluster.variables(), "PGPORT": str(port)}
     finally:
         server.send_signal(signal.SIGQUIT)  # at once: nobody needs what is in it
@@ -78,7 +97,7 @@ def start(folder: Path, port: int) -> "subprocess.Popen[bytes]":
         "port": port,
         "unix_socket_directories": os.fspath(cluster.home()),
     }
-    with open(cluster.home() / LOG, "wb") as log:
+    with (folder / LOG).open("wb") as log:
         return subprocess.Popen(
             guarded(
                 [
@@ -95,11 +114,13 @@ def start(folder: Path, port: int) -> "subprocess.Popen[bytes]":
         )
 
 
-def wait_until_it_answers(server: "subprocess.Popen[bytes]", port: int) -> None:
+def wait_until_it_answers(
+    server: "subprocess.Popen[bytes]", port: int, log: Path
+) -> None:
     command = [cluster.programs() / "pg_isready", "-q", "-h", cluster.home()]
     deadline = time.monotonic() + START_SECONDS
     while subprocess.run([*command, "-p", str(port)], check=False).returncode:
         if server.poll() is not None or time.monotonic() > deadline:
-            log = cluster.home() / LOG
-            raise Failure(f"The second server did not start. Its log is {log}.")
+            tail = log.read_text()[-2000:]
+            raise Failure(f"Another PostgreSQL server did not start.\n{tail}")
         time.sleep(0.05)

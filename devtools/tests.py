@@ -1,15 +1,31 @@
-"""./dev test: every run in a database of its own, which is gone afterwards."""
+"""./dev test: every run in databases of its own, which are gone afterwards."""
 
+import argparse
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import browser, demo, node_modules, odoo, server, template, throwaway, venv
-from .console import say
-from .environment import environment
+from . import (
+    browser,
+    database,
+    demo,
+    node_modules,
+    odoo,
+    second_server,
+    server,
+    template,
+    throwaway,
+    venv,
+)
+from .console import say, step
+from .environment import Environment, environment
 from .paths import ADDON, ADDONS, LINK, ROOT
 from .process import run_in_front
+
+PLUGIN = ROOT / "devtools" / "pytest" / "crm_cqrs_workers.py"
 
 # As Odoo does before its own tests: what a test makes is undone with it.
 MAKE_ASSETS = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
@@ -17,37 +33,92 @@ MAKE_ASSETS = "env['ir.qweb']._pregenerate_assets_bundles(); env.cr.commit()"
 OPTIONS_WITH_VALUE = {"-k", "-m", "-n", "-p", "-o", "-c", "-W", "-r"}
 
 
+@dataclass(frozen=True)
+class Databases:
+    """What the tests are given.
+
+    template: Odoo without the addon; copied by tests that install it
+    installed: with the addon; copied by tests of servers of their own
+    tested: the one that tests work in; each worker makes a copy of it
+    ports: of the PostgreSQL server of each worker
+    """
+
+    env: Environment
+    template: str
+    installed: str
+    tested: str
+    ports: Sequence[str]
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run pytest with these arguments; returns its exit status."""
     missing_browser = browser.ensure()
-    with environment() as env:
-        base = template.ensure(env)
-        with throwaway.database_from(env, base) as name:
-            template.run_odoo(env, f"Installing {ADDON}", "-d", name, "-i", ADDON)
-            if not arguments:
-                # A few tests by themselves are done before this is.
-                demo.run_shell(env, "Making the pages' assets", name, MAKE_ASSETS)
-            code = run_in_front(
-                [
-                    *(venv.python(), venv.VENV / "bin" / "pytest"),
-                    *(f"--odoo-database={name}", "--odoo-http"),
-                    *(f"--rootdir={ADDONS}", "--durations=10"),
-                    *pytest_arguments(arguments, Path.cwd()),
-                ],
-                environ={
-                    **env.environ,
-                    "CRM_CQRS_TEMPLATE_DB": base,
-                    "CRM_CQRS_ODOO": os.fspath(odoo.COMMAND),
-                    "CRM_CQRS_NODE_MODULES": os.fspath(node_modules.MODULES),
-                    # That of somebody else has no replica for us to make.
-                    "CRM_CQRS_PRIVATE_SERVER": "" if server.is_external() else "1",
-                },
-                cwd=ADDONS,
-                terminate_with=signal.SIGINT,  # the one that pytest cleans up after
-            )
+    paths = pytest_arguments(arguments, Path.cwd())
+    is_whole = paths[-1] == os.fspath(LINK) and "-k" not in arguments
+    workers = wanted_workers(arguments, 2 if is_whole else 0)
+    with environment() as env, databases(env, workers, is_whole) as made:
+        code = run_in_front(
+            [
+                *(venv.python(), venv.VENV / "bin" / "pytest"),
+                *(f"--odoo-database={made.tested}", "--odoo-http"),
+                *(f"--rootdir={ADDONS}", "--durations=10", "-p", PLUGIN.stem),
+                *("--dist=loadscope", "--no-loadscope-reorder"),
+                *(*paths, f"-n{workers}"),
+            ],
+            environ={
+                **made.env.environ,
+                "PYTHONPATH": os.pathsep.join(
+                    [made.env.environ["PYTHONPATH"], os.fspath(PLUGIN.parent)]
+                ),
+                "CRM_CQRS_SERVER_PORTS": " ".join(made.ports),
+                "CRM_CQRS_TEMPLATE_DB": made.template,
+                "CRM_CQRS_INSTALLED_DB": made.installed,
+                "CRM_CQRS_ODOO": os.fspath(odoo.COMMAND),
+                "CRM_CQRS_NODE_MODULES": os.fspath(node_modules.MODULES),
+                # That of somebody else has no replica for us to make.
+                "CRM_CQRS_PRIVATE_SERVER": "" if server.is_external() else "1",
+            },
+            cwd=ADDONS,
+            terminate_with=signal.SIGINT,  # the one that pytest cleans up after
+        )
     if missing_browser:
         say(missing_browser)
     return code
+
+
+def wanted_workers(arguments: Sequence[str], default: int) -> int:
+    """How many processes test at a time; 0 where it is pytest's own that does."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-n", "--numprocesses", type=int, default=default)
+    options, _others = parser.parse_known_args(arguments)
+    # Of somebody else's server there is one, and workers need one each.
+    return 0 if server.is_external() else options.numprocesses
+
+
+@contextmanager
+def databases(env: Environment, workers: int, with_assets: bool) -> Iterator[Databases]:
+    """Install the addon for the block, on a server for each worker."""
+    base = template.ensure(env)
+    with ExitStack() as stack:
+        if workers:
+            first = stack.enter_context(second_server.younger())
+            beside = replace(env, environ={**env.environ, **first})
+            with step("Copying the template database to a server beside it"):
+                database.bring(env.environ, base, beside.environ)
+            env = beside
+        name = stack.enter_context(throwaway.database_from(env, base))
+        template.run_odoo(env, f"Installing {ADDON}", "-d", name, "-i", ADDON)
+        if with_assets:
+            # A few tests by themselves are done before this is.
+            demo.run_shell(env, "Making the pages' assets", name, MAKE_ASSETS)
+        tested, ports = name, [env.environ["PGPORT"]] if workers else []
+        for _worker in range(1, workers):
+            copy = second_server.copy_of(env.environ)
+            ports.append(stack.enter_context(copy)["PGPORT"])
+        if not workers:
+            tested = f"{name}_tested"
+            database.create_from(env.environ, name, tested)
+        yield Databases(env, base, name, tested, ports)
 
 
 def pytest_arguments(arguments: Sequence[str], cwd: Path) -> list[str]:

@@ -11,7 +11,6 @@ from decimal import Decimal
 from unittest.mock import patch
 
 import psycopg2
-from psycopg2 import sql
 
 from odoo import Command
 from odoo.sql_db import connection_info_for
@@ -22,6 +21,7 @@ from ..models.support.exact_json import dumps
 
 ODOO = os.environ.get("CRM_CQRS_ODOO")
 TEMPLATE = os.environ.get("CRM_CQRS_TEMPLATE_DB")
+INSTALLED = os.environ.get("CRM_CQRS_INSTALLED_DB")
 
 
 class SalesOrganisation(TransactionCase):
@@ -144,24 +144,23 @@ def money(text):
 
 @unittest.skipUnless(ODOO and TEMPLATE, "needs ./dev test, which provides a template")
 class OwnDatabase(BaseCase):
-    """On a database of its own, full of Odoo's demo data, in processes of its own."""
+    """On a database of its own, full of Odoo's demo data, in processes of its own.
+
+    :cvar template: what it is a copy of; the addon is not installed in ``TEMPLATE``,
+        and it is in ``INSTALLED``
+    """
+
+    template = TEMPLATE
 
     def setUp(self):
         super().setUp()
-        self.db = f"{TEMPLATE}_{uuid.uuid4().hex[:8]}"
-        name = sql.Identifier(self.db)
-        template = sql.Identifier(TEMPLATE)
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, template)
-        self.server(create)
-        drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name)
-        self.addCleanup(self.server, drop)
+        # Not at the top: what an installed addon needs is not what it is tested with.
+        from ..devtools import database
 
-    def server(self, statement):
-        connection = psycopg2.connect(**connection_info_for("postgres")[1])
-        connection.autocommit = True
-        with connection.cursor() as cr:
-            cr.execute(statement)
-        connection.close()
+        # So named, it is gone with the run even where the run is killed.
+        self.db = f"{INSTALLED}_{uuid.uuid4().hex[:8]}"
+        database.create_from(os.environ, self.template, self.db)
+        self.addCleanup(database.drop, os.environ, self.db)
 
     def query(self, statement):
         connection = psycopg2.connect(**connection_info_for(self.db)[1])

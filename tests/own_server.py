@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from .common import ODOO, OwnDatabase
+from .common import INSTALLED, ODOO, OwnDatabase
 
 HOST = "127.0.0.1"
 START_SECONDS = 120
@@ -88,8 +88,9 @@ class OwnServer(ServedDatabase):
     :ivar keys: ``{login: API key}``
     """
 
+    template = INSTALLED
+
     def setUp(self):
         super().setUp()
-        self.odoo("-i", "crm_cqrs", "--stop-after-init")
         lines = map(str.split, self.odoo("shell", script=KEYS).stdout.splitlines())
         self.keys = {line[1]: line[2] for line in lines if line[:1] == ["key"]}

@@ -1,0 +1,37 @@
+"""A pytest plugin: each worker at a server of its own, and what takes longest first.
+
+It is loaded before Odoo, which reads the server's variables once.
+"""
+
+import os
+
+#: What leads each worker to its PostgreSQL server, given by ``./dev test``
+PORTS = os.environ.get("CRM_CQRS_SERVER_PORTS", "").split()
+
+SLOWEST = (
+    "test_api_schemathesis",
+    "test_benchmarks",
+    "test_install_beside_a_server",
+    "test_first_build_goes_on",
+    "test_accessibility",
+    "test_api_several_workers",
+    "test_keyboard",
+    "test_cqrs_command",
+    "test_projections_equal_the_oracle",
+    "test_install_and_uninstall",
+    "test_desk_tour",
+    "test_log_restored_into_a_younger_cluster",
+    "test_api_on_a_replica",
+    "test_dashboard_tours",
+    "test_dashboard_live_in_a_browser",
+    "test_api_in_a_browser",
+)
+"""Files to begin with: one of them at the end would keep all but one worker idle."""
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["PGPORT"] = PORTS[int(worker.removeprefix("gw"))]
+
+
+def pytest_collection_modifyitems(items):
+    order = {name: number for number, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
