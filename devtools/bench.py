@@ -20,19 +20,10 @@ from pathlib import Path
 
 from demo import names
 
-from . import (
-    browser,
-    cluster,
-    database,
-    demo,
-    odoo,
-    server,
-    serving,
-    template,
-    throwaway,
-    venv,
-)
+from . import demo
+from .bootstrap import browser, odoo, venv
 from .console import Failure, say, step
+from .databases import cluster, database, server, template, throwaway
 from .environment import PROVISIONING, Environment, environment, provisioning_lock
 from .locks import exclusive
 from .paths import (
@@ -47,6 +38,7 @@ from .paths import (
     write_atomically,
 )
 from .process import output_of, run_in_front, run_logged
+from .web import serving
 
 PASSWORD = "benchmark"
 SEED = 19

@@ -3,8 +3,9 @@
 import os
 import sys
 
-from . import cluster, database, demo, locks, server, template
+from . import demo, locks
 from .console import Failure, say, step
+from .databases import cluster, database, server, template
 from .environment import PROVISIONING, provisioning_lock, users_lock
 from .paths import STATE, remove_tree
 

@@ -6,21 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import (
-    bench,
-    check,
-    clean,
-    cluster,
-    database,
-    demo,
-    i18n,
-    lint,
-    odoo,
-    screenshots,
-    tests,
-)
+from . import bench, clean, demo, i18n, lint, tests
+from .acceptance import check
+from .bootstrap import odoo
 from .console import Failure, say
+from .databases import cluster, database
 from .environment import environment
+from .pictures import screenshots
 from .process import run_in_front
 
 DEFAULT_PORT = 8069

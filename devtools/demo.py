@@ -10,12 +10,14 @@ import secrets
 from pathlib import Path
 from typing import TypedDict
 
-from . import database, odoo, serving, template
+from .bootstrap import odoo
 from .console import Failure, say
+from .databases import database, template
 from .environment import PROVISIONING, Environment, environment, provisioning_lock
 from .locks import exclusive
 from .paths import ADDON, LOGS, ROOT, STATE, digest, identity, write_atomically
 from .process import run_logged
+from .web import serving
 
 NAME = "demo"
 LOG = LOGS / "demo-server.log"

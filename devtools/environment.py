@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cluster, locks, node_modules, odoo, paths, server, venv
+from . import locks, paths
+from .bootstrap import node_modules, odoo, venv
+from .databases import cluster, server
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import odoo, template, throwaway, venv
+from .bootstrap import odoo, venv
+from .databases import template, throwaway
 from .environment import environment
 from .paths import ADDON, ADDONS, ROOT
 from .process import run_in_front

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from . import venv
+from .bootstrap import venv
 from .console import say
 from .environment import PROVISIONING, in_use, provisioning_lock
 from .locks import exclusive

@@ -8,19 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import (
-    browser,
-    database,
-    demo,
-    node_modules,
-    odoo,
-    second_server,
-    server,
-    template,
-    throwaway,
-    venv,
-)
+from . import demo
+from .bootstrap import browser, node_modules, odoo, venv
 from .console import say, step
+from .databases import database, other_servers, server, template, throwaway
 from .environment import Environment, environment
 from .paths import ADDON, ADDONS, LINK, ROOT
 from .process import run_in_front
@@ -101,7 +92,7 @@ def databases(env: Environment, workers: int, with_assets: bool) -> Iterator[Dat
     base = template.ensure(env)
     with ExitStack() as stack:
         if workers:
-            first = stack.enter_context(second_server.younger())
+            first = stack.enter_context(other_servers.younger())
             beside = replace(env, environ={**env.environ, **first})
             with step("Copying the template database to a server beside it"):
                 database.bring(env.environ, base, beside.environ)
@@ -113,7 +104,7 @@ def databases(env: Environment, workers: int, with_assets: bool) -> Iterator[Dat
             demo.run_shell(env, "Making the pages' assets", name, MAKE_ASSETS)
         tested, ports = name, [env.environ["PGPORT"]] if workers else []
         for _worker in range(1, workers):
-            copy = second_server.copy_of(env.environ)
+            copy = other_servers.copy_of(env.environ)
             ports.append(stack.enter_context(copy)["PGPORT"])
         if not workers:
             tested = f"{name}_tested"

@@ -155,7 +155,7 @@ class OwnDatabase(BaseCase):
     def setUp(self):
         super().setUp()
         # Not at the top: what an installed addon needs is not what it is tested with.
-        from ..devtools import database
+        from ..devtools.databases import database
 
         # So named, it is gone with the run even where the run is killed.
         self.db = f"{INSTALLED}_{uuid.uuid4().hex[:8]}"

@@ -34,7 +34,7 @@ class ServedDatabase(OwnDatabase):
         :param waiting_for: a path that is answered once it can be used
         """
         # Not at the top: what an installed addon needs is not what it is tested with.
-        from ..devtools.serving import free_port
+        from ..devtools.web.serving import free_port
 
         port = free_port()
         folder = self.enterContext(tempfile.TemporaryDirectory())

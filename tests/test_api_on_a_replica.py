@@ -51,7 +51,7 @@ class TestApiOnAReplica(OwnServer):
     def setUp(self):
         super().setUp()
         # Not at the top: what an installed addon needs is not what it is tested with.
-        from ..devtools.second_server import replica
+        from ..devtools.databases.other_servers import replica
 
         lines = map(str.split, self.odoo("shell", script=PREPARE).stdout.splitlines())
         self.keys |= {line[1]: line[2] for line in lines if line[:1] == ["key"]}

@@ -37,7 +37,7 @@ class TestLogRestoredIntoAYoungerCluster(OwnDatabase):
 
     def test_a_reader_skips_nothing_and_sees_nothing_twice(self):
         # Not at the top: what an installed addon needs is not what it is tested with.
-        from ..devtools.second_server import younger
+        from ..devtools.databases.other_servers import younger
 
         self.odoo("-i", "crm_cqrs", "--stop-after-init")
         self.create_leads()

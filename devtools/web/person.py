@@ -8,7 +8,7 @@ from decimal import Decimal
 from http.cookiejar import CookieJar
 from typing import Any
 
-from .console import Failure
+from ..console import Failure
 
 TIMEOUT = 60
 DASHBOARD = "/api/v2/dashboard/"

@@ -2,10 +2,13 @@
 
 import sys
 
-from . import demo, scenario, serving, throwaway
-from .console import say
-from .environment import environment
-from .paths import LOGS
+from .. import demo
+from ..console import say
+from ..databases import throwaway
+from ..environment import environment
+from ..paths import LOGS
+from ..web import serving
+from . import scenario
 
 LOG = LOGS / "check-server.log"
 

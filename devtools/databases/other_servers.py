@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..console import Failure
+from ..paths import remove_tree
+from ..process import guarded
+from ..web.serving import free_port
 from . import cluster
-from .console import Failure
-from .paths import remove_tree
-from .process import guarded
-from .serving import free_port
 
 START_SECONDS = 60
 LOG = "server.log"

@@ -5,9 +5,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..paths import DATA_DIR, remove_tree
+from ..process import output_of
 from . import cluster
-from .paths import DATA_DIR, remove_tree
-from .process import output_of
 
 Environ = Mapping[str, str]
 SEPARATOR = "\x1f"

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import odoo
-from .console import Failure, step
-from .environment import Environment
-from .process import start
+from ..bootstrap import odoo
+from ..console import Failure, step
+from ..environment import Environment
+from ..process import start
 
 HOST = "127.0.0.1"
 START_SECONDS = 180

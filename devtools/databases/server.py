@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from ..console import Failure, say
 from . import cluster
-from .console import Failure, say
 from .database import query
 
 OLDEST = 13

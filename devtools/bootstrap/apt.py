@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .console import Failure, step
-from .paths import WORK
-from .process import output_of, run_logged
+from ..console import Failure, step
+from ..paths import WORK
+from ..process import output_of, run_logged
 
 STABLE = "trixie"
 """By its code name: "stable" will be another release one day, with other fonts."""

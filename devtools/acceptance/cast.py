@@ -7,7 +7,7 @@ O. M and S own two opportunities of 100,000 each, P three.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .person import Person
+from ..web.person import Person
 
 REVENUE = 100_000
 PASSWORD = "acceptance"

@@ -6,9 +6,8 @@ import re
 import shlex
 from pathlib import Path
 
-from . import apt, venv
-from .console import Failure
-from .paths import (
+from ..console import Failure
+from ..paths import (
     ADDONS,
     DATA_DIR,
     LINK,
@@ -18,6 +17,7 @@ from .paths import (
     link_atomically,
     write_atomically,
 )
+from . import apt, venv
 
 SERIES = "19.0"
 CONFIG = STATE / "odoo.conf"

@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .console import Failure, step
-from .paths import STATE, identity, remove_tree
-from .process import run_logged
+from ..console import Failure, step
+from ..paths import STATE, identity, remove_tree
+from ..process import run_logged
 
 VERSION = 18
 DATA = f"data-{VERSION}"

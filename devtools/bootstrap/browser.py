@@ -5,8 +5,8 @@ import shutil
 import time
 from pathlib import Path
 
-from .console import Failure, say
-from .process import run_logged
+from ..console import Failure, say
+from ..process import run_logged
 
 NAMES = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
 """What Odoo's tests look for on the PATH."""

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..web.person import DASHBOARD, Person
 from .cast import MANAGER_OF, NAMES, PASSWORD, REVENUE, Cast, login, set_up
 from .expectations import Expectations, at
-from .person import DASHBOARD, Person
 
 
 def play(

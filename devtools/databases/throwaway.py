@@ -5,9 +5,10 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import database, locks, template
-from .environment import PROVISIONING, Environment, provisioning_lock
-from .paths import STATE
+from .. import locks
+from ..environment import PROVISIONING, Environment, provisioning_lock
+from ..paths import STATE
+from . import database, template
 
 KIND = "run"
 RUNS = STATE / "runs"

@@ -5,11 +5,14 @@ import os
 import shutil
 from dataclasses import asdict, dataclass
 
-from . import browser, demo, serving, throwaway, venv
-from .console import Failure
-from .environment import environment
-from .paths import LOGS, ROOT
-from .process import run_logged
+from .. import demo
+from ..bootstrap import browser, venv
+from ..console import Failure
+from ..databases import throwaway
+from ..environment import environment
+from ..paths import LOGS, ROOT
+from ..process import run_logged
+from ..web import serving
 
 LOG = LOGS / "screenshots-server.log"
 FOLDER = ROOT / "static" / "description"

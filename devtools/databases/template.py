@@ -1,9 +1,11 @@
 """The database that others start as: Odoo with crm and hr and their demo data."""
 
-from . import database, odoo, paths
-from .environment import PROVISIONING, Environment, provisioning_lock
-from .locks import exclusive
-from .process import run_logged
+from .. import paths
+from ..bootstrap import odoo
+from ..environment import PROVISIONING, Environment, provisioning_lock
+from ..locks import exclusive
+from ..process import run_logged
+from . import database
 
 MODULES = "crm,hr"
 

@@ -5,9 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from . import apt
-from .console import Failure
-from .paths import (
+from ..console import Failure
+from ..paths import (
     LOCK_FILE,
     STATE,
     digest,
@@ -15,7 +14,8 @@ from .paths import (
     remove_tree,
     write_atomically,
 )
-from .process import run_logged
+from ..process import run_logged
+from . import apt
 
 VENV = STATE / "venv"
 """A link to the folder in use: scripts in a virtual environment hold its absolute

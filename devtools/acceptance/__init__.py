@@ -1,0 +1,1 @@
+"""./dev demo --check: the acceptance scenario, played and compared."""

@@ -1,0 +1,1 @@
+"""All that ./dev fetches before anything runs: Odoo, Python and node packages."""

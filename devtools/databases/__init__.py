@@ -1,0 +1,1 @@
+"""PostgreSQL servers, and the databases in them that others are copies of."""

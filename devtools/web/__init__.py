@@ -1,0 +1,1 @@
+"""Odoo over HTTP: served, asked and looked at."""
