@@ -1,18 +1,19 @@
 """Freshness: from a commit in one session to where somebody else sees it."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from itertools import count
 
-from .chromium import page
+from devtools.web.page import opened
+from devtools.web.person import DASHBOARD, Person
+
 from .found import Found, Table, milliseconds
 from .measure import Samples, rounds
 from .odoo_databases import environment
-from .people import Person
 from .plan import Plan
-from .reads import DASHBOARD, log_in
+from .reads import log_in
 
 # The pipeline of a large organisation is shown in millions.
 STEP = 10**9
@@ -51,8 +52,10 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
             on_round()
         if plan.chromium:
             url = f"{plan.urls['installed']}/odoo/sales-dashboard"
-            with page(plan.chromium, url, person.session_id) as dashboard:
-                dashboard.wait_for(f"!!{TILE}")
+            with opened(plan.chromium) as dashboard:
+                dashboard.enter(url, person.session_id)
+                dashboard.visit(url)
+                dashboard.wait_for(TILE)
                 # The page says nowhere that it is subscribed, which it is soon.
                 time.sleep(3)
                 for _ in rounds(plan.pick(0, 5, 80)):
@@ -99,10 +102,8 @@ def opportunity(plan: Plan) -> Iterator[int]:
         env["crm.lead"].browse(lead_id).unlink()
 
 
-def pipeline(person: Person) -> str:
-    _answer, body = person.get(DASHBOARD)
-    # As text: amounts are exact.
-    return json.loads(body, parse_float=str, parse_int=str)["metrics"]["pipeline_value"]
+def pipeline(person: Person) -> Decimal:
+    return person.get(DASHBOARD).json()["metrics"]["pipeline_value"]
 
 
 def commit(name: str, lead_id: int, amount: int) -> float:
@@ -115,7 +116,7 @@ def commit(name: str, lead_id: int, amount: int) -> float:
 
 
 def seen_in_v2(
-    name: str, lead_id: int, amount: int, person: Person, before: str
+    name: str, lead_id: int, amount: int, person: Person, before: Decimal
 ) -> float:
     began = commit(name, lead_id, amount)
     while pipeline(person) == before:

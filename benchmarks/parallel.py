@@ -4,8 +4,6 @@ Every call is a client of its own. The addon must not refuse a call that bare Od
 takes: if it does, the benchmark fails.
 """
 
-import http.client
-import json
 import threading
 import time
 import xmlrpc.client
@@ -15,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
-from urllib.parse import urlsplit
+
+from devtools.web.person import Person, RefusedError
 
 from .found import Found, Table, milliseconds, ratio
 from .measure import Samples, rounds
 from .odoo_databases import ADMIN
-from .people import TIMEOUT
 from .plan import Plan
 
 KINDS = ("bare", "installed")
@@ -42,14 +40,6 @@ class Call:
 
 def call(model: str, method: str, *args: Any, **kwargs: Any) -> Call:
     return Call(model, method, args, kwargs)
-
-
-class RefusedError(Exception):
-    """A call failed; ``name`` is the name of the error in the server."""
-
-    def __init__(self, name: str, text: str) -> None:
-        super().__init__(f"{name}: {text}")
-        self.name = name
 
 
 class Client:
@@ -78,21 +68,9 @@ class Client:
 
     def over_jsonrpc(self, call: Call) -> Any:
         arguments = self._arguments(call)
-        params = {"service": "object", "method": "execute_kw", "args": arguments}
-        connection = http.client.HTTPConnection(
-            urlsplit(self.url).netloc, timeout=TIMEOUT
+        return Person(self.url).post(
+            "/jsonrpc", service="object", method="execute_kw", args=arguments
         )
-        try:
-            body = {"jsonrpc": "2.0", "id": 1, "method": "call", "params": params}
-            headers = {"Content-Type": "application/json"}
-            connection.request("POST", "/jsonrpc", json.dumps(body), headers)
-            answer = json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
-        if error := answer.get("error"):
-            data = error["data"]
-            raise RefusedError(data["name"].rpartition(".")[2], data["message"])
-        return answer["result"]
 
     def _arguments(self, call: Call) -> tuple[Any, ...]:
         target = (self.name, ADMIN, PASSWORD, call.model, call.method)

@@ -5,15 +5,15 @@ from functools import cache
 
 import psycopg2
 
+from devtools.web.person import DASHBOARD, Person
+
 from .found import Chart, Found, Table, milliseconds, ratio
 from .measure import Samples, interleave
 from .odoo_databases import environment
-from .people import Person
 from .plan import Plan, Role
 from .processor import Cost, Meter
 
 ROLES = ("head", "director", "manager", "leaf", "adversarial")
-DASHBOARD = "/api/v2/dashboard/"
 PAGE = f"{DASHBOARD}opportunities"
 ENDPOINTS = {
     "metrics": f"{DASHBOARD}metrics",
@@ -98,8 +98,8 @@ def asked(plan: Plan, kind: str, prefix: str = "") -> dict[str, Case]:
         before = f"{prefix}{name}: "
         result[f"{before}floor"] = case(Person.get, FLOOR)
         result[f"{before}dashboard"] = case(Person.get, DASHBOARD)
-        answer, _body = case.person.get(DASHBOARD)
-        known = {"If-None-Match": answer.headers["ETag"]}
+        etag = case.person.get(DASHBOARD).headers["ETag"]
+        known = {"If-None-Match": etag}
         result[f"{before}304"] = case(Person.get, DASHBOARD, 304, known)
         for endpoint, url in ENDPOINTS.items():
             result[f"{before}{endpoint}"] = case(Person.get, url)
@@ -148,7 +148,9 @@ def maintenance():
 
 
 def log_in(plan: Plan, kind: str, role: Role) -> Person:
-    return Person(plan.urls[kind], plan.databases[kind], role.login, plan.password)
+    person = Person(plan.urls[kind])
+    person.log_in(plan.databases[kind], role.login, plan.password)
+    return person
 
 
 def deep_cursors(plan: Plan, role: Role) -> tuple[int, dict[str, str | None]]:

@@ -11,10 +11,12 @@ from psycopg2.errors import OperationalError
 from odoo.service.model import retrying
 from odoo.tools import SQL
 
+from devtools.web.person import DASHBOARD
+
 from .found import Chart, Found, Table
 from .odoo_databases import environment
 from .plan import Plan
-from .reads import DASHBOARD, log_in
+from .reads import log_in
 from .writes import Writer
 
 PAUSE = 0.02

@@ -37,7 +37,7 @@ from .paths import (
     remove_tree,
     write_atomically,
 )
-from .process import output_of, run_in_front, run_logged
+from .process import free_port, output_of, run_in_front, run_logged
 from .web import serving
 
 PASSWORD = "benchmark"
@@ -276,7 +276,7 @@ def serve(
 ) -> Iterator[tuple[str, int]]:
     """Serve a database for the block, with the floor beside it; gives the URL and the
     process number."""
-    port = serving.free_port()
+    port = free_port()
     options = (
         "--max-cron-threads=0",
         "--load=base,rpc,web,cqrs_floor",
@@ -284,7 +284,7 @@ def serve(
         "--log-level=warn",
     )
     log = LOGS / f"bench-server-{kind}.log"
-    with serving.served(env, name, port, log, *options) as process:
+    with serving.served(env.environ, name, port, log, *options) as process:
         yield f"http://{serving.HOST}:{port}", process.pid
 
 

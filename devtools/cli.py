@@ -170,7 +170,14 @@ def run(options: argparse.Namespace) -> int:
 
 def run_odoo(arguments: Sequence[str]) -> int:
     """Run Odoo's own command line."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-d", "--database")
+    name = parser.parse_known_args(arguments)[0].database
     with environment() as env:
+        if name == demo.NAME and not database.exists(env.environ, name):
+            raise Failure(
+                f"There is no database {name} yet. Make and serve it: ./dev demo"
+            )
         return run_in_front([odoo.COMMAND, *arguments], environ=env.environ)
 
 

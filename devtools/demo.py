@@ -75,7 +75,7 @@ def serve(port: int) -> int:
         source = ensure_source(env)
         description = ensure_demo(env, source)
         key = ensure_key(env, description)
-        with serving.served(env, NAME, port, LOG) as server:
+        with serving.served(env.environ, NAME, port, LOG) as server:
             say(welcome(port, description, key))
             try:
                 code = server.wait()

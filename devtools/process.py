@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -94,6 +95,12 @@ def output_of(command: Command, **options: Any) -> str:
         name = os.path.basename(command[0])
         raise Failure(f"{name} failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def start(

@@ -1,44 +1,20 @@
 """A real browser that the test itself steers: from page to page, by real keys."""
 
-import json
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 from urllib.parse import urljoin
 
 from odoo.tests import HttpCase
-from odoo.tests.common import ChromeBrowser, _registry_test_lock
+from odoo.tests.common import (
+    ChromeBrowser,
+    ChromeBrowserException,
+    _registry_test_lock,
+)
 
 from odoo.addons.bus.websocket import CloseCode, WebsocketConnectionHandler, _kick_all
 
-#: Seconds until what is waited for must be so
-PATIENCE = 30
-
-#: ``{name: (DOM code, Windows' code, text)}``
-KEYS = {
-    "Tab": ("Tab", 9, ""),
-    "Enter": ("Enter", 13, "\r"),
-    "Space": ("Space", 32, " "),
-    "Escape": ("Escape", 27, ""),
-    "ArrowLeft": ("ArrowLeft", 37, ""),
-    "ArrowUp": ("ArrowUp", 38, ""),
-    "ArrowRight": ("ArrowRight", 39, ""),
-    "ArrowDown": ("ArrowDown", 40, ""),
-    "Home": ("Home", 36, ""),
-    "End": ("End", 35, ""),
-}
-SHIFT = 8
-
-UNTIL = """
-(async () => {
-    for (const end = Date.now() + %d; ; ) {
-        const value = Boolean(await (%s));
-        if (value || Date.now() > end) {
-            return value;
-        }
-        await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-})()
-"""
+from ..devtools.console import Failure
+from ..devtools.web.page import TIMEOUT, Page
 
 
 class BrowserCase(HttpCase):
@@ -49,7 +25,7 @@ class BrowserCase(HttpCase):
         with self.browse():
             self.enter(self.env.user)
             self.visit("/odoo/crm", until="document.querySelector('.o_kanban_view')")
-            self.press("Tab")
+            self.page.press("Tab")
             self.assertEqual(self.js("document.activeElement.tagName"), "BUTTON")
 
     An error in the browser's console fails the test, at the next step. So does it
@@ -64,6 +40,7 @@ class BrowserCase(HttpCase):
     def browse(self):
         """Have a browser within the block."""
         self.browser = ChromeBrowser(self)
+        self.page = Page(self.cdp)
         self.browser.error_checker = lambda message: (
             not any(each in message for each in self.expected_errors)
         )
@@ -106,54 +83,24 @@ class BrowserCase(HttpCase):
 
     def js(self, expression: str):
         """Return the value of an expression, awaited if it is a promise."""
-        answer = self.cdp(
-            "Runtime.evaluate",
-            expression=expression,
-            awaitPromise=True,
-            returnByValue=True,
-        )
-        if error := answer.get("exceptionDetails"):
-            self.fail(f"{expression[:2000]}: {json.dumps(error)[:2000]}")
-        return answer["result"].get("value")
+        return self.page.evaluate(expression)
 
     def until(self, condition: str):
         """Wait for an expression to hold."""
-        if not self.js(UNTIL % (1000 * PATIENCE, condition)):
+        try:
+            self.page.wait_for(condition)
+        except Failure as failure:
             self.browser.take_screenshot()
-            self.fail(f"never: {condition}")
+            self.fail(str(failure))
 
-    def press(self, key: str, times: int = 1, shift: bool = False):
-        """Press a key as a person does, which goes to whatever has the focus."""
-        code, number, text = KEYS[key]
-        event = {
-            "key": " " if key == "Space" else key,
-            "code": code,
-            "windowsVirtualKeyCode": number,
-            "modifiers": SHIFT if shift else 0,
-        }
-        kind = "keyDown" if text else "rawKeyDown"
-        for _time in range(times):
-            down = {**event, "type": kind, **({"text": text} if text else {})}
-            self.cdp("Input.dispatchKeyEvent", **down)
-            self.cdp("Input.dispatchKeyEvent", type="keyUp", **event)
-
-    def write_text(self, text: str):
-        self.cdp("Input.insertText", text=text)
-
-    def resize(self, width: int, height: int):
-        self.cdp(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
-
-    def cdp(self, method: str, **parameters) -> dict:
+    def cdp(self, method: str, parameters: dict) -> dict:
         """Send a command of the Chrome DevTools Protocol; return its answer."""
         failed = self.browser._result
         if failed.done():
             failed.result()
-        return self.browser._websocket_request(
-            method, params=parameters, timeout=2 * PATIENCE
-        )
+        try:
+            return self.browser._websocket_request(
+                method, params=parameters, timeout=TIMEOUT
+            )
+        except ChromeBrowserException as error:
+            raise Failure(str(error)) from error

@@ -1,17 +1,11 @@
 """Odoo's HTTP server in processes of its own, on a database of its own."""
 
-import signal
-import subprocess
+import os
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from .common import INSTALLED, ODOO, OwnDatabase
-
-HOST = "127.0.0.1"
-START_SECONDS = 120
+from .common import INSTALLED, OwnDatabase
 
 KEYS = """
 from datetime import datetime, timedelta
@@ -24,7 +18,10 @@ env.cr.commit()
 
 
 class ServedDatabase(OwnDatabase):
-    """A database that can be served; the addon need not be there."""
+    """A database that can be served; the addon need not be there.
+
+    :ivar keys: ``{login: API key}``
+    """
 
     def serve(
         self, *options: str, waiting_for: str = "/api/v2/problems/not-found"
@@ -34,59 +31,54 @@ class ServedDatabase(OwnDatabase):
         :param waiting_for: a path that is answered once it can be used
         """
         # Not at the top: what an installed addon needs is not what it is tested with.
-        from ..devtools.web.serving import free_port
+        from ..devtools.process import free_port
+        from ..devtools.web import serving
 
         port = free_port()
-        folder = self.enterContext(tempfile.TemporaryDirectory())
-        self.log = Path(folder, "log")
-        with self.log.open("wb") as file:
-            self.server = subprocess.Popen(
-                [ODOO, "-d", self.db, f"--http-port={port}", f"--db-filter=^{self.db}$"]
-                + [f"--gevent-port={free_port()}", "--max-cron-threads=0", *options],
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
+        self.log = Path(self.enterContext(tempfile.TemporaryDirectory()), "log")
+        self.server = self.enterContext(
+            serving.served(
+                os.environ,
+                self.db,
+                port,
+                self.log,
+                *("--max-cron-threads=0", *options),
+                waiting_for=waiting_for,
             )
-        self.addCleanup(self.stop, self.server)
-        url = f"http://{HOST}:{port}"
-        deadline = time.monotonic() + START_SECONDS
-        while self.request(url + waiting_for)[0] != 200:
-            if self.server.poll() is not None or time.monotonic() > deadline:
-                self.fail(f"Odoo did not start: {self.log.read_text()[-2000:]}")
-            time.sleep(0.2)
-        return url
+        )
+        return f"http://{serving.HOST}:{port}"
 
-    def stop(self, server):
-        if server.poll() is not None:
-            return
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+    def stop(self):
+        from ..devtools.web import serving
 
-    def request(self, url, login=None, **options):
+        serving.stop(self.server)
+
+    def log_in(self, url, login="admin", password="admin"):
+        """Return somebody at an HTTP client, in a new session."""
+        from ..devtools.web.person import Person
+
+        person = Person(url)
+        person.log_in(self.db, login, password)
+        return person
+
+    def request(self, url, login=None, headers=(), **options):
         """Return ``(status, headers, body)``; status 0 where nobody answers."""
-        headers = options.pop("headers", {})
+        from ..devtools.web.person import Person
+
+        headers = dict(headers)
         if login:
             headers["Authorization"] = f"Bearer {self.keys[login]}"
-        asked = urllib.request.Request(url, headers=headers, **options)
+        parts = urlsplit(url)
+        path = parts._replace(scheme="", netloc="").geturl()
         try:
-            with urllib.request.urlopen(asked, timeout=60) as answer:
-                return answer.status, answer.headers, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.headers, error.read().decode()
+            answer = Person(url).open(path, headers=headers, **options)
         except OSError:
             return 0, {}, ""
+        return answer.status, answer.headers, answer.text
 
 
 class OwnServer(ServedDatabase):
-    """Has the addon installed and a key for every internal user.
-
-    :ivar keys: ``{login: API key}``
-    """
+    """Has the addon installed and a key for every internal user."""
 
     template = INSTALLED
 

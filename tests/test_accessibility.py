@@ -140,14 +140,14 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
         """Have axe look at what is shown, wide and narrow."""
         self.js(f"{self.axe};true")
         for width, height in SIZES:
-            self.resize(width, height)
+            self.page.resize(width, height)
             # The charts follow, and sizes, after what has resized is drawn.
             self.js(DRAWN)
             with self.subTest(form=form, state=state, width=width):
                 self.assertEqual(self.js(FORM), form)
                 self.assertEqual(self.js(AXE), [])
                 self.assertEqual(self.js(SIDEWAYS), [])
-        self.resize(*SIZES[0])
+        self.page.resize(*SIZES[0])
 
     def test_axe_finds_nothing(self):
         self.runs()

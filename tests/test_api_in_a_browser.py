@@ -3,7 +3,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from odoo.tests import HttpCase, tagged
 
-from .own_server import HOST, OwnServer
+from .own_server import OwnServer
 
 # What a developer of another frontend would write: sign in with a key, show figures.
 PAGE = """<!doctype html>
@@ -80,11 +80,11 @@ class TestApiInABrowser(OwnServer, HttpCase):
             def log_message(self, *args):
                 pass
 
-        server = ThreadingHTTPServer((HOST, 0), Handler)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
-        return f"http://{HOST}:{server.server_port}"
+        return f"http://127.0.0.1:{server.server_port}"
 
     def sign_in(self, origin, key, *shown):
         self.browser_js(

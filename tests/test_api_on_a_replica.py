@@ -104,7 +104,7 @@ class TestApiOnAReplica(OwnServer):
             )
             self.assertEqual(status, 401)
         # Only then have the processes told all that they did.
-        self.stop(self.server)
+        self.stop()
         self.assertEqual(self.on_primary(), primary)
         for name, scans in self.on_replica(SCANS, list(READ)):
             self.assertGreater(scans, replica[name], name)
@@ -117,18 +117,8 @@ class TestApiOnAReplica(OwnServer):
 
     def with_session(self, url):
         """Return the name that the dashboard shows to who logs in with a password."""
-        credentials = {"db": self.db, "login": "admin", "password": "cqrs_admin"}
-        status, headers, __ = self.request(
-            f"{url}/web/session/authenticate",
-            data=json.dumps({"params": credentials}).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        self.assertEqual(status, 200)
-        cookie = headers["Set-Cookie"].split(";")[0]
-        __, __, body = self.request(
-            f"{url}/api/v2/dashboard/", headers={"Cookie": cookie}
-        )
-        return json.loads(body)["user"]["name"]
+        person = self.log_in(url, password="cqrs_admin")
+        return person.get("/api/v2/dashboard/").json()["user"]["name"]
 
     def test_who_has_written_waits_for_the_own_write(self):
         url = self.serve_from_replica()
@@ -157,12 +147,7 @@ class TestApiOnAReplica(OwnServer):
     def set_revenue(self, url, revenue):
         [(id_,)] = self.query("SELECT id FROM crm_lead WHERE name = 'Awaited'")
         arguments = {"ids": [id_], "vals": {"expected_revenue": revenue}}
-        return self.request(
-            f"{url}/json/2/crm.lead/write",
-            "global",
-            data=json.dumps(arguments).encode(),
-            headers={"Content-Type": "application/json"},
-        )
+        return self.request(f"{url}/json/2/crm.lead/write", "global", body=arguments)
 
     def ask(self, url, min_position=None):
         query = {"text": "Awaited"}

@@ -2,7 +2,7 @@ import json
 
 from odoo.tests import tagged
 
-from .common import OwnDatabase
+from .common import INSTALLED, OwnDatabase
 
 LEAD = "(SELECT min(id) FROM crm_lead WHERE type = 'opportunity')"
 TAMPER = f"""
@@ -13,7 +13,17 @@ WHERE stream_model = 'crm.lead' AND stream_id = {LEAD};
 
 
 @tagged("post_install", "-at_install")
+class TestCqrsCommandWithoutTheAddon(OwnDatabase):
+    def test_it_says_so(self):
+        done = self.odoo("cqrs", "verify", status=2)
+        self.assertIn("crm_cqrs is not installed in", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+
+@tagged("post_install", "-at_install")
 class TestCqrsCommand(OwnDatabase):
+    template = INSTALLED
+
     def cqrs(self, *arguments, status=0):
         done = self.odoo("cqrs", *arguments, status=status)
         return json.loads(done.stdout) if "--json" in arguments else done
@@ -22,11 +32,6 @@ class TestCqrsCommand(OwnDatabase):
         self.query(f"{statement}; SELECT 1")
 
     def test_verify_reconcile_replay_and_status(self):
-        done = self.cqrs("verify", status=2)
-        self.assertIn("crm_cqrs is not installed in", done.stderr)
-        self.assertEqual(done.stdout, "")
-        self.odoo("-i", "crm_cqrs", "--stop-after-init")
-
         with self.subTest("nothing to find"):
             self.assertEqual(self.cqrs("verify", "--json"), {"findings": []})
             self.assertEqual(self.cqrs("reconcile", "--json"), {"events": 0})

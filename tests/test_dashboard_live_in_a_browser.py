@@ -1,5 +1,4 @@
 import json
-import urllib.request
 
 from odoo.tests import HttpCase, tagged
 
@@ -61,26 +60,12 @@ CODE = """
 class TestDashboardLive(OwnServer, HttpCase):
     """Odoo's bus is told after a commit, which tests have none of: a real server."""
 
-    def log_in(self, url, login, password):
-        """Return the cookie of a new session."""
-        parameters = {"db": self.db, "login": login, "password": password}
-        request = urllib.request.Request(
-            f"{url}/web/session/authenticate",
-            data=json.dumps({"params": parameters}).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request) as answer:
-            cookies = answer.headers.get_all("Set-Cookie")
-        # The session has another one once somebody has logged in.
-        cookie = [each for each in cookies if each.startswith("session_id=")][-1]
-        return cookie.removeprefix("session_id=").partition(";")[0]
-
     def test_what_somebody_else_writes_appears(self):
         url = self.serve()
         self.browser_js(
             f"{url}/odoo/sales-dashboard",
             CODE.replace("DB", json.dumps(self.db)),
             ready="!!document.querySelector('.o_cqrs_dashboard')",
-            cookies={"session_id": self.log_in(url, "admin", "admin")},
+            cookies={"session_id": self.log_in(url).session_id},
             timeout=90,
         )

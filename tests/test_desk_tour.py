@@ -1,7 +1,6 @@
 import threading
 
 import psycopg2
-import requests
 
 from odoo.sql_db import connection_info_for
 from odoo.tests import HttpCase, tagged
@@ -14,17 +13,6 @@ RELEASED = "SELECT value FROM ir_config_parameter WHERE key = 'crm_cqrs.test_rel
 @tagged("post_install", "-at_install")
 class TestDeskTour(OwnServer, HttpCase):
     """Runs are performed by a cron, beside whoever watches them: a real server."""
-
-    def log_in(self, url):
-        """Return the cookie of a new session of the administrator."""
-        session = requests.Session()
-        answer = session.post(
-            f"{url}/web/session/authenticate",
-            json={"params": {"db": self.db, "login": "admin", "password": "admin"}},
-            timeout=60,
-        )
-        answer.raise_for_status()
-        return session.cookies["session_id"]
 
     def hold_up(self, table, until):
         """Have a repair of a table wait until the tour says so.
@@ -58,7 +46,7 @@ class TestDeskTour(OwnServer, HttpCase):
         self.start_tour(
             f"{url}/odoo/event-store?debug=tests",
             "crm_cqrs_event_store",
-            cookies={"session_id": self.log_in(url)},
+            cookies={"session_id": self.log_in(url).session_id},
             timeout=120,
         )
         wrong = "SELECT count(*) FROM %s WHERE name = 'Wrong'"

@@ -67,10 +67,9 @@ class TestInstallBesideAServer(ServedDatabase):
         status, __, body = self.request(
             f"{self.url}/json/2/{model}/{method}",
             login,
-            data=json.dumps(
-                {**arguments, "context": context or {}} | ({"ids": ids} if ids else {})
-            ).encode(),
-            headers={"Content-Type": "application/json", "X-Odoo-Database": self.db},
+            body={**arguments, "context": context or {}}
+            | ({"ids": ids} if ids else {}),
+            headers={"X-Odoo-Database": self.db},
         )
         self.assertEqual(status, 200, f"{login}, {model}.{method}: {body}")
         return json.loads(body)

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from .common import OwnDatabase
+from .common import INSTALLED, OwnDatabase
 
 #: Reads all of the log as a follower does, a page at a time, from where it was
 READ = """
@@ -35,11 +35,12 @@ print("created", leads.ids)
 class TestLogRestoredIntoAYoungerCluster(OwnDatabase):
     """A real dump: there the ids of the old transactions have not been given out."""
 
+    template = INSTALLED
+
     def test_a_reader_skips_nothing_and_sees_nothing_twice(self):
         # Not at the top: what an installed addon needs is not what it is tested with.
         from ..devtools.databases.other_servers import younger
 
-        self.odoo("-i", "crm_cqrs", "--stop-after-init")
         self.create_leads()
         before = self.read_on()
         self.assertGreater(len(before), 20)

@@ -7,6 +7,7 @@ from ..console import say
 from ..databases import throwaway
 from ..environment import environment
 from ..paths import LOGS
+from ..process import free_port
 from ..web import serving
 from . import scenario
 
@@ -20,10 +21,10 @@ def run() -> int:
     """
     with environment() as env:
         source = demo.ensure_source(env)
-        port = serving.free_port()
+        port = free_port()
         with (
             throwaway.database_from(env, source) as name,
-            serving.served(env, name, port, LOG, "--max-cron-threads=0"),
+            serving.served(env.environ, name, port, LOG, "--max-cron-threads=0"),
         ):
             dashboard, wrong = scenario.play(
                 f"http://{serving.HOST}:{port}",

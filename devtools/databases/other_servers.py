@@ -16,8 +16,7 @@ from pathlib import Path
 
 from ..console import Failure
 from ..paths import remove_tree
-from ..process import guarded
-from ..web.serving import free_port
+from ..process import free_port, guarded
 from . import cluster
 
 START_SECONDS = 60

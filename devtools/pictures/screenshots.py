@@ -11,7 +11,7 @@ from ..console import Failure
 from ..databases import throwaway
 from ..environment import environment
 from ..paths import LOGS, ROOT
-from ..process import run_logged
+from ..process import free_port, run_logged
 from ..web import serving
 
 LOG = LOGS / "screenshots-server.log"
@@ -113,10 +113,10 @@ def run() -> int:
     with environment() as env:
         source = demo.ensure_source(env)
         description = demo.describe(env, source)
-        port = serving.free_port()
+        port = free_port()
         with (
             throwaway.database_from(env, source) as name,
-            serving.served(env, name, port, LOG),
+            serving.served(env.environ, name, port, LOG),
         ):
             wanted = shots(description["logins"])
             order = {
@@ -129,7 +129,7 @@ def run() -> int:
             }
             run_logged(
                 f"Taking {len(wanted)} screenshots",
-                [venv.python(), "-m", "devtools.camera"],
+                [venv.python(), "-m", "devtools.pictures.camera"],
                 log="screenshots",
                 advice=f"Odoo's log is {LOG}.",
                 progress=os.path.basename,

@@ -1,18 +1,18 @@
 """Odoo's HTTP server, started for a block of code and stopped after it."""
 
-import http.client
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 from ..bootstrap import odoo
 from ..console import Failure, step
-from ..environment import Environment
-from ..process import start
+from ..process import free_port, start
+from .person import Person
 
 HOST = "127.0.0.1"
 START_SECONDS = 180
@@ -32,41 +32,43 @@ def require_free(port: int) -> None:
             ) from None
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
-
-
 @contextmanager
 def served(
-    env: Environment, name: str, port: int, log: Path, *options: str
+    environ: Mapping[str, str],
+    name: str,
+    port: int,
+    log: Path,
+    *options: str,
+    waiting_for: str = "/web/login",
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Serve the database ``name`` on ``port`` for the block, once it answers."""
+    """Serve the database ``name`` on ``port`` for the block, once it answers.
+
+    :param waiting_for: a path that is answered once it can be used
+    """
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as file:
         server = start(
             [odoo.COMMAND, "-d", name, f"--http-port={port}", "--no-database-list"]
-            + [f"--db-filter=^{name}$", *options],
-            environ=env.environ,
+            + [f"--db-filter=^{name}$", f"--gevent-port={free_port()}", *options],
+            environ=environ,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
     try:
         with step("Starting Odoo"):
-            wait_until_it_answers(server, port, log)
+            wait_until_it_answers(server, port, log, waiting_for)
         yield server
     finally:
         stop(server)
 
 
 def wait_until_it_answers(
-    server: "subprocess.Popen[bytes]", port: int, log: Path
+    server: "subprocess.Popen[bytes]", port: int, log: Path, path: str
 ) -> None:
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
-        if answers(port):
+        if answers(port, path):
             return
         time.sleep(0.2)
     tail = "".join(f"    {line}\n" for line in log.read_text().splitlines()[-15:])
@@ -75,16 +77,12 @@ def wait_until_it_answers(
     )
 
 
-def answers(port: int) -> bool:
-    """Whether the login page is served, for which all of Odoo must be loaded."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=START_SECONDS)
+def answers(port: int, path: str) -> bool:
+    """Whether a page is served, for which all of Odoo must be loaded."""
     try:
-        connection.request("GET", "/web/login")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
+        return Person(f"http://{HOST}:{port}").open(path).status == HTTPStatus.OK
+    except OSError:
         return False
-    finally:
-        connection.close()
 
 
 def stop(server: "subprocess.Popen[bytes]") -> None:
