@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import psycopg2
 
-from odoo import Command
+from odoo import SUPERUSER_ID, Command, api
 from odoo.sql_db import connection_info_for
 from odoo.tests import BaseCase, TransactionCase, new_test_user
 
@@ -22,6 +22,20 @@ from ..models.support.exact_json import dumps
 ODOO = os.environ.get("CRM_CQRS_ODOO")
 TEMPLATE = os.environ.get("CRM_CQRS_TEMPLATE_DB")
 INSTALLED = os.environ.get("CRM_CQRS_INSTALLED_DB")
+
+
+class RealCursors(TransactionCase):
+    """What a test writes is committed, and undone by the test itself."""
+
+    def environment(self, cr):
+        """Return an environment of Odoo itself on a cursor."""
+        return api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
+
+    @contextmanager
+    def transaction(self):
+        """Give an environment on a cursor of its own, committed as the block ends."""
+        with self.registry.cursor() as cr:
+            yield self.environment(cr)
 
 
 class SalesOrganisation(TransactionCase):

@@ -5,14 +5,15 @@ from unittest.mock import patch
 
 from freezegun import freeze_time
 
-from odoo import SUPERUSER_ID, Command, api
-from odoo.tests import TransactionCase, tagged
+from odoo import Command
+from odoo.tests import tagged
 
 from ..models.access.answer_context import _LAST_EVENT, AnswerContext
 from ..models.access.options import OPTIONS
 from ..models.api import answer_version
 from ..models.support.answer_context import Fact
 from .api import ApiCase, exact
+from .common import RealCursors
 
 PATHS = (
     "",
@@ -272,7 +273,7 @@ class TestAnswerVersion(ApiCase):
 
 
 @tagged("post_install", "-at_install")
-class TestVersionOfTheLog(TransactionCase):
+class TestVersionOfTheLog(RealCursors):
     """Real cursors: no commit goes unnoticed, in whatever order they come."""
 
     def setUp(self):
@@ -285,7 +286,7 @@ class TestVersionOfTheLog(TransactionCase):
             self.leads(cr).browse(self.created).exists().unlink()
 
     def leads(self, cr):
-        env = api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
+        env = self.environment(cr)
         return env["crm.lead"]
 
     def record(self, cr):
@@ -296,7 +297,7 @@ class TestVersionOfTheLog(TransactionCase):
     def seen(self):
         """Return version and greatest position, as a new transaction sees them."""
         with self.registry.cursor() as cr:
-            env = api.Environment(cr, SUPERUSER_ID, {})
+            env = self.environment(cr)
             log = answer_version._log(AnswerContext.of(env))
             cr.execute("SELECT max(position) FROM cqrs_event")
             return log, cr.fetchone()[0]
@@ -358,7 +359,7 @@ class TestVersionOfTheLog(TransactionCase):
         try:
             for __ in range(60):
                 with self.registry.cursor() as cr:
-                    env = api.Environment(cr, SUPERUSER_ID, {})
+                    env = self.environment(cr)
                     held = answer_version._log(AnswerContext.of(env))
                     cr.execute("SELECT count(*) FROM cqrs_event")
                     seen.append((held, cr.fetchone()[0]))

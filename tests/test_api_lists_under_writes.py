@@ -1,14 +1,15 @@
 import random
 from threading import Event, Thread
 
-from odoo import SUPERUSER_ID, api
+from odoo import SUPERUSER_ID
 from odoo.service.model import retrying
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..controllers.cursors import decode_cursor, encode_cursor
 from ..models.opportunities.orders import Keyset
 from ..models.projections.opportunity_view import ORDERS
+from .common import RealCursors
 
 #: Not written while pages are read
 STILL = 40
@@ -17,7 +18,7 @@ MOVING = 20
 
 
 @tagged("post_install", "-at_install")
-class TestApiListsUnderWrites(TransactionCase):
+class TestApiListsUnderWrites(RealCursors):
     """Real cursors: every page in a transaction of its own, while others commit."""
 
     def setUp(self):
@@ -29,9 +30,6 @@ class TestApiListsUnderWrites(TransactionCase):
             )
             self.still, self.moving = leads.ids[:STILL], leads.ids[STILL:]
         self.addCleanup(self.remove)
-
-    def environment(self, cr):
-        return api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
 
     def remove(self):
         with self.registry.cursor() as cr:

@@ -1,17 +1,18 @@
 from datetime import timedelta
 from unittest.mock import patch
 
-from odoo import SUPERUSER_ID, api, fields
+from odoo import fields
 from odoo.exceptions import AccessError
-from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..models.maintenance import run as run_module
 from ..models.maintenance.run import LOCK
+from .common import RealCursors
 
 
 @tagged("post_install", "-at_install")
-class TestBackgroundRuns(TransactionCase):
+class TestBackgroundRuns(RealCursors):
     """Real cursors: a run, and those who watch it."""
 
     def setUp(self):
@@ -28,7 +29,7 @@ class TestBackgroundRuns(TransactionCase):
             return self.runs(cr).create({"kind": "verify", **values}).id
 
     def runs(self, cr):
-        return api.Environment(cr, SUPERUSER_ID, {})["cqrs.run"]
+        return self.environment(cr)["cqrs.run"]
 
     def perform(self, run_id, report):
         with self.registry.cursor() as cr:

@@ -2,9 +2,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from odoo import SUPERUSER_ID, api
 from odoo.service.model import retrying
-from odoo.tests import HttpCase, TransactionCase, tagged
+from odoo.tests import HttpCase, tagged
 from odoo.tools import SQL, mute_logger
 
 from ..models.maintenance.oracle import drifts
@@ -13,7 +12,7 @@ from ..models.maintenance.replay import replay
 from ..models.maintenance.status import status
 from ..models.maintenance.verify import BROKEN_PROJECTION, verify
 from ..models.projections.failures import broken, quarantined
-from .common import SalesOrganisation
+from .common import RealCursors, SalesOrganisation
 
 WRITERS = 16
 VIEW = "cqrs.opportunity.view"
@@ -186,7 +185,7 @@ class TestBrokenReadModel(SalesOrganisation, HttpCase):
 
 
 @tagged("post_install", "-at_install")
-class TestWritersBesideABrokenReadModel(TransactionCase):
+class TestWritersBesideABrokenReadModel(RealCursors):
     """Real cursors: 16 writers while a table breaks, and while it is rebuilt."""
 
     def setUp(self):
@@ -200,9 +199,6 @@ class TestWritersBesideABrokenReadModel(TransactionCase):
             )
             self.lead_ids = leads.ids
         self.addCleanup(self.remove)
-
-    def transaction(self):
-        return _Transaction(self.registry)
 
     def remove(self):
         with self.transaction() as env:
@@ -279,17 +275,3 @@ class TestWritersBesideABrokenReadModel(TransactionCase):
                 )
             )
             self.assertEqual(dict(env.cr.fetchall()), written)
-
-
-class _Transaction:
-    """``with`` an environment of a cursor of its own."""
-
-    def __init__(self, registry):
-        self._cursor = registry.cursor()
-
-    def __enter__(self):
-        cr = self._cursor.__enter__()
-        return api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
-
-    def __exit__(self, *args):
-        return self._cursor.__exit__(*args)

@@ -8,14 +8,15 @@ from unittest.mock import patch
 from psycopg2 import OperationalError
 from psycopg2.errors import SerializationFailure
 
-from odoo import SUPERUSER_ID, Command, api
+from odoo import Command
 from odoo.service import model as service
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..models.maintenance.oracle import drifts
 from ..models.maintenance.repair_backup import delete_backup
 from ..models.maintenance.replay import replay
+from .common import RealCursors
 from .plain_rules import ALL_DOCUMENTS, OWN, PlainRules
 
 MOVES = 8
@@ -23,7 +24,7 @@ WRITES = 16
 
 
 @tagged("post_install", "-at_install")
-class TestConcurrentReorganisation(TransactionCase):
+class TestConcurrentReorganisation(RealCursors):
     """Real cursors, Odoo's own retry: what transactions do to the hierarchy at once.
 
     Two bosses; a manager under the first, and under the manager three sellers.
@@ -79,9 +80,6 @@ class TestConcurrentReorganisation(TransactionCase):
             )
         self.addCleanup(self.remove)
         self.errors = set()
-
-    def environment(self, cr):
-        return api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
 
     def remove(self):
         with self.registry.cursor() as cr:

@@ -7,10 +7,11 @@ from functools import partial
 
 from psycopg2.errors import SerializationFailure
 
-from odoo import SUPERUSER_ID, api
 from odoo.service.model import retrying
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
+
+from .common import RealCursors
 
 WRITERS = 16
 #: A minute by hand: CRM_CQRS_SECONDS=60 ./dev test -k concurrent_writers
@@ -18,7 +19,7 @@ SECONDS = float(os.environ.get("CRM_CQRS_SECONDS", "4"))
 
 
 @tagged("post_install", "-at_install")
-class TestConcurrentWriters(TransactionCase):
+class TestConcurrentWriters(RealCursors):
     """Real cursors, Odoo's own retry: every committed write is one event, in order."""
 
     def setUp(self):
@@ -34,7 +35,7 @@ class TestConcurrentWriters(TransactionCase):
             self.leads(cr, self.lead_ids).unlink()
 
     def leads(self, cr, ids):
-        env = api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
+        env = self.environment(cr)
         return env["crm.lead"].browse(ids)
 
     def write_until(self, end, numbers, seed):

@@ -1,17 +1,17 @@
 from datetime import timedelta
 
-from odoo import SUPERUSER_ID, api
 from odoo.exceptions import AccessError
-from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..models.maintenance.health import COUNT_UP_TO, TAIL_CHANGES, _level
 from ..models.maintenance.run import LOCK
 from ..models.maintenance.status import status
+from .common import RealCursors
 
 
 @tagged("post_install", "-at_install")
-class TestDeskHealth(TransactionCase):
+class TestDeskHealth(RealCursors):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -418,7 +418,7 @@ class TestDeskHealth(TransactionCase):
     def test_the_reconciler_tells_of_each_model(self):
         seen = []
         with self.registry.cursor() as cr:
-            events = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+            events = self.environment(cr)["cqrs.event"]
             events._reconcile(report=lambda done, step: seen.append((done, step)))
         captured = self.env["cqrs.event"]._captured()
         self.assertEqual([step for __, step in seen], captured)

@@ -8,8 +8,8 @@ from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import BROKEN_PROJECTION, verify
 from ..models.projections.failures import broken, quarantined
 from ..models.projections.quarantine import MANY_FAILURES
-from .common import SalesOrganisation
-from .test_broken_read_model import LOGGERS, _Transaction
+from .common import RealCursors, SalesOrganisation
+from .test_broken_read_model import LOGGERS
 
 CHECK = "ALTER TABLE cqrs_opportunity_view ADD CONSTRAINT cqrs_test CHECK (value <> 13)"
 DEPTH = (
@@ -146,11 +146,8 @@ class TestFailuresOfReadModels(SalesOrganisation, TransactionCase):
 
 
 @tagged("post_install", "-at_install")
-class TestLateWritersOfABrokenReadModel(TransactionCase):
+class TestLateWritersOfABrokenReadModel(RealCursors):
     """Real cursors: who began before a rebuild, and ends after it."""
-
-    def transaction(self):
-        return _Transaction(self.registry)
 
     def setUp(self):
         super().setUp()

@@ -9,14 +9,13 @@ from unittest.mock import patch
 
 import psycopg2
 
-from odoo import SUPERUSER_ID, api
 from odoo.http import _request_stack
 from odoo.sql_db import connection_info_for
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..models.event_store import first_build
-from .common import INSTALLED, ODOO, OwnDatabase
+from .common import INSTALLED, ODOO, OwnDatabase, RealCursors
 
 # More than a batch, so that several batches are under way when it is killed.
 LEADS = 60_000
@@ -151,7 +150,7 @@ class TestFirstBuildGoesOn(OwnDatabase):
 
 
 @tagged("post_install", "-at_install")
-class TestFirstBuildInBatches(TransactionCase):
+class TestFirstBuildInBatches(RealCursors):
     """Real cursors, committed: five leads that no hook has seen, a batch for each."""
 
     def setUp(self):
@@ -168,11 +167,11 @@ class TestFirstBuildInBatches(TransactionCase):
 
     def remove(self):
         with self.registry.cursor() as cr:
-            env = api.Environment(cr, SUPERUSER_ID, {})
+            env = self.environment(cr)
             env["crm.lead"].browse(self.lead_ids).unlink()
 
     def event(self, cr):
-        return api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+        return self.environment(cr)["cqrs.event"]
 
     def build(self, *report):
         with self.registry.cursor() as cr:

@@ -5,18 +5,19 @@ from decimal import Decimal
 
 from psycopg2.errors import SerializationFailure
 
-from odoo import SUPERUSER_ID, api
+from odoo import SUPERUSER_ID
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
 from ..models.projections.metrics_tables import MEASURES
+from .common import RealCursors
 
 WRITES = 12
 
 
 @tagged("post_install", "-at_install")
-class TestMetricsAreFoldedBesideWriters(TransactionCase):
+class TestMetricsAreFoldedBesideWriters(RealCursors):
     """Real cursors: whoever reads, at whatever moment, reads the exact sums."""
 
     def setUp(self):
@@ -36,9 +37,6 @@ class TestMetricsAreFoldedBesideWriters(TransactionCase):
             self.lead_ids = leads.ids
         self.addCleanup(self.remove)
         self.fold()
-
-    def environment(self, cr):
-        return api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
 
     def remove(self):
         with self.registry.cursor() as cr:

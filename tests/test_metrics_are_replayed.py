@@ -1,12 +1,11 @@
 from psycopg2.errors import SerializationFailure
 
-from odoo import SUPERUSER_ID, api
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..models.maintenance.replay import replay
 from ..models.maintenance.shadow import as_of
-from .common import SalesOrganisation, money
+from .common import RealCursors, SalesOrganisation, money
 
 METRICS = "cqrs.metrics"
 
@@ -126,7 +125,7 @@ class TestMetricsAreReplayed(SalesOrganisation):
 
 
 @tagged("post_install", "-at_install")
-class TestMetricsAreRepairedOnce(TransactionCase):
+class TestMetricsAreRepairedOnce(RealCursors):
     """Real cursors: two repairs of the same drift."""
 
     def setUp(self):
@@ -138,9 +137,6 @@ class TestMetricsAreRepairedOnce(TransactionCase):
             self.lead_id = lead.id
         self.addCleanup(self.remove)
         self.fold()
-
-    def environment(self, cr):
-        return api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
 
     def fold(self):
         with self.registry.cursor() as cr:

@@ -2,16 +2,17 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from odoo import SUPERUSER_ID, Command, api
-from odoo.tests import TransactionCase, tagged
+from odoo import Command
+from odoo.tests import tagged
 
 from ..models.maintenance.oracle import drifts
+from .common import RealCursors
 
 WRITERS = 30
 
 
 @tagged("post_install", "-at_install")
-class TestPeopleChangedInParallel(TransactionCase):
+class TestPeopleChangedInParallel(RealCursors):
     """Transactions that are all open at once, none of which rests on another.
 
     Real cursors, and no retry: what a bare Odoo does at once is done at once here. The
@@ -58,10 +59,10 @@ class TestPeopleChangedInParallel(TransactionCase):
 
     @contextmanager
     def transaction(self):
-        with self.registry.cursor() as cr:
+        with super().transaction() as env:
             # Whoever waits for somebody who waits for all would do so for ever.
-            cr.execute("SET lock_timeout = '20s'")
-            yield api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
+            env.cr.execute("SET lock_timeout = '20s'")
+            yield env
 
     def make(self, env, model, **values):
         record = env[model].create(values)

@@ -2,12 +2,11 @@ from unittest.mock import patch
 
 from lxml import etree
 
-from odoo import SUPERUSER_ID, api
 from odoo.exceptions import AccessError
-from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools.safe_eval import safe_eval
 
-from .common import SalesOrganisation
+from .common import RealCursors, SalesOrganisation
 
 ACTIONS = {
     "cqrs.opportunity.view": "cqrs_opportunity_view_action",
@@ -199,12 +198,12 @@ class TestProjectionViews(SalesOrganisation):
 
 
 @tagged("post_install", "-at_install")
-class TestMetricsOfEachUser(TransactionCase):
+class TestMetricsOfEachUser(RealCursors):
     def test_one_who_fails_keeps_no_other_from_theirs(self):
         model = self.env.registry["cqrs.metrics"]
         read = model._read
         with self.registry.cursor() as cr:
-            snapshot = api.Environment(cr, SUPERUSER_ID, {})["cqrs.dashboard.metrics"]
+            snapshot = self.environment(cr)["cqrs.dashboard.metrics"]
             refused, *others = snapshot._forget_others()
             self.assertTrue(others)
             cr.execute("DELETE FROM cqrs_dashboard_metrics")

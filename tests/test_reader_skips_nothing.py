@@ -2,16 +2,16 @@ import random
 import time
 from threading import Thread
 
-from odoo import SUPERUSER_ID, api
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import tagged
 
 from ..models.event_store.reader import Filters, follow, read_events
+from .common import RealCursors
 
 LEADS = Filters(stream_model="crm.lead", types=("LeadCreated", "OpportunityCreated"))
 
 
 @tagged("post_install", "-at_install")
-class TestReaderSkipsNothing(TransactionCase):
+class TestReaderSkipsNothing(RealCursors):
     """Real cursors: a reader that follows the log while transactions overlap."""
 
     def setUp(self):
@@ -25,9 +25,6 @@ class TestReaderSkipsNothing(TransactionCase):
     def remove_leads(self):
         with self.transaction() as env:
             env["crm.lead"].browse(self.created).exists().unlink()
-
-    def transaction(self):
-        return _Transaction(self.registry)
 
     def write_lead(self, env, name):
         """Record a creation, events included, and leave the transaction open."""
@@ -141,17 +138,3 @@ class TestReaderSkipsNothing(TransactionCase):
         committed = self.created[before:]
         self.assertGreater(len(committed), 10)
         self.assertCountEqual(self.read_until(committed, seen), committed)
-
-
-class _Transaction:
-    """An environment on a cursor of its own that commits where the block ends."""
-
-    def __init__(self, registry):
-        self.cr = registry.cursor()
-
-    def __enter__(self):
-        context = {"tracking_disable": True}
-        return api.Environment(self.cr, SUPERUSER_ID, context)
-
-    def __exit__(self, *exc):
-        self.cr.__exit__(*exc)

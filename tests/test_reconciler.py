@@ -1,9 +1,9 @@
-from odoo import SUPERUSER_ID, Command, api
+from odoo import Command
 from odoo.exceptions import UserError
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
-from .common import SalesOrganisation
+from .common import RealCursors, SalesOrganisation
 
 
 @tagged("post_install", "-at_install")
@@ -132,22 +132,22 @@ class TestKnownBypasses(SalesOrganisation):
 
 
 @tagged("post_install", "-at_install")
-class TestReconcilerBesideLiveWrites(TransactionCase):
+class TestReconcilerBesideLiveWrites(RealCursors):
     """Real cursors, committed."""
 
     def setUp(self):
         super().setUp()
         with self.registry.cursor() as cr:
-            env = api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
+            env = self.environment(cr)
             self.lead_ids = env["crm.lead"].create([{"name": "a"}, {"name": "b"}]).ids
         with self.registry.cursor() as cr:
-            event = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+            event = self.environment(cr)["cqrs.event"]
             event._reconcile(["crm.lead"])
         self.addCleanup(self.remove)
 
     def remove(self):
         with self.registry.cursor() as cr:
-            env = api.Environment(cr, SUPERUSER_ID, {})
+            env = self.environment(cr)
             env["crm.lead"].browse(self.lead_ids).exists().unlink()
 
     def versions(self, cr):
@@ -164,7 +164,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
             slow.execute(
                 "UPDATE crm_lead SET referred = 'slow' WHERE id = %s", self.lead_ids[:1]
             )
-            event = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+            event = self.environment(cr)["cqrs.event"]
             event._reconcile(["crm.lead"])
             self.assertEqual(self.versions(cr), [(1, 1), (1, 1)])
             slow.commit()
@@ -178,7 +178,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
             if cr._cnx.server_version >= 150000:
                 cr.execute("SELECT pg_stat_force_next_flush()")
         with self.registry.cursor() as cr:
-            event = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+            event = self.environment(cr)["cqrs.event"]
             event._reconcile(["crm.lead"])
             cr.execute(
                 "SELECT type FROM cqrs_event WHERE stream_model = 'crm.lead'"
@@ -189,9 +189,9 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
 
     def test_a_live_write_in_between_is_waited_for_and_recorded_once(self):
         with self.registry.cursor() as cr, self.registry.cursor() as other:
-            event = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+            event = self.environment(cr)["cqrs.event"]
             cr.execute("SELECT 1")  # takes the snapshot
-            env = api.Environment(other, SUPERUSER_ID, {"tracking_disable": True})
+            env = self.environment(other)
             env["crm.lead"].browse(self.lead_ids).write({"referred": "live"})
             other.commit()
             cr.execute(
@@ -204,7 +204,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
     def test_a_record_that_cannot_be_recorded_keeps_no_other_from_it(self):
         refused = self.lead_ids[0]
         with self.registry.cursor() as cr:
-            events = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+            events = self.environment(cr)["cqrs.event"]
             events._reconcile()
             cr.execute(
                 "ALTER TABLE cqrs_event ADD CONSTRAINT cqrs_refused"
@@ -242,7 +242,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
 
     def test_a_model_that_cannot_be_looked_at_keeps_no_other_from_it(self):
         with self.registry.cursor() as cr:
-            events = api.Environment(cr, SUPERUSER_ID, {})["cqrs.event"]
+            events = self.environment(cr)["cqrs.event"]
             events._reconcile()
             captured = events._captured()
             first = captured.index("crm.lead")
@@ -272,7 +272,7 @@ class TestReconcilerBesideLiveWrites(TransactionCase):
         return cr.fetchone()[0]
 
     def assert_the_run_fails(self, cr, refused):
-        runs = api.Environment(cr, SUPERUSER_ID, {})["cqrs.run"]
+        runs = self.environment(cr)["cqrs.run"]
         run = runs.create({"kind": "reconcile"})
         cr.commit()  # pylint: disable=invalid-commit
         with (

@@ -1,13 +1,12 @@
 from psycopg2.errors import ReadOnlySqlTransaction, SerializationFailure
 
-from odoo import SUPERUSER_ID, api
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
 from ..models.event_store.fold import fold
 from ..models.maintenance.replay import replay
 from ..models.maintenance.shadow import as_of
-from .common import SalesOrganisation
+from .common import RealCursors, SalesOrganisation
 
 LIVE = [
     f"SELECT {columns} FROM {table} t ORDER BY {order}"
@@ -218,7 +217,7 @@ class TestReplayEqualsLiveState(SalesOrganisation):
 
 
 @tagged("post_install", "-at_install")
-class TestReplayBesideLiveWrites(TransactionCase):
+class TestReplayBesideLiveWrites(RealCursors):
     """Real cursors: a write that commits while the replay is under way."""
 
     def setUp(self):
@@ -229,9 +228,6 @@ class TestReplayBesideLiveWrites(TransactionCase):
             )
             self.lead_id = lead.id
         self.addCleanup(self.remove)
-
-    def environment(self, cr):
-        return api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
 
     def remove(self):
         with self.registry.cursor() as cr:

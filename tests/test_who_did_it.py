@@ -1,11 +1,11 @@
 from unittest.mock import MagicMock
 
-from odoo import SUPERUSER_ID, Command, api
+from odoo import SUPERUSER_ID, Command
 from odoo.http import _request_stack
-from odoo.tests import TransactionCase, tagged
+from odoo.tests import tagged
 
 from ..models.event_store.reader import Cursor, Filters, read_events
-from .common import SalesOrganisation
+from .common import RealCursors, SalesOrganisation
 
 
 class LastEvent:
@@ -178,7 +178,7 @@ class TestWhoDidIt(LastEvent, SalesOrganisation):
 
 
 @tagged("post_install", "-at_install")
-class TestWhoDidItInTransactionsOfItsOwn(LastEvent, TransactionCase):
+class TestWhoDidItInTransactionsOfItsOwn(LastEvent, RealCursors):
     """Where the row itself says who, and what runs by itself."""
 
     def setUp(self):
@@ -187,9 +187,6 @@ class TestWhoDidItInTransactionsOfItsOwn(LastEvent, TransactionCase):
             leads = self.environment(cr)["crm.lead"]
             self.lead_id = leads.create({"name": "cqrs", "partner_name": "One"}).id
         self.addCleanup(self.remove)
-
-    def environment(self, cr):
-        return api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
 
     def remove(self):
         with self.registry.cursor() as cr:
