@@ -24,6 +24,20 @@ TEMPLATE = os.environ.get("CRM_CQRS_TEMPLATE_DB")
 INSTALLED = os.environ.get("CRM_CQRS_INSTALLED_DB")
 
 
+def administrator(env, *groups):
+    """Return a new administrator, who may not read leads without further groups."""
+    groups = ",".join(("base.group_system", *groups))
+    return new_test_user(env, "cqrs_admin", groups=groups)
+
+
+def other_company(env, currency=None):
+    """Return a new company, with the currency of the one there is or another."""
+    companies = env["res.company"]
+    name = f"cqrs other company {companies.search_count([])}"
+    currency = currency or env.company.currency_id
+    return companies.create({"name": name, "currency_id": currency.id})
+
+
 class RealCursors(TransactionCase):
     """What a test writes is committed, and undone by the test itself."""
 

@@ -1,7 +1,7 @@
 from odoo import Command
 from odoo.tests import new_test_user, tagged
 
-from .common import SalesOrganisation
+from .common import SalesOrganisation, other_company
 
 
 @tagged("post_install", "-at_install")
@@ -95,7 +95,7 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
         self.assertSeenBy(deal, self.head)
 
     def test_a_person_who_is_twice_in_a_chain(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         between = self.employee("between", self.head_employee, self.manager, other)
         self.seller_employee.parent_id = between
         self.assertEqual(
@@ -115,7 +115,7 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
         )
 
     def test_nobody_stands_above_themselves(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         second = self.employee("second", user=self.seller, company=other)
         self.seller_employee.parent_id = second
         self.env.cr.flush()
@@ -159,7 +159,7 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
         self.assertSeenBy(self.deal, self.seller, self.manager, self.head)
 
     def test_a_company_keeps_to_itself(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         both = [Command.set((self.env.company | other).ids)]
         (self.seller | self.manager | self.head).company_ids = both
         deal = self.opportunity(self.seller, company_id=other.id)
@@ -180,7 +180,7 @@ class TestAccessFollowsTheHierarchy(SalesOrganisation):
     def test_all_documents_are_those_of_the_own_companies(self):
         everything = self.env.ref("sales_team.group_sale_salesman_all_leads")
         self.peer.group_ids = [Command.link(everything.id)]
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         self.seller.company_ids = [Command.link(other.id)]
         deal = self.opportunity(self.seller, company_id=other.id)
         self.assertIn(self.deal.id, self.visible(self.peer))

@@ -4,6 +4,7 @@ from odoo.tests import new_test_user, tagged
 
 from ..models.access.options import OPTIONS
 from .api import ApiCase
+from .common import administrator
 
 NO_SALES_ACCESS = {
     "type": "/api/v2/problems/no-sales-access",
@@ -145,7 +146,7 @@ class TestAccessNeedsSalesRights(ApiCase):
         )
 
     def test_administrators_are_no_exception(self):
-        admin = new_test_user(self.env, "cqrs_admin", groups="base.group_system")
+        admin = administrator(self.env)
         self.assertCounts(0, admin)
         self.assertProblem(self.get(admin), 403, **NO_SALES_ACCESS)
         for model in ("cqrs.opportunity.view", "cqrs.dashboard.metrics"):

@@ -4,7 +4,7 @@ from odoo import Command
 from odoo.tests import Form, tagged
 
 from ..models.access.options import OPTIONS
-from .common import SalesOrganisation
+from .common import SalesOrganisation, other_company
 
 
 @tagged("post_install", "-at_install")
@@ -80,7 +80,7 @@ class TestAccessOptions(SalesOrganisation):
 
     def test_a_leader_of_another_company_sees_nothing(self):
         self.option("team_leaders")
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         self.team.write({"company_id": False, "user_id": self.peer.id})
         deal = self.opportunity(None, team_id=self.team.id, company_id=other.id)
         self.assertEqual((deal.team_id, deal.company_id), (self.team, other))
@@ -123,7 +123,7 @@ class TestAccessOptions(SalesOrganisation):
 
     def test_an_unassigned_one_of_another_company(self):
         self.option("unassigned")
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         deal = self.opportunity(None, company_id=other.id)
         self.assertFalse(self.sees(self.peer, deal))
 
@@ -247,7 +247,7 @@ class TestAccessOptions(SalesOrganisation):
     def test_a_department_manager_of_another_company(self):
         self.departments()
         self.option("department_managers")
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         self.seller.company_ids = [Command.link(other.id)]
         deal = self.opportunity(self.seller, company_id=other.id)
         self.assertFalse(self.sees(self.peer, deal))

@@ -6,7 +6,7 @@ from odoo.tests import new_test_user, tagged
 
 from ..models.access import thresholds
 from ..models.access.options import OPTIONS
-from .common import SalesOrganisation
+from .common import SalesOrganisation, administrator, other_company
 
 TEAM = "crm_cqrs.group_sale_team"
 
@@ -206,7 +206,7 @@ class TestAccessRules(SalesOrganisation):
     # Several companies
 
     def test_companies(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         both = self.env.company | other
         self.seller.company_ids = [Command.link(other.id)]
         deal = self.opportunity(self.seller, company_id=other.id)
@@ -313,7 +313,7 @@ class TestAccessRules(SalesOrganisation):
             self.assertEqual(metrics.with_user(user).search([]).user_id, user)
 
     def test_people_of_a_company_where_the_user_may_not_work(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         boss = self.employee("boss", user=self.peer, company=other)
         self.employee("sub", boss, self.seller, company=other)
         profiles = self.env["cqrs.user.profile"].with_user(self.peer)
@@ -322,11 +322,7 @@ class TestAccessRules(SalesOrganisation):
         self.assertEqual(set(profiles.search([]).ids), {self.peer.id, self.seller.id})
 
     def test_administrators_read_everybody(self):
-        admin = new_test_user(
-            self.env,
-            login="cqrs_admin",
-            groups="base.group_system,sales_team.group_sale_salesman",
-        )
+        admin = administrator(self.env, "sales_team.group_sale_salesman")
         self.env.cr.flush()
         profiles = self.env["cqrs.user.profile"].with_user(admin)
         people = self.head | self.manager | self.seller | self.peer | admin

@@ -18,7 +18,7 @@ from odoo.tests.common import HOST
 
 from ..models.maintenance.run import LOCK
 from .browser import BrowserCase
-from .common import SalesOrganisation
+from .common import SalesOrganisation, other_company
 
 MODULES = os.environ.get("CRM_CQRS_NODE_MODULES")
 DARK = "crm_cqrs/static/tests/dark/primary_variables.dark.scss"
@@ -83,7 +83,7 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
         super().setUpClass()
         cls.manager.group_ids += cls.env.ref("base.group_system")
         # So that there is a company and a currency to choose.
-        cls.manager.company_ids += cls.env["res.company"].create({"name": "Second"})
+        cls.manager.company_ids += other_company(cls.env)
         for name in ("EUR", "USD"):
             cls.env.ref(f"base.{name}").active = True
         cls.newcomer, _employee = cls.person("newcomer", cls.manager_employee)

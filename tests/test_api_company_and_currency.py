@@ -7,7 +7,7 @@ from dateutil.relativedelta import relativedelta
 from odoo.tests import tagged
 
 from .api import ApiCase
-from .common import money
+from .common import money, other_company
 
 NOT_FOUND = "/api/v2/problems/not-found"
 BAD_PARAMETER = "/api/v2/problems/bad-parameter"
@@ -30,10 +30,8 @@ class TestApiCompanyAndCurrency(ApiCase):
                 for currency, rate in ((cls.foreign, 4), (cls.third, 2))
             ]
         )
-        cls.branch = cls.env["res.company"].create(
-            {"name": "cqrs branch", "currency_id": cls.foreign.id}
-        )
-        cls.elsewhere = cls.env["res.company"].create({"name": "cqrs elsewhere"})
+        cls.branch = other_company(cls.env, cls.foreign)
+        cls.elsewhere = other_company(cls.env)
         cls.manager.company_ids |= cls.branch
         cls.own = cls.opportunity(cls.manager, 1000.10, probability=50)
         cls.deal = cls.opportunity(cls.seller, 30)

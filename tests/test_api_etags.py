@@ -13,7 +13,7 @@ from ..models.access.options import OPTIONS
 from ..models.api import answer_version
 from ..models.support.answer_context import Fact
 from .api import ApiCase, exact
-from .common import RealCursors
+from .common import RealCursors, other_company
 
 PATHS = (
     "",
@@ -219,7 +219,7 @@ class TestAnswerVersion(ApiCase):
     def foreign(self):
         """Add a company with another currency; return the currency's rate."""
         currency = self.env["res.currency"].create({"name": "CQX", "symbol": "x"})
-        self.env["res.company"].create({"name": "cqrs", "currency_id": currency.id})
+        other_company(self.env, currency)
         return self.env["res.currency.rate"].create(
             {
                 "currency_id": currency.id,
@@ -244,9 +244,7 @@ class TestAnswerVersion(ApiCase):
 
     def test_the_currency_of_the_company(self):
         currency = self.env["res.currency"].create({"name": "CQY", "symbol": "y"})
-        company = self.env["res.company"].create(
-            {"name": "cqrs", "currency_id": currency.id}
-        )
+        company = other_company(self.env, currency)
         # Behind the log's back: it need not have been found yet.
         self.manager.company_ids = [Command.link(company.id)]
         self.env.flush_all()

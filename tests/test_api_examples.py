@@ -6,11 +6,12 @@ from pathlib import Path
 
 import jsonschema_rs
 
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from ..controllers.contract.document import examples, specification
 from ..models.support.exact_json import dumps
 from .api import ApiCase
+from .common import administrator
 
 #: To record them anew: CRM_CQRS_RECORD=1 ./dev test -k api_examples
 RECORD = os.environ.get("CRM_CQRS_RECORD")
@@ -55,7 +56,7 @@ class TestApiExamples(ApiCase):
         won.action_set_won()
         cls.fleet.expected_revenue = 120_000
         cls.env.cr.flush()
-        cls.admin = new_test_user(cls.env, "cqrs_admin", groups="base.group_system")
+        cls.admin = administrator(cls.env)
 
     def answers(self):
         """Return ``{operation: {url, body}}`` as they come out at present."""

@@ -4,13 +4,13 @@ from decimal import Decimal
 
 from odoo import fields
 from odoo.exceptions import UserError
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import HttpCase, tagged
 from odoo.tools import SQL
 
 from ..models.api.settings import V1_IS_OFF, V1_SUNSET
 from ..models.api.v1.usage import KEPT_DAYS
 from ..models.support.primary import execute_on_primary
-from .common import SalesOrganisation
+from .common import SalesOrganisation, administrator, other_company
 
 DASHBOARD = "/api/sales/dashboard/real"
 OPPORTUNITIES = "/api/opportunities"
@@ -110,9 +110,7 @@ class TestApiV1IsLive(LegacyApi):
 
     def test_the_figures_are_those_of_v2(self):
         foreign = self.env["res.currency"].create({"name": "CQX", "symbol": "x"})
-        company = self.env["res.company"].create(
-            {"name": "cqrs foreign", "currency_id": foreign.id}
-        )
+        company = other_company(self.env, foreign)
         self.env["res.currency.rate"].create(
             {"currency_id": foreign.id, "rate": 3, "company_id": self.env.company.id}
         )
@@ -278,7 +276,7 @@ class TestApiV1UsageIsShown(SalesOrganisation):
             " ('2026-11-25', '/api/opportunities', %s, 2)",
             [self.seller.id, self.seller.id],
         )
-        admin = new_test_user(self.env, "cqrs_admin", groups="base.group_system")
+        admin = administrator(self.env)
         usage = self.env["cqrs.api.usage"].with_user(admin)
         groups = usage._read_group(
             [("user_id", "=", self.seller.id)], ["user_id"], ["requests:sum"]

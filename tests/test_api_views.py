@@ -2,11 +2,11 @@ from decimal import Decimal
 from uuid import uuid4
 
 from odoo import Command
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from ..models.access.options import OPTIONS
 from .api import ApiCase
-from .common import money
+from .common import administrator, money, other_company
 
 NOT_FOUND = "/api/v2/problems/not-found"
 NOBODY = {
@@ -29,11 +29,7 @@ class TestApiViews(ApiCase):
         cls.own = cls.opportunity(cls.manager, 1_000)
         cls.deals = cls.opportunity(cls.seller, 200) | cls.opportunity(cls.seller, 30)
         cls.peers = cls.opportunity(cls.peer, 4)
-        cls.admin = new_test_user(
-            cls.env,
-            "cqrs_admin",
-            groups="base.group_system,sales_team.group_sale_manager",
-        )
+        cls.admin = administrator(cls.env, "sales_team.group_sale_manager")
         cls.env.cr.flush()
 
     def ids(self, caller, /, **query):
@@ -95,7 +91,7 @@ class TestApiViews(ApiCase):
     def test_administrators_look_as_anybody_of_their_companies(self):
         peers = self.ids(self.admin, user=self.uuid(self.peer))
         self.assertEqual(peers, set(self.peers.ids))
-        company = self.env["res.company"].create({"name": "cqrs elsewhere"})
+        company = other_company(self.env)
         stranger, __ = self.person("stranger", company=company)
         self.assertProblem(self.get(self.admin, user=self.uuid(stranger)), 404)
 
@@ -112,7 +108,7 @@ class TestApiViews(ApiCase):
 
     def test_who_looks_as_another_sees_no_more_than_they_do(self):
         # The seller sees all documents, and works in a company the manager does not.
-        company = self.env["res.company"].create({"name": "cqrs elsewhere"})
+        company = other_company(self.env)
         self.seller.write(
             {
                 "group_ids": [
@@ -363,7 +359,7 @@ class TestApiHierarchy(ApiCase):
         )
 
     def test_an_opportunity_counts_once_where_a_person_is_below_twice(self):
-        company = self.env["res.company"].create({"name": "cqrs second"})
+        company = other_company(self.env)
         for user in (self.head, self.manager, self.seller):
             user.company_ids |= company
         above = self.employee("manager 2", user=self.manager, company=company)

@@ -11,7 +11,7 @@ from ..models.access.answer_context import AnswerContext
 from ..models.currencies.currencies import currencies, own_currency
 from ..models.currencies.rates import rates_into
 from ..models.maintenance.verify import verify
-from .common import SalesOrganisation
+from .common import SalesOrganisation, other_company
 
 TABLES = ("res_currency", "res_currency_rate", "res_company")
 
@@ -66,7 +66,7 @@ class TestCurrenciesAreKeptBetweenReaders(SalesOrganisation):
         self.assertEqual(self.known_rate(), 7)
 
     def test_by_whom_and_however_it_is_changed(self):
-        company = self.env["res.company"].create({"name": "cqrs"})
+        company = other_company(self.env)
         for statement, value in (
             ("UPDATE res_currency_rate SET rate = 3 WHERE id = %s", self.rate.id),
             (
@@ -107,9 +107,7 @@ class TestCurrenciesAreKeptBetweenReaders(SalesOrganisation):
             self.assertEqual(self.known_rate(), 6)
 
     def test_each_company_has_its_own(self):
-        company = self.env["res.company"].create(
-            {"name": "cqrs", "currency_id": self.currency.id}
-        )
+        company = other_company(self.env, self.currency)
         stranger, __ = self.person("stranger", company=company)
         self.assertEqual(own_currency(self.context(stranger)).id, self.currency.id)
         self.assertEqual(

@@ -2,7 +2,7 @@ from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
-from .common import SalesOrganisation, money
+from .common import SalesOrganisation, money, other_company
 
 
 @tagged("post_install", "-at_install")
@@ -67,7 +67,7 @@ class TestDashboardRecords(SalesOrganisation):
         self.assertFalse(self.records(self.head, ("viewer_id", "=", False)))
 
     def test_a_figure_is_of_every_company(self):
-        company = self.env["res.company"].create({"name": "Second"})
+        company = other_company(self.env)
         self.head.company_ids = [Command.link(company.id)]
         manager = self.employee("boss", company=company)
         manager.user_id = self.head

@@ -4,11 +4,11 @@ import json
 from datetime import datetime, timedelta
 
 from odoo import Command
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import HttpCase, tagged
 from odoo.tests.common import get_db_name
 from odoo.tools import SQL
 
-from .common import SalesOrganisation
+from .common import SalesOrganisation, administrator
 
 ROWS = 8
 """Rows of each model: half of them are read, and all."""
@@ -50,11 +50,8 @@ class TestDefaultReads(SalesOrganisation, HttpCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.admin = new_test_user(
-            cls.env,
-            "cqrs_admin",
-            groups="base.group_system,base.group_allow_export,"
-            "sales_team.group_sale_manager",
+        cls.admin = administrator(
+            cls.env, "base.group_allow_export", "sales_team.group_sale_manager"
         )
         cls.make_records()
         cls.models = sorted(

@@ -9,7 +9,7 @@ from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..models.access.options import OPTIONS
-from .common import SalesOrganisation
+from .common import SalesOrganisation, other_company
 
 
 @tagged("post_install", "-at_install")
@@ -202,7 +202,7 @@ class TestDelegation(SalesOrganisation):
                 self.assertEqual(lenders(self.peer), expected)
 
     def test_only_in_companies_where_both_may_work(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         self.seller.company_ids = [Command.link(other.id)]
         deal = self.opportunity(self.seller, company_id=other.id)
         self.lend(self.seller)

@@ -7,7 +7,7 @@ from odoo.tools import mute_logger
 from ..models.maintenance.health import COUNT_UP_TO, TAIL_CHANGES, _level
 from ..models.maintenance.run import LOCK
 from ..models.maintenance.status import status
-from .common import RealCursors
+from .common import RealCursors, administrator
 
 
 @tagged("post_install", "-at_install")
@@ -15,7 +15,7 @@ class TestDeskHealth(RealCursors):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.admin = new_test_user(cls.env, "cqrs_admin", groups="base.group_system")
+        cls.admin = administrator(cls.env)
         cls.env.cr.flush()
 
     def health(self, part=None):

@@ -1,8 +1,8 @@
 from odoo.exceptions import UserError
-from odoo.tests import Form, HttpCase, new_test_user, tagged
+from odoo.tests import Form, HttpCase, tagged
 from odoo.tools import mute_logger
 
-from .common import SalesOrganisation
+from .common import SalesOrganisation, administrator
 
 REFUSED = (
     "%s are written by the event store alone. You cannot create, change or delete them."
@@ -14,7 +14,7 @@ class TestEventViewsAreReadOnly(SalesOrganisation, HttpCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.admin = new_test_user(cls.env, "cqrs_admin", groups="base.group_system")
+        cls.admin = administrator(cls.env)
         cls.lead = cls.opportunity(cls.seller)
         cls.lead.stage_id = cls.stage_won
         cls.env.cr.flush()

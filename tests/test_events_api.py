@@ -3,9 +3,9 @@ from decimal import Decimal
 from urllib.parse import urlencode
 from uuid import UUID
 
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import HttpCase, tagged
 
-from .common import SalesOrganisation
+from .common import SalesOrganisation, administrator
 
 URL = "/api/v2/events"
 
@@ -15,7 +15,7 @@ class TestEventsApi(SalesOrganisation, HttpCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.admin = new_test_user(cls.env, "cqrs_admin", groups="base.group_system")
+        cls.admin = administrator(cls.env)
         cls.lead = cls.opportunity(cls.seller, revenue=1234567.89)
         cls.lead.with_user(cls.seller).stage_id = cls.stage_won
         cls.env.cr.flush()

@@ -4,7 +4,7 @@ from odoo import Command
 from odoo.tests import new_test_user, tagged
 
 from ..models.access.options import OPTIONS
-from .common import SalesOrganisation
+from .common import SalesOrganisation, other_company
 
 
 @tagged("post_install", "-at_install")
@@ -69,7 +69,7 @@ class TestExplainAccess(SalesOrganisation):
         )
 
     def test_a_company_where_the_user_may_not_work(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         deal = self.opportunity(None, company_id=other.id)
         self.assertEqual(
             self.explain(self.head, deal),
@@ -191,7 +191,7 @@ class TestExplainAccess(SalesOrganisation):
                 self.env["ir.config_parameter"].set_param(
                     OPTIONS[option], choose.choice([True, False])
                 )
-            other = self.env["res.company"].create({"name": "cqrs other company"})
+            other = other_company(self.env)
             companies = self.env.company | other
             users, employees = self.env["res.users"], self.env["hr.employee"]
             for number in range(12):

@@ -5,7 +5,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import HttpCase, new_test_user, tagged
 
 from ..models.history import lead_history
-from .common import SalesOrganisation
+from .common import SalesOrganisation, administrator
 
 
 class LeadHistoryCase(SalesOrganisation):
@@ -115,7 +115,7 @@ class TestLeadHistory(LeadHistoryCase):
         self.assertEqual(len(self.entries(unassigned, self.peer)), 1)
 
     def test_that_of_a_deleted_lead_is_for_administrators(self):
-        admin = new_test_user(self.env, "cqrs_admin", groups="base.group_system")
+        admin = administrator(self.env)
         lead = self.opportunity(self.seller)
         lead.unlink()
         entries = self.entries(lead, admin)

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from odoo.tests import HttpCase, tagged
 
-from .common import SalesOrganisation
+from .common import SalesOrganisation, other_company
 
 
 @tagged("post_install", "-at_install")
@@ -113,9 +113,7 @@ class TestManagerDashboard(SalesOrganisation, HttpCase):
     def test_currencies_are_converted_at_the_rate_of_the_day_and_said(self):
         currency = self.env.company.currency_id
         foreign = self.env["res.currency"].create({"name": "CQX", "symbol": "x"})
-        company = self.env["res.company"].create(
-            {"name": "cqrs foreign", "currency_id": foreign.id}
-        )
+        company = other_company(self.env, foreign)
         self.env["res.currency.rate"].create(
             {"currency_id": foreign.id, "rate": 4, "company_id": self.env.company.id}
         )

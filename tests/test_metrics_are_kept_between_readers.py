@@ -4,7 +4,7 @@ from odoo.tests import tagged
 
 from ..models.access.options import OPTIONS
 from ..models.maintenance.replay import replay
-from .common import SalesOrganisation, money
+from .common import SalesOrganisation, money, other_company
 
 
 @tagged("post_install", "-at_install")
@@ -125,7 +125,7 @@ class TestMetricsAreKeptBetweenReaders(SalesOrganisation):
         self.assertEqual(self.pipeline(self.peer), money("1.00"))
 
     def test_each_company_has_its_own(self):
-        company = self.env["res.company"].create({"name": "Kept"})
+        company = other_company(self.env)
         self.manager.company_ids |= company
         self.opportunity(self.manager, 1, company_id=company.id, team_id=False)
         self.fold()

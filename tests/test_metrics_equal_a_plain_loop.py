@@ -8,7 +8,7 @@ from odoo.tests import tagged
 from odoo.tools import SQL
 
 from ..models.metrics import fold
-from .common import SalesOrganisation, as_json
+from .common import SalesOrganisation, as_json, other_company
 
 BY = (None, "stage", "salesperson", "month")
 
@@ -78,9 +78,7 @@ class TestMetricsEqualAPlainLoop(SalesOrganisation):
         cls.env["res.currency.rate"].create(
             {"currency_id": cls.foreign.id, "rate": 4, "company_id": cls.env.company.id}
         )
-        cls.branch = cls.env["res.company"].create(
-            {"name": "cqrs branch", "currency_id": cls.foreign.id}
-        )
+        cls.branch = other_company(cls.env, cls.foreign)
         cls.manager.company_ids |= cls.branch
         cls.own = cls.opportunity(cls.manager, 1000.10, probability=33.333333333333336)
         cls.deal = cls.opportunity(cls.seller, 0.05, date_deadline="2031-02-28")

@@ -7,7 +7,7 @@ from odoo.tests import tagged
 
 from ..models.maintenance.oracle import ORACLES
 from ..models.maintenance.shadow import as_of
-from .common import SalesOrganisation, money
+from .common import SalesOrganisation, money, other_company
 
 LEVELS = (
     "pipeline_value",
@@ -203,9 +203,7 @@ class TestMetricsSeries(SalesOrganisation):
         self.env["res.currency.rate"].create(
             {"currency_id": foreign.id, "rate": 4, "company_id": self.env.company.id}
         )
-        branch = self.env["res.company"].create(
-            {"name": "cqrs branch", "currency_id": foreign.id}
-        )
+        branch = other_company(self.env, foreign)
         self.manager.company_ids |= branch
         deal = self.opportunity(self.manager, 100, company_id=branch.id)
         self.happened(self.month - timedelta(days=1))

@@ -12,7 +12,7 @@ from odoo.tools import mute_logger
 
 from ..controllers.operations import OPERATIONS
 from ..models.access.options import OPTIONS
-from .common import SalesOrganisation
+from .common import SalesOrganisation, other_company
 from .plain_rules import ADMINISTRATOR, ALL_DOCUMENTS, OWN, TEAM, PlainRules
 
 PEOPLE = 200
@@ -82,7 +82,7 @@ class NoBypass(SalesOrganisation, HttpCase):
             # Odoo's own lists show unassigned leads.
             is_on = option == "unassigned" or choose.random() < 0.5
             cls.env["ir.config_parameter"].set_param(OPTIONS[option], is_on)
-        cls.other_company = cls.env["res.company"].create({"name": "cqrs other"})
+        cls.other_company = other_company(cls.env)
         cls.companies = cls.env.company | cls.other_company
         cls.readers = cls.env["res.groups"].create({"name": "Readers of leads"})
         cls.reading = cls.env["ir.model.access"].create(

@@ -8,7 +8,7 @@ from ..models.maintenance.replay import replay
 from ..models.maintenance.shadow import as_of
 from ..models.projections.user_access import ACCESS
 from ..models.support.answer_context import begin_reading, reading_anew
-from .common import SalesOrganisation
+from .common import SalesOrganisation, other_company
 
 
 @tagged("post_install", "-at_install")
@@ -84,7 +84,7 @@ class TestPeopleAreKeptBetweenReaders(SalesOrganisation):
         )
         self.head.active = False
         self.assertEqual(self.item()["visible_to_user_ids"], sorted(both))
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         self.head.active = True
         self.assertIn(self.head.id, self.item()["visible_to_user_ids"])
         self.head.write(
@@ -93,7 +93,7 @@ class TestPeopleAreKeptBetweenReaders(SalesOrganisation):
         self.assertEqual(self.item()["visible_to_user_ids"], sorted(both))
 
     def test_in_each_company_its_own_manager(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         (self.seller | self.manager | self.peer).company_ids = [Command.link(other.id)]
         boss = self.employee("boss", None, self.peer, other)
         self.employee("again", boss, self.seller, other)

@@ -6,7 +6,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools.safe_eval import safe_eval
 
-from .common import RealCursors, SalesOrganisation
+from .common import RealCursors, SalesOrganisation, administrator
 
 ACTIONS = {
     "cqrs.opportunity.view": "cqrs_opportunity_view_action",
@@ -43,11 +43,7 @@ class TestProjectionViews(SalesOrganisation):
         cls.sales_manager = new_test_user(
             cls.env, "cqrs_sales_manager", groups="sales_team.group_sale_manager"
         )
-        cls.admin = new_test_user(
-            cls.env,
-            "cqrs_admin",
-            groups="base.group_system,sales_team.group_sale_manager",
-        )
+        cls.admin = administrator(cls.env, "sales_team.group_sale_manager")
         cls.of_seller = cls.opportunity(cls.seller, 100)
         cls.of_manager = cls.opportunity(cls.manager, 200)
         cls.of_peer = cls.opportunity(cls.peer, 400)

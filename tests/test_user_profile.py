@@ -2,7 +2,7 @@ from odoo import Command
 from odoo.tests import tagged
 
 from ..models.maintenance.replay import replay
-from .common import SalesOrganisation
+from .common import SalesOrganisation, other_company
 
 
 @tagged("post_install", "-at_install")
@@ -68,7 +68,7 @@ class TestUserProfile(SalesOrganisation):
         self.assertEqual(self.profile(self.manager)["hierarchy"]["subordinates"], [])
 
     def test_an_employee_of_the_main_company_comes_first(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         self.seller.company_ids = [Command.link(other.id)]
         second = self.employee("second", user=self.seller, company=other)
         self.assertEqual(
@@ -78,7 +78,7 @@ class TestUserProfile(SalesOrganisation):
         self.assertEqual(self.profile(self.seller)["odoo"]["employee_id"], second.id)
 
     def test_who_works_elsewhere_is_no_report_that_one_is_shown(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         self.seller.write(
             {"company_ids": [Command.set(other.ids)], "company_id": other.id}
         )
@@ -149,7 +149,7 @@ class TestUserProfile(SalesOrganisation):
         self.assertEqual(self.profile(self.manager)["hierarchy"]["reports_count"], 1)
 
     def test_an_archived_employee_gives_way_and_comes_back(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         self.seller.company_ids = [Command.link(other.id)]
         second = self.employee("second", user=self.seller, company=other)
         self.seller_employee.active = False
@@ -191,7 +191,7 @@ class TestUserProfile(SalesOrganisation):
         self.assertEqual(profile["hierarchy"]["manager"]["name"], "Peer")
 
     def test_every_profile_is_the_same_after_a_rebuild(self):
-        other = self.env["res.company"].create({"name": "cqrs other company"})
+        other = other_company(self.env)
         self.seller.company_ids = [Command.link(other.id)]
         self.employee("second", user=self.seller, company=other)
         self.peer.active = False
