@@ -21,18 +21,20 @@ def run() -> int:
         cache = f"--cache-dir={STATE / 'ruff'}"
         pylint = [venv.python(), venv.VENV / "bin" / "pylint"]
         pylint.append(f"--rcfile={ROOT / '.pylintrc'}")
+        # ./dev is named since nothing in its name says that it is Python.
+        sources = (ADDON, f"{ADDON}/dev")
         if sys.stdout.isatty():
             pylint.append("--output-format=colorized")
         commands = (
-            # ./dev is named since nothing in its name says that it is Python.
-            (ROOT, [ruff, "check", cache, "--no-fix", ".", "dev"]),
-            (ROOT, [ruff, "format", cache, "--check", ".", "dev"]),
-            # From outside: to pylint-odoo too, the folder's name is the addon's.
-            (ADDONS, [*pylint, ADDON, f"{ADDON}/dev"]),
+            [ruff, "check", cache, "--no-fix", *sources],
+            [ruff, "format", cache, "--check", *sources],
+            [*pylint, *sources],
         )
+        # From outside: to each of them the folder's name is the addon's, and the
+        # checkout's own may be any.
         codes = [
-            run_in_front(command, environ=os.environ, cwd=folder)
-            for folder, command in commands
+            run_in_front(command, environ=os.environ, cwd=ADDONS)
+            for command in commands
         ]
     if any(codes):
         return 1
