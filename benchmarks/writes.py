@@ -411,7 +411,7 @@ def write_until(writer: Writer, end: float, number: int) -> Tally:
     chance = random.Random(number)
     tally = Tally()
     hot, own = writer.ids[:100], writer.ids[100 + number : 2000 : WRITERS]
-    while time.monotonic() < end:
+    while not tally.commits or time.monotonic() < end:
         draw = chance.random()
         lead_id = chance.choice(hot if draw < 0.5 else own)
         attempts = 0

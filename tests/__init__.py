@@ -1,4 +1,5 @@
 from . import (
+    test_acceptance,
     test_access_follows_the_hierarchy,
     test_access_needs_sales_rights,
     test_access_options,

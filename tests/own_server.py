@@ -84,5 +84,9 @@ class OwnServer(ServedDatabase):
 
     def setUp(self):
         super().setUp()
+        self.keys = self.make_keys()
+
+    def make_keys(self):
+        """Make a key for every internal user; return ``{login: API key}``."""
         lines = map(str.split, self.odoo("shell", script=KEYS).stdout.splitlines())
-        self.keys = {line[1]: line[2] for line in lines if line[:1] == ["key"]}
+        return {line[1]: line[2] for line in lines if line[:1] == ["key"]}

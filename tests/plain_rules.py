@@ -138,25 +138,13 @@ class PlainRules:
         The counts are those of the whole and of the user's own. Amounts that are
         nothing are left out.
         """
-        counts, amounts = Counter(), defaultdict(Counter)
-        for lead in seen:
-            currency = lead.company_id.currency_id or user.company_id.currency_id
-            value = Decimal(repr(lead.expected_revenue))
-            status = lead.won_status
-            pending = lead.active and status not in ("won", "lost")
-            for whose in {"", "own "} if lead.user_id == user else {""}:
-                counts[f"{whose}total"] += lead.active
-                counts[f"{whose}active"] += pending
-                counts[f"{whose}won"] += status == "won"
-                counts[f"{whose}lost"] += status == "lost"
-            if pending:
-                probability = Decimal(repr(lead.probability))
-                amounts[currency.name]["pipeline_value"] += value
-                amounts[currency.name]["weighted_pipeline"] += value * probability / 100
-            if status == "won":
-                amounts[currency.name]["won_revenue"] += value
+        counts, amounts = plain_sums(seen, user.company_id)
+        own, __ = plain_sums(
+            (lead for lead in seen if lead.user_id == user), user.company_id
+        )
+        counts.update({f"own {name}": count for name, count in own.items()})
         return +counts, {
-            currency: {name: amount for name, amount in each.items() if amount}
+            currency.name: {name: amount for name, amount in each.items() if amount}
             for currency, each in amounts.items()
             if any(each.values())
         }
@@ -202,6 +190,30 @@ class PlainRules:
                     for company in (employee.company_id, self.env["res.company"]):
                         found[employee.user_id, company].add(boss.user_id)
         return found
+
+
+def plain_sums(leads, company):
+    """Sum up opportunities, one at a time.
+
+    :param company: whose currency is that of a lead without a company
+    :return: ``(Counter, {currency: Counter of Decimals})``
+    """
+    counts, amounts = Counter(), defaultdict(Counter)
+    for lead in leads:
+        sums = amounts[lead.company_id.currency_id or company.currency_id]
+        value = Decimal(repr(lead.expected_revenue))
+        status = lead.won_status
+        pending = lead.active and status not in ("won", "lost")
+        counts["total"] += lead.active
+        counts["active"] += pending
+        counts["won"] += status == "won"
+        counts["lost"] += status == "lost"
+        if pending:
+            sums["pipeline_value"] += value
+            sums["weighted_pipeline"] += value * Decimal(repr(lead.probability)) / 100
+        if status == "won":
+            sums["won_revenue"] += value
+    return counts, amounts
 
 
 def chain_above(record, parent):

@@ -8,7 +8,7 @@ from .common import SalesOrganisation, other_company
 
 @tagged("post_install", "-at_install")
 class TestManagerDashboard(SalesOrganisation, HttpCase):
-    """The acceptance scenario, over HTTP, as the people of it."""
+    """What the acceptance scenario does not ask of it, over HTTP."""
 
     @classmethod
     def setUpClass(cls):
@@ -24,38 +24,6 @@ class TestManagerDashboard(SalesOrganisation, HttpCase):
         self.assertEqual(response.status_code, 200, response.text)
         self.assertEqual(response.headers["Content-Type"], "application/json")
         return json.loads(response.text, parse_float=Decimal)
-
-    def ids(self, dashboard):
-        return {item["odoo_id"] for item in dashboard["opportunities"]["items"]}
-
-    def test_a_manager_sees_the_own_and_the_subordinates(self):
-        dashboard = self.get_dashboard(self.manager)
-        self.assertEqual(self.ids(dashboard), set((self.own | self.subordinates).ids))
-        opportunities = dashboard["opportunities"]
-        self.assertEqual(
-            [opportunities[key] for key in ("total", "own", "subordinates")], [4, 2, 2]
-        )
-        metrics = dashboard["metrics"]
-        self.assertEqual(metrics["pipeline_value"], Decimal("400000.00"))
-        self.assertEqual(metrics["won_revenue"], Decimal("0.00"))
-        self.assertEqual(metrics["active_opportunities"], 4)
-        self.assertEqual(metrics["currency"], self.env.company.currency_id.name)
-        hierarchy = dashboard["user"]["hierarchy"]
-        self.assertIs(hierarchy["is_manager"], True)
-        self.assertEqual(hierarchy["reports_count"], 1)
-        self.assertEqual([s["name"] for s in hierarchy["subordinates"]], ["Seller"])
-        self.assertEqual(dashboard["hierarchy"], hierarchy)
-
-    def test_a_salesperson_sees_the_own(self):
-        dashboard = self.get_dashboard(self.seller)
-        self.assertEqual(self.ids(dashboard), set(self.subordinates.ids))
-        self.assertEqual(dashboard["metrics"]["pipeline_value"], Decimal("200000.00"))
-        self.assertIs(dashboard["user"]["hierarchy"]["is_manager"], False)
-
-    def test_a_peer_sees_none_of_them(self):
-        self.assertEqual(self.ids(self.get_dashboard(self.peer)), set(self.peers.ids))
-        dashboard = self.get_dashboard(self.other_manager)
-        self.assertEqual(self.ids(dashboard), set(self.peers.ids))
 
     def test_an_opportunity_carries_its_people(self):
         deal = self.subordinates[0]
@@ -90,25 +58,11 @@ class TestManagerDashboard(SalesOrganisation, HttpCase):
             },
         )
 
-    def test_winning_moves_the_amount_to_the_cent(self):
-        self.subordinates[0].write({"expected_revenue": 99_999.99})
-        self.subordinates[0].action_set_won()
-        metrics = self.get_dashboard(self.manager)["metrics"]
-        self.assertEqual(metrics["pipeline_value"], Decimal("300000.00"))
-        self.assertEqual(metrics["won_revenue"], Decimal("99999.99"))
-        self.assertEqual(metrics["active_opportunities"], 3)
-
     def test_a_lost_opportunity_leaves_the_pipeline_and_the_list(self):
         self.own[0].action_set_lost()
         dashboard = self.get_dashboard(self.manager)
         self.assertEqual(dashboard["opportunities"]["total"], 3)
         self.assertEqual(dashboard["metrics"]["pipeline_value"], Decimal("300000.00"))
-
-    def test_moving_the_subordinate_takes_the_opportunities_away(self):
-        self.seller_employee.parent_id = self.other_manager_employee
-        self.assertEqual(self.ids(self.get_dashboard(self.manager)), set(self.own.ids))
-        dashboard = self.get_dashboard(self.other_manager)
-        self.assertEqual(self.ids(dashboard), set((self.peers | self.subordinates).ids))
 
     def test_currencies_are_converted_at_the_rate_of_the_day_and_said(self):
         currency = self.env.company.currency_id
