@@ -46,7 +46,8 @@ class Import(NamedTuple):
 
 def _room(parts: list[str]) -> str:
     """Return the room of a file or module: ``models/live``, ``controllers``."""
-    is_in_room = parts[0] == "models" and parts[1:2] not in ([], ["__init__"])
+    has_rooms = parts[0] in ("models", "devtools")
+    is_in_room = has_rooms and parts[1:] and (ROOT / parts[0] / parts[1]).is_dir()
     return "/".join(parts[:2]) if is_in_room else parts[0]
 
 
@@ -103,10 +104,11 @@ def is_imported_only_by(imported: str, *allowed: str) -> Law:
 
 
 def has_no_circle(imports: Iterable[Import]) -> list[Import]:
-    """Return the imports that make a circle of rooms of *models*."""
+    """Return the imports that make a circle of rooms of *models*, or *devtools*."""
     below = defaultdict(set)
     for each in imports:
-        if each.importer.startswith("models/") and each.imported != each.importer:
+        is_room = "/" in each.importer and "/" in each.imported
+        if is_room and each.imported != each.importer:
             below[each.importer].add(each.imported)
     try:
         TopologicalSorter(below).prepare()
@@ -169,6 +171,11 @@ class TestLayers(BaseCase):
             "models/access/access.py",
             "from ..dashboard import reports",
         )
+        self.assert_holds(
+            has_no_circle,
+            "devtools/bootstrap/odoo.py",
+            "from ..databases import cluster",
+        )
 
     def test_models_import_no_controller(self):
         self.assert_holds(
@@ -179,7 +186,7 @@ class TestLayers(BaseCase):
         self.assert_holds(
             imports_only("models/*", "models/*"),
             "models/live/changed.py",
-            "import devtools.cluster",
+            "import devtools.databases.cluster",
         )
 
     def test_controllers_import_models_alone(self):
@@ -191,13 +198,13 @@ class TestLayers(BaseCase):
 
     def test_devtools_import_nothing_that_runs_in_odoo(self):
         self.assert_holds(
-            imports_only("devtools", "demo", "benchmarks"),
+            imports_only("devtools*", "devtools*", "demo", "benchmarks"),
             "devtools/demo.py",
             "from odoo.addons.crm_cqrs.models.support import exact_json",
         )
         self.assert_holds(
-            imports_only("devtools", "demo", "benchmarks"),
-            "devtools/tests.py",
+            imports_only("devtools*", "devtools*", "demo", "benchmarks"),
+            "devtools/web/page.py",
             "from controllers.problems import KINDS",
         )
 

@@ -42,9 +42,7 @@ HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES", "4"))
 SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
 
 #: What Odoo and the foreign keys of its tables refuse, by words that each says
-REFUSALS = (
-    "TODO",
-)
+REFUSALS = ("TODO",)
 
 index = st.integers(0, 1000)
 amount = st.decimals(0, 10**7, places=2).map(float)
