@@ -154,8 +154,10 @@ def measure(options: Options) -> int:
         versions = {"installed": HERE}
         if options.against:
             versions["before"] = version_of(options.against)
-            before, _seconds = ensure_installed(env, size, bare, versions["before"])
-            bases["before"] = before
+            bases["before"] = installed
+            if versions["before"].sources != HERE.sources:
+                before, _seconds = ensure_installed(env, size, bare, versions["before"])
+                bases["before"] = before
         parts = set(options.parts)
         if parts & {"reads", "writes", "parallel", "reorganisation"}:
             bases["bare"] = bare

@@ -54,7 +54,9 @@ class TestApiOnAReplica(OwnServer):
         from ..devtools.databases.other_servers import replica
 
         lines = map(str.split, self.odoo("shell", script=PREPARE).stdout.splitlines())
-        self.keys |= {line[1]: line[2] for line in lines if line[:1] == ["key"]}
+        self.keys = self.keys | {
+            line[1]: line[2] for line in lines if line[:1] == ["key"]
+        }
         self.replica = self.enterContext(replica())
 
     def on_replica(self, statement, *parameters):
