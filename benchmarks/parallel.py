@@ -315,7 +315,7 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     for title, (prepare, most) in SCENARIOS.items():
         failures = {kind: Counter[str]() for kind in KINDS}
         errors: list[str] = []
-        count = min(most, plan.pick(5, most, most))
+        count = min(most, plan.pick(3, most, most))
         for number in rounds(plan.pick(0, 2, 30)):
             for kind in KINDS if number % 2 else KINDS[::-1]:
                 calls = prepare(clients[kind], count, f"{title} {time.time()}")

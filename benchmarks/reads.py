@@ -148,8 +148,14 @@ def maintenance():
 
 
 def log_in(plan: Plan, kind: str, role: Role) -> Person:
-    person = Person(plan.urls[kind])
-    person.log_in(plan.databases[kind], role.login, plan.password)
+    return _logged_in(plan.urls[kind], plan.databases[kind], role.login, plan.password)
+
+
+@cache
+def _logged_in(url: str, name: str, login: str, password: str) -> Person:
+    """Return the session of a person, once: to check a password takes long."""
+    person = Person(url)
+    person.log_in(name, login, password)
     return person
 
 

@@ -31,15 +31,47 @@ class BrowserCase(HttpCase):
     An error in the browser's console fails the test, at the next step. So does it
     to ask the database within the block: what the page asks is asked through the
     same cursor, and one would now and then get the other's answer.
+
+    The tests of a class share a browser: to start one takes a second, and it keeps the
+    scripts that all pages have.
     """
 
     #: Messages of the console that are to be expected, in part
     expected_errors: tuple[str, ...] = ()
 
+    #: The browser that a former test of the class has left, with nothing in it
+    left_browser: ChromeBrowser | None = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.addClassCleanup(lambda: cls.left_browser and cls.left_browser.stop())
+
+    def take_browser(self):
+        """Return a browser as a new one is."""
+        cls = type(self)
+        if browser := cls.left_browser:
+            cls.left_browser = None
+            browser.test_case = self
+            return browser
+        return ChromeBrowser(self)
+
+    def leave_browser(self, failure: type[BaseException] | None, *_details):
+        """Leave the browser to the next test, unless this one has failed with it."""
+        if failure or self.browser._result.done():
+            self.browser.stop()
+            return
+        self.browser.navigate_to("about:blank", wait_stop=True)
+        self.page.call("Network.clearBrowserCookies")
+        self.page.call(
+            "Storage.clearDataForOrigin", origin=self.base_url(), storageTypes="all"
+        )
+        type(self).left_browser = self.browser
+
     @contextmanager
     def browse(self):
         """Have a browser within the block."""
-        self.browser = ChromeBrowser(self)
+        self.browser = self.take_browser()
         self.page = Page(self.cdp)
         self.browser.error_checker = lambda message: (
             not any(each in message for each in self.expected_errors)
@@ -53,7 +85,7 @@ class BrowserCase(HttpCase):
                     WebsocketConnectionHandler, "websocket_allowed", return_value=True
                 )
             )
-            stack.callback(self.browser.stop)
+            stack.push(self.leave_browser)
             execute = self.cr.execute
 
             def execute_alone(*args, **kwargs):
