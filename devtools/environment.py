@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import locks, paths
 from .bootstrap import node_modules, odoo, venv
-from .databases import cluster, server
+from .databases import cluster, other_servers, server
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def in_use() -> Iterator[None]:
 def tidy_up() -> None:
     """Stop the server and remove what former inputs made: nobody uses either."""
     cluster.stop()
+    other_servers.prune()
     venv.prune()
     node_modules.prune()
     paths.remove_tree(paths.WORK)

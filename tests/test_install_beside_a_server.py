@@ -14,7 +14,7 @@ from odoo.tests import tagged
 from .common import ODOO
 from .own_server import ServedDatabase
 
-LEADS = int(os.environ.get("CRM_CQRS_INSTALL_LEADS", "30000"))
+LEADS = int(os.environ.get("CRM_CQRS_INSTALL_LEADS", "10000"))
 INSERT = f"""
 INSERT INTO crm_lead (name, type, active, stage_id, user_id, expected_revenue,
                       company_id, create_date)
@@ -116,7 +116,7 @@ class TestInstallBesideAServer(ServedDatabase):
             while not end.is_set():
                 do(login, next(self.numbers))
                 times += 1
-                end.wait(0.2)
+                end.wait(0.5)
             return times
 
         with ThreadPoolExecutor(4) as pool:

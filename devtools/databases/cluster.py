@@ -99,6 +99,11 @@ def home() -> Path:
     return folder
 
 
+def homes() -> tuple[Path, Path]:
+    """The folders one of which is the server's, which needs no program to know."""
+    return STATE / "postgres", remote_home()
+
+
 def remote_home() -> Path:
     """Where the server lives when it cannot live in the checkout."""
     return Path("/var/tmp") / f"crm_cqrs-{identity()}"  # survives a restart
@@ -223,7 +228,7 @@ def running_pid(folder: Path) -> int | None:
 
 def stop() -> None:
     """Stop the server wherever it is, which needs none of its programs."""
-    for folder in (STATE / "postgres", remote_home()):
+    for folder in homes():
         if pid := running_pid(folder / DATA):
             with step("Stopping PostgreSQL"):
                 os.kill(pid, signal.SIGINT)  # roll back what runs, write all, end

@@ -21,6 +21,7 @@ from . import cluster
 
 START_SECONDS = 60
 LOG = "server.log"
+PREFIX = "beside-"
 SETTINGS = {**cluster.SETTINGS, "shared_buffers": "128MB", "max_wal_size": "1GB"}
 
 
@@ -68,9 +69,16 @@ def copy(folder: Path, environ: Mapping[str, str], *options: str) -> None:
     )
 
 
+def prune() -> None:
+    """Remove what killed ones have left; only while nobody runs one."""
+    for home in cluster.homes():
+        for folder in home.glob(f"{PREFIX}*"):
+            remove_tree(folder)
+
+
 @contextmanager
 def new_folder(name: str) -> Iterator[Path]:
-    folder = cluster.home() / f"{name}-{secrets.token_hex(4)}"
+    folder = cluster.home() / f"{PREFIX}{name}-{secrets.token_hex(4)}"
     try:
         yield folder
     finally:
