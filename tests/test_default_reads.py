@@ -109,6 +109,8 @@ class TestDefaultReads(SalesOrganisation, HttpCase):
                 }
             )
         execute = cls.env.cr.execute
+        # What other tests have committed is of users that are there no more.
+        execute("DELETE FROM cqrs_api_usage")
         execute(
             SQL(
                 """
