@@ -42,7 +42,16 @@ HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES", "4"))
 SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
 
 #: What Odoo and the foreign keys of its tables refuse, by words that each says
-REFUSALS = ("TODO",)
+REFUSALS = (
+    r"violates (RESTRICT setting of )?foreign key constraint",
+    r"You cannot create recursive departments",
+    r"company inconsistencies",
+    r"is not in the allowed companies",
+    r"not allowed in (the )?company",
+    r"A lead in a Won stage cannot be lost",
+    r"cannot be won and lost",
+    r"cannot be at the same time in exclusive groups",
+)
 
 index = st.integers(0, 1000)
 amount = st.decimals(0, 10**7, places=2).map(float)
@@ -683,5 +692,5 @@ class TestProjectionsEqualTheOracle(TransactionCase):
             message = f"again with CRM_CQRS_SEED={SEED}"
             raise AssertionError(message) from error
         # Or the histories are of next to nothing, and prove it.
-        self.assertGreater(self.steps[True], HISTORIES * STEPS // 3)
+        self.assertGreater(self.steps[True], HISTORIES * STEPS // 2)
         self.assertGreater(self.steps[True], 3 * self.steps[False])
