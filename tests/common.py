@@ -33,7 +33,9 @@ def administrator(env, *groups):
 def other_company(env, currency=None):
     """Return a new company, with the currency of the one there is or another."""
     companies = env["res.company"]
-    name = f"cqrs other company {companies.search_count([])}"
+    name = "cqrs other company"
+    if others := companies.search_count([("name", "like", name)]):
+        name += f" {others + 1}"  # no two have the same name
     currency = currency or env.company.currency_id
     return companies.create({"name": name, "currency_id": currency.id})
 
