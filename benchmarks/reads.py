@@ -14,6 +14,8 @@ from .plan import Plan, Role
 from .processor import Cost, Meter
 
 ROLES = ("head", "director", "manager", "leaf", "adversarial")
+FEWEST = ("head", "leaf", "adversarial")
+"""Those that ratios are of, who are enough to see that all of it works."""
 PAGE = f"{DASHBOARD}opportunities"
 ENDPOINTS = {
     "metrics": f"{DASHBOARD}metrics",
@@ -63,12 +65,12 @@ def cases(plan: Plan) -> tuple[dict[str, Case], ...]:
     firsts = ("floor", "dashboard", "304", "page -value")
     first = {
         f"{name}: {title}": fast.pop(f"{name}: {title}")
-        for name in ROLES
+        for name in who(plan)
         for title in firsts
     }
     slow: dict[str, Case] = {}
     growth: dict[str, Case] = {}
-    for name in ROLES:
+    for name in who(plan):
         role = plan.roles[name]
         case = Cases(plan, "installed", role)
         slow[f"{name}: v2 dashboard"] = case(Person.get, DASHBOARD)
@@ -89,10 +91,14 @@ def cases(plan: Plan) -> tuple[dict[str, Case], ...]:
     return first, fast, slow, growth
 
 
+def who(plan: Plan) -> tuple[str, ...]:
+    return FEWEST if plan.pace == "once" else ROLES
+
+
 def asked(plan: Plan, kind: str, prefix: str = "") -> dict[str, Case]:
     """Return what is asked of v2, for each role."""
     result: dict[str, Case] = {}
-    for name in ROLES:
+    for name in who(plan):
         role = plan.roles[name]
         case = Cases(plan, kind, role)
         before = f"{prefix}{name}: "
@@ -257,7 +263,8 @@ def found(plan: Plan, samples: Samples) -> Found:
     every = []
     for title in TITLES:
         names = [(f"now {role}: {title}", f"before {role}: {title}") for role in ROLES]
-        if names[0][0] in samples:
+        names = [each for each in names if each[0] in samples]
+        if names:
             ratios = [samples.ratios(*each) for each in names]
             result.add_against(title, ratios)
             every += ratios
