@@ -347,9 +347,9 @@ class TestDelegation(SalesOrganisation):
         ):
             self.lend(self.peer, self.peer)
         outsider = new_test_user(self.env, login="cqrs_outsider", name="Outsider")
-        with self.assertRaisesRegex(ValidationError, "Outsider has no access"):
+        with self.assertRaisesRegex(ValidationError, "Outsider does not have access"):
             self.lend(delegate=outsider)
-        with self.assertRaisesRegex(ValidationError, "Outsider has no access"):
+        with self.assertRaisesRegex(ValidationError, "Outsider does not have access"):
             self.lend(outsider, self.peer)
 
     def test_archived_users_neither_lend_nor_borrow(self):

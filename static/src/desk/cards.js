@@ -110,11 +110,12 @@ function reconcilerCard({ seconds, never, failures }) {
     };
 }
 
-function readerCard({ waiting, is_more, holder }) {
+function readerCard({ level, waiting, is_more, holder }) {
+    const isUpToDate = level === "good" && !waiting;
     return {
         value: counted(waiting, is_more),
         unit: _t("events not delivered yet"),
-        lines: [heldBackBy(holder)],
+        lines: [isUpToDate ? _t("All events have been delivered.") : heldBackBy(holder)],
     };
 }
 
@@ -170,12 +171,16 @@ function tailCard(tail) {
     return {
         value: counted(tail.changes, tail.is_more),
         unit: _t("changes not in the totals yet"),
-        lines: [
+        lines:
             tail.seconds === null
-                ? _t("All changes are included in the totals.")
-                : _t("Pending for %s; the totals are updated every minute.", duration(tail.seconds)),
-            _t("Dashboards stay exact, but many pending changes slow them down."),
-        ],
+                ? [_t("All changes are included in the totals.")]
+                : [
+                      _t(
+                          "Pending for %s; the totals are updated every minute.",
+                          duration(tail.seconds)
+                      ),
+                      _t("Dashboards stay exact, but many pending changes slow them down."),
+                  ],
     };
 }
 
