@@ -76,8 +76,8 @@ class TestExplainAccess(SalesOrganisation):
             [
                 False,
                 (
-                    "The opportunity belongs to cqrs other company, a company "
-                    "that Head does not have access to."
+                    f"The opportunity belongs to {other.name}, a company that Head"
+                    " does not have access to."
                 ),
             ],
         )
