@@ -64,7 +64,7 @@ def _currencies(context) -> SQL:
 
 def _team_leaders(context) -> SQL:
     if not context.options.team_leaders:
-        return SQL("NULL::json")
+        return SQL("SELECT NULL::json")
     return SQL(
         """
         SELECT json_agg(json_build_array(stream_id, state -> 'user_id')
@@ -90,7 +90,6 @@ class AnswerContext(Facts):
     :ivar has_tail: whether there are changes that are not folded. Most of the time
         there are none, and to plan their sums takes longer than this.
     :ivar stages: id and ``{language: name}`` of each, in the order of the pipeline
-    :ivar teams: the sales teams and their leaders, where leaders see their team
     """
 
     _now = Fact("SELECT now()", is_in_tag=True)
@@ -108,7 +107,7 @@ class AnswerContext(Facts):
     sums_version = Fact(f"SELECT ({FOLDS.query}) || ' ' || ({REPAIRS.query})")
     has_tail = Fact(f'SELECT EXISTS (SELECT FROM "{TAIL}")')
     stages = Fact(_STAGES)
-    teams = Fact(_team_leaders)
+    _teams = Fact(_team_leaders)
 
     @property
     def answered_at(self) -> datetime:
@@ -135,6 +134,15 @@ class AnswerContext(Facts):
         """The version of that, and of who people are; None where the past is read."""
         people = self._people
         return tuple(people) if people[0] else None
+
+    @property
+    def teams(self) -> tuple[tuple[int, int | None], ...]:
+        """The sales teams and their leaders, where leaders see their team."""
+        return tuple(map(tuple, self.options.team_leaders and self._teams or ()))
+
+    @property
+    def team_leader_ids(self) -> set[int]:
+        return {leader_id for __, leader_id in self.teams}
 
     @cached_property
     def options(self) -> Options:

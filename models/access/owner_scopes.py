@@ -82,7 +82,8 @@ class CqrsAccess(models.AbstractModel):
     @api.model
     def _visible_owners(self, viewers: list[Viewer]) -> SQL | None:
         """Return ``policy.visible_owners`` of the viewers."""
-        return policy.visible_owners(viewers, self._options(), self._team_leader_ids())
+        context = AnswerContext.of(self.env)
+        return policy.visible_owners(viewers, context.options, context.team_leader_ids)
 
     @api.model
     def _owner_scopes(self, viewers: list[Viewer]) -> list[OwnerScope] | None:
@@ -95,9 +96,8 @@ class CqrsAccess(models.AbstractModel):
 
         def ask():
             owners = self._visible_owners(viewers)
-            if owners is None or policy.depends_on_team(
-                viewers, self._options(), self._team_leader_ids()
-            ):
+            leader_ids = AnswerContext.of(self.env).team_leader_ids
+            if owners is None or policy.depends_on_team(viewers, leader_ids):
                 return None
             query = SQL(
                 "SELECT DISTINCT * FROM (%s) owner LIMIT %s",
@@ -146,20 +146,10 @@ class CqrsAccess(models.AbstractModel):
         version = context.closure_version
         if version is None:
             return None
-        teams = context.options.team_leaders and self._teams()
-        return (version, context.options, teams, *viewers)
+        return (version, context.options, context.teams, *viewers)
 
     @api.model
     def _people_version(self, viewers: list[Viewer]) -> tuple | None:
         """Return the version of the people whom viewers may look as."""
         visibility = self._visibility_version(viewers)
         return visibility and (visibility, AnswerContext.of(self.env).people_version)
-
-    def _team_leader_ids(self) -> set[int]:
-        if not self._options().team_leaders:
-            return set()
-        return {leader_id for __, leader_id in self._teams()}
-
-    def _teams(self) -> tuple[tuple[int, int | None], ...]:
-        """Return the sales teams, each with its leader."""
-        return tuple(map(tuple, AnswerContext.of(self.env).teams or ()))

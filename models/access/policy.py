@@ -137,7 +137,7 @@ def visible_owners(
     twice; NULL stands for no owner. None: the owners do not decide, as for a viewer who
     sees everything or leads a team.
 
-    :param team_leader_ids: whoever leads a sales team
+    :param team_leader_ids: whoever leads a sales team, where leaders see their team
     """
     if any(viewer.sees_all and not viewer.own_only for viewer in viewers):
         # The user sees everything, so that the bound alone decides.
@@ -147,7 +147,7 @@ def visible_owners(
         return visible_owners(list(bounds), options, team_leader_ids)
     owners = [SQL("SELECT unnest(%s::integer[])", [viewer.id for viewer in viewers])]
     if above := [viewer for viewer in viewers if not viewer.own_only]:
-        if options.team_leaders and any(v.id in team_leader_ids for v in above):
+        if any(viewer.id in team_leader_ids for viewer in above):
             return None
         owners.append(
             SQL(
@@ -164,14 +164,10 @@ def visible_owners(
     return SQL(" UNION ALL ").join(owners)
 
 
-def depends_on_team(
-    viewers: list[Viewer], options: Options, team_leader_ids: set[int]
-) -> bool:
+def depends_on_team(viewers: list[Viewer], team_leader_ids: set[int]) -> bool:
     """Return whether a row's team, too, decides if one of the viewers sees it."""
     bounds = [bound for viewer in viewers for bound in viewer.bounded_by or ()]
-    return options.team_leaders and any(
-        viewer.id in team_leader_ids for viewer in (*viewers, *bounds)
-    )
+    return any(viewer.id in team_leader_ids for viewer in (*viewers, *bounds))
 
 
 def _above(viewer: Viewer, row: SQL, via: str) -> SQL:
