@@ -19,7 +19,7 @@ class DashboardApi(Controller):
     @operation(
         "/api/v2/dashboard/",
         summary="The dashboard",
-        description="Who you are, what you see in figures, and its most valuable part.",
+        description="Your profile, your figures, and your most valuable opportunities.",
         parameters=[COMPANY, CURRENCY],
         response=ref("Dashboard"),
         is_view=True,
@@ -36,8 +36,8 @@ class DashboardApi(Controller):
                 "by",
                 **one_of(*GROUPINGS),
                 description=(
-                    "Give them of each stage, salesperson or month, too. The month is"
-                    " that of closing: expected, until won or lost."
+                    "Also give the figures of each stage, salesperson or month. The"
+                    " month is that of closing: expected, until won or lost."
                 ),
             ),
             COMPANY,
@@ -64,13 +64,13 @@ class DashboardApi(Controller):
             Parameter(
                 "months",
                 **whole_number(MAX_MONTHS),
-                description="How many, 12 by default.",
+                description="The number of months, 12 by default.",
             ),
             Parameter(
                 "compare",
                 **one_of(*PERIODS),
                 description=(
-                    "Tell also what was closed in the month, quarter or year before the"
+                    "Also give what was closed in the month, quarter or year before the"
                     " present one, in as much of it as has passed of the present one."
                 ),
             ),
@@ -91,7 +91,7 @@ class DashboardApi(Controller):
     @operation(
         "/api/v2/dashboard/users/profile",
         tag="People",
-        summary="Who somebody is",
+        summary="The profile of a person",
         response=ref("Profile"),
         is_view=True,
     )
@@ -110,7 +110,7 @@ class DashboardApi(Controller):
                 "parent",
                 person_id,
                 UUID_SCHEMA,
-                "Whose reports; by default your own, or those of `user`.",
+                "The person whose reports to list; by default you, or `user`.",
             ),
             Parameter(
                 "metrics",
@@ -125,7 +125,7 @@ class DashboardApi(Controller):
             Parameter(
                 "limit",
                 **whole_number(MAX_LIMIT),
-                description=f"How many reports at most, {DEFAULT_LIMIT} by default.",
+                description=f"The most reports to give, {DEFAULT_LIMIT} by default.",
             ),
             Parameter(
                 "cursor",

@@ -109,7 +109,7 @@ def as_http(exc: Exception) -> HTTPException:
         )
     if isinstance(exc, psycopg2.Error) and (exc.pgcode or "").startswith(("42", "XX")):
         # A table or a column is missing, or cannot be read.
-        return ReadModelBroken("What answers are made from cannot be read.", [])
+        return ReadModelBroken("A read model cannot be read.", [])
     return _http_error(500)
 
 

@@ -68,16 +68,18 @@ _field = one_of(*FIELDS)
 _FIELDS = Parameter(
     "fields",
     **list_of(_field["parse"], _field["schema"]),
-    description="Which fields to give of each; all by default.",
+    description="The fields to give, all by default.",
 )
 _FILTERS = [
     Parameter(
-        "stage", **list_of(_id["parse"], _id["schema"]), description="In these stages."
+        "stage",
+        **list_of(_id["parse"], _id["schema"]),
+        description="Opportunities in these stages.",
     ),
     Parameter(
         "status",
         **list_of(_status["parse"], _status["schema"]),
-        description="In these states.",
+        description="Opportunities with these states.",
     ),
     Parameter(
         "salesperson",
@@ -87,7 +89,7 @@ _FILTERS = [
     Parameter(
         "scope",
         **one_of("all", "own", "team"),
-        description="All that is seen, what the viewer owns of it, or the rest.",
+        description="All opportunities that the viewer sees, their own, or the others.",
     ),
     COMPANY,
     *_range("value", decimal, _NUMBER, _RANGES["value"]),
@@ -105,8 +107,8 @@ _FILTERS = [
     Parameter(
         "archived",
         **one_of(*_ARCHIVED),
-        description="Those archived, or `any`. By default those that are not, but `any`"
-        " where `status` asks for `lost`: what is lost is archived, as a rule.",
+        description="Archived ones, or `any`. By default those that are not, but `any` where"
+        " `status` asks for `lost`: lost opportunities are archived, as a rule.",
     ),
 ]
 _PAGING = [
@@ -114,7 +116,7 @@ _PAGING = [
         "sort",
         **one_of(*(f"{sign}{order}" for order in ORDERS for sign in ("", "-"))),
         description=(
-            "In what order: with `-` from the greatest down (`-value` by default)."
+            "The order: with `-` from the greatest down (`-value` by default)."
             " Ties are broken by id; what has none comes last, or first with `-`. Names"
             " are in the order of Unicode's code points: capitals before small letters."
         ),
@@ -122,7 +124,7 @@ _PAGING = [
     Parameter(
         "limit",
         **whole_number(MAX_LIMIT),
-        description=f"How many at most, {DEFAULT_LIMIT} by default.",
+        description=f"The most to give, {DEFAULT_LIMIT} by default.",
     ),
     Parameter(
         "cursor",
@@ -202,8 +204,8 @@ class OpportunitiesApi(Controller):
         tag="Opportunities",
         summary="Whether somebody sees an opportunity, and why",
         description=(
-            "Of an opportunity that you see: why you do, or with `user` whether that"
-            " person does, and why or why not. Of any other, 404."
+            "The reasons why you see an opportunity; with `user`, whether that person"
+            " sees it, and why or why not. One that you do not see is answered 404."
         ),
         response=ref("Access"),
         is_view=True,

@@ -64,8 +64,8 @@ COMPANY = Parameter(
     "company",
     company_id,
     _COMPANY["schema"],
-    "Of the opportunities of this company alone, by its id in Odoo: one that you may"
-    " work in. By default of all that is seen.",
+    "The company alone whose opportunities count, by its id in Odoo: one that you may"
+    " work in. By default all count that are seen.",
 )
 
 CURRENCY = Parameter(
@@ -73,13 +73,13 @@ CURRENCY = Parameter(
     currency,
     {"type": "string", "pattern": f"^{_CODE}$"},
     "The currency of the sums, by its code of ISO 4217: one that is active in Odoo. By"
-    " default that of the company of whose view it is.",
+    " default that of the viewer's company.",
 )
 
 USER = Parameter(
     "user",
     person_id,
     UUID_SCHEMA,
-    "As whom to look: a person below you, or anyone whose opportunities you may see."
-    " You see no more than both of you do.",
+    "The person to look as: somebody below you, or anyone whose opportunities you may"
+    " see. You see no more than both of you do.",
 )

@@ -24,38 +24,44 @@ EXAMPLES = "crm_cqrs/static/api_docs/examples.json"
 DESCRIPTION = "crm_cqrs/controllers/contract/description.md"
 
 TAGS = {
-    "Dashboard": "What somebody sees, in figures.",
-    "Opportunities": "What somebody sees, one by one.",
-    "People": "Who is who, and who stands above whom.",
-    "Events": "Everything that has happened. For administrators.",
+    "Dashboard": "The figures of the opportunities that a user sees.",
+    "Opportunities": "The opportunities that a user sees, one by one.",
+    "People": "People, and the hierarchy in which they stand.",
+    "Events": "The log of all changes, for administrators.",
     "Deprecated": "API v1. Use v2.",
 }
 
 _HEADERS = {
-    metadata.HEADER: ("Of the request, or made for it.", {"type": "string"}),
+    metadata.HEADER: ("The request's own, or one made for it.", {"type": "string"}),
     position.HEADER: (
-        "Of the last event that the answer has seen.",
+        "The position of the last event that the answer has seen.",
         {"type": "integer", "minimum": 1},
     ),
     LEFT_OUT: (
-        "How many records could not be applied to the read models, and are left out.",
+        "The number of records that could not be applied to the read models.",
         {"type": "integer", "minimum": 0},
     ),
-    "ETag": ("Of the answer, strong.", {"type": "string"}),
+    "ETag": ("The strong entity tag of the answer.", {"type": "string"}),
     "Link": ("The next page, with `rel=next`.", {"type": "string"}),
-    "WWW-Authenticate": ("What to authenticate with.", {"type": "string"}),
-    "Retry-After": ("In how many seconds to ask again.", {"type": "integer"}),
+    "WWW-Authenticate": ("The credentials that are accepted.", {"type": "string"}),
+    "Retry-After": ("The seconds after which to ask again.", {"type": "integer"}),
     "RateLimit": (
-        "If there is a limit: what is left (`r`), for so many seconds (`t`).",
+        "If there is a limit: the requests left (`r`), for so many seconds (`t`).",
         {"type": "string"},
     ),
     "RateLimit-Policy": (
         "If there is a limit: a user's requests (`q`) in so many seconds (`w`).",
         {"type": "string"},
     ),
-    "Server-Timing": ("How long it took, in milliseconds.", {"type": "string"}),
-    "Deprecation": ("Since when it is (RFC 9745).", {"type": "string"}),
-    "Sunset": ("Until when it is served (RFC 8594).", {"type": "string"}),
+    "Server-Timing": ("The milliseconds that the answer took.", {"type": "string"}),
+    "Deprecation": (
+        "The time since which the route is deprecated (RFC 9745).",
+        {"type": "string"},
+    ),
+    "Sunset": (
+        "The time until which the route is served (RFC 8594).",
+        {"type": "string"},
+    ),
 }
 
 
@@ -93,7 +99,7 @@ def specification() -> dict:
         "info": {
             "title": "CRM CQRS",
             "version": version(),
-            "summary": "What a sales organisation sells, by who may see it",
+            "summary": "Opportunities and figures, as each person may see them",
             "description": _description(),
             "contact": {
                 "name": Manifest.for_addon("crm_cqrs")["author"],
@@ -132,7 +138,7 @@ def specification() -> dict:
                     "type": "apiKey",
                     "in": "cookie",
                     "name": "session_id",
-                    "description": "Of who is logged in to Odoo.",
+                    "description": "The session of a user who is logged in to Odoo.",
                 },
             },
         },
