@@ -107,8 +107,8 @@ _FILTERS = [
     Parameter(
         "archived",
         **one_of(*_ARCHIVED),
-        description="Archived ones, or `any`. By default those that are not, but `any` where"
-        " `status` asks for `lost`: lost opportunities are archived, as a rule.",
+        description="Archived ones, or `any`. By default those that are not, but `any`"
+        " where `status` asks for `lost`: lost opportunities are archived, as a rule.",
     ),
 ]
 _PAGING = [
