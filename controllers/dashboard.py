@@ -3,12 +3,13 @@ from odoo.http import Controller, request
 from ..models.dashboard.reports import Keyset
 from ..models.metrics.groupings import GROUPINGS
 from ..models.metrics.series import PERIODS
+from ..models.support.json_schema import UUID
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
 from .operations import always, json_response, operation
 from .opportunities import next_link
 from .parameters import COMPANY, CURRENCY, known_person
-from .query import UUID_SCHEMA, Parameter, one_of, person_id, whole_number
+from .query import Parameter, one_of, person_id, whole_number
 
 MAX_LIMIT = 200
 MAX_MONTHS = 60
@@ -109,7 +110,7 @@ class DashboardApi(Controller):
             Parameter(
                 "parent",
                 person_id,
-                UUID_SCHEMA,
+                UUID,
                 "The person whose reports to list; by default you, or `user`.",
             ),
             Parameter(

@@ -6,6 +6,7 @@ from odoo.http import Controller, Response, request
 from ..models.api.cloudevents import cloud_event
 from ..models.event_store.reader import Cursor, Filters, follow, read_events
 from ..models.support.exact_json import dumps
+from ..models.support.json_schema import TIME
 from .contract.schemas import ref
 from .operations import JSON, operation
 from .query import Parameter, time, whole_number
@@ -37,7 +38,6 @@ def _cursor(text: str) -> Cursor:
         raise ValueError("Expected a cursor that this API gave.") from exc
 
 
-_TIME = {"type": "string", "format": "date-time"}
 _PARAMETERS = [
     Parameter(
         "stream",
@@ -56,8 +56,8 @@ _PARAMETERS = [
         "Events of one of these types.",
         is_list=True,
     ),
-    Parameter("since", time, _TIME, "Events that occurred at this time or later."),
-    Parameter("until", time, _TIME, "Events that occurred before this time."),
+    Parameter("since", time, TIME, "Events that occurred at this time or later."),
+    Parameter("until", time, TIME, "Events that occurred before this time."),
     Parameter(
         "user",
         **whole_number(2**31 - 1),

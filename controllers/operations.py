@@ -17,7 +17,7 @@ query. It returns a value to be written as JSON, or a ``Response``.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from odoo.http import Response, request, route
 
@@ -41,89 +41,72 @@ COMMON_PARAMETERS: list[Parameter] = []
 
 @dataclass(frozen=True)
 class Operation:
-    """The declaration of an operation; ``name`` is the name of its method."""
+    """The declaration of an operation.
+
+    :ivar name: that of its method
+    :ivar path: as for Odoo's ``route``
+    :ivar response: JSON Schema of the answer
+    :ivar is_deprecated: it belongs to v1 and has no ``COMMON_PARAMETERS``
+    :ivar is_view: it shows a user's view. It has the parameter ``USER``, the method is
+        called with that user's record, and the answer has an entity tag
+    :ivar shows_opportunities: a function of the query's values: whether the answer
+        shows opportunities, or figures of them. Callers who may read none in Odoo then
+        get 403
+    :ivar other_media_types: ``{media type: JSON Schema}`` of the answers that a client
+        may ask for instead of JSON
+    :ivar exists_for: a function of a ``res.users`` record: whether the path exists for
+        that user, who gets 404 otherwise
+    """
 
     name: str
     path: str
-    summary: str
-    description: str
     own_parameters: tuple[Parameter, ...]
+    summary: str
     response: dict
-    tag: str
-    is_deprecated: bool
-    is_view: bool
-    shows_opportunities: Callable[[dict], bool] | None
-    other_media_types: dict[str, dict]
+    description: str = ""
+    tag: str = "Dashboard"
+    is_deprecated: bool = False
+    is_view: bool = False
+    shows_opportunities: Callable[[dict], bool] | None = None
+    other_media_types: dict[str, dict] = field(default_factory=dict)
+    exists_for: Callable[[object], bool] = lambda user: True
 
     @property
     def parameters(self) -> dict[str, Parameter]:
-        common = () if self.is_deprecated else COMMON_PARAMETERS
-        return {each.name: each for each in (*self.own_parameters, *common)}
+        view = [USER] if self.is_view else []
+        common = [] if self.is_deprecated else COMMON_PARAMETERS
+        return {each.name: each for each in (*self.own_parameters, *view, *common)}
 
 
 #: All operations, in the order of their declaration
 OPERATIONS: list[Operation] = []
 
 
-def operation(
-    path: str,
-    *,
-    summary: str,
-    response: dict,
-    description: str = "",
-    parameters=(),
-    tag: str = "Dashboard",
-    is_deprecated: bool = False,
-    is_view: bool = False,
-    shows_opportunities: Callable[[dict], bool] | None = None,
-    other_media_types: dict[str, dict] | None = None,
-    exists_for: Callable[[object], bool] = lambda user: True,
-):
+def operation(path: str, *, parameters=(), **declaration):
     """Make a method of a controller an operation of the API.
 
-    :param path: as for Odoo's ``route``
-    :param response: JSON Schema of the answer
-    :param is_deprecated: it belongs to v1 and has no ``COMMON_PARAMETERS``
-    :param is_view: it shows a user's view. It has the parameter ``USER``, the method is
-        called with that user's record, and the answer has an entity tag
-    :param shows_opportunities: a function of the query's values: whether the answer
-        shows opportunities, or figures of them. Callers who may read none in Odoo then
-        get 403
-    :param other_media_types: ``{media type: JSON Schema}`` of the answers that a client
-        may ask for instead of JSON
-    :param exists_for: a function of a ``res.users`` record: whether the path exists for
-        that user, who gets 404 otherwise
+    :param parameters: those of the query that are its own
+    :param declaration: as of ``Operation``
     """
 
     def decorate(method):
-        declared = Operation(
-            name=method.__name__,
-            path=path,
-            summary=summary,
-            description=description,
-            own_parameters=(*parameters, *([USER] if is_view else [])),
-            response=response,
-            tag=tag,
-            is_deprecated=is_deprecated,
-            is_view=is_view,
-            shows_opportunities=shows_opportunities,
-            other_media_types=other_media_types or {},
-        )
+        declared = Operation(method.__name__, path, tuple(parameters), **declaration)
         OPERATIONS.append(declared)
 
         def endpoint(self, **in_path):
-            if not exists_for(request.env.user):
+            if not declared.exists_for(request.env.user):
                 raise UnknownPath()
             values = read_query(request.httprequest.args, declared.parameters)
+            shows_opportunities = declared.shows_opportunities
             if shows_opportunities and shows_opportunities(values):
                 _check_sales_access(request.env)
-            if is_view:
+            if declared.is_view:
                 begin_reading(
                     request.env, is_whole=not request.httprequest.if_none_match
                 )
-            if is_view or is_deprecated:
+            if declared.is_view or declared.is_deprecated:
                 left_out = _check_read_models(request.env)
-            if is_view:
+            if declared.is_view:
                 values["user"] = viewed_user(values.get("user"))
                 tag = EntityTag(values["user"])
                 if not_modified := tag.not_modified():
@@ -131,7 +114,7 @@ def operation(
             response = method(self, **in_path, **values)
             if not isinstance(response, Response):
                 response = json_response(response)
-            if is_view:
+            if declared.is_view:
                 response = tag.put_on(response)
                 response.headers[LEFT_OUT] = str(left_out)
             return _kept_by_the_reader(response)

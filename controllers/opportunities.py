@@ -7,6 +7,7 @@ from ..models.opportunities.filters import MAX_TEXT, Filters, Range
 from ..models.opportunities.orders import Keyset
 from ..models.projections.opportunity_view import ORDERS
 from ..models.support.exact_json import JsonText
+from ..models.support.json_schema import DAY, TIME, UUID
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
 from .errors import NotFoundOrHidden
@@ -14,7 +15,6 @@ from .operations import always, json_response, operation
 from .parameters import COMPANY
 from .query import (
     MAX_ID,
-    UUID_SCHEMA,
     Parameter,
     day,
     decimal,
@@ -44,46 +44,35 @@ def _salesperson(text: str) -> str:
     return text if text == _NOBODY else person_id(text)
 
 
-def _range(name: str, parse, schema: dict, of_what: str) -> list[Parameter]:
-    return [
-        Parameter(f"{name}_from", parse, schema, f"{of_what}, this or more."),
-        Parameter(f"{name}_to", parse, schema, f"{of_what}, this or less."),
-    ]
-
-
-_DAY = {"type": "string", "format": "date"}
-_TIME = {"type": "string", "format": "date-time"}
 _NUMBER = {"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$"}
 
-_RANGES = {
-    "value": "Value, each in its own currency",
-    "closing": "Day of expected closing",
-    "created": "Time of creation",
-    "changed": "Time of the last event",
-}
-_id = whole_number(MAX_ID)
-_status = one_of("pending", "won", "lost")
-_field = one_of(*FIELDS)
+#: Two parameters each, ``<name>_from`` and ``<name>_to``, that make one of ``Filters``
+_RANGES = (
+    ("value", "value", decimal, _NUMBER, "Value, each in its own currency"),
+    ("closing", "closing_date", day, DAY, "Day of expected closing"),
+    ("created", "created_at", time, TIME, "Time of creation"),
+    ("changed", "changed_at", time, TIME, "Time of the last event"),
+)
 
 _FIELDS = Parameter(
     "fields",
-    **list_of(_field["parse"], _field["schema"]),
+    **list_of(**one_of(*FIELDS)),
     description="The fields to give, all by default.",
 )
 _FILTERS = [
     Parameter(
         "stage",
-        **list_of(_id["parse"], _id["schema"]),
+        **list_of(**whole_number(MAX_ID)),
         description="Opportunities in these stages.",
     ),
     Parameter(
         "status",
-        **list_of(_status["parse"], _status["schema"]),
+        **list_of(**one_of("pending", "won", "lost")),
         description="Opportunities with these states.",
     ),
     Parameter(
         "salesperson",
-        **list_of(_salesperson, {"anyOf": [UUID_SCHEMA, {"const": _NOBODY}]}),
+        **list_of(_salesperson, {"anyOf": [UUID, {"const": _NOBODY}]}),
         description="Owned by these people; `none` is for those that nobody owns.",
     ),
     Parameter(
@@ -92,10 +81,11 @@ _FILTERS = [
         description="All opportunities that the viewer sees, their own, or the others.",
     ),
     COMPANY,
-    *_range("value", decimal, _NUMBER, _RANGES["value"]),
-    *_range("closing", day, _DAY, _RANGES["closing"]),
-    *_range("created", time, _TIME, _RANGES["created"]),
-    *_range("changed", time, _TIME, _RANGES["changed"]),
+    *(
+        Parameter(f"{name}_{end}", parse, schema, f"{what}, this or {less_or_more}.")
+        for name, __, parse, schema, what in _RANGES
+        for end, less_or_more in (("from", "more"), ("to", "less"))
+    ),
     Parameter(
         "text",
         _text,
@@ -250,12 +240,7 @@ def _filters(given: dict, user) -> Filters:
         user_ids = (user.id,) if is_wanted else ()
     ranges = {
         field: Range(given.get(f"{name}_from"), given.get(f"{name}_to"))
-        for name, field in (
-            ("value", "value"),
-            ("closing", "closing_date"),
-            ("created", "created_at"),
-            ("changed", "changed_at"),
-        )
+        for name, field, *__ in _RANGES
     }
     return Filters(
         stage_ids=given.get("stage"),

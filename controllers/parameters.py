@@ -6,8 +6,9 @@ from werkzeug.exceptions import NotFound
 
 from odoo.http import request
 
+from ..models.support.json_schema import UUID
 from .errors import NotFoundOrHidden
-from .query import MAX_ID, UUID_SCHEMA, Parameter, person_id, whole_number
+from .query import MAX_ID, Parameter, person_id, whole_number
 
 
 def known_person(user, uuid: str, parameter: str):
@@ -79,7 +80,7 @@ CURRENCY = Parameter(
 USER = Parameter(
     "user",
     person_id,
-    UUID_SCHEMA,
+    UUID,
     "The person to look as: somebody below you, or anyone whose opportunities you may"
     " see. You see no more than both of you do.",
 )

@@ -121,8 +121,6 @@ def decimal(text: str) -> Decimal:
 
 _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
-UUID_SCHEMA = {"type": "string", "format": "uuid"}
-
 
 def person_id(text: str) -> str:
     if not re.fullmatch(_UUID, text):
