@@ -1,9 +1,10 @@
 """Facts that answers depend on, read by one statement where nothing is written.
 
-To read a fact takes PostgreSQL some 0.03 ms, to send a statement for it 0.15 ms. So
-``begin_reading`` has a transaction read its facts together and once. A transaction that
-writes reads each fact by itself, when it is asked for: an earlier value may be out of
-date by then, and others may need a flush.
+Eleven facts take 1.6 ms one by one and 1.1 ms in one statement, the six of an entity
+tag 0.6 ms. So ``begin_reading`` has a transaction read its facts together and once, and
+those beside the tag only for an answer that is made. A transaction that writes reads
+each fact by itself, when it is asked for: an earlier value may be out of date by then,
+and others may need a flush.
 
 ::
 
