@@ -1,4 +1,4 @@
-"""Says in words why a user sees an opportunity, or does not."""
+"""The reasons, in words, why a user sees an opportunity or does not."""
 
 from odoo import api, models
 from odoo.tools import SQL

@@ -1,4 +1,4 @@
-"""The people whom somebody may look as, below and above."""
+"""People below and above a user, and those whom the user may look as."""
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -20,10 +20,10 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _person(self, user, uuid: str):
-        """Return the user of a profile if ``user`` may look as that one, else none.
+        """Return the user of a profile, or none if ``user`` may not look as that one.
 
-        That is: if ``user`` would see an opportunity that the other one owns, in one
-        of the companies that the other one works in.
+        One may look as a person if one would see an opportunity that the person owns,
+        in one of the companies that the person works in.
 
         :param user: a ``res.users`` record
         """
@@ -31,7 +31,7 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _people(self, user, condition: SQL) -> list[int]:
-        """Return the ids of those of some people as whom a user may look.
+        """Return the ids of the people, among some, whom a user may look as.
 
         :param condition: on a row of ``cqrs_user_profile``
         """
@@ -52,10 +52,10 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _people_below(self, user) -> SQL:
-        """Return the query of who stands below whom, of those a user may look as.
+        """Return the query of pairs of people, one below the other, that a user may see.
 
-        It gives ``viewer_id``, the ``user_id`` of the one below and the ``depth``; the
-        same two people in each company in which it is so.
+        It gives ``viewer_id``, the ``user_id`` of the one below and the ``depth``, in
+        each company anew. The user may look as the one below.
         """
         return SQL(
             """

@@ -1,4 +1,4 @@
-"""The same definition as record rules of Odoo: for leads, and for the read models.
+"""Access as record rules of Odoo, for leads and for the read models.
 
 A rule names a field that is not stored; its search gives a condition in SQL on the
 row itself. Odoo caches the domains of rules for each user, but not the condition of
@@ -30,12 +30,12 @@ SOURCES = {
     "res.groups": ["name"],
 }
 
-#: Alias of a table → the condition on its row; None: it holds of no row
+#: Gives the condition on a row, by the alias of its table; None holds for no row
 Condition = Callable[[SQL], SQL]
 
 
 class CqrsRule(models.AbstractModel):
-    """For models with fields that say whether a condition in SQL holds of a row.
+    """Fields of a model that say whether a condition in SQL holds for a row.
 
     The fields are computed, and searched, by ``_cqrs_compute`` and ``_cqrs_search``.
     """
@@ -219,7 +219,7 @@ class CqrsOpportunityView(models.Model):
 
 
 class CqrsPerson(models.AbstractModel):
-    """For read models of which a row is about a user."""
+    """Read models with a row for each user."""
 
     _name = "cqrs.person"
     _inherit = "cqrs.rule"

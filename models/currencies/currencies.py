@@ -1,4 +1,4 @@
-"""Currencies, and the version of them and of their rates."""
+"""Currencies, and the version of currencies and rates."""
 
 import logging
 from typing import NamedTuple
@@ -122,7 +122,7 @@ class ResCurrency(models.Model):
 
 
 def currencies(context) -> tuple[Currency, ...]:
-    """Return those that are active, and that of the user's company, as they are in it.
+    """Return the active currencies and that of the user's company, as of that company.
 
     By one statement: Odoo would read all that it knows of each, and of the company.
 
