@@ -52,7 +52,7 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _people_below(self, user) -> SQL:
-        """Return the query of pairs of people, one below the other, that a user may see.
+        """Return the query of pairs of people, one below the other.
 
         It gives ``viewer_id``, the ``user_id`` of the one below and the ``depth``, in
         each company anew. The user may look as the one below.
