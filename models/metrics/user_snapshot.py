@@ -8,20 +8,44 @@ import psycopg2
 from odoo import api, fields, models
 from odoo.tools import SQL, split_every
 
+from ..projections.table import SURROGATE, Column, Table, upsert
 from ..support.transactions import committed
 
 _logger = logging.getLogger(__name__)
 
-#: The values of ``cqrs.metrics._read`` that a row has, under the same names
-COLUMNS = (
-    "pipeline_value",
-    "weighted_pipeline",
-    "won_revenue",
-    "active_opportunities",
-    "won",
-    "lost",
-    "win_rate",
-    "average_value",
+_RECORD = partial(fields.Many2one, readonly=True)
+_AMOUNT = partial(fields.Monetary, readonly=True)
+_COUNT = partial(fields.Integer, readonly=True)
+_RATE = fields.Float(digits=(5, 4), readonly=True, aggregator="avg")
+
+TABLE = Table(
+    "cqrs_dashboard_metrics",
+    columns=(
+        Column("id", "integer", SURROGATE),
+        Column(
+            "user_id",
+            "integer",
+            "NOT NULL CONSTRAINT cqrs_dashboard_metrics_user UNIQUE",
+            field=_RECORD("res.users"),
+        ),
+        Column("currency_id", "integer", "NOT NULL", field=_RECORD("res.currency")),
+        Column("pipeline_value", "numeric", "NOT NULL", field=_AMOUNT()),
+        Column("weighted_pipeline", "numeric", "NOT NULL", field=_AMOUNT()),
+        Column("won_revenue", "numeric", "NOT NULL", field=_AMOUNT()),
+        Column("active_opportunities", "integer", "NOT NULL", field=_COUNT()),
+        Column("won", "integer", "NOT NULL", field=_COUNT()),
+        Column("lost", "integer", "NOT NULL", field=_COUNT()),
+        Column("win_rate", "numeric", field=_RATE),
+        Column("average_value", "numeric", field=_AMOUNT(aggregator="avg")),
+        Column(
+            "computed_at",
+            "timestamp",
+            "NOT NULL",
+            field=fields.Datetime(readonly=True),
+        ),
+    ),
+    key=("user_id",),
+    options="WITH (fillfactor = 50)",
 )
 
 #: Users whose rows are computed in one transaction
@@ -42,39 +66,10 @@ class CqrsDashboardMetrics(models.Model):
     _order = "pipeline_value desc, id"
     _rec_name = "user_id"
 
-    user_id = fields.Many2one("res.users", readonly=True)
-    currency_id = fields.Many2one("res.currency", readonly=True)
-    pipeline_value = fields.Monetary(readonly=True)
-    weighted_pipeline = fields.Monetary(readonly=True)
-    won_revenue = fields.Monetary(readonly=True)
-    active_opportunities = fields.Integer(readonly=True)
-    won = fields.Integer(readonly=True)
-    lost = fields.Integer(readonly=True)
-    win_rate = fields.Float(digits=(5, 4), readonly=True, aggregator="avg")
-    average_value = fields.Monetary(readonly=True, aggregator="avg")
-    computed_at = fields.Datetime(readonly=True)
-
-    _TABLE = SQL(
-        """
-        CREATE TABLE IF NOT EXISTS cqrs_dashboard_metrics (
-            id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-            user_id integer NOT NULL CONSTRAINT cqrs_dashboard_metrics_user UNIQUE,
-            currency_id integer NOT NULL,
-            pipeline_value numeric NOT NULL,
-            weighted_pipeline numeric NOT NULL,
-            won_revenue numeric NOT NULL,
-            active_opportunities integer NOT NULL,
-            won integer NOT NULL,
-            lost integer NOT NULL,
-            win_rate numeric,
-            average_value numeric,
-            computed_at timestamp NOT NULL
-        ) WITH (fillfactor = 50)
-        """
-    )
+    vars().update(TABLE.orm_fields)
 
     def init(self):
-        self.env.cr.execute(self._TABLE)
+        self.env.cr.execute(TABLE.create())
 
     @api.model
     def _refresh(self):
@@ -113,31 +108,12 @@ class CqrsDashboardMetrics(models.Model):
         rows = []
         for user in self.env["res.users"].browse(user_ids).exists():
             metrics = self.env["cqrs.metrics"]._read(user)
-            rows.append(
-                (
-                    user.id,
-                    user.company_id.currency_id.id,
-                    metrics["computed_at"].replace(tzinfo=None),
-                    *(metrics[name] for name in COLUMNS),
-                )
-            )
-        columns = SQL(", ").join(
-            map(SQL.identifier, ("currency_id", "computed_at", *COLUMNS))
-        )
+            values = {
+                **metrics,
+                "user_id": user.id,
+                "currency_id": user.company_id.currency_id.id,
+                "computed_at": metrics["computed_at"].replace(tzinfo=None),
+            }
+            rows.append(SQL("%s", tuple(values[name] for name in TABLE.names)))
         if rows:
-            self.env.cr.execute(
-                SQL(
-                    """
-                    INSERT INTO cqrs_dashboard_metrics (user_id, %(columns)s)
-                    VALUES %(rows)s
-                    ON CONFLICT (user_id) DO UPDATE
-                    SET (%(columns)s) = ROW(%(excluded)s)
-                    """,
-                    columns=columns,
-                    rows=SQL(", ").join(SQL("%s", row) for row in rows),
-                    excluded=SQL(", ").join(
-                        SQL.identifier("excluded", name)
-                        for name in ("currency_id", "computed_at", *COLUMNS)
-                    ),
-                )
-            )
+            self.env.cr.execute(upsert(TABLE, SQL("VALUES %s", SQL(", ").join(rows))))

@@ -4,7 +4,6 @@ from . import (
     quarantine,
     healing,
     rebuilt_tables,
-    reading,
     user_access,
     user_profile,
     opportunity_view,
