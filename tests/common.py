@@ -53,6 +53,15 @@ class RealCursors(TransactionCase):
         with self.registry.cursor() as cr:
             yield self.environment(cr)
 
+    def rebuild(self):
+        """Have a run write the read models anew, as the cron does."""
+        with self.transaction() as env:
+            run = env["cqrs.run"].create({"kind": "replay"})
+            env.cr.commit()  # pylint: disable=invalid-commit
+            run._perform()
+            self.assertEqual(run.state, "done")
+            run.unlink()
+
 
 class SalesOrganisation(TransactionCase):
     """M manages S and is managed by the head; P works under another manager."""
@@ -111,6 +120,14 @@ class SalesOrganisation(TransactionCase):
         )
         cls.env.cr.flush()
         return lead
+
+    @classmethod
+    def named_opportunities(cls):
+        """Give the manager and the seller two deals each, and the seller one won."""
+        for user, name in ((cls.manager, "Manager deal"), (cls.seller, "Seller deal")):
+            for number in (1, 2):
+                cls.opportunity(user, name=f"{name} {number}")
+        cls.opportunity(cls.seller, 12_345.67, stage_id=cls.stage_won.id)
 
     def events(self, record):
         """Return ``(version, type, before, after)`` of each event of a record."""

@@ -250,12 +250,7 @@ class TestWritersBesideABrokenReadModel(RealCursors):
                     self.lead_ids += (
                         late["crm.lead"].search([("name", "=", "cqrs late")]).ids
                     )
-                    with self.transaction() as env:
-                        run = env["cqrs.run"].create({"kind": "replay"})
-                        env.cr.commit()  # pylint: disable=invalid-commit
-                        run._perform()
-                        self.assertEqual(run.state, "done")
-                        run.unlink()
+                    self.rebuild()
                     with self.transaction() as env:
                         self.assertEqual(broken(env), {})
                 wait(2)

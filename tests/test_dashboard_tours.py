@@ -12,10 +12,7 @@ class TestDashboardTours(SalesOrganisation, HttpCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        for user, name in ((cls.manager, "Manager deal"), (cls.seller, "Seller deal")):
-            for number in (1, 2):
-                cls.opportunity(user, name=f"{name} {number}")
-        cls.opportunity(cls.seller, 12_345.67, stage_id=cls.stage_won.id)
+        cls.named_opportunities()
         cls.opportunity(cls.peer, name="Peer deal")
 
     def test_the_head_drills_to_the_records_and_checks_the_sum(self):

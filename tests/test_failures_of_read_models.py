@@ -171,24 +171,22 @@ class TestLateWritersOfABrokenReadModel(RealCursors):
             replay(env)
             delete_backup(env)
 
-    def rebuild(self):
+    def write_around_a_rebuild(self, breaking):
+        """Write after a read model was broken, and while it is rebuilt."""
         with self.transaction() as env:
-            run = env["cqrs.run"].create({"kind": "replay"})
-            env.cr.commit()  # pylint: disable=invalid-commit
-            run._perform()
-            self.assertEqual(run.state, "done")
-            run.unlink()
-
-    @mute_logger(*LOGGERS)
-    def test_late_writer_of_what_was_written_while_broken(self):
-        with self.transaction() as env:
-            env.cr.execute("ALTER TABLE cqrs_opportunity_view DROP partner_name")
+            env.cr.execute(breaking)
         with self.transaction() as env:
             env["crm.lead"].browse(self.lead_id).expected_revenue = 2
         with self.transaction() as late:
             late["crm.lead"].browse(self.lead_id).expected_revenue = 3
             late.cr.flush()
             self.rebuild()
+
+    @mute_logger(*LOGGERS)
+    def test_late_writer_of_what_was_written_while_broken(self):
+        self.write_around_a_rebuild(
+            "ALTER TABLE cqrs_opportunity_view DROP partner_name"
+        )
         with self.transaction() as env:
             self.assertEqual(broken(env), {})
             env["cqrs.event"]._reconcile()
@@ -200,14 +198,7 @@ class TestLateWritersOfABrokenReadModel(RealCursors):
 
     @mute_logger(*LOGGERS)
     def test_late_writer_of_sums(self):
-        with self.transaction() as env:
-            env.cr.execute("DROP TABLE cqrs_metrics_tail")
-        with self.transaction() as env:
-            env["crm.lead"].browse(self.lead_id).expected_revenue = 2
-        with self.transaction() as late:
-            late["crm.lead"].browse(self.lead_id).expected_revenue = 3
-            late.cr.flush()
-            self.rebuild()
+        self.write_around_a_rebuild("DROP TABLE cqrs_metrics_tail")
         with self.transaction() as env:
             env["cqrs.event"]._reconcile()
             self.assertEqual(quarantined(env), [])

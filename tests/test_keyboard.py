@@ -89,10 +89,7 @@ class TestDashboardByKeyboard(KeyboardCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        for user, name in ((cls.manager, "Manager deal"), (cls.seller, "Seller deal")):
-            for number in (1, 2):
-                cls.opportunity(user, name=f"{name} {number}")
-        cls.opportunity(cls.seller, 12_345.67, stage_id=cls.stage_won.id)
+        cls.named_opportunities()
         cls.manager.group_ids += cls.env.ref("crm_cqrs.group_sale_team")
 
     def open(self, query=""):
