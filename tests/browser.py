@@ -1,10 +1,11 @@
 """A real browser that the test itself steers: from page to page, by real keys."""
 
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 from urllib.parse import urljoin
 
-from odoo.tests import HttpCase
+from odoo.tests import HttpCase, common
 from odoo.tests.common import (
     ChromeBrowser,
     ChromeBrowserException,
@@ -50,17 +51,20 @@ class BrowserCase(HttpCase):
     def take_browser(self):
         """Return a browser as a new one is."""
         cls = type(self)
-        if browser := cls.left_browser:
-            cls.left_browser = None
-            browser.test_case = self
-            return browser
-        return ChromeBrowser(self)
+        browser, cls.left_browser = cls.left_browser or ChromeBrowser(self), None
+        browser.test_case = self
+        browser._result, browser.error_checker = Future(), None
+        self.browser, self.page = browser, Page(self.cdp)
+        return browser
 
     def leave_browser(self, failure: type[BaseException] | None, *_details):
         """Leave the browser to the next test, unless this one has failed with it."""
         if failure or self.browser._result.done():
             self.browser.stop()
             return
+        self.empty_browser()
+
+    def empty_browser(self):
         self.browser.navigate_to("about:blank", wait_stop=True)
         self.page.call("Network.clearBrowserCookies")
         self.page.call(
@@ -71,8 +75,7 @@ class BrowserCase(HttpCase):
     @contextmanager
     def browse(self):
         """Have a browser within the block."""
-        self.browser = self.take_browser()
-        self.page = Page(self.cdp)
+        self.take_browser()
         self.browser.error_checker = lambda message: (
             not any(each in message for each in self.expected_errors)
         )
@@ -95,6 +98,27 @@ class BrowserCase(HttpCase):
 
             stack.enter_context(patch.object(self.cr, "execute", execute_alone))
             yield
+
+    def browser_js(self, *args, **options):
+        """As Odoo's, which starts a browser each time, in the one that is shared."""
+
+        def shared(_test_case, success_signal, **_options):
+            browser = self.take_browser()
+            browser.success_signal = success_signal
+            browser.stop = leave
+            return browser
+
+        def leave():
+            browser = self.browser
+            del browser.stop
+            result = browser._result
+            if result.done() and not result.exception() and not browser.had_failure:
+                self.empty_browser()
+            else:
+                browser.stop()
+
+        with patch.object(common, "ChromeBrowser", shared):
+            super().browser_js(*args, **options)
 
     def enter(self, user, **values):
         """Go on as a user, with these values written, from an empty page."""

@@ -1,12 +1,13 @@
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 
+from .browser import BrowserCase
 from .common import SalesOrganisation
 
 PATH = "/odoo/sales-dashboard"
 
 
 @tagged("post_install", "-at_install")
-class TestDashboardTours(SalesOrganisation, HttpCase):
+class TestDashboardTours(SalesOrganisation, BrowserCase):
     """The dashboard in a browser, as three people."""
 
     @classmethod
