@@ -189,7 +189,7 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
                 f"{operation} {kind}": partial(worker.perform, operation)
                 for kind, worker in workers.items()
                 if kind in KINDS[:2]
-                or (kind != BEFORE and (plan.pace != "quick" or operation not in LARGE))
+                or (kind != BEFORE and (plan.pace == "full" or operation not in LARGE))
             }
             interleave(cases, plan.pick(*seconds), samples, on_round=on_round)
         if BEFORE in workers:

@@ -15,7 +15,7 @@ _logger = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent / "schemathesis"
 #: A campaign by hand: CRM_CQRS_CASES=50000 ./dev test -k schemathesis
-CASES = int(os.environ.get("CRM_CQRS_CASES", "1000"))
+CASES = int(os.environ.get("CRM_CQRS_CASES", "600"))
 #: Of an operation in a round, which asks others than the round before; with 230 of
 #: them it has some 5,000 cases
 EXAMPLES = min(230, max(CASES // 22, 10))
