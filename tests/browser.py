@@ -118,7 +118,7 @@ class BrowserCase(HttpCase):
                 browser.stop()
 
         with patch.object(common, "ChromeBrowser", shared):
-            super().browser_js(*args, **options)
+            return super().browser_js(*args, **options)
 
     def enter(self, user, **values):
         """Go on as a user, with these values written, from an empty page."""
