@@ -20,10 +20,9 @@ class TestHowToAddAColumn(SalesOrganisation, TransactionCase):
     def added(self):
         """Return the column and the field of the API, as the document has them."""
         lines = ast.parse(code_of("how-to/add-a-column.md")).body
-        # Each is an item of a tuple, with the comma.
         return [
             eval(  # pylint: disable=eval-used
-                compile(ast.Expression(line.value.elts[0]), "how-to", "eval"),
+                compile(ast.Expression(line.value), "how-to", "eval"),
                 vars(module),
             )
             for line, module in zip(lines, (opportunity_view, api), strict=True)

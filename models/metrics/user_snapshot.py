@@ -69,7 +69,7 @@ class CqrsDashboardMetrics(models.Model):
     vars().update(TABLE.orm_fields)
 
     def init(self):
-        self.env.cr.execute(TABLE.create())
+        self.env.cr.execute(TABLE.creation())
 
     @api.model
     def _refresh(self):

@@ -86,9 +86,10 @@ class CqrsMetrics(models.AbstractModel):
         self.env.cr.execute("SELECT to_regtype('cqrs_metrics_lead') IS NULL")
         if self.env.cr.fetchone()[0]:
             self.env.cr.execute(self._TYPE)
-        super()._create_tables()
+        result = super()._create_tables()
         create_missing(self.env.cr, self._KEY_INDEX)
         self.env.cr.execute(self._FOLDS)
+        return result
 
     def _declared_tables(self):
         return [*super()._declared_tables(), FOLDS.table]

@@ -202,7 +202,7 @@ class CqrsOpportunityView(models.Model):
     vars().update(TABLE.orm_fields)
 
     def _create_tables(self):
-        super()._create_tables()
+        result = super()._create_tables()
         # An index over all rows and one by owner for each order, read both ways; they
         # end in the id, so there are no ties.
         for name, order in ORDERS.items():
@@ -215,6 +215,7 @@ class CqrsOpportunityView(models.Model):
         self._create_index(
             "words", SQL("USING gin (words) WITH (gin_pending_list_limit = 64)")
         )
+        return result
 
     def _create_index(self, name: str, definition: SQL):
         create_missing(

@@ -82,7 +82,7 @@ class CqrsProjection(models.AbstractModel):
         A projection that has indexes adds them here (``create_missing``).
         """
         for table in self._cqrs_tables:
-            self.env.cr.execute(table.create())
+            self.env.cr.execute(table.creation())
         for version in self._cqrs_versions:
             self.env.cr.execute(version.definition)
 

@@ -96,7 +96,7 @@ class Table(NamedTuple):
         """The ORM's fields, for the body of a model's class."""
         return {c.name: c.field for c in self.columns if c.field}
 
-    def create(self) -> SQL:
+    def creation(self) -> SQL:
         """Return the statement that creates the table, if it is not there."""
         return SQL(
             "CREATE TABLE IF NOT EXISTS %s (%s) %s",

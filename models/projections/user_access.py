@@ -138,10 +138,11 @@ class CqrsUserAccess(models.Model):
     )
 
     def _create_tables(self):
-        super()._create_tables()
+        result = super()._create_tables()
         create_missing(self.env.cr, self._INDEXES)
         conflicts.make_tables(self.env.cr)
         conflicts.add_keys(self.env.cr, self._KEYS)
+        return result
 
     @api.model
     def _serialize(self, streams):
