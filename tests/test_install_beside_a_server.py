@@ -14,7 +14,7 @@ from odoo.tests import tagged
 from .common import ODOO
 from .own_server import ServedDatabase
 
-LEADS = int(os.environ.get("CRM_CQRS_INSTALL_LEADS", "10000"))
+LEADS = int(os.environ.get("CRM_CQRS_INSTALL_LEADS", "30000"))
 INSERT = f"""
 INSERT INTO crm_lead (name, type, active, stage_id, user_id, expected_revenue,
                       company_id, create_date)
