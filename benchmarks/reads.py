@@ -15,7 +15,7 @@ from .processor import Cost, Meter
 
 ROLES = ("head", "director", "manager", "leaf", "adversarial")
 FEWEST = ("head", "leaf", "adversarial")
-"""Those that ratios are of, who are enough to see that all of it works."""
+"""The roles that ratios compare; a run that only tries everything has no others."""
 PAGE = f"{DASHBOARD}opportunities"
 ENDPOINTS = {
     "metrics": f"{DASHBOARD}metrics",

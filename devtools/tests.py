@@ -36,7 +36,7 @@ OPTIONS_WITH_VALUE = {"-k", "-m", "-n", "-p", "-o", "-c", "-W", "-r"}
 
 @dataclass(frozen=True)
 class Databases:
-    """What the tests are given.
+    """The options and environment of the tests.
 
     template: Odoo without the addon; copied by tests that install it
     installed: with the addon; copied by tests of servers of their own

@@ -41,7 +41,7 @@ def other_company(env, currency=None):
 
 
 class RealCursors(TransactionCase):
-    """What a test writes is committed, and undone by the test itself."""
+    """Real cursors: a test commits its writes, and undoes them itself."""
 
     def environment(self, cr):
         """Return an environment of Odoo itself on a cursor."""

@@ -5,7 +5,7 @@ from .own_server import OwnServer
 
 @tagged("post_install", "-at_install")
 class TestAcceptance(OwnServer):
-    """What ``./dev demo --check`` plays, in Odoo's demo data."""
+    """The steps that ``./dev demo --check`` plays, in Odoo's demo data."""
 
     def test_every_value_is_as_expected(self):
         # Not at the top: what an installed addon needs is not what it is tested with.

@@ -120,6 +120,13 @@ class TestPagesBeginWhereTheyEnded(Pages):
         [(__, end)] = self.ends().items()
         first = self.in_order(self.seen(self.head), "value", True)[: LIMIT + 1]
         self.assertIn(end.id, first)
+        # By indexes, though there is so little.
+        self.forget_statistics()
+        self.env.cr.execute("SET LOCAL enable_seqscan = off")
+        self.env.cr.execute("SET LOCAL enable_bitmapscan = off")
+        before = self.rows_read()
+        self.page()
+        self.assertLessEqual(self.rows_read() - before, 2 * LIMIT)
 
     def test_who_pages_on_leaves_the_ends_of_first_pages(self):
         page = self.page()

@@ -223,7 +223,7 @@ def _answer(operation: Operation) -> dict:
     }
 
 
-#: Those of any answer
+#: The headers of any answer
 _OF_ALL = (metadata.HEADER, "Server-Timing", "RateLimit", "RateLimit-Policy")
 
 

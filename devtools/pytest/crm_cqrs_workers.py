@@ -5,7 +5,7 @@ It is loaded before Odoo, which reads the server's variables once.
 
 import os
 
-#: What leads each worker to its PostgreSQL server, given by ``./dev test``
+#: The environment of each worker's PostgreSQL server, given by ``./dev test``
 PORTS = os.environ.get("CRM_CQRS_SERVER_PORTS", "").split()
 
 SLOWEST = (

@@ -39,7 +39,7 @@ Send = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 class Page:
-    """What a person, or a script, does at a page.
+    """The actions of a person, or a script, at a page.
 
     :param send: to the page, whoever has opened it
     """

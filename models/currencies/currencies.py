@@ -15,7 +15,7 @@ _logger = logging.getLogger(__name__)
 #: The version of currencies, and of their rates but for those of another day
 CURRENCIES = TokenVersion("cqrs_currencies")
 
-#: Those of a company
+#: The currencies of a company
 KNOWN = VersionedCache("currencies", size=64)
 
 

@@ -108,7 +108,7 @@ class Table(NamedTuple):
     def rows(
         self,
         where: SQL,
-        joins: SQL = SQL(),  # noqa: B008  (a constant)
+        joins: SQL | None = None,
         reads: Mapping[str, str] | None = None,
     ) -> SQL:
         """Return the query of the rows that the states of ``stream`` make.
@@ -130,7 +130,7 @@ class Table(NamedTuple):
                 SQL("%s %s", quoted(name), SQL(type_))
                 for name, type_ in (captured | dict(reads or {})).items()
             ),
-            joins=joins,
+            joins=joins or SQL(),
             where=where,
         )
 
