@@ -370,3 +370,4 @@ class TestVersionOfTheLog(RealCursors):
         counts = {}
         for held, count in seen:
             self.assertEqual(counts.setdefault(held, count), count)
+        self.assertGreater(len(counts), 1)
