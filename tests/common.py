@@ -15,6 +15,7 @@ import psycopg2
 from odoo import SUPERUSER_ID, Command, api
 from odoo.sql_db import connection_info_for
 from odoo.tests import BaseCase, TransactionCase, new_test_user
+from odoo.tools import SQL
 
 from ..models.event_store.upcast import UPCASTERS
 from ..models.support.exact_json import dumps
@@ -28,6 +29,14 @@ def administrator(env, *groups):
     """Return a new administrator, who may not read leads without further groups."""
     groups = ",".join(("base.group_system", *groups))
     return new_test_user(env, "cqrs_admin", groups=groups)
+
+
+def visible_opportunities(env, user):
+    """Return the rows of the opportunities that a user sees, as dicts."""
+    access = env["cqrs.access"]
+    condition = access._visible(access._viewers(user), SQL("view"))
+    query = SQL("SELECT view.* FROM cqrs_opportunity_view view WHERE %s", condition)
+    return env.execute_query_dict(query)
 
 
 def other_company(env, currency=None):
@@ -166,9 +175,7 @@ class SalesOrganisation(TransactionCase):
     def visible(self, user):
         """Return the ids of the opportunities of this test that a user sees."""
         self.env.cr.flush()
-        query = self.env["cqrs.access"]._visible_opportunities(user)
-        self.env.cr.execute(query)
-        return {row["id"] for row in self.env.cr.dictfetchall()}
+        return {row["id"] for row in visible_opportunities(self.env, user)}
 
     def visible_to(self, deal):
         """Return the ``visible_to_user_ids`` of an opportunity."""

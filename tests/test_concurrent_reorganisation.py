@@ -16,7 +16,7 @@ from odoo.tools import mute_logger
 from ..models.maintenance.oracle import drifts
 from ..models.maintenance.repair_backup import delete_backup
 from ..models.maintenance.replay import replay
-from .common import RealCursors
+from .common import RealCursors, visible_opportunities
 from .plain_rules import ALL_DOCUMENTS, OWN, PlainRules
 
 MOVES = 8
@@ -128,9 +128,8 @@ class TestConcurrentReorganisation(RealCursors):
         self.assertEqual(list(drifts(env)), [])
         rules = PlainRules(env)
         for user in env["res.users"].browse(self.user_ids):
-            env.cr.execute(env["cqrs.access"]._visible_opportunities(user))
             self.assertEqual(
-                sorted(row["id"] for row in env.cr.dictfetchall()),
+                sorted(row["id"] for row in visible_opportunities(env, user)),
                 [lead.id for lead in rules.seen(user)],
             )
 

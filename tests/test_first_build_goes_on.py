@@ -18,7 +18,7 @@ from ..models.event_store import first_build
 from .common import INSTALLED, ODOO, OwnDatabase, RealCursors
 
 # More than a batch, so that several batches are under way when it is killed.
-LEADS = 60_000
+LEADS = 120_000
 INSERT = """
 INSERT INTO crm_lead (name, type, active, stage_id, expected_revenue, create_date)
 SELECT 'Deal ' || n, 'opportunity', true, (SELECT min(id) FROM crm_stage), n, now()

@@ -12,7 +12,7 @@ from odoo.tools import mute_logger
 
 from ..controllers.operations import OPERATIONS
 from ..models.access.options import OPTIONS
-from .common import SalesOrganisation, other_company
+from .common import SalesOrganisation, other_company, visible_opportunities
 from .plain_rules import ADMINISTRATOR, ALL_DOCUMENTS, OWN, TEAM, PlainRules
 
 PEOPLE = 200
@@ -290,8 +290,7 @@ class TestNoBypass(NoBypass):
     def below_the_routes(self, user):
         """Return ``{way of reading: ids}`` for a user, at little cost."""
         access, opportunities = self.env["cqrs.access"], self.env["cqrs.opportunities"]
-        self.env.cr.execute(access._visible_opportunities(user))
-        rows = self.env.cr.dictfetchall()
+        rows = visible_opportunities(self.env, user)
         found = {"visible": {row["id"] for row in rows if row["active"]}}
         page = opportunities._read_page(user, limit=1000)
         found["page"] = set(page.ids)

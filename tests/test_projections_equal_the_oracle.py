@@ -31,7 +31,7 @@ from ..models.maintenance.replay import replay
 from ..models.opportunities.filters import Filters
 from ..models.projections.metrics_tables import AMOUNTS
 from ..models.projections.opportunity_view import ORDERS
-from .common import as_json
+from .common import as_json, visible_opportunities
 from .plain_rules import ALL_DOCUMENTS, OWN, TEAM, PlainRules
 
 #: Steps of each of the histories, and how many; a long run by hand:
@@ -592,8 +592,8 @@ class History(RuleBasedStateMachine):
 
     def list_and_check(self, user, opportunities, seen):
         access = self.env["cqrs.access"]
-        self.env.cr.execute(access._visible_opportunities(user))
-        assert {row["id"] for row in self.env.cr.dictfetchall()} == seen, user.login
+        found = visible_opportunities(self.env, user)
+        assert {row["id"] for row in found} == seen, user.login
         lead = self.pick(opportunities, self.number + user.id)
         assert access._may_see(user, lead.id) is (lead.id in seen), user.login
 

@@ -19,14 +19,6 @@ class CqrsAccess(models.AbstractModel):
         return policy.visible(viewers, row, self._options())
 
     @api.model
-    def _visible_opportunities(self, user) -> SQL:
-        """Return the query of the opportunities that a user sees."""
-        return SQL(
-            "SELECT view.* FROM cqrs_opportunity_view view WHERE %s",
-            self._visible(self._viewers(user), SQL("view")),
-        )
-
-    @api.model
     def _may_see(self, user, opportunity_id: int) -> bool:
         """Return whether a user sees an opportunity; False if there is none.
 
