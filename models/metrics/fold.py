@@ -5,7 +5,7 @@ import zlib
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..projections.metrics import _by_dimension
+from ..projections.metrics import by_dimension
 from ..projections.metrics_tables import FOLDS, ROLL_UP
 from ..support.transactions import committed
 
@@ -72,7 +72,7 @@ class CqrsMetrics(models.AbstractModel):
                        ARRAY(SELECT id FROM sum WHERE is_zero)
                 """,
                 BATCH_SIZE,
-                self._add(_by_dimension(contributions), SQL.identifier(ROLL_UP)),
+                self._add(by_dimension(contributions), SQL.identifier(ROLL_UP)),
             )
         )
         self._remove(zero_ids, SQL.identifier(ROLL_UP))

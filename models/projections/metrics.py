@@ -252,7 +252,7 @@ class CqrsMetrics(models.AbstractModel):
             sums=each("sum({0}) AS {0}"),
             measures=each("{}"),
             roll_up=table(ROLL_UP),
-            tail=_by_dimension(self._contributions(table(TAIL))),
+            tail=by_dimension(self._contributions(table(TAIL))),
             not_zero=NOT_ZERO,
         )
 
@@ -290,7 +290,7 @@ class CqrsMetrics(models.AbstractModel):
             self.env.cr.execute(SQL("DELETE FROM %s WHERE id = ANY(%s)", table, ids))
 
 
-def _by_dimension(contributions: SQL) -> SQL:
+def by_dimension(contributions: SQL) -> SQL:
     """Return the query of the sums of contributions, in each dimension."""
     return SQL(
         """
