@@ -52,10 +52,11 @@ class TestPeopleChangedInParallel(RealCursors):
 
     def remove(self):
         with self.transaction() as env:
-            users = env["res.users"].browse(self.made.pop("res.users"))
+            users = env["res.users"].browse(self.made.pop("res.users")).exists()
             partners = users.partner_id
             for model, ids in self.made.items():
-                env[model].browse(ids).unlink()
+                # Not those whose transaction was rolled back.
+                env[model].browse(ids).exists().unlink()
             users.unlink()
             partners.unlink()
 

@@ -41,7 +41,7 @@ HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES", "4"))
 #: What a failure shows, to have the same histories again
 SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
 
-#: What Odoo and the foreign keys of its tables refuse, by words that each says
+#: What Odoo, the foreign keys of its tables and a delegation refuse, by words of each
 REFUSALS = (
     r"violates (RESTRICT setting of )?foreign key constraint",
     r"You cannot create recursive departments",
@@ -51,6 +51,8 @@ REFUSALS = (
     r"A lead in a Won stage cannot be lost",
     r"cannot be won and lost",
     r"cannot be at the same time in exclusive groups",
+    r"Archived users cannot lend or borrow a view",
+    r"does not have access to CRM, and a delegation does not give it",
 )
 
 index = st.integers(0, 1000)
