@@ -100,8 +100,12 @@ class TestPeopleChangedInParallel(RealCursors):
                 raise
 
         with ThreadPoolExecutor(len(works)) as pool:
-            for future in [pool.submit(do, work) for work in works]:
-                future.result()
+            futures = [pool.submit(do, work) for work in works]
+        errors = [future.exception() for future in futures]
+        # The others only say that one has failed.
+        others = threading.BrokenBarrierError
+        self.assertEqual([e for e in errors if e and not isinstance(e, others)], [])
+        self.assertEqual(errors, [None] * len(works))
         with self.transaction() as env:
             self.assertEqual(list(drifts(env)), [])
 

@@ -45,6 +45,7 @@ SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
 REFUSALS = (
     r"violates (RESTRICT setting of )?foreign key constraint",
     r"You cannot create recursive departments",
+    r"Recursion Detected",
     r"company inconsistencies",
     r"is not in the allowed companies",
     r"not allowed in (the )?company",
