@@ -6,11 +6,12 @@ from odoo.service.model import retrying
 from odoo.tests import HttpCase, tagged
 from odoo.tools import SQL, mute_logger
 
+from ..models.maintenance.findings import BROKEN_PROJECTION
 from ..models.maintenance.oracle import drifts
 from ..models.maintenance.repair_backup import delete_backup
 from ..models.maintenance.replay import replay
 from ..models.maintenance.status import status
-from ..models.maintenance.verify import BROKEN_PROJECTION, verify
+from ..models.maintenance.verify import verify
 from ..models.projections.failures import broken, quarantined
 from .common import RealCursors, SalesOrganisation
 

@@ -3,9 +3,10 @@ from unittest.mock import patch
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
+from ..models.maintenance.findings import BROKEN_PROJECTION
 from ..models.maintenance.repair_backup import delete_backup
 from ..models.maintenance.replay import replay
-from ..models.maintenance.verify import BROKEN_PROJECTION, verify
+from ..models.maintenance.verify import verify
 from ..models.projections.failures import broken, quarantined
 from ..models.projections.quarantine import MANY_FAILURES
 from .common import RealCursors, SalesOrganisation

@@ -3,7 +3,7 @@ from unittest.mock import patch
 from odoo.tests import tagged
 from odoo.tools import SQL
 
-from ..models.maintenance import verify as verify_module
+from ..models.maintenance import findings as findings_module
 from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import verify
 from .common import SalesOrganisation
@@ -268,7 +268,7 @@ class TestVerifyFindsTampering(SalesOrganisation):
         kinds = ("broken_chain", "version_gap", "unrecorded_change", "wrong_state")
         # Versions 5, 2, 2 and 2: a gap, a forged hash and a wrong state in each.
         for limit, given in ((3, 3), (4, 4)):
-            with self.subTest(limit), patch.object(verify_module, "LIMIT", limit):
+            with self.subTest(limit), patch.object(findings_module, "LIMIT", limit):
                 findings = verify(self.env)
             for kind in kinds:
                 of_kind = [each for each in findings if each.kind == kind]

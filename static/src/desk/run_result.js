@@ -15,7 +15,7 @@ import { FINDINGS, isUnderWay } from "./runs";
 const PAUSE = 1000;
 
 /**
- * Result of a run: `{findings: [of verify.py]}`, `{projections: [of replay.py]}`
+ * Result of a run: `{findings: [of findings.py]}`, `{projections: [of replay.py]}`
  * or `{events: number}`.
  */
 export class RunResult extends Component {

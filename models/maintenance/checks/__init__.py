@@ -1,0 +1,1 @@
+"""The checks of a verification: each is a statement and a generator of findings."""

@@ -1,0 +1,84 @@
+"""The chain of each stream: hashes, versions, and the order of readers."""
+
+from collections.abc import Iterator
+
+from odoo.tools import SQL
+
+from ...event_store.chain import COVERED, event_hash
+from ..findings import BROKEN_CHAIN, VERSION_GAP, WRONG_ORDER, Finding, enough
+
+
+def broken_links(env, model: str) -> Iterator[Finding]:
+    """Find the first event of each stream whose hash or place in the log is wrong."""
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT stream_id, min(version) FILTER (WHERE is_altered),
+                   min(version) FILTER (WHERE is_misplaced)
+            FROM (
+                SELECT stream_id, version, hash IS DISTINCT FROM %s AS is_altered,
+                       (epoch, txid, position) <= (
+                           lag(epoch) OVER stream, lag(txid) OVER stream,
+                           lag(position) OVER stream) AS is_misplaced
+                FROM cqrs_event event WHERE stream_model = %s
+                WINDOW stream AS (PARTITION BY stream_id ORDER BY version)
+            ) link
+            WHERE is_altered OR is_misplaced
+            GROUP BY stream_id ORDER BY stream_id
+            LIMIT %s
+            """,
+            event_hash(
+                SQL("lag(hash) OVER stream"),
+                SQL("occurred_at"),
+                {name: SQL.identifier(name) for name in COVERED},
+            ),
+            model,
+            enough(),
+        )
+    )
+    for stream_id, altered, misplaced in rows:
+        if altered:
+            yield Finding(
+                BROKEN_CHAIN,
+                model,
+                stream_id,
+                altered,
+                env._("The hash of this event does not match its content."),
+            )
+        if misplaced:
+            yield Finding(
+                WRONG_ORDER,
+                model,
+                stream_id,
+                misplaced,
+                env._("Readers receive this event before the previous one."),
+            )
+
+
+def version_gaps(env, model: str) -> Iterator[Finding]:
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT stream_id, version, former
+            FROM (
+                SELECT stream_id, version,
+                       lag(version, 1, 0) OVER (
+                           PARTITION BY stream_id ORDER BY version) AS former
+                FROM cqrs_event WHERE stream_model = %s
+            ) step
+            WHERE version <> former + 1
+            ORDER BY stream_id, version
+            LIMIT %s
+            """,
+            model,
+            enough(),
+        )
+    )
+    for stream_id, version, former in rows:
+        yield Finding(
+            VERSION_GAP,
+            model,
+            stream_id,
+            version,
+            env._("The previous event has version %s.", former),
+        )
