@@ -83,6 +83,7 @@ from . import (
     test_replay_equals_live_state,
     test_requests_of_another_kind,
     test_rolled_back_work,
+    test_sources_are_declared,
     test_state_at_a_time,
     test_translations,
     test_upcasters,

@@ -17,6 +17,7 @@ from odoo.sql_db import connection_info_for
 from odoo.tests import BaseCase, TransactionCase, new_test_user
 from odoo.tools import SQL
 
+from ..models.event_store.source import DECLARED, declare
 from ..models.event_store.upcast import UPCASTERS
 from ..models.support.exact_json import dumps
 
@@ -247,16 +248,24 @@ def schema_raised(env, model, *upcasters):
         with schema_raised(self.env, "crm.lead", from_1_to_2, from_2_to_3):
             state_at(self.env, "crm.lead", lead.id, version=1)
     """
-    source = env[model]._cqrs_source
+    source = env["cqrs.event"]._sources()[model]
     start = source.schema_version
     registered = {
         (model, start + number): function for number, function in enumerate(upcasters)
     }
     raised = replace(source, schema_version=start + len(upcasters))
-    with (
-        patch.dict(UPCASTERS, registered),
-        patch.object(env.registry[model], "_cqrs_source", raised),
-    ):
+    with patch.dict(UPCASTERS, registered), sources_declared(env):
+        declare(raised)
+        yield
+
+
+@contextmanager
+def sources_declared(env, *sources):
+    """Within the block, further sources are declared, by this addon."""
+    declared = {model: dict(by_addon) for model, by_addon in DECLARED.items()}
+    with patch.dict(DECLARED, declared):
+        for source in sources:
+            declare(source)
         env.registry.clear_cache("stable")
         try:
             yield

@@ -35,7 +35,10 @@ def classes_of(code: str, room: str) -> list[type]:
 
 
 def add_models(test, *classes: type):
-    """Add model definitions to the registry, until the test ends."""
+    """Add model definitions to the registry, until the test ends.
+
+    Return the function that removes them sooner.
+    """
     registry, cr = test.registry, test.env.cr
     names = [cls._name for cls in classes]
     former = {n: registry[n]._base_classes__ for n in names if n in registry}
@@ -44,7 +47,7 @@ def add_models(test, *classes: type):
         for name in names:
             if name in former:
                 registry[name]._base_classes__ = former[name]
-            else:
+            elif name in registry:
                 del registry[name]
         registry._setup_models__(cr, list(former))
 
@@ -52,3 +55,4 @@ def add_models(test, *classes: type):
     for cls in classes:
         add_to_registry(registry, cls)
     registry._setup_models__(cr, names)
+    return remove

@@ -8,16 +8,15 @@ from odoo.tests import BaseCase, TransactionCase, tagged
 
 from ..models import projections, sources
 from ..models.support.rooms import warn_of_unloaded_files
-from .common import SalesOrganisation
-from .examples import add_models, classes_of, code_of
+from .common import SalesOrganisation, sources_declared
+from .examples import classes_of, code_of
 
 
 @tagged("post_install", "-at_install")
 class TestHowToAddACapturedModel(SalesOrganisation, TransactionCase):
     def test_a_tag_that_lives_and_dies(self):
-        add_models(
-            self, *classes_of(code_of("how-to/add-a-captured-model.md"), "sources")
-        )
+        self.enterContext(sources_declared(self.env))
+        classes_of(code_of("how-to/add-a-captured-model.md"), "sources")
         tag = self.env["crm.tag"].create({"name": "Urgent", "color": 1})
         self.env.cr.flush()
         tag.name = "Very urgent"

@@ -4,6 +4,7 @@ from . import (
     append_only,
     epoch,
     metadata,
+    attached_sources,
     watches,
     record,
     capture,

@@ -13,7 +13,6 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from .metadata import ORM, current_origin
-from .source import Source
 from .watches import Watch
 
 #: Key of the marks since the last capture (``Pending``) in ``cr.precommit.data``
@@ -65,9 +64,6 @@ class Pending:
 
 class Base(models.AbstractModel):
     _inherit = "base"
-
-    #: The declaration of a captured model (see ``source.py``)
-    _cqrs_source: Source | None = None
 
     @api.model_create_multi
     def create(self, vals_list):

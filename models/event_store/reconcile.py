@@ -145,7 +145,7 @@ class CqrsEvent(models.Model):
         """Return ``{many2one: comodel}`` shown by path, and the many2many fields."""
         record_fields = self.env[model]._fields
         shown, many2many = {}, []
-        for path in self.env[model]._cqrs_source.fields:
+        for path in self._sources()[model].fields:
             fname, __, target = path.partition(".")
             if target:
                 shown[fname] = self.env[record_fields[fname].comodel_name]

@@ -1,22 +1,23 @@
 """The declaration of a captured model: its fields, its noun and its event types.
 
-A model is captured when it carries a ``Source`` in ``_cqrs_source``::
+A declaration belongs to no model class; a file of any addon may hold it::
 
-    class CrmStage(models.Model):
-        _inherit = "crm.stage"
-
-        _cqrs_source = Source(
+    declare(
+        Source(
             model="crm.stage",
             noun="Stage",
             fields=("name", "sequence", "is_won"),
             rules=(Rule("Renamed", "name"),),
         )
+    )
 
-Nothing else is needed: the hooks on ``base`` mark its writes, the difference
-statement reads the declared fields, and the events appear in ``cqrs.event`` as
-``StageCreated``, ``StageRenamed``, ``StageUpdated`` and ``StageDeleted``.
+Nothing else is needed: the source is attached in each database that has the model and
+the addon (``attached_sources.py``). The hooks on ``base`` mark the model's writes, the
+difference statement reads the declared fields, and the events appear in ``cqrs.event``
+as ``StageCreated``, ``StageRenamed``, ``StageUpdated`` and ``StageDeleted``.
 """
 
+import sys
 from dataclasses import dataclass
 
 
@@ -42,7 +43,8 @@ class Source:
     :ivar model: the Odoo model's name; becomes ``stream_model``
     :ivar noun: first part of the event types, e.g. ``"Opportunity"``
     :ivar fields: captured fields; ``"partner_id.name"`` is a column of the record
-        that a stored many2one of this model points to
+        that a stored many2one of this model points to. A database leaves out those
+        that it does not have
     :ivar rules: looked at in this order, the first that holds names the event;
         ``Updated`` when none does
     :ivar noun_field: a selection field that decides between several nouns
@@ -57,3 +59,19 @@ class Source:
     noun_field: str | None = None
     nouns: tuple[tuple[str, str], ...] = ()
     schema_version: int = 1
+
+
+#: The sources by model and by the addon that declares them, the last one last. Those
+#: of an addon that another database has installed may be here, too.
+DECLARED: dict[str, dict[str, Source]] = {}
+
+
+def declare(source: Source):
+    """Declare a source on behalf of the addon that calls.
+
+    If several addons declare the same model, the last one that is installed counts.
+    """
+    addon = sys._getframe(1).f_globals["__name__"].split(".")[2]
+    by_addon = DECLARED.setdefault(source.model, {})
+    by_addon.pop(addon, None)
+    by_addon[addon] = source

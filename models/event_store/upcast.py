@@ -71,7 +71,7 @@ def upcast_events(env, condition: SQL) -> Iterator[list[Upcast]]:
     :param condition: on rows of ``cqrs_event``, which it calls ``event``
     """
     for model in env["cqrs.event"]._captured():
-        current = env[model]._cqrs_source.schema_version
+        current = env["cqrs.event"]._sources()[model].schema_version
         starts = [v for m, v in UPCASTERS if m == model and v < current]
         if starts:
             old = SQL(

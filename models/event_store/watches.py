@@ -38,10 +38,7 @@ class CqrsEvent(models.Model):
     def _watches(self) -> dict[str, Watch]:
         """Return the watch of each model that the hooks mark, by its name."""
         watches = defaultdict(Watch)
-        for name, cls in self.env.registry.items():
-            source = cls._cqrs_source
-            if not source or source.model != name:
-                continue
+        for name, source in self._sources().items():
             applying = self.env["cqrs.projection"]._applying_statements(name)
             watches[name].difference = Difference(self.env, source, applying)
             for path in source.fields:
@@ -60,7 +57,3 @@ class CqrsEvent(models.Model):
                     for model, inverse in inverses:
                         watches[model].inverses[inverse] = own
         return dict(watches)
-
-    def _captured(self) -> list[str]:
-        """Return the names of the captured models."""
-        return [name for name, watch in self._watches().items() if watch.difference]

@@ -100,7 +100,7 @@ class _Describer:
         return self.env._("#%(id)s (deleted)", id=record_id)
 
     def _declared_order(self, model_name: str) -> dict[str, int]:
-        source = self.env[model_name]._cqrs_source if model_name in self.env else None
+        source = self.env["cqrs.event"]._sources().get(model_name)
         return {path: rank for rank, path in enumerate(source.fields if source else ())}
 
     def _resolve(self, model_name: str, path: str) -> list | None:

@@ -241,7 +241,7 @@ def _add_changes(env, sums: dict):
 
     Odoo's records do not tell their former values.
     """
-    current = env["crm.lead"]._cqrs_source.schema_version
+    current = env["cqrs.event"]._sources()["crm.lead"].schema_version
     with env.cr._cnx.cursor("cqrs_oracle") as cursor:
         cursor.itersize = BATCH_SIZE
         cursor.execute(

@@ -48,11 +48,11 @@ class CqrsEvent(models.Model):
     @api.model
     def _mark_translated(self):
         """Mark all records of the captured models that have translated fields."""
-        for name in self._captured():
+        for name, source in self._sources().items():
             model = self.env[name]
             if any(
                 model._fields[path].translate
-                for path in model._cqrs_source.fields
+                for path in source.fields
                 if path in model._fields
             ):
                 records = model.sudo().with_context(active_test=False).search([])

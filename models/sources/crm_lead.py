@@ -1,15 +1,12 @@
 from odoo import models
 
-from ..event_store.source import Rule, Source
+from ..event_store.source import Rule, Source, declare
 
-
-class CrmLead(models.Model):
-    _inherit = "crm.lead"
-
-    # Left out: fields that Odoo derives from these (normalised e-mail and phone,
-    # prorated amounts, days to assign and close, the automated probability) and
-    # the bookkeeping of writes, which would make an event of every no-op.
-    _cqrs_source = Source(
+# Left out: fields that Odoo derives from these (normalised e-mail and phone,
+# prorated amounts, days to assign and close, the automated probability) and
+# the bookkeeping of writes, which would make an event of every no-op.
+declare(
+    Source(
         model="crm.lead",
         noun="Opportunity",
         noun_field="type",
@@ -71,6 +68,11 @@ class CrmLead(models.Model):
             Rule("StageChanged", "stage_id"),
         ),
     )
+)
+
+
+class CrmLead(models.Model):
+    _inherit = "crm.lead"
 
     def _merge_opportunity(self, *args, **kwargs):
         head = super()._merge_opportunity(*args, **kwargs)

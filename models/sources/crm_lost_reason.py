@@ -1,12 +1,7 @@
-from odoo import models
+from ..event_store.source import Rule, Source, declare
 
-from ..event_store.source import Rule, Source
-
-
-class CrmLostReason(models.Model):
-    _inherit = "crm.lost.reason"
-
-    _cqrs_source = Source(
+declare(
+    Source(
         model="crm.lost.reason",
         noun="LostReason",
         fields=("name", "active"),
@@ -16,3 +11,4 @@ class CrmLostReason(models.Model):
             Rule("Renamed", "name"),
         ),
     )
+)

@@ -1,12 +1,7 @@
-from odoo import models
+from ..event_store.source import Rule, Source, declare
 
-from ..event_store.source import Rule, Source
-
-
-class CrmTeam(models.Model):
-    _inherit = "crm.team"
-
-    _cqrs_source = Source(
+declare(
+    Source(
         model="crm.team",
         noun="Team",
         fields=(
@@ -24,12 +19,11 @@ class CrmTeam(models.Model):
             Rule("Renamed", "name"),
         ),
     )
+)
 
 
-class CrmTeamMember(models.Model):
-    _inherit = "crm.team.member"
-
-    _cqrs_source = Source(
+declare(
+    Source(
         model="crm.team.member",
         noun="TeamMember",
         fields=("crm_team_id", "user_id", "active"),
@@ -38,3 +32,4 @@ class CrmTeamMember(models.Model):
             Rule("Restored", "active", "true"),
         ),
     )
+)

@@ -1,12 +1,7 @@
-from odoo import models
+from ..event_store.source import Rule, Source, declare
 
-from ..event_store.source import Rule, Source
-
-
-class HrDepartment(models.Model):
-    _inherit = "hr.department"
-
-    _cqrs_source = Source(
+declare(
+    Source(
         model="hr.department",
         noun="Department",
         fields=("name", "active", "company_id", "manager_id", "parent_id"),
@@ -18,3 +13,4 @@ class HrDepartment(models.Model):
             Rule("Renamed", "name"),
         ),
     )
+)

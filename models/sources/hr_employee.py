@@ -1,12 +1,7 @@
-from odoo import models
+from ..event_store.source import Rule, Source, declare
 
-from ..event_store.source import Rule, Source
-
-
-class HrEmployee(models.Model):
-    _inherit = "hr.employee"
-
-    _cqrs_source = Source(
+declare(
+    Source(
         model="hr.employee",
         noun="Employee",
         fields=(
@@ -29,3 +24,4 @@ class HrEmployee(models.Model):
             Rule("JobChanged", "current_version_id.job_id"),
         ),
     )
+)

@@ -1,12 +1,7 @@
-from odoo import models
+from ..event_store.source import Rule, Source, declare
 
-from ..event_store.source import Rule, Source
-
-
-class ResCompany(models.Model):
-    _inherit = "res.company"
-
-    _cqrs_source = Source(
+declare(
+    Source(
         model="res.company",
         noun="Company",
         fields=("name", "active", "parent_id", "currency_id"),
@@ -17,3 +12,4 @@ class ResCompany(models.Model):
             Rule("Renamed", "name"),
         ),
     )
+)

@@ -1,12 +1,7 @@
-from odoo import models
+from ..event_store.source import Rule, Source, declare
 
-from ..event_store.source import Rule, Source
-
-
-class ResUsers(models.Model):
-    _inherit = "res.users"
-
-    _cqrs_source = Source(
+declare(
+    Source(
         model="res.users",
         noun="User",
         fields=(
@@ -29,3 +24,4 @@ class ResUsers(models.Model):
             Rule("GroupsChanged", "group_ids"),
         ),
     )
+)

@@ -31,7 +31,7 @@ def unrecorded_changes(env, model: str) -> Iterator[Finding]:
 def unreadable_values(env, model: str) -> Iterator[Finding]:
     columns = [
         env[model]._fields[name]
-        for name in env[model]._cqrs_source.fields
+        for name in env["cqrs.event"]._sources()[model].fields
         if "." not in name and env[model]._fields[name].type in RANGES
     ]
     if not columns:
