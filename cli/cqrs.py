@@ -23,12 +23,13 @@ PATIENCE = 2
 
 
 class Cqrs(Command):
-    """Build, verify, reconcile and replay the event log, or show its status.
+    """Build, verify, reconcile, replay and archive the event log, or show its status.
 
     verify     check the log, the recorded states and the projections
     reconcile  record the changes that no hook has seen
     build      record the first event of each record that has none
     replay     rebuild the recorded states and the projections from the log
+    archive    move the oldest events to archive tables
     status     show the state of the log
 
     Exit status: 1 if verify found something, if replay found rows that differed, if
@@ -42,6 +43,9 @@ class Cqrs(Command):
             options.projection or options.upto is not None
         ):
             parser.error("--upto and --projection are for replay")
+        is_archive = options.action == "archive"
+        if is_archive != bool(options.before) or options.tablespace and not is_archive:
+            parser.error("--before is for archive, which needs it; so is --tablespace")
         config.parse_config(
             ["-d", options.database, "--no-http", *odoo_options], setup_logging=True
         )
@@ -80,6 +84,18 @@ class Cqrs(Command):
             help="count what differs from the present at that point (a position in the"
             " log, or ISO 8601, in UTC unless it says otherwise); writes nothing",
         )
+        parser.add_argument(
+            "--before",
+            type=_time,
+            metavar="TIME",
+            help="archive the events before this time (ISO 8601, in UTC unless it says"
+            " otherwise)",
+        )
+        parser.add_argument(
+            "--tablespace",
+            metavar="NAME",
+            help="archive into this tablespace, by default where archive tables are",
+        )
         return parser
 
 
@@ -104,6 +120,20 @@ def _record(env, options) -> tuple[bool, dict]:
     return False, document
 
 
+def _archive(env, options) -> tuple[bool, dict]:
+    from odoo.addons.crm_cqrs.models.maintenance.archive import check_tablespace
+
+    # Before there is a run.
+    check_tablespace(env, options.tablespace)
+    __, document = _perform(
+        env,
+        options,
+        before=options.before.astimezone(timezone.utc).replace(tzinfo=None),
+        tablespace=options.tablespace,
+    )
+    return False, document
+
+
 def _status(env, options) -> tuple[bool, dict]:
     from odoo.addons.crm_cqrs.models.maintenance.status import status
 
@@ -124,17 +154,19 @@ _ACTIONS = {
     "reconcile": _record,
     "build": _record,
     "replay": _replay,
+    "archive": _archive,
     "status": _status,
 }
 
 
-def _perform(env, options) -> tuple[bool, dict]:
+def _perform(env, options, **values) -> tuple[bool, dict]:
     """Perform the action as a run, listed beside those of the screens."""
     run = env["cqrs.run"].create(
         {
             "kind": options.action,
             "projections": options.projection,
             "user_id": env.uid,
+            **values,
         }
     )
     with _progress(options.action) as report:
@@ -168,12 +200,14 @@ def _progress(action: str):
 
 
 def _point(text: str) -> int | datetime:
-    if text.isdecimal():
-        return int(text)
+    return int(text) if text.isdecimal() else _time(text)
+
+
+def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{text!r} is no position or time") from exc
+        raise argparse.ArgumentTypeError(f"{text!r} is no time") from exc
     return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
 
 

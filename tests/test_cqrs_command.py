@@ -110,6 +110,9 @@ class TestCqrsCommand(OwnDatabase):
                 ("replay", "--projection", "cqrs.nothing"),
                 ("verify", "--upto", "3"),
                 ("refold",),
+                ("archive",),
+                ("archive", "--before", "yesterday"),
+                ("verify", "--tablespace", "pg_default"),
                 ("verify", "--no-such-option"),
             ):
                 done = self.cqrs(*arguments, status=2)

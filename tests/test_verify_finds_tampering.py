@@ -298,19 +298,20 @@ class TestVerifyFindsTampering(SalesOrganisation):
         "ALTER TABLE cqrs_event DISABLE TRIGGER cqrs_event_append_only",
         "ALTER TABLE cqrs_event ENABLE REPLICA TRIGGER cqrs_event_append_only",
         "DROP TRIGGER cqrs_event_append_only ON cqrs_event",
+        "DROP TRIGGER cqrs_event_deletion ON cqrs_event",
+        """
+        CREATE OR REPLACE TRIGGER cqrs_event_append_only
+            BEFORE TRUNCATE ON cqrs_event
+            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change()
+        """,
+        """
+        CREATE OR REPLACE TRIGGER cqrs_event_append_only
+            BEFORE UPDATE OF type OR TRUNCATE ON cqrs_event
+            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change()
+        """,
         """
         CREATE OR REPLACE TRIGGER cqrs_event_append_only
             BEFORE UPDATE OR TRUNCATE ON cqrs_event
-            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change()
-        """,
-        """
-        CREATE OR REPLACE TRIGGER cqrs_event_append_only
-            BEFORE UPDATE OF type OR DELETE OR TRUNCATE ON cqrs_event
-            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change()
-        """,
-        """
-        CREATE OR REPLACE TRIGGER cqrs_event_append_only
-            BEFORE UPDATE OR DELETE OR TRUNCATE ON cqrs_event
             FOR EACH STATEMENT WHEN (current_user <> 'forger')
             EXECUTE FUNCTION cqrs_event_refuse_change()
         """,

@@ -1,6 +1,7 @@
 from . import (
     stream,
     event,
+    archive,
     append_only,
     epoch,
     metadata,

@@ -15,6 +15,7 @@ from odoo.tools import SQL, split_every
 from ..support.indexes import drop_indexes
 from ..support.progress import Report, silent
 from ..support.transactions import committed
+from .archive import log_tables
 
 #: Records of one statement: enough to be set-based, few enough to report and resume
 BATCH_SIZE = 50_000
@@ -241,7 +242,7 @@ class CqrsEvent(models.Model):
 
     def _tables(self) -> list[str]:
         """Return the names of the tables that the build fills."""
-        return ["cqrs_event", "cqrs_stream"] + [
+        return [*log_tables(self.env), "cqrs_stream"] + [
             table.name
             for projection in self.env["cqrs.projection"]._projections()
             for table in projection._cqrs_tables

@@ -8,6 +8,7 @@ BROKEN_CHAIN = "broken_chain"
 WRONG_ORDER = "wrong_order"
 WRONG_EPOCH = "wrong_epoch"
 VERSION_GAP = "version_gap"
+DOUBLED_VERSION = "doubled_version"
 WRONG_STATE = "wrong_state"
 UNRECORDED_CHANGE = "unrecorded_change"
 MISSING_TRIGGER = "missing_trigger"
@@ -24,7 +25,8 @@ class Finding:
         event does not stand at its version's place in the order of readers, or beyond
         the end of the log; ``wrong_epoch``: an event has an epoch that was not current,
         or the epochs are not numbered as they were begun; ``version_gap``: an event was
-        removed; ``wrong_state``: ``cqrs_stream`` is not the fold of the events;
+        removed; ``doubled_version``: two tables of the log have an event of this
+        version; ``wrong_state``: ``cqrs_stream`` is not the fold of the events;
         ``unrecorded_change``: a record differs from its recorded state;
         ``missing_trigger``: a trigger that guards the log, or that notes changed
         currencies, is missing; ``projection_drift``: a read model differs from its

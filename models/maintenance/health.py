@@ -9,6 +9,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..event_store.append_only import missing_triggers
+from ..event_store.archive import log_tables
 from ..projections.failures import broken, quarantined
 from ..projections.metrics_tables import FOLDS, TAIL
 from .run import FAILED, RUNNING
@@ -178,7 +179,8 @@ class CqrsHealth(models.AbstractModel):
         return self._row(SQL(_REPLACED, COUNT_UP_TO, COUNT_UP_TO))
 
     def _sizes(self) -> list[dict]:
-        tables = {"cqrs_event": "cqrs.event", "cqrs_stream": "cqrs.stream"}
+        tables = dict.fromkeys(log_tables(self.env), "cqrs.event")
+        tables["cqrs_stream"] = "cqrs.stream"
         for projection in self.env["cqrs.projection"]._projections():
             for table in projection._cqrs_tables:
                 tables[table.name] = projection._name
@@ -216,8 +218,10 @@ def _level(value: float | None, limits: tuple[float, float]) -> str:
 _LOG = SQL(
     """
     SELECT COALESCE((SELECT max(position) FROM cqrs_event), 0) AS last_position,
-           (SELECT NULLIF(reltuples, -1)::bigint FROM pg_class
-            WHERE oid = 'cqrs_event'::regclass) AS events,
+           (SELECT NULLIF(sum(reltuples), -1)::bigint
+            FROM pg_class WHERE oid = 'cqrs_event'::regclass OR oid IN (
+                SELECT inhrelid FROM pg_inherits
+                WHERE inhparent = 'cqrs_event'::regclass)) AS events,
            (SELECT max(epoch) FROM cqrs_epoch) AS epoch,
            count(*) AS lately, count(*) >= %(many)s AS is_more,
            COALESCE(round(count(*) / GREATEST(1.0 / 60, LEAST(%(minutes)s,

@@ -3,6 +3,7 @@
 import logging
 import zlib
 from dataclasses import asdict
+from datetime import timezone
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
@@ -12,6 +13,7 @@ from odoo.tools import SQL
 from ..support.json_field import PortableJson
 from ..support.progress import Report, silent
 from ..support.transactions import committed
+from .archive import archive
 from .repair_backup import delete_backup
 from .replay import remake_faulty, replay, replay_order
 from .verify import verify
@@ -22,6 +24,7 @@ VERIFY = "verify"
 REPLAY = "replay"
 RECONCILE = "reconcile"
 BUILD = "build"
+ARCHIVE = "archive"
 
 PENDING = "pending"
 RUNNING = "running"
@@ -42,13 +45,14 @@ class Cancelled(Exception):
 
 
 class CqrsRun(models.Model):
-    """A verification, replay, reconciliation or build: pending, running or ended.
+    """A verification, replay, reconciliation, build or archiving, over or not.
 
-    ``projections`` restricts a replay to the models of that name (JSON, a list).
+    ``projections`` restricts a replay to the models of that name (JSON, a list);
+    ``before`` and ``tablespace`` tell an archiving what to move, and where to.
     ``result`` is JSON: ``{"findings": [a Finding each]}`` for a verification,
     ``{"projections": [a Replayed each]}`` for a replay, ``{"events": number}`` for a
-    reconciliation or a build. ``findings`` counts the findings, the rows that differed
-    or the events recorded.
+    reconciliation, a build or an archiving. ``findings`` counts the findings, the rows
+    that differed, or the events recorded or moved.
 
     A cron performs the run in a transaction of its own, which may be long and be run
     again. Between its steps, other transactions therefore write its progress and read
@@ -66,6 +70,7 @@ class CqrsRun(models.Model):
             (REPLAY, "Rebuild"),
             (RECONCILE, "Reconcile"),
             (BUILD, "First Build"),
+            (ARCHIVE, "Archive"),
         ],
         required=True,
         readonly=True,
@@ -83,6 +88,8 @@ class CqrsRun(models.Model):
         default=PENDING,
     )
     projections = PortableJson(readonly=True)
+    before = fields.Datetime(readonly=True)
+    tablespace = fields.Char(readonly=True)
     user_id = fields.Many2one("res.users", "Requested By", readonly=True)
     progress = fields.Float("Progress (%)", readonly=True, aggregator=None)
     step = fields.Char(readonly=True)
@@ -126,6 +133,8 @@ class CqrsRun(models.Model):
         if self.state == CANCELLED:
             if self.kind in (RECONCILE, BUILD):
                 return self.env._("Cancelled. Events recorded so far are kept.")
+            if self.kind == ARCHIVE:
+                return self.env._("Cancelled. Events moved so far stay archived.")
             return self.env._("Cancelled. Nothing was changed.")
         if self.state != DONE:
             return False
@@ -135,12 +144,14 @@ class CqrsRun(models.Model):
                 REPLAY: self.env._("All rows match the log."),
                 RECONCILE: self.env._("No changes were missing."),
                 BUILD: self.env._("All records already have events."),
+                ARCHIVE: self.env._("There were no events to archive."),
             }[self.kind]
         return {
             VERIFY: self.env._("Findings: %s.", self.findings),
             REPLAY: self.env._("Rows corrected: %s.", self.findings),
             RECONCILE: self.env._("Missing changes recorded: %s.", self.findings),
             BUILD: self.env._("First events recorded: %s.", self.findings),
+            ARCHIVE: self.env._("Events archived: %s.", self.findings),
         }[self.kind]
 
     @api.model
@@ -234,8 +245,8 @@ class CqrsRun(models.Model):
     def _take_up_again(self):
         """Let an abandoned run start over; commits.
 
-        A build and a reconciliation skip the work that was committed; a verification
-        and a replay are one transaction, which has left nothing.
+        A build, a reconciliation and an archiving skip the work that was committed; a
+        verification and a replay are one transaction, which has left nothing.
         """
         if self.cancel_requested:
             self._end(CANCELLED)
@@ -344,4 +355,16 @@ def _build(run, report: Report) -> tuple[int, dict]:
     return events, {"events": events}
 
 
-_WORK = {VERIFY: _verify, REPLAY: _replay, RECONCILE: _reconcile, BUILD: _build}
+def _archive(run, report: Report) -> tuple[int, dict]:
+    before = run.before.replace(tzinfo=timezone.utc)
+    events = archive(run.env, before, run.tablespace or None, report)
+    return events, {"events": events}
+
+
+_WORK = {
+    VERIFY: _verify,
+    REPLAY: _replay,
+    RECONCILE: _reconcile,
+    BUILD: _build,
+    ARCHIVE: _archive,
+}

@@ -66,6 +66,9 @@ class Shadow:
             self.cr,
             [f"pg_temp.{table}" for table in self._tables if table in (STREAM, *last)],
         )
+        # The tables of the log are merged by their indexes: to sort them instead, as
+        # the planner would after events have been archived, takes three times as long.
+        self.cr.execute("SET LOCAL enable_sort = off")
         self.cr.execute(
             SQL(
                 "INSERT INTO %s (stream_model, stream_id, version, state, hash) %s",
@@ -73,6 +76,7 @@ class Shadow:
                 fold(SQL("cqrs_event")),
             )
         )
+        self.cr.execute("SET LOCAL enable_sort TO DEFAULT")
         self.cr.execute(SQL("ANALYZE %s", self.temporary(STREAM)))
         streams = self.env["cqrs.projection"]._recorded_streams()
         for projection in self.projections:

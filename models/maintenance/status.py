@@ -3,6 +3,7 @@
 from odoo.tools import SQL
 
 from ..event_store.append_only import missing_triggers
+from ..event_store.archive import archive_tables
 from ..projections.failures import broken, quarantined
 from .run import LOCK
 
@@ -11,6 +12,8 @@ def status(env) -> dict:
     """Return ``{events, streams, last_position, epoch, …}``; times are aware, UTC.
 
     ``streams`` is ``{model: {streams, deleted}}``; ``bytes`` counts indexes too;
+    ``archive_tables`` is ``[{table, tablespace, bytes}]``, whose events and bytes are
+    among the others;
     ``missing_triggers`` names those that should keep the log from being edited;
     ``holding_readers_back`` is the oldest open transaction that has written, in any
     database of the cluster, None if there is none (or the database role may not see
@@ -20,8 +23,11 @@ def status(env) -> dict:
     error}]``.
     """
     log = _row(env, _LOG)
+    archives = env.execute_query_dict(SQL(_ARCHIVES, archive_tables(env)))
+    log["event_bytes"] += sum(table["bytes"] for table in archives)
     return {
         **log,
+        "archive_tables": archives,
         "streams": {
             row.pop("stream_model"): row for row in env.execute_query_dict(_STREAMS)
         },
@@ -75,6 +81,15 @@ _LOG = SQL(
     FROM cqrs_event
     """
 )
+
+_ARCHIVES = """
+    SELECT relname AS "table", spcname AS tablespace,
+           pg_total_relation_size(pg_class.oid) AS bytes
+    FROM unnest(%s::text[]) WITH ORDINALITY AS listed (name, place)
+    JOIN pg_class ON pg_class.oid = to_regclass(listed.name)
+    LEFT JOIN pg_tablespace ON pg_tablespace.oid = reltablespace
+    ORDER BY place
+"""
 
 _STREAMS = SQL(
     """

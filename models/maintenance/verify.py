@@ -20,7 +20,7 @@ from .checks.protection import (
 )
 from .checks.read_models import drifts, faulty, oracle_drifts, unapplied
 from .checks.states import unreadable_values, unrecorded_changes, wrong_states
-from .findings import UNREADABLE_VALUE, Finding, first
+from .findings import DOUBLED_VERSION, UNREADABLE_VALUE, Finding, first
 from .oracle import ORACLES
 from .shadow import fill_steps, shadowed
 
@@ -46,10 +46,13 @@ def _findings(
     yield from wrong_epochs(env)
     yield from first(env, events_of_wrong_epochs(env))
     yield from first(env, events_of_the_future(env))
+    is_replayable = True
     for model in recorded:
         progress(model)
         yield from first(env, broken_links(env, model))
-        yield from first(env, version_gaps(env, model))
+        for finding in first(env, version_gaps(env, model)):
+            is_replayable &= finding.kind != DOUBLED_VERSION
+            yield finding
     for model in captured:
         progress(model)
         yield from first(env, unrecorded_changes(env, model))
@@ -59,6 +62,8 @@ def _findings(
     # A projection that reads the table of a faulty one cannot be replayed either.
     rank = min((p._cqrs_rank for p in broken), default=math.inf)
     projections = [p for p in projections if p not in broken and p._cqrs_rank <= rank]
+    if not is_replayable:
+        return
     with shadowed(env, projections, None, progress) as shadow:
         yield from first(env, wrong_states(env, shadow))
         yield from drifts(env, shadow, progress)

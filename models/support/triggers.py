@@ -6,13 +6,14 @@ from typing import NamedTuple
 from odoo.tools import SQL
 
 #: Bits of ``pg_trigger.tgtype``
-INSERT, DELETE, UPDATE, TRUNCATE = 4, 8, 16, 32
+ROW, BEFORE, INSERT, DELETE, UPDATE, TRUNCATE = 1, 2, 4, 8, 16, 32
 
 
 class Trigger(NamedTuple):
-    """A trigger that fires once for each statement.
+    """A trigger, after each statement unless it says otherwise.
 
-    :ivar operations: the sum of the operations that fire it
+    :ivar operations: the sum of the operations that fire it, and of ``BEFORE`` and
+        ``ROW`` if it fires before them, and for each row
     :ivar body: the code of its function
     """
 
@@ -36,7 +37,7 @@ def not_holding(env, triggers: Iterable[Trigger]) -> list[Trigger]:
             WHERE NOT EXISTS (
                 SELECT FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
                 WHERE tgrelid = relation::regclass AND tgname = name
-                  AND tgenabled IN ('O', 'A') AND tgtype & operations = operations
+                  AND tgenabled IN ('O', 'A') AND tgtype = operations
                   AND tgattr = '' AND tgqual IS NULL AND prosrc = body)
             ORDER BY number
             """,

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from odoo.tools import SQL
 
 from ...event_store.chain import COVERED, event_hash
-from ..findings import BROKEN_CHAIN, VERSION_GAP, WRONG_ORDER, Finding, enough
+from ..findings import (
+    BROKEN_CHAIN,
+    DOUBLED_VERSION,
+    VERSION_GAP,
+    WRONG_ORDER,
+    Finding,
+    enough,
+)
 
 
 def broken_links(env, model: str) -> Iterator[Finding]:
@@ -75,10 +82,10 @@ def version_gaps(env, model: str) -> Iterator[Finding]:
         )
     )
     for stream_id, version, former in rows:
-        yield Finding(
-            VERSION_GAP,
-            model,
-            stream_id,
-            version,
-            env._("The previous event has version %s.", former),
-        )
+        if version == former:
+            kind = DOUBLED_VERSION
+            detail = env._("Two tables of the log have an event with this version.")
+        else:
+            kind = VERSION_GAP
+            detail = env._("The previous event has version %s.", former)
+        yield Finding(kind, model, stream_id, version, detail)

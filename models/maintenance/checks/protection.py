@@ -11,7 +11,8 @@ from ..findings import MISSING_TRIGGER, WRONG_EPOCH, WRONG_ORDER, Finding, enoug
 
 
 def missing_triggers(env) -> Iterator[Finding]:
-    for trigger in not_holding(env, append_only.TRIGGERS + currencies.TRIGGERS):
+    triggers = [*append_only.triggers(env), *currencies.TRIGGERS]
+    for trigger in not_holding(env, triggers):
         yield Finding(
             MISSING_TRIGGER,
             None,

@@ -68,6 +68,7 @@ export const STATES = {
 export const FINDINGS = {
     broken_chain: _t("Event altered or inserted"),
     version_gap: _t("Event removed"),
+    doubled_version: _t("Event in two tables"),
     wrong_state: _t("State differs from the events"),
     unrecorded_change: _t("Change not recorded"),
     missing_trigger: _t("Log not protected"),

@@ -1,0 +1,444 @@
+"""A log whose oldest part lies in archive tables."""
+
+import json
+import signal
+from datetime import timedelta
+from unittest.mock import patch
+
+import psycopg2
+
+from odoo.tests import tagged
+from odoo.tools import SQL, mute_logger
+
+from ..models.event_store import archive as archive_module
+from ..models.event_store.append_only import missing_triggers
+from ..models.event_store.archive import archive_tables
+from ..models.event_store.past_state import state_at
+from ..models.event_store.reader import Filters, read_events
+from ..models.maintenance.archive import _extent, check_tablespace
+from ..models.maintenance.shadow import as_of
+from ..models.maintenance.status import status
+from ..models.maintenance.verify import verify
+from .common import INSTALLED, OwnDatabase, SalesOrganisation
+
+FIRST = "cqrs_event_archive_1"
+
+
+@tagged("post_install", "-at_install")
+class TestArchivedEvents(SalesOrganisation):
+    """Everything but what came last is archived, within the test's transaction."""
+
+    def setUp(self):
+        super().setUp()
+        self.lead = self.opportunity(self.seller, 1)
+        for revenue in (2, 3):
+            self.lead.expected_revenue = revenue
+            self.env.cr.flush()
+        self.end_epoch()
+
+    def archive(self, limit=1_000_000):
+        """Move the oldest events; return the table and their number."""
+        self.opportunity(self.seller)  # what stays
+        tomorrow = self.env.cr.now() + timedelta(days=1)
+        end, total = _extent(self.env, tomorrow)
+        log = self.env["cqrs.event"]
+        table, room = log._archive_with_room(None)
+        moved = log._move_to_archive(table, end, min(limit, room))
+        self.assertEqual(moved, min(limit, room, total))
+        return table, moved
+
+    def count(self, relation):
+        return self.env.execute_query(SQL("SELECT count(*) FROM %s", SQL(relation)))[0][
+            0
+        ]
+
+    def assert_refused(self, statement, *params):
+        with (
+            self.subTest(statement),
+            mute_logger("odoo.sql_db"),
+            self.assertRaisesRegex(psycopg2.errors.RestrictViolation, "append-only"),
+            self.env.cr.savepoint(flush=False),
+        ):
+            self.env.cr.execute(statement, params)
+
+    def test_the_log_is_read_as_before(self):
+        filters = (
+            Filters(),
+            Filters(types=("OpportunityCreated", "OpportunityUpdated")),
+            Filters(stream_model="crm.lead", stream_id=self.lead.id),
+            Filters(user_id=self.env.uid),
+            Filters(acting_user_id=self.env.uid),
+            Filters(until=self.env.cr.now() - timedelta(days=1)),
+        )
+
+        def read():
+            pages = [read_events(self.env, None, 1_000_000, each) for each in filters]
+            middle = pages[0][len(pages[0]) // 2]
+            return (
+                pages,
+                read_events(self.env, middle.cursor, 3),
+                [
+                    state_at(self.env, "crm.lead", self.lead.id, version=v)
+                    for v in (1, 2)
+                ],
+                self.env["cqrs.event"].search([("stream", "=", "crm.lead")]).ids,
+                self.env["cqrs.lead.history"].read_page(self.lead.id),
+            )
+
+        before, events = read(), self.count("cqrs_event")
+        self.assertGreater(len(before[0][0]), 100)
+        table, moved = self.archive()
+        self.assertEqual((table, archive_tables(self.env)), (FIRST, [FIRST]))
+        self.assertEqual(self.count(FIRST), moved)
+        self.assertEqual(self.count("cqrs_event"), events + 1)
+        self.assertEqual(self.count("ONLY cqrs_event"), events + 1 - moved)
+        after = read()
+        self.assertEqual(after[:2], before[:2])
+        self.assertEqual(after[2], before[2])
+        self.assertEqual(set(before[3]) - set(after[3]), set())
+        self.assertEqual(after[4], before[4])
+        self.assertEqual(verify(self.env), [])
+
+    def test_the_past_is_read_as_before(self):
+        [(position,)] = self.env.execute_query(
+            SQL(
+                "SELECT position FROM cqrs_event WHERE stream_model = 'crm.lead'"
+                " AND stream_id = %s AND version = 2",
+                self.lead.id,
+            )
+        )
+
+        def value():
+            with as_of(self.env, position):
+                return self.env["cqrs.opportunity.view"].browse(self.lead.id).value
+
+        self.assertEqual(value(), 2)
+        self.archive()
+        self.assertEqual(value(), 2)
+        self.assertEqual(
+            self.env["cqrs.opportunity.view"].browse(self.lead.id).value, 3
+        )
+
+    def test_no_event_leaves_the_database(self):
+        table, moved = self.archive(limit=50)
+        self.assert_refused("DELETE FROM cqrs_event")
+        self.assert_refused("DELETE FROM ONLY cqrs_event")
+        self.assert_refused(
+            "DELETE FROM cqrs_event WHERE stream_model = 'crm.lead' AND stream_id = %s",
+            self.lead.id,
+        )
+        self.assert_refused(f"DELETE FROM {table}")
+        self.assert_refused(f"TRUNCATE {table}")
+        self.assert_refused("TRUNCATE cqrs_event")
+        self.assert_refused("TRUNCATE ONLY cqrs_event")
+        self.assert_refused(f"UPDATE {table} SET type = 'Forged'")
+        self.assert_refused("UPDATE cqrs_event SET type = 'Forged'")
+        self.assertEqual(self.count(table), moved)
+
+    def test_only_its_equal_takes_the_place_of_an_event(self):
+        table, __ = self.archive(limit=50)
+        before = self.count("ONLY cqrs_event")
+        copy = f"""
+            INSERT INTO {table} SELECT (jsonb_populate_record(event, %s)).*
+            FROM ONLY cqrs_event event
+            WHERE stream_model = 'crm.lead' AND stream_id = %s AND version = 1
+        """
+        delete = """
+            DELETE FROM ONLY cqrs_event
+            WHERE stream_model = 'crm.lead' AND stream_id = %s AND version = 1
+        """
+        for changed in ('{"position": 0}', '{"origin": "cron"}', '{"details": {}}'):
+            with self.env.cr.savepoint(flush=False) as savepoint:
+                self.env.cr.execute(copy, [changed, self.lead.id])
+                self.assert_refused(delete, self.lead.id)
+                savepoint.rollback()
+        # Equal as numbers, not as they are written, and so not hashed alike.
+        with self.env.cr.savepoint(flush=False) as savepoint:
+            self.env.cr.execute(copy, ["{}", self.lead.id])
+            self.env.cr.execute("SET LOCAL session_replication_role = replica")
+            self.env.cr.execute(
+                f"""
+                UPDATE {table} SET after = replace(
+                    after::text, '"expected_revenue": 1.0',
+                    '"expected_revenue": 1.00')::jsonb
+                WHERE stream_model = 'crm.lead' AND stream_id = %s
+                """,
+                [self.lead.id],
+            )
+            self.env.cr.execute("SET LOCAL session_replication_role = origin")
+            self.assert_refused(delete, self.lead.id)
+            savepoint.rollback()
+        # In a table of another name's making.
+        with self.env.cr.savepoint(flush=False) as savepoint:
+            self.env.cr.execute(
+                "CREATE TEMPORARY TABLE cqrs_event ON COMMIT DROP AS TABLE cqrs_event"
+            )
+            self.assert_refused(delete.replace("ONLY", "ONLY public."), self.lead.id)
+            savepoint.rollback()
+        self.env.cr.execute(copy, ["{}", self.lead.id])
+        self.env.cr.execute(delete, [self.lead.id])
+        self.assertEqual(self.count("ONLY cqrs_event"), before - 1)
+
+    def test_the_versions_of_a_stream_go_on(self):
+        self.archive()
+        self.lead.expected_revenue = 4
+        self.env.cr.flush()
+        id_, values = self.lead.id, {"name": "Reused", "type": "opportunity"}
+        self.lead.unlink()
+        self.env.cr.flush()
+        self.env.cr.execute("UPDATE cqrs_stream SET state = state WHERE false")
+        self.env.cr.execute(
+            "INSERT INTO crm_lead (id, name, type, stage_id) VALUES (%s, %s, %s, %s)",
+            [id_, *values.values(), self.stage_new.id],
+        )
+        self.env["cqrs.event"]._record({"crm.lead": [id_]}, origin="reconcile")
+        self.env.cr.execute(
+            "SELECT version, tableoid::regclass::text FROM cqrs_event"
+            " WHERE stream_model = 'crm.lead' AND stream_id = %s ORDER BY version",
+            [id_],
+        )
+        self.assertEqual(
+            self.env.cr.fetchall(),
+            [(version, FIRST) for version in (1, 2, 3)]
+            + [(version, "cqrs_event") for version in (4, 5, 6)],
+        )
+
+    def test_verify_finds_an_event_in_two_tables(self):
+        table, __ = self.archive()
+        self.env.cr.execute(
+            f"INSERT INTO {table} SELECT * FROM ONLY cqrs_event"
+            " ORDER BY position DESC LIMIT 1 RETURNING stream_id"
+        )
+        [(stream_id,)] = self.env.cr.fetchall()
+        self.assertIn(
+            ("doubled_version", stream_id, 1),
+            {(each.kind, each.stream_id, each.version) for each in verify(self.env)},
+        )
+
+    def test_a_trigger_of_an_archive_table_is_missed(self):
+        table, __ = self.archive()
+        self.assertEqual(missing_triggers(self.env), [])
+        for change in (
+            f"DROP TRIGGER {table}_append_only ON {table}",
+            f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only",
+        ):
+            with self.env.cr.savepoint(flush=False) as savepoint:
+                self.env.cr.execute(change)
+                self.assertEqual(missing_triggers(self.env), [f"{table}_append_only"])
+                [finding] = verify(self.env)
+                self.assertEqual(finding.kind, "missing_trigger")
+                # As an update does.
+                self.env["cqrs.event"].init()
+                self.assertEqual(missing_triggers(self.env), [])
+                savepoint.rollback()
+
+    def test_an_update_brings_columns_and_indexes(self):
+        table, __ = self.archive()
+
+        def indexes(name):
+            self.env.cr.execute(
+                "SELECT replace(split_part(indexdef, ' USING ', 2), %s, 'cqrs_event'),"
+                " indexdef LIKE 'CREATE UNIQUE%%' FROM pg_indexes WHERE tablename = %s",
+                [name, name],
+            )
+            return sorted(self.env.cr.fetchall())
+
+        self.assertEqual(indexes(table), indexes("cqrs_event"))
+        self.env.cr.execute(
+            "ALTER TABLE cqrs_event ADD added integer DEFAULT 5;"
+            "CREATE INDEX ON cqrs_event (added) WHERE added % 2 = 1"
+        )
+        self.env["cqrs.event"].init()
+        self.assertEqual(indexes(table), indexes("cqrs_event"))
+        self.env.cr.execute("SELECT DISTINCT added FROM cqrs_event")
+        self.assertEqual(self.env.cr.fetchall(), [(5,)])
+        self.archive(limit=3)
+        self.assertEqual(verify(self.env), [])
+
+    def test_a_table_that_is_full_is_followed_by_another(self):
+        self.archive(limit=20)
+        with patch.object(archive_module, "TABLE_SIZE", 30):
+            self.assertEqual(self.archive(), (FIRST, 10))
+            self.assertEqual(self.archive(), ("cqrs_event_archive_2", 30))
+        self.assertEqual(self.archive(limit=5), ("cqrs_event_archive_2", 5))
+        self.assertEqual(verify(self.env), [])
+
+    def test_what_came_last_stays(self):
+        __, moved = self.archive()
+        self.assertGreater(moved, 100)
+        yesterday = self.env.cr.now() - timedelta(days=1)
+        self.assertEqual(_extent(self.env, yesterday)[1], 0)
+        check_tablespace(self.env, "pg_default")
+        with self.assertRaisesRegex(ValueError, "no such tablespace: elsewhere"):
+            check_tablespace(self.env, "elsewhere")
+
+    def test_events_and_bytes_are_counted(self):
+        table, moved = self.archive()
+        self.env.cr.execute("ANALYZE cqrs_event")
+        self.env.cr.execute(f"ANALYZE {table}")
+        events = self.count("cqrs_event")
+        told = status(self.env)
+        self.env.cr.execute(
+            "SELECT pg_total_relation_size('cqrs_event'), pg_total_relation_size(%s)",
+            [table],
+        )
+        here, there = self.env.cr.fetchone()
+        self.assertEqual((told["events"], told["event_bytes"]), (events, here + there))
+        self.assertEqual(
+            told["archive_tables"],
+            [{"table": table, "tablespace": None, "bytes": there}],
+        )
+        health = self.env["cqrs.health"].read_health()
+        self.assertEqual(health["log"]["events"], events)
+        sizes = {each["table"]: each for each in health["sizes"]}
+        self.assertEqual(
+            (sizes[table]["model"], sizes[table]["rows"], sizes[table]["bytes"]),
+            ("cqrs.event", moved, there),
+        )
+
+
+#: Kills itself once some batches are committed
+KILLED = """
+import os, signal
+from odoo.addons.crm_cqrs.models.maintenance import archive
+archive.BATCH_SIZE = 50
+env["crm.lead"].create([{"name": f"Deal {n}"} for n in range(400)])
+run = env["cqrs.run"].create({"kind": "archive", "before": "2100-01-01"})
+env.cr.commit()
+def report(done, step):
+    if done > 0.3:
+        os.kill(os.getpid(), signal.SIGKILL)
+run._perform(report)
+"""
+
+#: Takes the killed run up again, while somebody writes and somebody reads
+BESIDE = """
+import json, time
+from threading import Event, Thread
+from odoo.addons.crm_cqrs.models.event_store.reader import follow
+from odoo.addons.crm_cqrs.models.maintenance import archive
+archive.BATCH_SIZE = 20
+leads = env["crm.lead"].search([("name", "=like", "Deal %")]).ids
+ended, failures, writes, reads = Event(), [], [], []
+
+def work(what, done):
+    try:
+        while not ended.is_set():
+            with env.registry.cursor() as cr:
+                done.append(what(env(cr=cr), len(done)))
+            time.sleep(0.005)
+    except Exception as error:
+        failures.append(repr(error))
+
+def write(env, number):
+    lead = env["crm.lead"].browse(leads[number % len(leads)])
+    lead.name = f"Deal {number}, changed"
+    return lead.id
+
+def read(env, number):
+    seen = [event.cursor for page in follow(env.registry, None, 97) for event in page]
+    if seen != sorted(set(seen)):
+        failures.append("not in order, or twice")
+    return len(seen)
+
+threads = [Thread(target=work, args=each) for each in ((write, writes), (read, reads))]
+[thread.start() for thread in threads]
+env["cqrs.run"]._perform_pending()
+ended.set()
+[thread.join() for thread in threads]
+if reads != sorted(reads):
+    failures.append("not all")
+env.cr.rollback()
+run = env["cqrs.run"].search([], limit=1)
+print("beside", json.dumps([failures, len(writes), len(reads), run.state, run.attempts,
+    run.outcome]))
+"""
+
+#: Records a change of an archived record twice, at the same time
+TWO_WRITERS = """
+import json, time
+from threading import Thread
+from psycopg2.errors import SerializationFailure
+from odoo.addons.crm_cqrs.models.maintenance.verify import verify
+lead = env["crm.lead"].search([("name", "=like", "Deal 0%")], limit=1)
+env.cr.execute("UPDATE crm_lead SET name = 'Unseen' WHERE id = %s", [lead.id])
+env.cr.commit()
+said = []
+
+def record(env):
+    return env["cqrs.event"]._record({"crm.lead": [lead.id]}, origin="reconcile")
+
+def second(cr):
+    try:
+        said.append(record(env(cr=cr)))
+    except SerializationFailure:
+        said.append("40001")
+        cr.rollback()
+        said.append(record(env(cr=cr)))
+
+with env.registry.cursor() as one, env.registry.cursor() as other:
+    said.append(record(env(cr=one)))
+    thread = Thread(target=second, args=(other,))
+    thread.start()
+    waiting = 0
+    while not waiting:
+        env.cr.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        [waiting] = env.cr.fetchone()
+        time.sleep(0.01)
+    one.commit()
+    thread.join()
+env.cr.rollback()
+print("writers", json.dumps([lead.id, said, [str(each) for each in verify(env)]]))
+"""
+
+
+@tagged("post_install", "-at_install")
+class TestArchivingBesideOthers(OwnDatabase):
+    """In a database of its own, which whoever archives shares with others."""
+
+    template = INSTALLED
+
+    def counts(self):
+        """Return the number of events, of positions, and of those not archived."""
+        [counts] = self.query(
+            "SELECT count(*), count(DISTINCT position),"
+            " count(*) FILTER (WHERE tableoid = 'cqrs_event'::regclass) FROM cqrs_event"
+        )
+        return counts
+
+    def said(self, word, script):
+        lines = self.odoo("shell", script=script).stdout.splitlines()
+        [line] = [line for line in lines if line.startswith(f"{word} ")]
+        return json.loads(line.removeprefix(f"{word} "))
+
+    def test_it_goes_on_after_a_kill_beside_writers_and_readers(self):
+        self.odoo("shell", script=KILLED, status=-signal.SIGKILL)
+        events, positions, left = self.counts()
+        self.assertEqual(events, positions)
+        self.assertTrue(100 < left < events - 100, (events, left))
+
+        failures, writes, reads, *run = self.said("beside", BESIDE)
+        self.assertEqual(failures, [])
+        self.assertGreater(min(writes, reads), 1)
+        self.assertEqual(run, ["done", 2, f"Events archived: {left - 1}."])
+        recorded, positions, left = self.counts()
+        self.assertEqual((recorded, positions), (events + writes, events + writes))
+        self.assertEqual(left, writes + 1)
+
+        with self.subTest("two writers of one archived record"):
+            lead, said, found = self.said("writers", TWO_WRITERS)
+            self.assertEqual(said, [1, "40001", 0])
+            self.assertEqual(found, [])
+            versions = self.query(
+                "SELECT version FROM cqrs_event WHERE stream_model = 'crm.lead'"
+                f" AND stream_id = {lead} ORDER BY version"
+            )
+            self.assertEqual(
+                versions, [(number,) for number in range(1, len(versions) + 1)]
+            )
+
+        with self.subTest("by command, up to a time"):
+            command = ("cqrs", "archive", "--json", "--before")
+            done = self.odoo(*command, "2100-01-01T00:00+02:00")
+            self.assertEqual(json.loads(done.stdout), {"events": writes + 1})
+            self.assertEqual(self.counts()[2], 1)
