@@ -6,7 +6,6 @@ from odoo import models
 from odoo.tools import SQL
 
 from ..support.triggers import (
-    BEFORE,
     DELETE,
     ROW,
     TRUNCATE,
@@ -51,10 +50,8 @@ def triggers(env) -> list[Trigger]:
 
 def _triggers_of(table: str) -> tuple[Trigger, ...]:
     return (
-        Trigger(table, f"{table}_append_only", BEFORE + UPDATE + TRUNCATE, _REFUSAL),
-        Trigger(
-            table, f"{table}_deletion", BEFORE + ROW + DELETE, _REFUSAL_OF_DELETION
-        ),
+        Trigger(table, f"{table}_append_only", UPDATE + TRUNCATE, _REFUSAL),
+        Trigger(table, f"{table}_deletion", ROW + DELETE, _REFUSAL_OF_DELETION),
     )
 
 

@@ -6,14 +6,15 @@ from typing import NamedTuple
 from odoo.tools import SQL
 
 #: Bits of ``pg_trigger.tgtype``
-ROW, BEFORE, INSERT, DELETE, UPDATE, TRUNCATE = 1, 2, 4, 8, 16, 32
+ROW, INSERT, DELETE, UPDATE, TRUNCATE = 1, 4, 8, 16, 32
+_BEFORE = 2
 
 
 class Trigger(NamedTuple):
-    """A trigger, after each statement unless it says otherwise.
+    """A trigger that fires once for each statement, or each row.
 
-    :ivar operations: the sum of the operations that fire it, and of ``BEFORE`` and
-        ``ROW`` if it fires before them, and for each row
+    :ivar operations: the sum of the operations that fire it, and of ``ROW`` if it fires
+        for each row
     :ivar body: the code of its function
     """
 
@@ -37,11 +38,12 @@ def not_holding(env, triggers: Iterable[Trigger]) -> list[Trigger]:
             WHERE NOT EXISTS (
                 SELECT FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
                 WHERE tgrelid = relation::regclass AND tgname = name
-                  AND tgenabled IN ('O', 'A') AND tgtype = operations
+                  AND tgenabled IN ('O', 'A') AND tgtype & ~%s = operations
                   AND tgattr = '' AND tgqual IS NULL AND prosrc = body)
             ORDER BY number
             """,
             *(list(values) for values in zip(*triggers, strict=True)),
+            _BEFORE,
         )
     )
     return [triggers[number] for (number,) in rows]
