@@ -25,7 +25,8 @@ PATIENCE = 2
 class Cqrs(Command):
     """Build, verify, reconcile, replay and archive the event log, or show its status.
 
-    verify     check the log, the recorded states and the projections
+    verify     check the log, the recorded states and the projections: what has
+               changed and a part of the rest, or everything with --all
     reconcile  record the changes that no hook has seen
     build      record the first event of each record that has none
     replay     rebuild the recorded states and the projections from the log
@@ -46,6 +47,8 @@ class Cqrs(Command):
         is_archive = options.action == "archive"
         if is_archive != bool(options.before) or options.tablespace and not is_archive:
             parser.error("--before is for archive, which needs it; so is --tablespace")
+        if options.all and options.action != "verify":
+            parser.error("--all is for verify")
         config.parse_config(
             ["-d", options.database, "--no-http", *odoo_options], setup_logging=True
         )
@@ -70,6 +73,11 @@ class Cqrs(Command):
         parser.add_argument("-d", "--database", required=True)
         parser.add_argument(
             "--json", action="store_true", help="print one JSON document on stdout"
+        )
+        parser.add_argument(
+            "--all",
+            action="store_true",
+            help="verify everything, and compare all records one by one",
         )
         parser.add_argument(
             "--projection",
@@ -165,6 +173,7 @@ def _perform(env, options, **values) -> tuple[bool, dict]:
         {
             "kind": options.action,
             "projections": options.projection,
+            "is_exhaustive": options.all,
             "user_id": env.uid,
             **values,
         }

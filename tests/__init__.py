@@ -91,6 +91,7 @@ from . import (
     test_update_of_an_older_version,
     test_user_profile,
     test_verify_finds_tampering,
+    test_verify_goes_on,
     test_verify_trusts_what_odoo_writes,
     test_who_did_it,
     test_words,

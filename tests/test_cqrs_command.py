@@ -33,7 +33,9 @@ class TestCqrsCommand(OwnDatabase):
 
     def test_verify_reconcile_replay_and_status(self):
         with self.subTest("nothing to find"):
-            self.assertEqual(self.cqrs("verify", "--json"), {"findings": []})
+            verified = self.cqrs("verify", "--json")
+            self.assertEqual(verified["findings"], [])
+            self.assertTrue(verified["coverage"]["is_whole"])
             self.assertEqual(self.cqrs("reconcile", "--json"), {"events": 0})
             replayed = self.cqrs("replay", "--json")["projections"]
             self.assertEqual(
@@ -68,7 +70,9 @@ class TestCqrsCommand(OwnDatabase):
                 ("unrecorded_change", "crm.lead", 1),
             )
             self.assertEqual(self.cqrs("reconcile", "--json"), {"events": 1})
-            self.assertEqual(self.cqrs("verify").stdout, "findings: -\n")
+            self.assertIn("findings: -\n", self.cqrs("verify").stdout)
+            coverage = self.cqrs("verify", "--json")["coverage"]
+            self.assertEqual((coverage["is_whole"], coverage["part"]), (False, 0))
 
         with self.subTest("a projection that drifted"):
             self.execute("DELETE FROM cqrs_opportunity_view")
@@ -94,7 +98,7 @@ class TestCqrsCommand(OwnDatabase):
 
         with self.subTest("tampering"):
             self.execute(TAMPER)
-            findings = self.cqrs("verify", "--json", status=1)["findings"]
+            findings = self.cqrs("verify", "--all", "--json", status=1)["findings"]
             self.assertIn("broken_chain", {each["kind"] for each in findings})
             self.execute(
                 "ALTER TABLE cqrs_event DISABLE TRIGGER cqrs_event_append_only"
@@ -109,6 +113,7 @@ class TestCqrsCommand(OwnDatabase):
                 ("replay", "--upto", "yesterday"),
                 ("replay", "--projection", "cqrs.nothing"),
                 ("verify", "--upto", "3"),
+                ("replay", "--all"),
                 ("refold",),
                 ("archive",),
                 ("archive", "--before", "yesterday"),

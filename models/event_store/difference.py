@@ -168,18 +168,20 @@ class Difference:
             **values,
         )
 
-    def differing(self) -> SQL:
+    def differing(self, ids: SQL | None = None) -> SQL:
         """Return the query of the records that differ from their recorded state.
 
         It gives ``stream_id`` and the recorded ``version``, NULL for a record that
         has no stream.
+
+        :param ids: query of the records to look at; None for all
         """
         return SQL(
             "SELECT scope.id AS stream_id, version %s WHERE new IS DISTINCT FROM old",
-            self._scope(None, {}),
+            self._scope(ids, {}),
         )
 
-    def _scope(self, ids: list[int] | None, writers: Writers) -> SQL:
+    def _scope(self, ids: list[int] | SQL | None, writers: Writers) -> SQL:
         """Return ``FROM …``: ``scope``, with the ``old`` and the ``new`` state.
 
         ``writer_id`` is the last of ``writers``; ``row_writer_id`` is the row's own
@@ -193,13 +195,15 @@ class Difference:
                 self._table,
                 self._source.model,
             )
+        elif isinstance(ids, SQL):
+            scope = SQL("(SELECT id, NULL::integer FROM (%s) listed (id))", ids)
         else:
             last_writers = [writers[id_][-1] if id_ in writers else None for id_ in ids]
             scope = SQL("unnest(%s::integer[], %s::integer[])", ids, last_writers)
         # Keeps a batch of the first build from hashing whole tables; a statement of a
         # few records is shorter, and planned sooner, without it.
         in_range = SQL()
-        if ids and len(ids) >= SET_BASED_FROM:
+        if isinstance(ids, list) and len(ids) >= SET_BASED_FROM:
             in_range = SQL("AND stream_id BETWEEN %s AND %s", min(ids), max(ids))
         # The columns of the row stay inside of the lateral query: joined outside,
         # the planner hands every one of them through each join, which takes it

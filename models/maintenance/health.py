@@ -13,6 +13,7 @@ from ..event_store.archive import log_tables
 from ..projections.failures import broken, quarantined
 from ..projections.metrics_tables import FOLDS, TAIL
 from .run import FAILED, RUNNING
+from .scope import PARTS
 from .status import (
     IS_PERFORMED,
     holding_readers_back,
@@ -35,6 +36,8 @@ FOLD_SECONDS = (5 * 60, 60 * 60)
 HELD_SECONDS = (60, 10 * 60)
 #: Seconds since the last verification, which are never bad in themselves
 VERIFIED_SECONDS = (2 * 24 * 3600, float("inf"))
+#: Seconds since everything was verified, in parts
+WHOLE_SECONDS = ((PARTS + 2) * 24 * 3600, float("inf"))
 #: Changes in the tail of the metrics
 TAIL_CHANGES = (10_000, 100_000)
 
@@ -149,7 +152,11 @@ class CqrsHealth(models.AbstractModel):
         elif unfinished:
             level = WATCH
         else:
-            level = _level(last and last["seconds"], VERIFIED_SECONDS)
+            levels = {
+                _level(last and last["seconds"], VERIFIED_SECONDS),
+                _level(last and last["whole_seconds"], WHOLE_SECONDS),
+            }
+            level = WATCH if WATCH in levels else GOOD
         return {"level": level, "last": last, "unfinished": unfinished}
 
     def _tail(self) -> dict:

@@ -1,4 +1,4 @@
-"""The backup of repaired rows, kept until the next verification that finds nothing."""
+"""The backup of repaired rows, kept until all has been verified without findings."""
 
 from odoo import models
 from odoo.tools import SQL
@@ -24,6 +24,9 @@ class CqrsEvent(models.Model):
         return result
 
 
-def delete_backup(env):
-    """Delete the rows that replays have replaced, once the new ones are verified."""
-    env.cr.execute("DELETE FROM cqrs_replaced")
+def delete_backup(env, until: str = "infinity"):
+    """Delete the rows that replays have replaced, once the new ones are verified.
+
+    :param until: ISO time since which everything has been verified
+    """
+    env.cr.execute("DELETE FROM cqrs_replaced WHERE replaced_at <= %s", [until])

@@ -118,7 +118,9 @@ def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Repl
         comparisons, projection = [Comparison(shadow.cr, *tables, key, columns)], None
     else:
         projection = shadow.env[name]
-        comparisons = projection._comparisons(shadow.live, shadow.temporary)
+        comparisons = projection._comparisons(
+            shadow.covered(projection), shadow.temporary
+        )
     rows = missing = stale = 0
     for comparison in comparisons:
         table_rows, table_missing, table_stale = comparison.count()

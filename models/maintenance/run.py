@@ -16,6 +16,7 @@ from ..support.transactions import committed
 from .archive import archive
 from .repair_backup import delete_backup
 from .replay import remake_faulty, replay, replay_order
+from .scope import EVERYTHING, next_scope
 from .verify import verify
 
 _logger = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ class CqrsRun(models.Model):
 
     ``projections`` restricts a replay to the models of that name (JSON, a list);
     ``before`` and ``tablespace`` tell an archiving what to move, and where to.
-    ``result`` is JSON: ``{"findings": [a Finding each]}`` for a verification,
+    ``result`` is JSON: for a verification ``{"findings": [a Finding each], "coverage":
+    of scope.py}``,
     ``{"projections": [a Replayed each]}`` for a replay, ``{"events": number}`` for a
     reconciliation, a build or an archiving. ``findings`` counts the findings, the rows
     that differed, or the events recorded or moved.
@@ -90,6 +92,12 @@ class CqrsRun(models.Model):
     projections = PortableJson(readonly=True)
     before = fields.Datetime(readonly=True)
     tablespace = fields.Char(readonly=True)
+    is_exhaustive = fields.Boolean(
+        "Everything",
+        readonly=True,
+        help="Verifies everything, and compares all records one by one. Otherwise a "
+        "verification covers what has changed, a part of the rest, and a sample.",
+    )
     user_id = fields.Many2one("res.users", "Requested By", readonly=True)
     progress = fields.Float("Progress (%)", readonly=True, aggregator=None)
     step = fields.Char(readonly=True)
@@ -120,7 +128,7 @@ class CqrsRun(models.Model):
             model = (run.step or "").replace("_", ".")
             run.step_name = models_._get(model).name if model in self.env else run.step
 
-    @api.depends("state", "kind", "findings", "error")
+    @api.depends("state", "kind", "findings", "error", "result")
     @api.depends_context("lang")
     def _compute_outcome(self):
         for run in self:
@@ -140,7 +148,7 @@ class CqrsRun(models.Model):
             return False
         if not self.findings:
             return {
-                VERIFY: self.env._("Everything is correct."),
+                VERIFY: self._verified(),
                 REPLAY: self.env._("All rows match the log."),
                 RECONCILE: self.env._("No changes were missing."),
                 BUILD: self.env._("All records already have events."),
@@ -154,9 +162,30 @@ class CqrsRun(models.Model):
             ARCHIVE: self.env._("Events archived: %s.", self.findings),
         }[self.kind]
 
+    def _verified(self) -> str:
+        """Return what a verification without findings has covered, in a sentence."""
+        coverage = (self.result or {}).get("coverage")
+        if not coverage or coverage["seed"] is None:
+            return self.env._("Everything is correct.")
+        if coverage["is_whole"]:
+            return self.env._(
+                "The log and the read models are correct, as is a sample of records."
+            )
+        return self.env._(
+            "What has changed is correct, as is part %(part)s of %(parts)s.",
+            part=coverage["part"] + 1,
+            parts=coverage["parts"],
+        )
+
     @api.model
     def action_verify(self):
+        """Request an incremental verification (``scope.py``)."""
         return self._request(VERIFY)
+
+    @api.model
+    def action_verify_all(self):
+        """Request a verification of everything, with all records one by one."""
+        return self._request(VERIFY, is_exhaustive=True)
 
     @api.model
     def action_replay(self, projections: list[str] | None = None):
@@ -314,13 +343,18 @@ class CqrsRun(models.Model):
 
 def _verify(run, report: Report) -> tuple[int, dict]:
     def work():
-        findings = verify(run.env, report)
+        scope = EVERYTHING if run.is_exhaustive else next_scope(run.env)
+        findings = verify(run.env, report, scope, has_written=False)
+        coverage = scope.coverage(run.env)
         if not findings:
-            delete_backup(run.env)
-        return findings
+            delete_backup(run.env, coverage["whole_since"])
+        return findings, coverage
 
-    findings = retrying(work, run.env)
-    return len(findings), {"findings": [asdict(finding) for finding in findings]}
+    findings, coverage = retrying(work, run.env)
+    return len(findings), {
+        "findings": [asdict(finding) for finding in findings],
+        "coverage": coverage,
+    }
 
 
 def _replay(run, report: Report) -> tuple[int, dict]:

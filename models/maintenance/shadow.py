@@ -7,7 +7,7 @@ and live rows belong to one snapshot, so they compare exactly, without a lock an
 live writes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from ..event_store.upcast import current_events, upcast_events
 from ..support.answer_context import reading_anew
 from ..support.indexes import drop_indexes
 from ..support.progress import Progress, silent
+from .scope import EVERYTHING, Scope
 
 STREAM = "cqrs_stream"
 
@@ -26,12 +27,18 @@ Point = int | datetime
 
 
 class Shadow:
-    """Shadow tables of some projections; ``live`` names the tables behind them."""
+    """Shadow tables of some projections; ``live`` names the tables behind them.
 
-    def __init__(self, env, projections: list, upto: Point | None):
+    The shadows hold the streams of ``scope`` alone.
+    """
+
+    def __init__(
+        self, env, projections: list, upto: Point | None, scope: Scope = EVERYTHING
+    ):
         self.cr = env.cr
         self.env = env
         self.projections = projections
+        self.scope = scope
         self._upto = upto
         #: ``{projection: {model: ids}}`` of the records that cannot be applied
         self.left_out: dict[str, dict[str, list[int]]] = {}
@@ -44,6 +51,18 @@ class Shadow:
 
     def live(self, table: str) -> SQL:
         return SQL.identifier(self._schema, table)
+
+    def covered(self, projection) -> Callable[[str], SQL]:
+        """Return the function that gives a live table as far as its shadow goes."""
+        model = projection._model_of_each_row()
+        if self.scope.is_whole or model is None:
+            return self.live
+        columns = {table.name: table.record_column for table in projection._cqrs_tables}
+        return lambda table: SQL(
+            "(SELECT * FROM %s live WHERE %s)",
+            self.live(table),
+            self.scope.holds(SQL("%s", model), SQL.identifier("live", columns[table])),
+        )
 
     def temporary(self, table: str) -> SQL:
         return SQL.identifier("pg_temp", table)
@@ -73,7 +92,7 @@ class Shadow:
             SQL(
                 "INSERT INTO %s (stream_model, stream_id, version, state, hash) %s",
                 self.temporary(STREAM),
-                fold(SQL("cqrs_event")),
+                fold(self._events()),
             )
         )
         self.cr.execute("SET LOCAL enable_sort TO DEFAULT")
@@ -84,6 +103,14 @@ class Shadow:
             self.left_out[projection._name] = projection._fill(streams)
         for index in indexes if indexed else ():
             self.cr.execute(index)
+
+    def _events(self) -> SQL:
+        if self.scope.is_whole:
+            return SQL("cqrs_event")
+        return SQL(
+            "(SELECT * FROM cqrs_event event WHERE %s)",
+            self.scope.holds(SQL("event.stream_model"), SQL("event.stream_id")),
+        )
 
     def drop(self):
         self.cr.execute("DROP VIEW IF EXISTS pg_temp.cqrs_event")
@@ -141,7 +168,11 @@ def fill_steps(projections: list) -> int:
 
 @contextmanager
 def shadowed(
-    env, projections: list, upto: Point | None, progress: Progress
+    env,
+    projections: list,
+    upto: Point | None,
+    progress: Progress,
+    scope: Scope = EVERYTHING,
 ) -> Iterator[Shadow]:
     """Let the names of the tables mean their shadows within the block.
 
@@ -149,7 +180,7 @@ def shadowed(
     """
     env.cr.flush()
     with env.cr.savepoint(flush=False):
-        shadow = Shadow(env, projections, upto)
+        shadow = Shadow(env, projections, upto, scope)
         shadow.fill(progress)
         yield shadow
         shadow.drop()

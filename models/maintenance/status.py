@@ -53,7 +53,11 @@ def holding_readers_back(env) -> dict | None:
 
 
 def last_verification(env) -> dict | None:
-    """Return ``{id, finished_at, seconds, findings}`` of the last verification."""
+    """Return ``{id, finished_at, seconds, findings, coverage, …}`` of the last one.
+
+    ``coverage`` is that of ``scope.py``; ``whole_since`` and ``whole_seconds``, as of
+    the last verification without findings, tell since when everything was verified.
+    """
     return _row(env, _LAST_VERIFIED)
 
 
@@ -122,8 +126,17 @@ _LAST_VERIFIED = SQL(
     """
     SELECT id, finished_at AT TIME ZONE 'UTC' AS finished_at,
            extract(epoch FROM now() AT TIME ZONE 'UTC' - finished_at)::integer
-               AS seconds, findings
-    FROM cqrs_run WHERE kind = 'verify' AND state = 'done'
+               AS seconds,
+           findings, result::jsonb -> 'coverage' AS coverage, whole_since,
+           extract(epoch FROM now() - whole_since)::integer AS whole_seconds
+    FROM cqrs_run LEFT JOIN LATERAL (
+        SELECT COALESCE((result::jsonb -> 'coverage' ->> 'whole_since')::timestamptz,
+                        finished_at AT TIME ZONE 'UTC') AS whole_since
+        FROM cqrs_run clean
+        WHERE kind = 'verify' AND state = 'done' AND COALESCE(findings, 0) = 0
+        ORDER BY id DESC LIMIT 1
+    ) clean ON true
+    WHERE kind = 'verify' AND state = 'done'
     ORDER BY id DESC LIMIT 1
     """
 )

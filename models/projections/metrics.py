@@ -43,6 +43,7 @@ class CqrsMetrics(models.AbstractModel):
     _cqrs_tables = (SUMS, CHANGES)
     _cqrs_versions = (REPAIRS,)
     _cqrs_is_cumulative = True
+    _cqrs_reads_events = True
 
     # A type of its own makes the change two expressions instead of two dozen: it is
     # planned anew in each transaction that writes a lead.

@@ -26,6 +26,8 @@ class CqrsProjection(models.AbstractModel):
     _cqrs_consumes: tuple[str, ...] = ()
     #: Order of applying: a projection has a higher rank than those it reads
     _cqrs_rank = 0
+    #: Whether a replay fills the tables from the events, not from the recorded states
+    _cqrs_reads_events = False
     #: The tables that this projection fills
     _cqrs_tables: tuple[Table, ...] = ()
     #: The versions of the tables' contents
@@ -232,9 +234,33 @@ class CqrsProjection(models.AbstractModel):
         for version in self._cqrs_versions:
             version.change(self.env.cr, live(version.table))
 
+    def _model_of_each_row(self) -> str | None:
+        """Return the captured model, if each row follows from one record of it alone.
+
+        Such a projection can be compared with its replay for some records.
+        """
+        if len(self._cqrs_consumes) != 1 or self._cqrs_is_cumulative:
+            return None
+        [model] = self._cqrs_consumes
+        is_of_records = all(table.record_column for table in self._cqrs_tables)
+        return model if is_of_records and self._statements(model) else None
+
+    def _models_compared_whole(self) -> set[str]:
+        """Return the models whose states some projection can only use all together."""
+        return {
+            model
+            for projection in self._projections()
+            if not projection._cqrs_reads_events and not projection._model_of_each_row()
+            for model in projection._cqrs_consumes
+        }
+
     def _recorded_streams(self) -> dict[str, SQL]:
-        """Return the argument of ``_apply`` for every recorded stream, as new."""
-        self.env.cr.execute("SELECT DISTINCT stream_model FROM cqrs_stream")
+        """Return the argument of ``_apply`` for every recorded stream, as new.
+
+        It names each model that a projection consumes, even if it has no stream: one
+        that reads the events is to read them all the same.
+        """
+        consumed = {m for p in self._projections() for m in p._cqrs_consumes}
         return {
             model: SQL(
                 """
@@ -246,7 +272,7 @@ class CqrsProjection(models.AbstractModel):
                 """,
                 model,
             )
-            for (model,) in self.env.cr.fetchall()
+            for model in sorted(consumed)
         }
 
     # Read your own writes: the ORM captures what is pending before it reads. Each query

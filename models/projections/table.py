@@ -96,6 +96,11 @@ class Table(NamedTuple):
         """The ORM's fields, for the body of a model's class."""
         return {c.name: c.field for c in self.columns if c.field}
 
+    @property
+    def record_column(self) -> str | None:
+        """The column with the id of the record that a row follows from."""
+        return next((c.name for c in self.columns if c.value == SQL("stream_id")), None)
+
     def creation(self) -> SQL:
         """Return the statement that creates the table, if it is not there."""
         return SQL(

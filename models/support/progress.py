@@ -1,6 +1,7 @@
 """Progress of long runs, reported before each of their statements."""
 
 from collections.abc import Callable
+from threading import Lock
 
 #: Called with the part that is done (0 to 1) and the name of the next step; it may
 #: raise to end the run
@@ -21,7 +22,10 @@ class Progress:
         self._report = report
         self._steps = steps
         self._taken = 0
+        self._lock = Lock()
 
     def __call__(self, step: str):
-        self._report(self._taken / self._steps, step)
-        self._taken += 1
+        # Two sessions may work side by side.
+        with self._lock:
+            self._report(self._taken / self._steps, step)
+            self._taken += 1

@@ -13,9 +13,10 @@ from ..findings import (
     Finding,
     enough,
 )
+from ..scope import Scope
 
 
-def broken_links(env, model: str) -> Iterator[Finding]:
+def broken_links(env, scope: Scope, model: str) -> Iterator[Finding]:
     """Find the first event of each stream whose hash or place in the log is wrong."""
     rows = env.execute_query(
         SQL(
@@ -27,7 +28,7 @@ def broken_links(env, model: str) -> Iterator[Finding]:
                        (epoch, txid, position) <= (
                            lag(epoch) OVER stream, lag(txid) OVER stream,
                            lag(position) OVER stream) AS is_misplaced
-                FROM cqrs_event event WHERE stream_model = %s
+                FROM cqrs_event event WHERE stream_model = %s AND %s
                 WINDOW stream AS (PARTITION BY stream_id ORDER BY version)
             ) link
             WHERE is_altered OR is_misplaced
@@ -40,6 +41,7 @@ def broken_links(env, model: str) -> Iterator[Finding]:
                 {name: SQL.identifier(name) for name in COVERED},
             ),
             model,
+            scope.holds(SQL("stream_model"), SQL("stream_id")),
             enough(),
         )
     )
@@ -62,7 +64,7 @@ def broken_links(env, model: str) -> Iterator[Finding]:
             )
 
 
-def version_gaps(env, model: str) -> Iterator[Finding]:
+def version_gaps(env, scope: Scope, model: str) -> Iterator[Finding]:
     rows = env.execute_query(
         SQL(
             """
@@ -71,21 +73,46 @@ def version_gaps(env, model: str) -> Iterator[Finding]:
                 SELECT stream_id, version,
                        lag(version, 1, 0) OVER (
                            PARTITION BY stream_id ORDER BY version) AS former
-                FROM cqrs_event WHERE stream_model = %s
+                FROM cqrs_event WHERE stream_model = %s AND %s
             ) step
-            WHERE version <> former + 1
+            WHERE version NOT IN (former, former + 1)
             ORDER BY stream_id, version
             LIMIT %s
             """,
             model,
+            scope.holds(SQL("stream_model"), SQL("stream_id")),
             enough(),
         )
     )
     for stream_id, version, former in rows:
-        if version == former:
-            kind = DOUBLED_VERSION
-            detail = env._("Two tables of the log have an event with this version.")
-        else:
-            kind = VERSION_GAP
-            detail = env._("The previous event has version %s.", former)
-        yield Finding(kind, model, stream_id, version, detail)
+        yield Finding(
+            VERSION_GAP,
+            model,
+            stream_id,
+            version,
+            env._("The previous event has version %s.", former),
+        )
+
+
+def doubled_versions(env, scope: Scope) -> Iterator[Finding]:
+    """Find the versions that several tables of the log have: a key holds for one."""
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT stream_model, stream_id, version FROM cqrs_event WHERE %s
+            GROUP BY stream_model, stream_id, version HAVING count(*) > 1
+            ORDER BY stream_model, stream_id, version
+            LIMIT %s
+            """,
+            scope.holds(SQL("stream_model"), SQL("stream_id")),
+            enough(),
+        )
+    )
+    for stream_model, stream_id, version in rows:
+        yield Finding(
+            DOUBLED_VERSION,
+            stream_model,
+            stream_id,
+            version,
+            env._("Two tables of the log have an event with this version."),
+        )

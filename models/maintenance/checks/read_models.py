@@ -6,8 +6,10 @@ from odoo.tools import SQL
 
 from ...support.progress import Progress
 from ..findings import BROKEN_PROJECTION, PROJECTION_DRIFT, Finding, enough, first
-from ..oracle import ORACLES
+from ..oracle import ORACLES, Drift
 from ..replay import compare
+from ..sample import sample
+from ..scope import Scope
 from ..shadow import Shadow
 
 
@@ -75,14 +77,15 @@ def drifts(env, shadow: Shadow, progress: Progress) -> Iterator[Finding]:
             )
 
 
-def oracle_drifts(env, progress: Progress) -> Iterator[Finding]:
+def oracle_drifts(env, scope: Scope, progress: Progress) -> Iterator[Finding]:
+    records = None if scope.seed is None else sample(env, scope.seed)
     for table, oracle in ORACLES.items():
         progress(table)
-        yield from first(env, _oracle_drift(env, table, oracle))
+        yield from first(env, _oracle_drift(env, table, oracle(env, records)))
 
 
-def _oracle_drift(env, table: str, oracle) -> Iterator[Finding]:
-    for drift in oracle(env):
+def _oracle_drift(env, table: str, found: Iterator[Drift]) -> Iterator[Finding]:
+    for drift in found:
         yield Finding(
             PROJECTION_DRIFT,
             None,

@@ -12,12 +12,15 @@ from ..findings import (
     Finding,
     enough,
 )
+from ..scope import Scope
 from ..shadow import STREAM, Shadow
 
 
-def unrecorded_changes(env, model: str) -> Iterator[Finding]:
+def unrecorded_changes(env, scope: Scope, model: str) -> Iterator[Finding]:
     difference = env["cqrs.event"]._watches()[model].difference
-    rows = env.execute_query(SQL("%s LIMIT %s", difference.differing(), enough()))
+    rows = env.execute_query(
+        SQL("%s LIMIT %s", difference.differing(scope.ids(model)), enough())
+    )
     for stream_id, version in rows:
         yield Finding(
             UNRECORDED_CHANGE,
@@ -28,7 +31,7 @@ def unrecorded_changes(env, model: str) -> Iterator[Finding]:
         )
 
 
-def unreadable_values(env, model: str) -> Iterator[Finding]:
+def unreadable_values(env, scope: Scope, model: str) -> Iterator[Finding]:
     columns = [
         env[model]._fields[name]
         for name in env["cqrs.event"]._sources()[model].fields
@@ -46,7 +49,7 @@ def unreadable_values(env, model: str) -> Iterator[Finding]:
             SELECT t.id, value.name, left(value.text, 50)
             FROM %(table)s t CROSS JOIN LATERAL (VALUES %(values)s)
                 AS value (name, text, is_readable)
-            WHERE NOT (%(all)s) AND NOT value.is_readable
+            WHERE NOT (%(all)s) AND NOT value.is_readable AND %(covered)s
             ORDER BY t.id, value.name
             LIMIT %(limit)s
             """,
@@ -56,6 +59,7 @@ def unreadable_values(env, model: str) -> Iterator[Finding]:
                 for name, condition in readable.items()
             ),
             all=SQL(" AND ").join(readable.values()),
+            covered=scope.holds(SQL("%s", model), SQL("t.id")),
             limit=enough(),
         )
     )
@@ -83,13 +87,15 @@ def wrong_states(env, shadow: Shadow) -> Iterator[Finding]:
                    live.id IS NULL, folded.id IS NULL,
                    live.version IS DISTINCT FROM folded.version,
                    live.state IS DISTINCT FROM folded.state
-            FROM %s live FULL JOIN %s folded USING (stream_model, stream_id)
+            FROM (SELECT * FROM %s WHERE %s) live
+            FULL JOIN %s folded USING (stream_model, stream_id)
             WHERE (live.version, live.state, live.hash)
                 IS DISTINCT FROM (folded.version, folded.state, folded.hash)
             ORDER BY stream_model, stream_id
             LIMIT %s
             """,
             shadow.live(STREAM),
+            shadow.scope.holds(SQL("stream_model"), SQL("stream_id")),
             shadow.temporary(STREAM),
             enough(),
         )

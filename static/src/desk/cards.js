@@ -145,6 +145,9 @@ function verificationCard({ last, unfinished }) {
             last
                 ? _t("Verified %s ago.", duration(last.seconds))
                 : _t("Never verified."),
+            ...(last?.whole_seconds >= 0
+                ? [_t("All of it was verified in the last %s.", duration(last.whole_seconds))]
+                : []),
             last?.findings
                 ? _t("Review the findings, reconcile or rebuild, then verify again.")
                 : _t("Verified automatically every night."),
@@ -207,7 +210,7 @@ export function replacedText({ rows, is_more, since, tables }) {
         return _t("No rows are kept by earlier rebuilds.");
     }
     return _t(
-        "%(rows)s rows replaced by rebuilds since %(since)s are kept (%(tables)s) until a verification finds nothing wrong.",
+        "%(rows)s rows replaced by rebuilds since %(since)s are kept (%(tables)s) until all has been verified and nothing is wrong.",
         { rows: counted(rows, is_more), since: time(since), tables: tables.join(", ") }
     );
 }

@@ -114,7 +114,7 @@ export class Desk extends Component {
     /** Request a run; if it writes, ask for confirmation first. */
     ask(kind, args = [], name = "") {
         let { question } = KINDS[kind];
-        if (kind === "verify" && this.health.replaced.rows) {
+        if (kind === "verify_all" && this.health.replaced.rows) {
             question = _t(
                 "If the verification finds nothing wrong, the rows kept by earlier rebuilds are deleted. Do you want to verify?"
             );

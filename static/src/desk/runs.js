@@ -26,7 +26,14 @@ export const KINDS = {
         label: _t("Verify"),
         icon: "fa-check-square-o",
         text: _t(
-            "Checks that the log is intact and that all data matches it. Repairs nothing. If nothing is wrong, deletes the rows kept by earlier rebuilds."
+            "Checks that the log is intact and that all data matches it: what has changed, a part of the rest, and a sample of records. Runs automatically every night. Repairs nothing."
+        ),
+    },
+    verify_all: {
+        label: _t("Verify Everything"),
+        icon: "fa-check-square",
+        text: _t(
+            "Checks the whole log and all records one by one, which takes minutes. If nothing is wrong, deletes the rows kept by earlier rebuilds."
         ),
     },
     reconcile: {
@@ -44,7 +51,7 @@ export const KINDS = {
             "Replays the log and corrects the rows that differ from it. Users can keep working."
         ),
         question: _t(
-            "Rows that differ from the log will be corrected. The old rows are kept until a verification finds nothing wrong. Do you want to rebuild?"
+            "Rows that differ from the log will be corrected. The old rows are kept until all has been verified and nothing is wrong. Do you want to rebuild?"
         ),
     },
     build: {

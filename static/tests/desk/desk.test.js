@@ -227,13 +227,13 @@ test("runs that write ask for confirmation", async () => {
 });
 
 test("a verification that deletes kept rows asks for confirmation", async () => {
-    onRpc("cqrs.run", "action_verify", () => {
+    onRpc("cqrs.run", "action_verify_all", () => {
         expect.step("verify");
         return {};
     });
     const replaced = { rows: 3, is_more: false, since: READ_AT, tables: ["cqrs_metrics"] };
     await openDesk(health([], { replaced }));
-    await contains("[data-kind=verify]").click();
+    await contains("[data-kind=verify_all]").click();
     await contains(".modal:contains(are deleted) .modal-footer .btn-primary").click();
     expect.verifySteps(["verify", "look"]);
 });
@@ -284,7 +284,7 @@ test("failures of read models are listed", async () => {
 });
 
 test("unfinished verifications and failed reconciliations are listed", async () => {
-    const last = { id: 3, seconds: 90000, findings: 0 };
+    const last = { id: 3, seconds: 90000, findings: 0, whole_seconds: 172800 };
     const verified = (unfinished, level) => ({
         level,
         verification: { level, last, unfinished: { id: 4, seconds: 7200, ...unfinished } },
@@ -297,7 +297,7 @@ test("unfinished verifications and failed reconciliations are listed", async () 
     );
     const card = ".o_cqrs_health[data-name=verification]";
     expect(card).toHaveText(
-        /Needs action.*The verification started 2 h ago failed: No space left.*Verified 1 d 1 h ago/s
+        /Needs action.*The verification started 2 h ago failed: No space left.*Verified 1 d 1 h ago.*All of it was verified in the last 2 d\./s
     );
     expect(".o_cqrs_health[data-name=reconciler]").toHaveText(
         /Recording failed: crm\.lead\/7: why/
