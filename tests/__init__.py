@@ -76,6 +76,7 @@ from . import (
     test_pages_begin_where_they_ended,
     test_people_are_kept_between_readers,
     test_people_changed_in_parallel,
+    test_personal_parts,
     test_projection_views,
     test_projections_equal_the_oracle,
     test_reader_filters,

@@ -17,6 +17,7 @@ from odoo.sql_db import connection_info_for
 from odoo.tests import BaseCase, TransactionCase, new_test_user
 from odoo.tools import SQL
 
+from ..models.event_store.personal import whole
 from ..models.event_store.source import DECLARED, declare
 from ..models.event_store.upcast import UPCASTERS
 from ..models.support.exact_json import dumps
@@ -143,9 +144,14 @@ class SalesOrganisation(TransactionCase):
         """Return ``(version, type, before, after)`` of each event of a record."""
         self.env.cr.flush()
         self.env.cr.execute(
-            "SELECT version, type, before, after FROM cqrs_event"
-            " WHERE stream_model = %s AND stream_id = %s ORDER BY version",
-            [record._name, record.id],
+            SQL(
+                "SELECT version, type, %s, %s FROM cqrs_event event"
+                " WHERE stream_model = %s AND stream_id = %s ORDER BY version",
+                whole("before"),
+                whole("after"),
+                record._name,
+                record.id,
+            )
         )
         return self.env.cr.fetchall()
 

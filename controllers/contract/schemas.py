@@ -134,6 +134,10 @@ _EVENT["properties"] |= {
     "userid": {**INTEGER, "description": "Made as this user."},
     "actinguserid": {**INTEGER, "description": "Who was logged in."},
     "companyid": INTEGER,
+    "erased": {
+        "const": True,
+        "description": "The personal values of this event have been erased.",
+    },
     "correlationid": {
         **TEXT,
         "description": "Of the request that made it: the client's own, if it sent an"

@@ -8,7 +8,8 @@ def cloud_event(event: Event, source: str) -> dict:
 
     ``data`` is ``{version, before, after, details}``. The other columns of the log are
     extension attributes, left out if they are empty. ``position`` is a string, since an
-    integer of CloudEvents has 32 bits; a client reads on after ``cursor``.
+    integer of CloudEvents has 32 bits; a client reads on after ``cursor``. ``erased``
+    is true where personal values are gone from ``data``.
 
     :param source: a URI that stands for the database
     """
@@ -32,6 +33,7 @@ def cloud_event(event: Event, source: str) -> dict:
         "correlationid": event.correlation_id,
         "moduleversion": event.module_version,
         "hash": event.hash,
+        "erased": event.is_erased or None,
         "data": {
             "version": event.version,
             "before": event.before,

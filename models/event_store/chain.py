@@ -6,9 +6,12 @@ apart.
 
 from odoo.tools import SQL
 
-#: Default of the column ``hash_format``. Raised with any change of the form below; the
-#: events written before it then need the old form to be verified.
-HASH_FORMAT = 1
+from .personal import commitment
+
+#: The form of the hashes that are written now. Format 1, up to 19.0.1.2.0, covered the
+#: personal values themselves, in ``before`` and ``after``; format 2 covers the
+#: commitment to them (``personal.py``). No event is written anew.
+HASH_FORMAT = 2
 
 #: Columns of ``cqrs_event`` that the hash covers, in order. Neither ``position`` nor
 #: ``txid`` nor ``epoch`` is: they start over when a dump is restored.
@@ -31,14 +34,21 @@ COVERED = (
     "module_version",
 )
 
+#: Columns that format 2 covers besides
+COMMITTED = ("commitment",)
+
 
 def event_hash(previous: SQL, occurred_at: SQL, columns: dict[str, SQL]) -> SQL:
     """Return the expression of an event's SHA-256, a ``bytea``.
 
     :param previous: hash of the stream's previous event, NULL for its first
     :param occurred_at: a ``timestamptz``
-    :param columns: the typed expression of each of ``COVERED``
+    :param columns: the typed expression of each covered column: of ``COVERED`` for
+        format 1, of ``COMMITTED`` too for format 2
     """
+    covered = [columns[name] for name in COVERED]
+    # Hexadecimal whatever the session's bytea_output.
+    covered += [SQL("encode(%s, 'hex')", columns[n]) for n in COMMITTED if n in columns]
     return SQL(
         """
         sha256(COALESCE(%(previous)s, '') || convert_to(
@@ -49,6 +59,29 @@ def event_hash(previous: SQL, occurred_at: SQL, columns: dict[str, SQL]) -> SQL:
             )::text, 'UTF8'))
         """,
         previous=previous,
-        columns=SQL(", ").join(columns[name] for name in COVERED),
+        columns=SQL(", ").join(covered),
         occurred_at=occurred_at,
+    )
+
+
+def is_altered(previous: SQL) -> SQL:
+    """Return the condition that an event is not what its hash was made of.
+
+    It reads the columns of ``cqrs_event``.
+
+    :param previous: hash of the stream's previous event, NULL for its first
+    """
+    columns = {name: SQL.identifier(name) for name in (*COVERED, *COMMITTED)}
+    former = {name: columns[name] for name in COVERED}
+    return SQL(
+        # The hash covers the commitment, and not the personal part.
+        """
+        (hash IS DISTINCT FROM CASE hash_format WHEN 1 THEN %(former)s ELSE %(now)s END
+         OR CASE hash_format WHEN 1 THEN num_nonnulls(personal, commitment) > 0
+            ELSE personal IS NOT NULL AND commitment IS DISTINCT FROM %(commitment)s
+            END)
+        """,
+        former=event_hash(previous, SQL("occurred_at"), former),
+        now=event_hash(previous, SQL("occurred_at"), columns),
+        commitment=commitment(SQL("personal")),
     )

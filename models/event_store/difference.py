@@ -13,6 +13,7 @@ from odoo.tools import SQL
 from .chain import COVERED, HASH_FORMAT, event_hash
 from .event_type import ends_record, event_type
 from .metadata import Metadata
+from .personal import commitment, parted_sides
 from .source import Source
 from .state import state
 
@@ -30,7 +31,7 @@ _OWN_COLUMNS = {name: SQL.identifier(name) for name in COVERED}
 _STATEMENT = """
     SAVEPOINT cqrs_recording;
     WITH sealed AS MATERIALIZED (
-        SELECT described.*, %(hash)s AS hash
+        SELECT described.*%(commitment)s, %(hash)s AS hash
         FROM (
             SELECT scope.id AS stream_id,
                    COALESCE(recorded.version, 0) + 1 AS version,
@@ -42,15 +43,18 @@ _STATEMENT = """
                    %(details)s AS details,
                    gen_random_uuid() AS event_id,
                    %(type)s AS type,
-                   CASE WHEN new IS NULL THEN old WHEN old IS NOT NULL
-                        THEN COALESCE(changed.before, '{}') END AS before,
-                   CASE WHEN old IS NULL THEN new WHEN new IS NOT NULL
-                        THEN COALESCE(changed.after, '{}') END AS after,
+                   %(sides)s,
                    (COALESCE(new, old) ->> 'company_id')::integer AS company_id
             %(scope)s
             CROSS JOIN LATERAL (
-                SELECT jsonb_object_agg(key, COALESCE(old -> key, 'null')) AS before,
-                       jsonb_object_agg(key, COALESCE(new -> key, 'null')) AS after
+                SELECT COALESCE(
+                           jsonb_object_agg(key, COALESCE(old -> key, 'null')),
+                           CASE WHEN new IS NULL THEN old WHEN old IS NOT NULL
+                                THEN '{}' END) AS before,
+                       COALESCE(
+                           jsonb_object_agg(key, COALESCE(new -> key, 'null')),
+                           CASE WHEN old IS NULL THEN new WHEN new IS NOT NULL
+                                THEN '{}' END) AS after
                 FROM jsonb_object_keys(old || new) key
                 WHERE old -> key IS DISTINCT FROM new -> key
             ) changed
@@ -80,11 +84,13 @@ _STATEMENT = """
         INSERT INTO cqrs_event (
             event_id, stream_model, stream_id, version, type, schema_version,
             before, after, details, company_id, user_id, acting_user_id,
-            origin, correlation_id, occurred_at, txid, module_version, hash)
+            origin, correlation_id, occurred_at, txid, module_version, hash,
+            hash_format%(personal_columns)s)
         SELECT event_id, %(model)s, stream_id, version, type,
                %(schema_version)s, before, after, details, company_id, user_id,
                %(acting_user_id)s, %(origin)s, %(correlation_id)s, now(),
-               pg_current_xact_id(), %(module_version)s, hash
+               pg_current_xact_id(), %(module_version)s, hash,
+               %(hash_format)s%(personal_columns)s
         FROM sealed
         -- Not before all of those rows: the event of another transaction would
         -- fail with 23505.
@@ -117,6 +123,19 @@ class Difference:
         self._state = _inlined(env, state(env[source.model], source.fields))
         self._type = _inlined(env, event_type(source))
         self._ends_record = _inlined(env, ends_record(source))
+        self._parts = {
+            "sides": SQL("changed.before, changed.after"),
+            "commitment": SQL(),
+            "personal_columns": SQL(),
+        }
+        self._committed = SQL("NULL::bytea")
+        if source.personal:
+            self._committed = commitment(SQL("personal"))
+            self._parts = {
+                "sides": _inlined(env, parted_sides(source)),
+                "commitment": SQL(", %s AS commitment", self._committed),
+                "personal_columns": SQL(", personal, commitment"),
+            }
 
     def statement(
         self,
@@ -164,7 +183,9 @@ class Difference:
             ends_record=self._ends_record,
             user_id=SQL("%s::integer", metadata.user_id),
             model=values["stream_model"],
-            hash=_hash(values),
+            hash=_hash({**values, "commitment": self._committed}),
+            hash_format=SQL("%s", HASH_FORMAT),
+            **self._parts,
             **values,
         )
 

@@ -4,7 +4,7 @@ from odoo.tools import SQL
 
 from ..support.indexes import create_missing
 from ..support.json_field import PortableJson
-from .chain import HASH_FORMAT
+from .personal import IS_ERASED, whole
 
 ORIGINS = [
     ("orm", "Odoo"),
@@ -21,6 +21,8 @@ class CqrsEvent(models.Model):
     ``before`` and ``after`` hold the changed fields only, by field path; a
     creation has no ``before`` and everything in ``after``, a deletion the
     reverse. ``version`` counts the events of a stream from 1 without gaps.
+    The ORM gives both whole; in the table, personal values are apart, where they can
+    be erased (``personal.py``). ``is_erased`` says that they have been.
     ``details`` holds facts that the fields do not: for a merge, ids ``merged_from``.
     ``user_id`` is the user that Odoo wrote the record as, ``acting_user_id`` the user
     who was logged in; they differ if code works as another user. If several users
@@ -46,6 +48,7 @@ class CqrsEvent(models.Model):
     before = PortableJson(readonly=True)
     after = PortableJson(readonly=True)
     details = PortableJson(readonly=True)
+    is_erased = fields.Boolean("Personal Data Erased", readonly=True)
     company_id = fields.Many2one("res.company", readonly=True)
     user_id = fields.Many2one("res.users", "Effective User", readonly=True)
     acting_user_id = fields.Many2one("res.users", readonly=True)
@@ -68,12 +71,16 @@ class CqrsEvent(models.Model):
     _table_query = SQL(
         """
         SELECT position AS id, position, event_id, stream_model, stream_id,
-               version, type, schema_version, before, after, details, company_id,
+               version, type, schema_version, %s AS before, %s AS after, details,
+               %s AS is_erased, company_id,
                user_id, acting_user_id, origin, correlation_id,
                occurred_at AT TIME ZONE 'UTC' AS occurred_at,
                txid::text AS txid, epoch, module_version, encode(hash, 'hex') AS hash
-        FROM cqrs_event
-        """
+        FROM cqrs_event event
+        """,
+        whole("before"),
+        whole("after"),
+        IS_ERASED,
     )
 
     # No foreign key: the log outlives the records that it names, and a key would
@@ -101,12 +108,14 @@ class CqrsEvent(models.Model):
             epoch integer NOT NULL DEFAULT 1,
             module_version text NOT NULL,
             hash bytea NOT NULL,
-            hash_format smallint NOT NULL DEFAULT %s,
+            -- Events of servers that still run an older version say nothing of it.
+            hash_format smallint NOT NULL DEFAULT 1,
+            personal jsonb,
+            commitment bytea,
             CONSTRAINT cqrs_event_stream_version
                 UNIQUE (stream_model, stream_id, version)
         )
-        """,
-        HASH_FORMAT,
+        """
     )
 
     # One index for each documented query: the log in order, and the filters that may

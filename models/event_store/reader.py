@@ -33,6 +33,8 @@ from decimal import Decimal
 from odoo import SUPERUSER_ID, api
 from odoo.tools import SQL
 
+from .personal import IS_ERASED, whole
+
 
 @dataclass(frozen=True, order=True)
 class Cursor:
@@ -89,6 +91,7 @@ class Event:
     """One row of the log, see ``cqrs.event``.
 
     ``before``, ``after`` and ``details`` have exact numbers (``int``, ``Decimal``);
+    ``is_erased`` says that personal values are gone from ``before`` and ``after``;
     ``occurred_at`` is aware, in UTC; ``hash`` is hexadecimal.
     """
 
@@ -102,6 +105,7 @@ class Event:
     before: dict | None
     after: dict | None
     details: dict | None
+    is_erased: bool
     company_id: int | None
     user_id: int | None
     acting_user_id: int | None
@@ -226,13 +230,16 @@ def _statement(after: Cursor | None, limit: int, filters: Filters) -> SQL:
     return SQL(
         """
         SELECT position, event_id::text, stream_model, stream_id, version, type,
-               schema_version, before::text, after::text, details::text,
-               company_id, user_id,
+               schema_version, %s::text AS before, %s::text AS after, details::text,
+               %s AS is_erased, company_id, user_id,
                acting_user_id, origin, correlation_id,
                occurred_at AT TIME ZONE 'UTC' AS occurred_at,
                txid::text, epoch, module_version, encode(hash, 'hex') AS hash
         FROM (%s) event ORDER BY %s
         """,
+        whole("before"),
+        whole("after"),
+        IS_ERASED,
         page,
         _ORDER,
     )

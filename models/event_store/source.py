@@ -45,6 +45,8 @@ class Source:
     :ivar fields: captured fields; ``"partner_id.name"`` is a column of the record
         that a stored many2one of this model points to. A database leaves out those
         that it does not have
+    :ivar personal: those of ``fields``, or of former ones, whose values can be erased
+        (``personal.py``)
     :ivar rules: looked at in this order, the first that holds names the event;
         ``Updated`` when none does
     :ivar noun_field: a selection field that decides between several nouns
@@ -55,10 +57,15 @@ class Source:
     model: str
     noun: str
     fields: tuple[str, ...]
+    personal: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     noun_field: str | None = None
     nouns: tuple[tuple[str, str], ...] = ()
     schema_version: int = 1
+
+    def __post_init__(self):
+        if self.noun_field in self.personal:
+            raise ValueError(f"{self.noun_field} names the events: it stays in the log")
 
 
 #: The sources by model and by the addon that declares them, the last one last. Those

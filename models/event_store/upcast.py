@@ -23,10 +23,12 @@ from typing import NamedTuple
 from odoo.tools import SQL
 
 from ..support.exact_json import dumps
+from .personal import whole
 
 #: Takes and returns ``{field path: value}``: a whole state in the event of a creation
 #: or deletion, else the changed fields only. Numbers are ``int`` or ``Decimal``;
-#: None is a field that was or became empty. It may change its argument.
+#: None is a field that was or became empty. Erased values are missing. It may change
+#: its argument.
 Upcaster = Callable[[dict], dict]
 
 # By model and the version it starts from. Code of an addon that another database has
@@ -83,9 +85,11 @@ def upcast_events(env, condition: SQL) -> Iterator[list[Upcast]]:
             for rows in _pages(env, old):
                 yield [
                     Upcast(
-                        position, *(_as_text(model, v, current, p) for p in payloads)
+                        position,
+                        _as_text(model, v, current, before),
+                        _as_text(model, v, current, after, is_state=before is None),
                     )
-                    for position, v, *payloads in rows
+                    for position, v, before, after in rows
                 ]
 
 
@@ -93,8 +97,8 @@ def current_events(env, log: SQL, condition: SQL, upcast: SQL | None) -> SQL:
     """Return the query of the events of ``log`` in their present form.
 
     :param condition: on ``event``
-    :param upcast: a relation ``upcast`` of ``position``, ``before`` and ``after`` of
-        the events that have upcasters
+    :param upcast: a relation ``upcast`` of ``position`` and the whole ``before`` and
+        ``after`` of the events that have upcasters
     """
     if not upcast:
         return SQL("SELECT event.* FROM %s event WHERE %s", log, condition)
@@ -106,6 +110,10 @@ def current_events(env, log: SQL, condition: SQL, upcast: SQL | None) -> SQL:
             name=SQL.identifier(name),
         )
         if name in ("before", "after")
+        else SQL(
+            "CASE WHEN upcast.position IS NULL THEN event.personal END AS personal"
+        )
+        if name == "personal"
         else SQL.identifier("event", name)
         for name in (column.name for column in env.cr.description)
     ]
@@ -118,12 +126,17 @@ def current_events(env, log: SQL, condition: SQL, upcast: SQL | None) -> SQL:
     )
 
 
-def _as_text(model: str, start: int, end: int, text: str | None) -> str | None:
+def _as_text(
+    model: str, start: int, end: int, text: str | None, is_state: bool = False
+) -> str | None:
     if text is None:
         return None
     # Exact: psycopg2 would read the numbers of a jsonb as floats.
-    payload = json.loads(text, parse_float=Decimal)
-    return dumps(upcast(model, start, end, payload))
+    payload = upcast(model, start, end, json.loads(text, parse_float=Decimal))
+    if is_state:
+        # A state has no nulls (``state.py``), and the fold relies on it.
+        payload = {path: v for path, v in payload.items() if v is not None}
+    return dumps(payload)
 
 
 def _pages(env, condition: SQL) -> Iterator[list[tuple]]:
@@ -132,10 +145,12 @@ def _pages(env, condition: SQL) -> Iterator[list[tuple]]:
         rows = env.execute_query(
             SQL(
                 """
-                SELECT position, schema_version, before::text, after::text
+                SELECT position, schema_version, %s::text, %s::text
                 FROM cqrs_event event WHERE position > %s AND (%s)
                 ORDER BY position LIMIT %s
                 """,
+                whole("before"),
+                whole("after"),
                 position,
                 condition,
                 PAGE_SIZE,

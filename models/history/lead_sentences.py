@@ -11,13 +11,13 @@ def sentences(env, event, changed: dict[str, dict]) -> list[str]:
     """
     merged = (event.details or {}).get("merged_from")
     said = []
-    if not event.before:
+    if event.before is False:
         said.append(_created(env, event))
     if merged:
         said.append(env._("Merged %(count)s others into this one", count=len(merged)))
     if said:
         return said
-    if not event.after:
+    if event.after is False:
         return [env._("Deleted")]
     # Losing archives a lead and reopening restores it: the outcome says so.
     told = changed.keys() - {"active"} if "won_status" in changed else changed.keys()

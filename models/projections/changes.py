@@ -3,6 +3,7 @@
 from odoo.tools import SQL
 
 from ..event_store.fold import fold
+from ..event_store.personal import whole
 
 
 def current_versions(env, model: str, stream_ids: list[int]) -> list[tuple[int, int]]:
@@ -81,10 +82,10 @@ def each_change(
                                     FILTER (WHERE before IS NOT NULL) OVER life)
                        END AS state
                 FROM (
-                    SELECT stream_id, version, occurred_at, before, after,
+                    SELECT stream_id, version, occurred_at, before, %(after)s AS after,
                            count(*) FILTER (WHERE before IS NULL) OVER (
                                PARTITION BY stream_id ORDER BY version) AS life
-                    FROM cqrs_event
+                    FROM cqrs_event event
                     WHERE stream_model = %(model)s AND stream_id = ANY(%(ids)s)
                 ) event
                 WINDOW life AS (PARTITION BY stream_id, life ORDER BY version)
@@ -97,6 +98,7 @@ def each_change(
                 AS span (id, held, wanted)
         ) span ON id = stream_id AND version > low AND version <= high
         """,
+        after=whole("after"),
         model=model,
         ids=list(held),
         held=list(held.values()),

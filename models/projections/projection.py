@@ -4,6 +4,7 @@ from odoo import api, models
 from odoo.tools import SQL, ormcache
 
 from ..event_store.difference import as_ctes
+from ..event_store.personal import whole
 from ..support.versions import Version
 from .comparison import Comparison
 from .table import Table
@@ -313,12 +314,13 @@ def _changes(model: str, stream_ids: list[int]) -> SQL:
     return SQL(
         """
         SELECT stream_id, state,
-               jsonb_strip_nulls(COALESCE(state || before, before)) AS former,
+               jsonb_strip_nulls(COALESCE(state || %(before)s, %(before)s)) AS former,
                version, now() AS occurred_at
         FROM cqrs_stream
-        JOIN cqrs_event USING (stream_model, stream_id, version)
-        WHERE stream_model = %s AND stream_id = ANY(%s)
+        JOIN cqrs_event event USING (stream_model, stream_id, version)
+        WHERE stream_model = %(model)s AND stream_id = ANY(%(ids)s)
         """,
-        model,
-        stream_ids,
+        before=whole("before"),
+        model=model,
+        ids=stream_ids,
     )

@@ -14,6 +14,7 @@ declare(
             "current_version_id.department_id",
             "current_version_id.job_id",
         ),
+        personal=("name", "work_email"),
         rules=(
             Rule("Archived", "active", "false"),
             Rule("Restored", "active", "true"),

@@ -15,6 +15,7 @@ declare(
             "company_ids",
             "group_ids",
         ),
+        personal=("login", "partner_id.name", "partner_id.email"),
         rules=(
             Rule("Archived", "active", "false"),
             Rule("Restored", "active", "true"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from odoo.tools import SQL
 
-from ...event_store.chain import COVERED, event_hash
+from ...event_store.chain import is_altered
 from ..findings import (
     BROKEN_CHAIN,
     DOUBLED_VERSION,
@@ -24,7 +24,7 @@ def broken_links(env, scope: Scope, model: str) -> Iterator[Finding]:
             SELECT stream_id, min(version) FILTER (WHERE is_altered),
                    min(version) FILTER (WHERE is_misplaced)
             FROM (
-                SELECT stream_id, version, hash IS DISTINCT FROM %s AS is_altered,
+                SELECT stream_id, version, %s AS is_altered,
                        (epoch, txid, position) <= (
                            lag(epoch) OVER stream, lag(txid) OVER stream,
                            lag(position) OVER stream) AS is_misplaced
@@ -35,11 +35,7 @@ def broken_links(env, scope: Scope, model: str) -> Iterator[Finding]:
             GROUP BY stream_id ORDER BY stream_id
             LIMIT %s
             """,
-            event_hash(
-                SQL("lag(hash) OVER stream"),
-                SQL("occurred_at"),
-                {name: SQL.identifier(name) for name in COVERED},
-            ),
+            is_altered(SQL("lag(hash) OVER stream")),
             model,
             scope.holds(SQL("stream_model"), SQL("stream_id")),
             enough(),
