@@ -16,6 +16,7 @@
         "views/event_views.xml",
         "views/run_views.xml",
         "views/event_store_views.xml",
+        "views/seal_views.xml",
         "views/projection_views.xml",
         "views/lead_history_views.xml",
         "views/settings_views.xml",

@@ -8,6 +8,7 @@ import argparse
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime, timezone
 from threading import Timer
 
@@ -32,6 +33,8 @@ class Cqrs(Command):
     replay     rebuild the recorded states and the projections from the log
     archive    move the oldest events to archive tables
     status     show the state of the log
+    prove      print the proof that an event is under a seal, as JSON
+    seal-key   make a key file for seals, signed by the configured key
 
     Exit status: 1 if verify found something, if replay found rows that differed, if
     status misses a trigger, or if the run was cancelled; 2 on wrong usage; else 0.
@@ -40,6 +43,11 @@ class Cqrs(Command):
     def run(self, args):
         parser = self._parser_of_actions()
         options, odoo_options = parser.parse_known_args(args)
+        needed = _SUBJECTS.get(options.action)
+        if bool(options.subject) != bool(needed):
+            parser.error(f"{options.action} needs {needed or 'nothing more'}")
+        if options.action != "verify" and options.seal:
+            parser.error("--seal is for verify")
         if options.action != "replay" and (
             options.projection or options.upto is not None
         ):
@@ -70,6 +78,9 @@ class Cqrs(Command):
     def _parser_of_actions(self) -> argparse.ArgumentParser:
         parser = self.parser
         parser.add_argument("action", choices=_ACTIONS)
+        parser.add_argument(
+            "subject", nargs="?", metavar="EVENT|PATH", help="for prove and seal-key"
+        )
         parser.add_argument("-d", "--database", required=True)
         parser.add_argument(
             "--json", action="store_true", help="print one JSON document on stdout"
@@ -104,11 +115,49 @@ class Cqrs(Command):
             metavar="NAME",
             help="archive into this tablespace, by default where archive tables are",
         )
+        parser.add_argument(
+            "--seal",
+            metavar="FILE",
+            help="compare with the seals in this file, which is kept elsewhere",
+        )
         return parser
 
 
 def _verify(env, options) -> tuple[bool, dict]:
-    return _perform(env, options)
+    from odoo.addons.crm_cqrs.models.maintenance.checks.seals import (
+        held_seals_missing,
+    )
+    from odoo.addons.crm_cqrs.models.seals.handing_out import read_seals
+
+    held = read_seals(options.seal) if options.seal else []
+    found, document = _perform(env, options)
+    if held:
+        missing = [asdict(each) for each in held_seals_missing(env, held)]
+        document["findings"] += missing
+        found |= bool(missing)
+    return found, document
+
+
+def _prove(env, options) -> tuple[bool, dict]:
+    from odoo.addons.crm_cqrs.models.seals.proof import prove
+
+    # A proof is for a file: people read what the script shows of it.
+    options.json = True
+    return False, prove(env, options.subject)
+
+
+def _seal_key(env, options) -> tuple[bool, dict]:
+    from odoo.addons.crm_cqrs.models.seals.key import SealKey
+    from odoo.addons.crm_cqrs.models.seals.sealing import KEY_OPTION, configured_key
+
+    key = SealKey.generate(follows=configured_key())
+    key.save(options.subject)
+    return False, {
+        "path": options.subject,
+        "public_key": key.id,
+        "follows": key.predecessor and key.predecessor.key,
+        "next": f"keep a copy, set {KEY_OPTION} in Odoo's configuration, restart",
+    }
 
 
 def _replay(env, options) -> tuple[bool, dict]:
@@ -164,7 +213,12 @@ _ACTIONS = {
     "replay": _replay,
     "archive": _archive,
     "status": _status,
+    "prove": _prove,
+    "seal-key": _seal_key,
 }
+
+#: The subject that an action needs
+_SUBJECTS = {"prove": "an event", "seal-key": "the path of a new file"}
 
 
 def _perform(env, options, **values) -> tuple[bool, dict]:

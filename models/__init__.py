@@ -1,6 +1,7 @@
 from . import (
     support,
     event_store,
+    seals,
     projections,
     sources,
     currencies,

@@ -152,6 +152,7 @@ class TestBackgroundRuns(RealCursors):
         )
         [result] = self.seen(run_id, "result")
         self.assertEqual(result["findings"], [])
+        self.assertGreater(result["seals"]["unsealed"], 0)
 
     def test_a_replay_repairs_and_says_what(self):
         profiles = self.profiles()

@@ -1,4 +1,9 @@
 import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 from odoo.tests import tagged
 
@@ -122,3 +127,64 @@ class TestCqrsCommand(OwnDatabase):
             ):
                 done = self.cqrs(*arguments, status=2)
                 self.assertEqual(done.stdout, "")
+
+    def test_keys_seals_and_proofs(self):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        paths = {name: folder / name for name in ("key", "key 2", "seals", "odoo.conf")}
+
+        def configure(key):
+            former = Path(os.environ["ODOO_RC"]).read_text()
+            paths["odoo.conf"].write_text(
+                f"{former}\ncqrs_seal_key = {key}\ncqrs_seal_file = {paths['seals']}\n"
+            )
+
+        def cqrs(*arguments, status=0):
+            arguments += ("-c", paths["odoo.conf"], "--json")
+            return self.cqrs(*map(str, arguments), status=status)
+
+        def seal():
+            script = "env['cqrs.seal']._seal()"
+            self.odoo("shell", "-c", str(paths["odoo.conf"]), script=script)
+
+        configure("")
+        key = cqrs("seal-key", paths["key"])
+        self.assertIsNone(key["follows"])
+        self.assertEqual(paths["key"].stat().st_mode & 0o777, 0o600)
+        configure(paths["key"])
+        follower = cqrs("seal-key", paths["key 2"])
+        self.assertEqual(follower["follows"], key["public_key"])
+        self.cqrs("seal-key", str(paths["key"]), status=2)
+
+        seal()
+        [line] = paths["seals"].read_text().splitlines()
+        held = folder / "held"
+        held.write_text(f"{line}\n")
+        [(event,)] = self.query("SELECT max(position) FROM cqrs_event")
+        proof = folder / "proof"
+        proof.write_text(json.dumps(cqrs("prove", event)))
+        script = Path(__file__).parents[1] / "examples" / "check_proof.py"
+        subprocess.run(
+            [sys.executable, script, proof, key["public_key"]],
+            check=True,
+            capture_output=True,
+        )
+        self.cqrs("prove", str(event + 1), status=2)
+        self.cqrs("prove", status=2)
+        self.cqrs("verify", str(event), status=2)
+        self.cqrs("status", "--seal", str(held), status=2)
+        verified = cqrs("verify", "--seal", held)
+        self.assertEqual(verified["findings"], [])
+        self.assertEqual(verified["seals"]["key"], key["public_key"])
+
+        configure(paths["key 2"])
+        self.execute(
+            "SET session_replication_role = replica;"
+            "DELETE FROM cqrs_seal; DELETE FROM cqrs_event WHERE position ="
+            " (SELECT max(position) FROM cqrs_event)"
+        )
+        for arguments in (("verify",), ("verify", "--seal", held)):
+            findings = cqrs(*arguments, status=1)["findings"]
+            self.assertIn("rolled_back", {each["kind"] for each in findings})
+        held.write_text("{}")
+        self.cqrs("verify", "--seal", str(held), status=2)
+        self.cqrs("verify", "--seal", str(folder / "nowhere"), status=2)

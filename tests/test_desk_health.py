@@ -26,6 +26,11 @@ class TestDeskHealth(RealCursors):
     def execute(self, query, *parameters):
         self.env.cr.execute(query, parameters)
 
+    def execute_without_triggers(self, query, *parameters):
+        self.execute("SET LOCAL session_replication_role = replica")
+        self.execute(query, *parameters)
+        self.execute("SET LOCAL session_replication_role = origin")
+
     def lengthen_tail(self, changes):
         self.execute(
             "INSERT INTO cqrs_metrics_tail (occurred_at)"
@@ -100,6 +105,27 @@ class TestDeskHealth(RealCursors):
                 health["log"]["missing_triggers"],
             ),
             ("bad", "bad", ["cqrs_event_append_only"]),
+        )
+
+    def test_seals_that_are_not_made(self):
+        self.execute_without_triggers("DELETE FROM cqrs_event")
+        self.assertEqual(self.health("seals")["level"], "good")
+        self.env["res.users"].create({"name": "Seen", "login": "cqrs_seen"})
+        self.env.cr.flush()
+        for minutes, level in ((14, "good"), (16, "watch"), (61, "bad")):
+            self.execute_without_triggers(
+                "UPDATE cqrs_event SET occurred_at = now() - %s",
+                timedelta(minutes=minutes),
+            )
+            seals = self.health("seals")
+            self.assertEqual(
+                (seals["level"], seals["unsealed_seconds"]), (level, 60 * minutes)
+            )
+        self.execute("ALTER TABLE cqrs_seal DISABLE TRIGGER cqrs_seal_append_only")
+        seals = self.health("seals")
+        self.assertEqual(
+            (seals["level"], seals["missing_triggers"]),
+            ("bad", ["cqrs_seal_append_only"]),
         )
 
     def test_the_lag_of_the_reconciler_is_that_of_the_model_looked_at_first(self):

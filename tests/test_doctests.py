@@ -16,6 +16,9 @@ PURE = {
     "models.metrics.figures",
     "models.opportunities.orders",
     "models.opportunities.page_plans",
+    "models.seals.document",
+    "models.seals.key",
+    "models.seals.merkle",
 }
 
 

@@ -177,7 +177,7 @@ _ORDER = SQL("event.epoch, event.txid, event.position")
 
 # A row comparison, so that the index ends the scan. All transactions of an earlier
 # epoch have ended, whatever their ids say.
-_ENDED = SQL(
+ENDED = SQL(
     """
     (event.epoch, event.txid) < (
         (SELECT max(epoch) FROM cqrs_epoch), pg_snapshot_xmin(pg_current_snapshot()))
@@ -255,7 +255,7 @@ def _page(condition: SQL, limit: int) -> SQL:
 
 
 def _conditions(after: Cursor | None, filters: Filters) -> Iterator[SQL]:
-    yield _ENDED
+    yield ENDED
     if after:
         yield SQL(
             "(%s) > (%s, %s::xid8, %s)",

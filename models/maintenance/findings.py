@@ -15,6 +15,9 @@ MISSING_TRIGGER = "missing_trigger"
 PROJECTION_DRIFT = "projection_drift"
 UNREADABLE_VALUE = "unreadable_value"
 BROKEN_PROJECTION = "broken_projection"
+BROKEN_SEAL = "broken_seal"
+WRONG_SEAL = "wrong_seal"
+ROLLED_BACK = "rolled_back"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class Finding:
         replay, or from Odoo's own records (``oracle.py``); ``unreadable_value``: a
         record has a value that Odoo cannot read (``readable_values.py``);
         ``broken_projection``: a read model cannot be written, or a record was not
-        applied to it (``failures.py``)
+        applied to it (``failures.py``); ``broken_seal``: events are not those that a
+        seal covers; ``wrong_seal``: a seal was altered, removed or forged;
+        ``rolled_back``: the log ends before a seal that is held outside the database
     :ivar stream_model: the captured model, None if the finding is not about a stream
     :ivar stream_id: the record, None if the finding is not about one; it then may say
         that there are more findings of this kind than are given

@@ -12,6 +12,9 @@ from ..event_store.append_only import missing_triggers
 from ..event_store.archive import log_tables
 from ..projections.failures import broken, quarantined
 from ..projections.metrics_tables import FOLDS, TAIL
+from ..seals.reach import reach
+from ..seals.seal import TRIGGERS as SEAL_TRIGGERS
+from ..support.triggers import not_holding
 from .run import FAILED, RUNNING
 from .scope import PARTS
 from .status import (
@@ -32,6 +35,8 @@ BAD = "bad"
 LOOK_SECONDS = (15 * 60, 60 * 60)
 #: Seconds that a change waits to be folded
 FOLD_SECONDS = (5 * 60, 60 * 60)
+#: Seconds that an event waits to be sealed
+SEAL_SECONDS = (15 * 60, 60 * 60)
 #: Seconds that a transaction holds readers back
 HELD_SECONDS = (60, 10 * 60)
 #: Seconds since the last verification, which are never bad in themselves
@@ -81,7 +86,7 @@ class CqrsHealth(models.AbstractModel):
         whole is the worst of them. A part that cannot be read is bad, and has only an
         ``error``. Times are UTC. ``is_more``: more rows than counted.
 
-        :return: ``{level, read_at, log, reconciler, reader, verification, tail,
+        :return: ``{level, read_at, log, reconciler, reader, verification, seals, tail,
             projections, replaced, sizes: [{table, model, name, rows, bytes}],
             runs: [of RUN_FIELDS, and is_abandoned]}``; ``rows`` are the database's own
             estimate, None before there is one
@@ -94,6 +99,7 @@ class CqrsHealth(models.AbstractModel):
             "reconciler": health._read_part(health._reconciler),
             "reader": health._read_part(health._reader),
             "verification": health._read_part(health._verification),
+            "seals": health._read_part(health._seals),
             "tail": health._read_part(health._tail),
             "projections": health._read_part(health._projections),
         }
@@ -158,6 +164,19 @@ class CqrsHealth(models.AbstractModel):
             }
             level = WATCH if WATCH in levels else GOOD
         return {"level": level, "last": last, "unfinished": unfinished}
+
+    def _seals(self) -> dict:
+        seals = reach(self.env)
+        level = GOOD
+        if seals["unsealed"]:
+            level = _level(seals["unsealed_seconds"], SEAL_SECONDS)
+        is_signed_no_more = seals["signed_at"] and not seals["key"]
+        if level == GOOD and (is_signed_no_more or seals["not_handed_out"]):
+            level = WATCH
+        triggers = [trigger.name for trigger in not_holding(self.env, SEAL_TRIGGERS)]
+        if triggers:
+            level = BAD
+        return {"level": level, "missing_triggers": triggers, **seals}
 
     def _tail(self) -> dict:
         tail = self._row(SQL(_TAIL, TAIL_CHANGES[1], TAIL_CHANGES[1]))

@@ -1,5 +1,6 @@
 """Runs: long work on the log, done in the background and noted in a table."""
 
+import json
 import logging
 import zlib
 from dataclasses import asdict
@@ -10,6 +11,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.service.model import retrying
 from odoo.tools import SQL
 
+from ..seals.reach import reach
+from ..support.exact_json import dumps
 from ..support.json_field import PortableJson
 from ..support.progress import Report, silent
 from ..support.transactions import committed
@@ -51,7 +54,7 @@ class CqrsRun(models.Model):
     ``projections`` restricts a replay to the models of that name (JSON, a list);
     ``before`` and ``tablespace`` tell an archiving what to move, and where to.
     ``result`` is JSON: for a verification ``{"findings": [a Finding each], "coverage":
-    of scope.py}``,
+    of scope.py, "seals": of reach.py}``,
     ``{"projections": [a Replayed each]}`` for a replay, ``{"events": number}`` for a
     reconciliation, a build or an archiving. ``findings`` counts the findings, the rows
     that differed, or the events recorded or moved.
@@ -354,6 +357,7 @@ def _verify(run, report: Report) -> tuple[int, dict]:
     return len(findings), {
         "findings": [asdict(finding) for finding in findings],
         "coverage": coverage,
+        "seals": json.loads(dumps(reach(run.env))),
     }
 
 

@@ -5,6 +5,9 @@ from odoo.tools import SQL
 from ..event_store.append_only import missing_triggers
 from ..event_store.archive import archive_tables
 from ..projections.failures import broken, quarantined
+from ..seals.reach import reach
+from ..seals.seal import TRIGGERS as SEAL_TRIGGERS
+from ..support.triggers import not_holding
 from .run import LOCK
 
 
@@ -14,10 +17,11 @@ def status(env) -> dict:
     ``streams`` is ``{model: {streams, deleted}}``; ``bytes`` counts indexes too;
     ``archive_tables`` is ``[{table, tablespace, bytes}]``, whose events and bytes are
     among the others;
-    ``missing_triggers`` names those that should keep the log from being edited;
+    ``missing_triggers`` names those that should keep log and seals from being edited;
     ``holding_readers_back`` is the oldest open transaction that has written, in any
     database of the cluster, None if there is none (or the database role may not see
     it); ``last_verified`` and ``unfinished_verification`` are None if there is none;
+    ``seals`` is how far the seals reach (``reach.py``);
     ``failed_looks`` is ``{model: failure}`` of the reconciler, ``broken_projections``
     is ``{projection: error}``, ``quarantined`` is ``[{projection, records, since,
     error}]``.
@@ -31,10 +35,14 @@ def status(env) -> dict:
         "streams": {
             row.pop("stream_model"): row for row in env.execute_query_dict(_STREAMS)
         },
-        "missing_triggers": missing_triggers(env),
+        "missing_triggers": [
+            *missing_triggers(env),
+            *(trigger.name for trigger in not_holding(env, SEAL_TRIGGERS)),
+        ],
         "holding_readers_back": holding_readers_back(env),
         "last_verified": last_verification(env),
         "unfinished_verification": unfinished_verification(env),
+        "seals": reach(env),
         "failed_looks": dict(env.execute_query(_FAILED_LOOKS)),
         "broken_projections": broken(env),
         "quarantined": quarantined(env),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from odoo.tools import SQL
 
+from ..seals.handing_out import handed_out_to_file
 from ..support.progress import Progress, Report, silent
 from ..support.second_session import beside
 from .checks.chains import broken_links, doubled_versions, version_gaps
@@ -21,6 +22,7 @@ from .checks.protection import (
     wrong_epochs,
 )
 from .checks.read_models import drifts, faulty, oracle_drifts, unapplied
+from .checks.seals import held_seals_missing, wrong_seals
 from .checks.states import unreadable_values, unrecorded_changes, wrong_states
 from .findings import UNREADABLE_VALUE, Finding, first
 from .oracle import ORACLES
@@ -44,7 +46,7 @@ def verify(
     recorded, captured = _stream_models(env), env["cqrs.event"]._captured()
     projections = env["cqrs.projection"]._projections()
     steps = len(recorded) + len(captured) + fill_steps(projections) + len(projections)
-    progress = Progress(report, steps + len(ORACLES))
+    progress = Progress(report, steps + len(ORACLES) + 1)
 
     def of_log(env) -> list[Finding]:
         with _prepared(env, scope):
@@ -86,6 +88,9 @@ def _of_log(
         progress(model)
         yield from first(env, broken_links(env, scope, model))
         yield from first(env, version_gaps(env, scope, model))
+    progress("cqrs.seal")
+    yield from first(env, wrong_seals(env, scope))
+    yield from first(env, held_seals_missing(env, handed_out_to_file(env)))
     for model in captured:
         progress(model)
         yield from first(env, unrecorded_changes(env, scope, model))

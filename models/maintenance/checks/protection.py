@@ -6,12 +6,13 @@ from odoo.tools import SQL
 
 from ...currencies import currencies
 from ...event_store import append_only
+from ...seals import seal
 from ...support.triggers import not_holding
 from ..findings import MISSING_TRIGGER, WRONG_EPOCH, WRONG_ORDER, Finding, enough
 
 
 def missing_triggers(env) -> Iterator[Finding]:
-    triggers = [*append_only.triggers(env), *currencies.TRIGGERS]
+    triggers = [*append_only.triggers(env), *seal.TRIGGERS, *currencies.TRIGGERS]
     for trigger in not_holding(env, triggers):
         yield Finding(
             MISSING_TRIGGER,

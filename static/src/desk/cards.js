@@ -11,9 +11,10 @@
 
 import { _t } from "@web/core/l10n/translation";
 
-import { counted, duration, number, time } from "./formats";
+import { counted, duration, isoTime, number, time } from "./formats";
 
 const FAILURES_ACTION = "crm_cqrs.cqrs_projection_failure_action";
+const SEALS_ACTION = "crm_cqrs.cqrs_seal_action";
 
 /** Levels of health; never shown by their color alone: each has a word and an icon. */
 export const LEVELS = {
@@ -43,13 +44,14 @@ export const LEVELS = {
     },
 };
 
-/** Return `{name, title, level, value, unit, lines, action, runId}` of each part. */
+/** Return `{name, title, level, value, unit, lines, action, actionName, runId}` of each part. */
 export function healthCards(health) {
     return [
         card(health, "log", _t("Event Log"), logCard),
         card(health, "reconciler", _t("Reconciler"), reconcilerCard),
         card(health, "reader", _t("Log Readers"), readerCard),
         card(health, "verification", _t("Verification"), verificationCard),
+        card(health, "seals", _t("Seals"), sealsCard),
         card(health, "tail", _t("Metrics"), tailCard),
         card(health, "projections", _t("Read Models"), projectionsCard),
     ];
@@ -170,6 +172,63 @@ function inVain({ state, seconds, error }) {
         : _t("The verification started %s ago has not finished.", age);
 }
 
+function sealsCard(seals) {
+    const { number: last, seconds, key, signed_at, unsealed, not_handed_out } = seals;
+    const lines = [lastSealOf(seals)];
+    if (last && !key && signed_at) {
+        lines.push(_t("The last signed seal was made on %s.", time(signed_at)));
+    }
+    lines.push(
+        unsealed
+            ? _t("%(events)s event(s) not sealed yet, for %(age)s.", {
+                  events: counted(unsealed, seals.is_more),
+                  age: duration(seals.unsealed_seconds),
+              })
+            : _t("All events are sealed.")
+    );
+    if (not_handed_out) {
+        lines.push(_t("Not written to the file of seals yet: %s.", number(not_handed_out)));
+    }
+    if (seals.missing_triggers.length) {
+        lines.push(
+            _t(
+                "The seals are not protected: %s is missing, disabled or changed. Upgrade the module to restore it, then verify.",
+                seals.missing_triggers.join(", ")
+            )
+        );
+    }
+    return {
+        value: last ? duration(seconds) : _t("Never sealed"),
+        unit: last ? _t("since the last seal") : "",
+        lines,
+        action: last && SEALS_ACTION,
+        actionName: _t("View Seals"),
+    };
+}
+
+/** Return which seal is the last one, and whether it is signed. */
+function lastSealOf({ number: last, key }) {
+    if (!last) {
+        return _t("Events are sealed every five minutes.");
+    }
+    return key
+        ? _t("Seal %(seal)s is signed with the key %(key)s…", {
+              seal: number(last),
+              key: key.slice(0, 16),
+          })
+        : _t("Seal %s is not signed: no key is configured.", number(last));
+}
+
+/** Return how far the seals reach that a verification has checked. */
+export function sealsText({ number: last, made_at, signed_at }) {
+    if (!last) {
+        return _t("No event is covered by a seal.");
+    }
+    return signed_at
+        ? _t("Covered by signed seals until %s. Nothing later is covered.", isoTime(signed_at))
+        : _t("Sealed until %s, but no seal is signed.", isoTime(made_at));
+}
+
 function tailCard(tail) {
     return {
         value: counted(tail.changes, tail.is_more),
@@ -201,6 +260,7 @@ function projectionsCard({ broken, quarantined }) {
         unit: _t("broken"),
         lines: lines.length ? lines : [_t("All recorded events have been applied.")],
         action: lines.length && FAILURES_ACTION,
+        actionName: _t("View Failures"),
     };
 }
 

@@ -31,6 +31,11 @@ export function time(text) {
     return text ? formatDateTime(deserializeDateTime(text)) : "";
 }
 
+/** Return a time in ISO 8601 in the user's zone and format. */
+export function isoTime(text) {
+    return formatDateTime(luxon.DateTime.fromISO(text));
+}
+
 export function number(value) {
     return formatInteger(value);
 }

@@ -8,6 +8,7 @@ import { useService } from "@web/core/utils/hooks";
 import { Component, onMounted, onPatched, onWillStart } from "@odoo/owl";
 
 import { usePolling } from "../core/use_polling";
+import { sealsText } from "./cards";
 import { number } from "./formats";
 import { FINDINGS, isUnderWay } from "./runs";
 
@@ -15,8 +16,8 @@ import { FINDINGS, isUnderWay } from "./runs";
 const PAUSE = 1000;
 
 /**
- * Result of a run: `{findings: [of findings.py]}`, `{projections: [of replay.py]}`
- * or `{events: number}`.
+ * Result of a run: `{findings: [of findings.py], seals: of reach.py}`,
+ * `{projections: [of replay.py]}` or `{events: number}`.
  */
 export class RunResult extends Component {
     static template = "crm_cqrs.RunResult";
@@ -45,6 +46,10 @@ export class RunResult extends Component {
 
     get findings() {
         return this.result.findings || [];
+    }
+
+    get sealed() {
+        return this.result.seals ? sealsText(this.result.seals) : "";
     }
 
     get projections() {

@@ -84,6 +84,9 @@ export const FINDINGS = {
     wrong_epoch: _t("Wrong epoch"),
     unreadable_value: _t("Unreadable value"),
     broken_projection: _t("Read model incomplete"),
+    broken_seal: _t("Sealed events changed"),
+    wrong_seal: _t("Seal altered or missing"),
+    rolled_back: _t("Log rolled back"),
 };
 
 /** Return name, icon and color of the state that a run is in. */

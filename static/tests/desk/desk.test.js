@@ -57,6 +57,18 @@ const health = (runs = [], parts = {}) => ({
     reconciler: { level: "good", seconds: 30, never: [], failures: [] },
     reader: { level: "good", waiting: 0, is_more: false, holder: null },
     verification: { level: "watch", last: null, unfinished: null },
+    seals: {
+        level: "good",
+        number: 7,
+        seconds: 90,
+        key: "ab".repeat(32),
+        signed_at: READ_AT,
+        unsealed: 0,
+        is_more: false,
+        unsealed_seconds: null,
+        not_handed_out: 0,
+        missing_triggers: [],
+    },
     tail: { level: "good", changes: 0, is_more: false, seconds: null },
     projections: { level: "good", broken: [], quarantined: [] },
     replaced: { rows: 0, is_more: false, since: false, tables: [] },
@@ -281,6 +293,35 @@ test("failures of read models are listed", async () => {
         /User Access is broken: no such table\. Rebuild it\.\s+Opportunity is missing 2 record\(s\): too long/
     );
     expect(".o_cqrs_health[data-name=projections] button").toHaveCount(1);
+});
+
+test("the last seal is said to be signed or not, and what waits for the next", async () => {
+    const { seals } = health();
+    await openDesk(
+        health(),
+        health([], {
+            seals: {
+                ...seals,
+                key: null,
+                unsealed: 3,
+                unsealed_seconds: 1200,
+                not_handed_out: 2,
+                missing_triggers: ["cqrs_seal_append_only"],
+            },
+        }),
+        health([], { seals: { ...seals, number: null, key: null, signed_at: null } })
+    );
+    const card = ".o_cqrs_health[data-name=seals]";
+    expect(card).toHaveText(
+        /1 min 30 s\s+since the last seal\s+Seal 7 is signed with the key abababababababab….*All events are sealed/s
+    );
+    await wait(10);
+    expect(card).toHaveText(
+        /Seal 7 is not signed.*last signed seal was made on.*3 event\(s\) not sealed yet, for 20 min.*Not written to the file of seals yet: 2.*not protected: cqrs_seal_append_only/s
+    );
+    await wait(10);
+    expect(card).toHaveText(/Never sealed\s+Events are sealed every five minutes/s);
+    expect.verifySteps(["look", "look"]);
 });
 
 test("unfinished verifications and failed reconciliations are listed", async () => {

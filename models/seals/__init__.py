@@ -1,0 +1,1 @@
+from . import seal, sealing, handing_out
