@@ -47,6 +47,7 @@ from . import (
     test_epoch_after_a_restore,
     test_event_views_are_read_only,
     test_events_api,
+    test_erased_events,
     test_every_projection,
     test_every_test_is_run,
     test_exact_json_amounts,

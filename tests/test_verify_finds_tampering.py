@@ -299,19 +299,24 @@ class TestVerifyFindsTampering(SalesOrganisation):
         "ALTER TABLE cqrs_event ENABLE REPLICA TRIGGER cqrs_event_append_only",
         "DROP TRIGGER cqrs_event_append_only ON cqrs_event",
         "DROP TRIGGER cqrs_event_deletion ON cqrs_event",
+        "DROP TRIGGER cqrs_event_erasure ON cqrs_event",
+        """
+        CREATE OR REPLACE FUNCTION cqrs_event_refuse_update() RETURNS trigger
+        LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$
+        """,
+        """
+        CREATE OR REPLACE TRIGGER cqrs_event_append_only
+            BEFORE INSERT ON cqrs_event
+            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change()
+        """,
+        """
+        CREATE OR REPLACE TRIGGER cqrs_event_erasure
+            BEFORE UPDATE OF type ON cqrs_event
+            FOR EACH ROW EXECUTE FUNCTION cqrs_event_refuse_update()
+        """,
         """
         CREATE OR REPLACE TRIGGER cqrs_event_append_only
             BEFORE TRUNCATE ON cqrs_event
-            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change()
-        """,
-        """
-        CREATE OR REPLACE TRIGGER cqrs_event_append_only
-            BEFORE UPDATE OF type OR TRUNCATE ON cqrs_event
-            FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change()
-        """,
-        """
-        CREATE OR REPLACE TRIGGER cqrs_event_append_only
-            BEFORE UPDATE OR TRUNCATE ON cqrs_event
             FOR EACH STATEMENT WHEN (current_user <> 'forger')
             EXECUTE FUNCTION cqrs_event_refuse_change()
         """,

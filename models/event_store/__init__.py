@@ -13,4 +13,5 @@ from . import (
     reconcile,
     first_build,
     fold,
+    erasure,
 )

@@ -25,6 +25,28 @@ BEGIN
 END
 """
 
+# Personal values may be erased (``erasure.py``): the part ``personal``, and of an event
+# of format 1 the fields that the transaction names. Everything else stays, equal as an
+# image: jsonb has 1.0 = 1.00.
+_REFUSAL_OF_UPDATE = """
+DECLARE
+    erased record := OLD;
+    fields text[] := NULLIF(current_setting('crm_cqrs.erasing', true), '');
+BEGIN
+    erased.personal := NULL;
+    IF OLD.hash_format = 1 AND fields IS NOT NULL THEN
+        erased.before := OLD.before - fields;
+        erased.after := OLD.after - fields;
+    END IF;
+    IF NEW *= erased AND NOT NEW *= OLD THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'cqrs_event is append-only: UPDATE refused'
+        USING ERRCODE = 'restrict_violation',
+              HINT = 'Record a new change; the log is never edited.';
+END
+"""
+
 # Equal as images: jsonb has 1.0 = 1.00. Only the log's own table is ever left: of two
 # tables that hold an event, two transactions could each delete one.
 _REFUSAL_OF_DELETION = """
@@ -50,7 +72,8 @@ def triggers(env) -> list[Trigger]:
 
 def _triggers_of(table: str) -> tuple[Trigger, ...]:
     return (
-        Trigger(table, f"{table}_append_only", UPDATE + TRUNCATE, _REFUSAL),
+        Trigger(table, f"{table}_append_only", TRUNCATE, _REFUSAL),
+        Trigger(table, f"{table}_erasure", ROW + UPDATE, _REFUSAL_OF_UPDATE),
         Trigger(table, f"{table}_deletion", ROW + DELETE, _REFUSAL_OF_DELETION),
     )
 
@@ -61,28 +84,35 @@ class CqrsEvent(models.Model):
     def _guard(self, table: str):
         """Make the triggers of a table that holds events."""
         [(schema,)] = self.env.execute_query(SQL("SELECT current_schema()"))
-        every, deletion = (trigger.name for trigger in _triggers_of(table))
+        every, erasure, deletion = (trigger.name for trigger in _triggers_of(table))
         self.env.cr.execute(
             SQL(
                 """
                 CREATE OR REPLACE FUNCTION cqrs_event_refuse_change() RETURNS trigger
                 LANGUAGE plpgsql AS %(refusal)s;
+                CREATE OR REPLACE FUNCTION cqrs_event_refuse_update() RETURNS trigger
+                LANGUAGE plpgsql AS %(refusal_of_update)s;
                 -- No temporary table passes for the log.
                 CREATE OR REPLACE FUNCTION cqrs_event_refuse_deletion() RETURNS trigger
                 LANGUAGE plpgsql SET search_path = %(schema)s, pg_temp
                 AS %(refusal_of_deletion)s;
                 DROP TRIGGER IF EXISTS %(every)s ON %(table)s;
-                CREATE TRIGGER %(every)s BEFORE UPDATE OR TRUNCATE ON %(table)s
+                CREATE TRIGGER %(every)s BEFORE TRUNCATE ON %(table)s
                     FOR EACH STATEMENT EXECUTE FUNCTION cqrs_event_refuse_change();
+                DROP TRIGGER IF EXISTS %(erasure)s ON %(table)s;
+                CREATE TRIGGER %(erasure)s BEFORE UPDATE ON %(table)s
+                    FOR EACH ROW EXECUTE FUNCTION cqrs_event_refuse_update();
                 DROP TRIGGER IF EXISTS %(deletion)s ON %(table)s;
                 CREATE TRIGGER %(deletion)s BEFORE DELETE ON %(table)s
                     FOR EACH ROW EXECUTE FUNCTION cqrs_event_refuse_deletion()
                 """,
                 refusal=_REFUSAL,
+                refusal_of_update=_REFUSAL_OF_UPDATE,
                 refusal_of_deletion=_REFUSAL_OF_DELETION,
                 schema=SQL.identifier(schema),
                 table=SQL.identifier(table),
                 every=SQL.identifier(every),
+                erasure=SQL.identifier(erasure),
                 deletion=SQL.identifier(deletion),
             )
         )

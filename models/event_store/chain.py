@@ -6,7 +6,7 @@ apart.
 
 from odoo.tools import SQL
 
-from .personal import commitment
+from .personal import ERASED, commitment
 
 #: The form of the hashes that are written now. Format 1, up to 19.0.1.2.0, covered the
 #: personal values themselves, in ``before`` and ``after``; format 2 covers the
@@ -64,8 +64,8 @@ def event_hash(previous: SQL, occurred_at: SQL, columns: dict[str, SQL]) -> SQL:
     )
 
 
-def is_altered(previous: SQL) -> SQL:
-    """Return the condition that an event is not what its hash was made of.
+def expected_hash(previous: SQL) -> SQL:
+    """Return the expression of the hash that follows from an event as it is stored.
 
     It reads the columns of ``cqrs_event``.
 
@@ -74,14 +74,37 @@ def is_altered(previous: SQL) -> SQL:
     columns = {name: SQL.identifier(name) for name in (*COVERED, *COMMITTED)}
     former = {name: columns[name] for name in COVERED}
     return SQL(
-        # The hash covers the commitment, and not the personal part.
-        """
-        (hash IS DISTINCT FROM CASE hash_format WHEN 1 THEN %(former)s ELSE %(now)s END
-         OR CASE hash_format WHEN 1 THEN num_nonnulls(personal, commitment) > 0
-            ELSE personal IS NOT NULL AND commitment IS DISTINCT FROM %(commitment)s
-            END)
-        """,
-        former=event_hash(previous, SQL("occurred_at"), former),
-        now=event_hash(previous, SQL("occurred_at"), columns),
-        commitment=commitment(SQL("personal")),
+        "CASE hash_format WHEN 1 THEN %s ELSE %s END",
+        event_hash(previous, SQL("occurred_at"), former),
+        event_hash(previous, SQL("occurred_at"), columns),
     )
+
+
+#: The condition that ``event`` is neither as it was recorded nor as an erasure left it
+#: (``erasure.py``). It reads columns of the log, and ``event.expected``, the hash that
+#: follows from what is stored.
+IS_ALTERED = SQL(
+    # The hash of format 2 covers the commitment, and not the personal part itself.
+    """
+    CASE WHEN hash_format = 1 THEN
+        num_nonnulls(personal, commitment) > 0
+        OR hash IS DISTINCT FROM expected AND NOT EXISTS (
+            %(erasure)s
+            AND erasure.details -> 'remains' ->> event.event_id::text
+                = encode(expected, 'hex'))
+    ELSE
+        hash IS DISTINCT FROM expected
+        OR CASE WHEN personal IS NOT NULL
+                THEN commitment IS DISTINCT FROM %(commitment)s
+                ELSE commitment IS NOT NULL AND NOT EXISTS (%(erasure)s) END
+    END
+    """,
+    commitment=commitment(SQL("personal")),
+    erasure=SQL(
+        "SELECT FROM cqrs_event erasure"
+        " WHERE erasure.stream_model = event.stream_model"
+        " AND erasure.stream_id = event.stream_id"
+        " AND erasure.version > event.version AND erasure.type = %s",
+        ERASED,
+    ),
+)

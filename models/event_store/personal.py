@@ -46,12 +46,31 @@ def parted_sides(source: Source) -> SQL:
                 'after', changed.after - %(plain)s::text[]) END AS personal
         """,
         personal=list(source.personal),
-        plain=sorted(set(source.fields).difference(source.personal)),
+        plain=plain_paths(source),
     )
 
 
-#: The condition that the personal values of ``event`` have been erased
-IS_ERASED = SQL("(event.commitment IS NOT NULL AND event.personal IS NULL)")
+def plain_paths(source: Source) -> list[str]:
+    """Return the paths of a source that are not personal."""
+    return sorted(set(source.fields).difference(source.personal))
+
+
+#: Type of the event that names the erasure of its stream's personal values
+ERASED = "PersonalDataErased"
+
+#: The condition that personal values of ``event`` have been erased (``erasure.py``)
+IS_ERASED = SQL(
+    """
+    CASE WHEN event.hash_format = 1 THEN EXISTS (
+        SELECT FROM cqrs_event erasure
+        WHERE erasure.stream_model = event.stream_model
+          AND erasure.stream_id = event.stream_id AND erasure.version > event.version
+          AND erasure.type = %s
+          AND jsonb_exists(erasure.details -> 'remains', event.event_id::text))
+    ELSE event.commitment IS NOT NULL AND event.personal IS NULL END
+    """,
+    ERASED,
+)
 
 
 def whole(side: str) -> SQL:

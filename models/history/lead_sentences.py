@@ -1,5 +1,7 @@
 """Sentences about a lead's events, in the words of salespeople."""
 
+from ..event_store.personal import ERASED
+
 
 def sentences(env, event, changed: dict[str, dict]) -> list[str]:
     """Return the sentences for an event, the most important first; at least one.
@@ -9,6 +11,8 @@ def sentences(env, event, changed: dict[str, dict]) -> list[str]:
     :param event: a ``cqrs.event`` of a lead
     :param changed: ``describe_changes`` by path, without fields hidden from the reader
     """
+    if event.type == ERASED:
+        return [env._("Personal data erased")]
     merged = (event.details or {}).get("merged_from")
     said = []
     if event.before is False:
@@ -28,8 +32,12 @@ def sentences(env, event, changed: dict[str, dict]) -> list[str]:
 
 
 def reasons(env, event, changed: dict[str, dict]) -> list[str]:
-    """Return the reasons: the lost reason, and the origin if it is not a person."""
+    """Return the reasons: for a loss, for an erasure, the origin if not a person."""
     why = []
+    if event.type == ERASED:
+        why.append(env._("Reason: %(reason)s", reason=event.details["reason"]))
+    if event.is_erased:
+        why.append(env._("Personal data of this change was erased."))
     lost = changed.get("lost_reason_id")
     if lost and lost["after"]:
         why.append(env._("Lost reason: %(reason)s", reason=lost["after"]))

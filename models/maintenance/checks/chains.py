@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from odoo.tools import SQL
 
-from ...event_store.chain import is_altered
+from ...event_store.chain import IS_ALTERED, expected_hash
 from ..findings import (
     BROKEN_CHAIN,
     DOUBLED_VERSION,
@@ -24,18 +24,23 @@ def broken_links(env, scope: Scope, model: str) -> Iterator[Finding]:
             SELECT stream_id, min(version) FILTER (WHERE is_altered),
                    min(version) FILTER (WHERE is_misplaced)
             FROM (
-                SELECT stream_id, version, %s AS is_altered,
-                       (epoch, txid, position) <= (
-                           lag(epoch) OVER stream, lag(txid) OVER stream,
-                           lag(position) OVER stream) AS is_misplaced
-                FROM cqrs_event event WHERE stream_model = %s AND %s
-                WINDOW stream AS (PARTITION BY stream_id ORDER BY version)
+                SELECT stream_id, version, %s AS is_altered, is_misplaced
+                FROM (
+                    SELECT stream_model, stream_id, version, event_id, hash,
+                           hash_format, personal, commitment, %s AS expected,
+                           (epoch, txid, position) <= (
+                               lag(epoch) OVER stream, lag(txid) OVER stream,
+                               lag(position) OVER stream) AS is_misplaced
+                    FROM cqrs_event event WHERE stream_model = %s AND %s
+                    WINDOW stream AS (PARTITION BY stream_id ORDER BY version)
+                ) event
             ) link
             WHERE is_altered OR is_misplaced
             GROUP BY stream_id ORDER BY stream_id
             LIMIT %s
             """,
-            is_altered(SQL("lag(hash) OVER stream")),
+            IS_ALTERED,
+            expected_hash(SQL("lag(hash) OVER stream")),
             model,
             scope.holds(SQL("stream_model"), SQL("stream_id")),
             enough(),
