@@ -13,7 +13,7 @@ from ..models.maintenance.status import status
 from ..models.seals import sealing
 from ..models.seals.handing_out import EMAIL, FILE_OPTION, read_seals
 from ..models.seals.key import SealKey, UnusableKey
-from ..models.seals.sealing import KEY_OPTION
+from ..models.seals.sealing import KEY_OPTION, TRUSTED_OPTION
 from .common import RealCursors, administrator
 from .sealed import Sealed
 
@@ -158,11 +158,14 @@ class TestSeals(Sealed):
         self.assertEqual(self.found(), [])
         # One that the old one has not signed, as a forger would make.
         self.configure(KEY_OPTION, None)
-        self.configure_key("other key")
+        other = self.configure_key("other key")
         self.opportunity(self.seller)
         with self.assertLogs(sealing.__name__, "WARNING"):
             self.seal()
         self.assertEqual(self.found(), [("wrong_seal", None, None)])
+        # Or as an administrator would, who has lost the old one and says so.
+        self.configure(TRUSTED_OPTION, f"{new.id}, {other.id}")
+        self.assertEqual(self.found(), [])
 
     def test_seals_are_appended_to_a_file(self):
         path = self.folder / "seals.jsonl"

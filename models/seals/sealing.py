@@ -13,13 +13,15 @@ from ..event_store.reader import ENDED
 from ..support.transactions import committed
 from . import merkle
 from .document import SealDocument
-from .key import SealKey, UnusableKey
+from .key import Predecessor, SealKey, UnusableKey
 from .leaves import Leaves, after, read_leaves
 
 _logger = logging.getLogger(__name__)
 
 #: Option of Odoo's configuration: the path of the key file
 KEY_OPTION = "cqrs_seal_key"
+#: Option: public keys, separated by commas, that need no signature of the one before
+TRUSTED_OPTION = "cqrs_seal_trusted_keys"
 DATABASE_UUID = "database.uuid"
 #: Events of one seal at most
 BATCH_SIZE = 10_000
@@ -34,6 +36,21 @@ def configured_key() -> SealKey | None:
     """
     path = config.get(KEY_OPTION)
     return SealKey.load(path) if path else None
+
+
+def is_followed(former: str | None, key: str, predecessor: Predecessor | None) -> bool:
+    """Return whether a key may sign the seal after those of a former key.
+
+    It is that key, is signed by it, or is one that the configuration vouches for.
+
+    :param predecessor: the key that has signed it, if one has
+    """
+    if former in (None, key):
+        return True
+    if predecessor and predecessor.key == former and predecessor.signed(key):
+        return True
+    trusted = (config.get(TRUSTED_OPTION) or "").split(",")
+    return key in map(str.strip, trusted)
 
 
 class CqrsSeal(models.Model):
@@ -93,9 +110,9 @@ class CqrsSeal(models.Model):
         }
         former_key = self._last_key()
         if key and former_key not in (None, key.id):
-            if key.predecessor and key.predecessor.key == former_key:
+            if key.predecessor:
                 content["follows"] = asdict(key.predecessor)
-            else:
+            if not is_followed(former_key, key.id, key.predecessor):
                 _logger.warning(
                     "The seal key %s is not signed by the one before, %s: make keys"
                     " with 'odoo-bin cqrs seal-key' while the configuration names the"

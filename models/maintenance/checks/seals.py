@@ -12,7 +12,7 @@ from odoo.tools import SQL
 from ...seals import merkle
 from ...seals.document import SealDocument, digests_of
 from ...seals.leaves import between, last_place, read_leaves, read_sealed
-from ...seals.sealing import DATABASE_UUID
+from ...seals.sealing import DATABASE_UUID, is_followed
 from ..findings import BROKEN_SEAL, ROLLED_BACK, WRONG_SEAL, Finding
 from ..scope import PARTS, Scope
 
@@ -59,14 +59,11 @@ def _fault(
         return env._("Seal %s does not follow from the seal before it.", number)
     if content["start"] != (last and last.content["end"]):
         return env._("Seal %s does not begin where the seal before it ends.", number)
-    if key and content["key"] not in (None, key):
-        former = seal.predecessor
-        if not former or former.key != key or not former.signed(content["key"]):
-            return env._(
-                "Seal %s is signed with a new key, which the previous key has not "
-                "signed.",
-                number,
-            )
+    if content["key"] and not is_followed(key, content["key"], seal.predecessor):
+        return env._(
+            "Seal %s is signed with a new key, which the previous key has not signed.",
+            number,
+        )
     return None
 
 
