@@ -1,3 +1,4 @@
+import json
 from contextlib import contextmanager
 
 from odoo.tests import tagged
@@ -321,6 +322,24 @@ class TestSealsFindTampering(Sealed):
                     [("wrong_seal", None, None)] if seal.hash != self.held.hash else []
                 )
                 self.assertEqual(self.misfits_of_held(), found)
+
+    def test_a_seal_that_is_no_seal(self):
+        forged = self.held.content
+        for name, content in {
+            "empty": {},
+            "a list": [],
+            "another number": {**forged, "number": 7},
+            "no place": {**forged, "end": ["a", 1, 1]},
+            "too far": {**forged, "end": [2**40, 1, 1]},
+            "no key": {**forged, "follows": {"key": "x", "signature": "y"}},
+        }.items():
+            with self.case(name):
+                self.spoil(
+                    "UPDATE cqrs_seal SET content = %s WHERE number = %s",
+                    json.dumps(content),
+                    self.number,
+                )
+                self.assertIn(("wrong_seal", None, None), self.misfits())
 
     def test_digests_forged_with_the_events(self):
         self.remove(self.gone_id)

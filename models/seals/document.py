@@ -1,10 +1,14 @@
 """The form of a seal: a JSON text that is signed, and a digest of each stream.
 
->>> seal = SealDocument.make({"number": 1, "key": None}, streams=b"")
->>> seal.text
-'{"key":null,"number":1}'
+>>> content = {"number": 1, "database": "", "made_at": "", "start": None, "total": 1}
+>>> content |= {"end": [1, 3, 7], "events": 1, "root": "", "streams": ""}
+>>> seal = SealDocument.make({**content, "previous": None, "key": None}, streams=b"")
 >>> SealDocument.parse(seal.line()) == seal
 True
+>>> seal.text[:35]
+'{"database":"","end":[1,3,7],"event'
+>>> SealDocument.make({"number": 1}, streams=b"").is_well_formed
+False
 """
 
 import json
@@ -19,6 +23,8 @@ from .key import Predecessor, SealKey, is_signature
 #: Bytes of the digest of a stream
 DIGEST = 8
 _ID = 4
+
+_TEXTS = ("database", "made_at", "root", "streams")
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,11 @@ class SealDocument:
             parts = json.loads(line)
             signature = parts["signature"] and bytes.fromhex(parts["signature"])
             seal = cls(parts["seal"], signature, b64decode(parts["streams"]))
-            seal.content["number"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{line[:60]!r} is not a seal") from error
+            is_seal = seal.is_well_formed
+        except (KeyError, TypeError, ValueError):
+            is_seal = False
+        if not is_seal:
+            raise ValueError(f"{line[:60]!r} is not a seal")
         return seal
 
     def line(self) -> str:
@@ -79,6 +87,25 @@ class SealDocument:
         return sha256(self.text.encode()).hexdigest()
 
     @property
+    def is_well_formed(self) -> bool:
+        """Whether its text has everything that a seal says."""
+        content = self.content
+        try:
+            return (
+                all(
+                    type(content[name]) is int for name in ("number", "events", "total")
+                )
+                and all(type(content[name]) is str for name in _TEXTS)
+                and isinstance(content["previous"], str | None)
+                and isinstance(content["key"], str | None)
+                and (content["start"] is None or _is_place(content["start"]))
+                and _is_place(content["end"])
+                and (self.predecessor is None or self.predecessor.is_well_formed)
+            )
+        except (KeyError, TypeError):
+            return False
+
+    @property
     def is_genuine(self) -> bool:
         """Whether the key that it names has signed it; an unsigned one names none."""
         key = self.content["key"]
@@ -96,6 +123,18 @@ class SealDocument:
         if sha256(self.streams).hexdigest() != self.content["streams"]:
             return None
         return dict(digests_of(self.streams))
+
+
+def _is_place(value) -> bool:
+    """Return whether a value is the place of an event, which PostgreSQL can hold."""
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(type(each) is int for each in value)
+        and all(
+            abs(each) < 2**bits for each, bits in zip(value, (31, 63, 63), strict=True)
+        )
+    )
 
 
 def digests_of(streams: bytes) -> Iterator[tuple[tuple[str, int], bytes]]:

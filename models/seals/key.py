@@ -61,6 +61,13 @@ class Predecessor:
     key: str
     signature: str
 
+    @property
+    def is_well_formed(self) -> bool:
+        try:
+            return bool(bytes.fromhex(self.key) and bytes.fromhex(self.signature))
+        except (TypeError, ValueError):
+            return False
+
     def signed(self, successor: str) -> bool:
         message = SUCCESSION + successor.encode()
         return is_signature(self.key, bytes.fromhex(self.signature), message)

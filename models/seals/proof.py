@@ -31,7 +31,7 @@ def prove(env, event: str) -> dict:
     )
     if not seals:
         raise ValueError(env._("Event %s is not sealed yet.", event))
-    [seal] = seals
+    [seal] = seals.values()
     content = seal.content
     leaves = read_leaves(env, between(content["start"], content["end"])).split()
     text = leaf_text(env, position)

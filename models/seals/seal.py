@@ -102,24 +102,26 @@ class CqrsSeal(models.Model):
 
     def _last_seal(self) -> SealDocument | None:
         seals = self._read_seals(SQL("true ORDER BY number DESC LIMIT 1"))
-        return seals[0] if seals else None
+        return next(iter(seals.values()), None)
 
     def _pages(self, after: int = 0) -> Iterator[list[SealDocument]]:
         """Yield pages of the seals after a number, in order."""
         while seals := self._read_seals(
             SQL("number > %s ORDER BY number LIMIT %s", after, PAGE_SIZE)
         ):
-            yield seals
-            after = seals[-1].content["number"]
+            yield [*seals.values()]
+            after = max(seals)
 
-    def _read_seals(self, condition: SQL) -> list[SealDocument]:
+    def _read_seals(self, condition: SQL) -> dict[int, SealDocument]:
+        """Return seals by the numbers of their rows."""
         rows = self.env.execute_query(
             SQL(
-                "SELECT content::text, signature, streams FROM cqrs_seal WHERE %s",
+                "SELECT number, content::text, signature, streams FROM cqrs_seal"
+                " WHERE %s",
                 condition,
             )
         )
-        return [
-            SealDocument(text, signature and bytes(signature), bytes(streams))
-            for text, signature, streams in rows
-        ]
+        return {
+            number: SealDocument(text, signature and bytes(signature), bytes(streams))
+            for number, text, signature, streams in rows
+        }

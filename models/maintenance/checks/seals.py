@@ -24,11 +24,17 @@ def wrong_seals(env, scope: Scope) -> Iterator[Finding]:
     """
     last = key = None
     for seals in env["cqrs.seal"]._pages():
+        covered = []
         for seal in seals:
+            if not seal.is_well_formed:
+                detail = env._("This is not a seal: %s", seal.text[:80])
+                yield Finding(WRONG_SEAL, None, None, None, detail)
+                continue
             if detail := _fault(env, seal, last, key):
                 yield Finding(WRONG_SEAL, None, None, None, detail)
+            if _holds(scope, seal.content):
+                covered.append(seal)
             last, key = seal, seal.content["key"] or key
-        covered = [seal for seal in seals if _holds(scope, seal.content)]
         for seal, count, hashes in read_sealed(env, covered):
             if not _fits(seal, count, hashes):
                 yield _broken(env, seal)
