@@ -29,6 +29,7 @@ def pre_init_hook(env):
 
 def post_init_hook(env):
     """Record the first event of every existing record."""
+    env["cqrs.source"]._sync(is_built=True)
     env["cqrs.event"]._build_at_once(_log)
     _signal(env)
 
@@ -54,6 +55,7 @@ def uninstall_hook(env):
     # discards this registry when it is done.
     env.cr.precommit.data.pop(PENDING, None)
     env.cr.precommit.data.pop(CAPTURED, None)
+    env.registry["cqrs.event"]._sources = lambda self: {}
     env.registry["cqrs.event"]._watches = lambda self: {}
     _drop(env)
     env["ir.config_parameter"].search([("key", "=like", f"{ADDON}.%")]).unlink()

@@ -16,7 +16,7 @@ from rich.progress import (
 
 from .found import Found
 from .odoo_databases import configure
-from .plan import PARTS, Plan
+from .plan import OPTIONAL, PARTS, Plan
 
 EXPECTED = {
     "reads": (15, 40, 530),
@@ -25,6 +25,7 @@ EXPECTED = {
     "parallel": (20, 120, 1000),
     "reorganisation": (5, 16, 240),
     "rebuild": (10, 27, 180),
+    "products": (10, 60, 240),
 }
 """Seconds that each part takes, about, by pace: for the bar."""
 
@@ -33,7 +34,16 @@ def main(path: str) -> int:
     plan = Plan.of(json.loads(Path(path).read_text()))
     configure()
     # What follows imports Odoo's models, which needs the configuration.
-    from . import freshness, parallel, reads, rebuild, reorganisation, report, writes
+    from . import (
+        freshness,
+        parallel,
+        products,
+        reads,
+        rebuild,
+        reorganisation,
+        report,
+        writes,
+    )
 
     modules = {
         "reads": reads,
@@ -42,6 +52,7 @@ def main(path: str) -> int:
         "parallel": parallel,
         "reorganisation": reorganisation,
         "rebuild": rebuild,
+        "products": products,
     }
     whole = Found()
     failed = []
@@ -55,7 +66,7 @@ def main(path: str) -> int:
     # Drawn by no thread of its own, since writers are forked.
     console = Console(stderr=True)
     with Progress(*columns, console=console, auto_refresh=False) as progress:
-        for part in (part for part in PARTS if part in plan.parts):
+        for part in (part for part in PARTS + OPTIONAL if part in plan.parts):
             total = plan.pick(*EXPECTED[part])
             task = progress.add_task(part.capitalize(), total=total)
             began = time.monotonic()

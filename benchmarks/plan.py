@@ -6,6 +6,8 @@ from typing import Any
 
 PARTS = ("reads", "freshness", "writes", "parallel", "reorganisation", "rebuild")
 """In the order in which they run: the last ones change the most."""
+OPTIONAL = ("products",)
+"""Only where it is asked for: each of its databases has to install a module first."""
 PACES = ("once", "quick", "full")
 
 

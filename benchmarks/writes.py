@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import psycopg2
 from psycopg2.errors import OperationalError
@@ -137,6 +137,26 @@ class Writer:
 
     def do_unlink(self, env) -> None:
         env["crm.lead"].browse(self.doomed.pop()).unlink()
+
+    # Products are there only in the databases of the part of that name.
+
+    @cached_property
+    def products(self) -> list[int]:
+        with environment(self.name) as env:
+            ids = env["product.template"].search([], order="id").ids
+        self._random.shuffle(ids)
+        return ids
+
+    def do_product_create(self, env) -> None:
+        env["product.template"].create({"name": "Benchmark", "list_price": 1})
+
+    def do_product_field(self, env) -> None:
+        product = env["product.template"].browse(self._random.choice(self.products))
+        product.list_price = self._amount()
+
+    def do_product_field100(self, env) -> None:
+        ids = self._random.sample(self.products, 100)
+        env["product.template"].browse(ids).write({"list_price": self._amount()})
 
     def do_import(self, env) -> None:
         rows = [

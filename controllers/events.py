@@ -111,21 +111,22 @@ class EventsApi(Controller):
     ):
         filters = Filters(*stream, type, since, until, user, acting_user)
         source = _source(request.env)
+        hidden = request.env["cqrs.event"]._hidden_paths()
         accepts = request.httprequest.accept_mimetypes
         if accepts.best_match([JSON, NDJSON], default=JSON) == NDJSON:
             # The pages are read after the request's cursor and environment are closed.
             pages = follow(request.env.registry, cursor, limit or MAX_LIMIT, filters)
-            lines = (_lines(events, source) for events in pages)
+            lines = (_lines(events, source, hidden) for events in pages)
             return Response(lines, content_type=NDJSON)
         events = read_events(request.env, cursor, limit or DEFAULT_LIMIT, filters)
         return {
-            "events": [cloud_event(event, source) for event in events],
+            "events": [cloud_event(event, source, hidden) for event in events],
             "next": _text(events[-1].cursor if events else cursor),
         }
 
 
-def _lines(events, source: str) -> str:
-    return "".join(f"{dumps(cloud_event(event, source))}\n" for event in events)
+def _lines(events, source: str, hidden: dict) -> str:
+    return "".join(f"{dumps(cloud_event(each, source, hidden))}\n" for each in events)
 
 
 def _text(cursor: Cursor | None) -> str | None:

@@ -90,6 +90,8 @@ SMALL = "10k"
 SIZE_BY_PACE = {"once": "10k", "quick": "100k", "full": "1m"}
 CHARTS = STATE / "charts"
 PARTS = ("reads", "freshness", "writes", "parallel", "reorganisation", "rebuild")
+OPTIONAL = ("products",)
+"""As in ``benchmarks/plan.py``."""
 AUDITLOG = "auditlog"
 AUDITLOG_RULE = """
 INSERT INTO auditlog_rule (
@@ -98,6 +100,18 @@ INSERT INTO auditlog_rule (
 SELECT 'Benchmark', id, 'Lead', model, false, true, true,
        true, false, false, 'full', 'confirmed'
 FROM ir_model WHERE model = 'crm.lead'
+"""
+AUDITLOG_PRODUCTS = AUDITLOG_RULE.replace("crm.lead", "product.template")
+PRODUCTS = """
+module = env["ir.module.module"].search([("name", "=", "product")])
+module.button_immediate_install()
+env = env(context={})
+env["product.template"].create([{"name": f"Product {n}"} for n in range(2000)])
+if "cqrs.source" in env:
+    env["cqrs.source"]._put_on_record("product.template")
+    env.cr.commit()
+    env["cqrs.event"]._build()
+env.cr.commit()
 """
 AUDITLOG_FAST = "UPDATE auditlog_rule SET log_type = 'fast'"
 
@@ -159,12 +173,12 @@ def measure(options: Options) -> int:
                 before, _seconds = ensure_installed(env, size, bare, versions["before"])
                 bases["before"] = before
         parts = set(options.parts)
-        if parts & {"reads", "writes", "parallel", "reorganisation"}:
+        if parts & {"reads", "writes", "parallel", "reorganisation", "products"}:
             bases["bare"] = bare
         if "reads" in parts:
             small, _seconds = ensure_installed(env, SMALL, ensure_bare(env, SMALL))
             bases["small"] = small
-        if "writes" in parts:
+        if parts & {"writes", "products"}:
             audited = ensure_auditlog(env, size, bare)
             bases |= {"auditlog_full": audited, "auditlog_fast": audited}
         databases = {}
@@ -172,7 +186,9 @@ def measure(options: Options) -> int:
             for kind, base in bases.items():
                 copy = throwaway.database_from(env, base)
                 databases[kind] = stack.enter_context(copy)
-        if "writes" in parts:
+        if "products" in parts:
+            add_products(env, databases)
+        if "auditlog_fast" in databases:
             fast = databases["auditlog_fast"]
             database.query_in(env.environ, fast, AUDITLOG_FAST)
         served = set()
@@ -220,6 +236,16 @@ def measure(options: Options) -> int:
             )
         finally:
             path.unlink()
+
+
+def add_products(env: Environment, databases: dict[str, str]) -> None:
+    """Install products, and record what becomes of them as the database does."""
+    path = f"--addons-path={addons_path()}"
+    for kind in ("bare", "installed", "auditlog_full", "auditlog_fast"):
+        name = databases[kind]
+        demo.run_shell(env, f"Adding products ({kind})", name, PRODUCTS, path)
+        if AUDITLOG in kind:
+            database.query_in(env.environ, name, AUDITLOG_PRODUCTS)
 
 
 def find_browser() -> str | None:

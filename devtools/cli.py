@@ -108,10 +108,11 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     result.add_argument(
         "--only",
         nargs="+",
-        choices=bench.PARTS,
+        choices=bench.PARTS + bench.OPTIONAL,
         default=bench.PARTS,
         metavar="PART",
-        help=f"of {', '.join(bench.PARTS)}",
+        help=f"of {', '.join(bench.PARTS + bench.OPTIONAL)}; by default all but the"
+        " last",
     )
     result.add_argument(
         "--against",

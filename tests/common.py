@@ -273,6 +273,7 @@ def sources_declared(env, *sources):
         for source in sources:
             declare(source)
         env.registry.clear_cache("stable")
+        env["cqrs.source"]._sync(is_built=True)
         try:
             yield
         finally:

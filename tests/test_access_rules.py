@@ -264,10 +264,12 @@ class TestAccessRules(SalesOrganisation):
         self.assertEqual(mine.opportunity_id.name, "Deal")
         with self.assertRaises(AccessError):
             meeting.with_user(self.head).opportunity_id.read(["name"])
-        history = self.env["cqrs.lead.history"]
-        self.assertTrue(history.with_user(self.manager).read_page(self.deal.id))
+        history = self.env["cqrs.history"]
+        self.assertTrue(
+            history.with_user(self.manager).read_page("crm.lead", self.deal.id)
+        )
         with self.assertRaises(AccessError):
-            history.with_user(self.head).read_page(self.deal.id)
+            history.with_user(self.head).read_page("crm.lead", self.deal.id)
 
     def test_the_activity_report_follows_the_lead(self):
         subtype = self.env.ref("mail.mt_activities")

@@ -82,7 +82,7 @@ class TestArchivedEvents(SalesOrganisation):
                     for v in (1, 2)
                 ],
                 self.env["cqrs.event"].search([("stream", "=", "crm.lead")]).ids,
-                self.env["cqrs.lead.history"].read_page(self.lead.id),
+                self.env["cqrs.history"].read_page("crm.lead", self.lead.id),
             )
 
         before, events = read(), self.count("cqrs_event")

@@ -17,6 +17,7 @@ class TestHowToAddACapturedModel(SalesOrganisation, TransactionCase):
     def test_a_tag_that_lives_and_dies(self):
         self.enterContext(sources_declared(self.env))
         classes_of(code_of("how-to/add-a-captured-model.md"), "sources")
+        self.env["cqrs.source"]._sync(is_built=True)
         tag = self.env["crm.tag"].create({"name": "Urgent", "color": 1})
         self.env.cr.flush()
         tag.name = "Very urgent"

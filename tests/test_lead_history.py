@@ -4,15 +4,15 @@ from odoo import Command
 from odoo.exceptions import AccessError
 from odoo.tests import HttpCase, new_test_user, tagged
 
-from ..models.history import lead_history
+from ..models.history import history
 from .common import SalesOrganisation, administrator
 
 
 class LeadHistoryCase(SalesOrganisation):
     def history(self, lead, user=None, **options):
         self.env.cr.flush()
-        reader = self.env["cqrs.lead.history"].with_user(user or self.seller)
-        return reader.read_page(lead.id, **options)
+        reader = self.env["cqrs.history"].with_user(user or self.seller)
+        return reader.read_page("crm.lead", lead.id, **options)
 
     def entries(self, lead, user=None):
         return self.history(lead, user)["entries"]
@@ -146,7 +146,7 @@ class TestLeadHistory(LeadHistoryCase):
         lead = self.opportunity(self.seller)
         for number in range(4):
             self.change(lead, name=f"Deal {number}")
-        with patch.object(lead_history, "PAGE_SIZE", 2):
+        with patch.object(history, "PAGE_SIZE", 2):
             pages, before, more = [], None, True
             while more:
                 page = self.history(lead, before=before)

@@ -321,10 +321,10 @@ class TestOddValues(SalesOrganisation):
             state = self.as_json(state_at(self.env, record._name, record.id))
             if value in UNREADABLE:
                 self.assertIn(path, state)
-        history = self.env["cqrs.lead.history"]
+        history = self.env["cqrs.history"]
         for record, *__ in loaded:
             if record._name == "crm.lead":
-                history.read_page(record.id)
+                history.read_page(record._name, record.id)
         self.env["cqrs.dashboard.metrics"]._refresh_users(
             [self.viewer.id, self.seller.id]
         )

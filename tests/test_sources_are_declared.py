@@ -70,6 +70,8 @@ class TestSourcesAreDeclared(TransactionCase):
         with self.subTest("comes"):
             remove = add_models(self, Optional)
             self.registry.init_models(self.env.cr, ["test.optional"], {}, False)
+            self.assertNotIn("test.optional", self.env["cqrs.event"]._sources())
+            self.env["cqrs.source"]._sync()
             attached = self.env["cqrs.event"]._sources()["test.optional"]
             self.assertEqual(attached.fields, ("name",))
             record = self.env["test.optional"].create({"name": "Here"})
@@ -91,7 +93,7 @@ class TestSourcesAreDeclared(TransactionCase):
             self.assertNotIn("res.country", self.env["cqrs.event"]._sources())
         with self.subTest("another addon captures the same model"):
             DECLARED["crm.stage"]["not_installed"] = Source(
-                "crm.stage", "Step", ("name",), (Rule("Renamed", "name"),)
+                "crm.stage", "Step", ("name",), rules=(Rule("Renamed", "name"),)
             )
             self.registry.clear_cache("stable")
             self.assertEqual(

@@ -99,7 +99,7 @@ class TestWhoDidIt(LastEvent, SalesOrganisation):
         event = self.last(head)
         self.assertEqual((event.version, event.type), (1, "OpportunityCreated"))
         self.assertEqual(event.details, {"merged_from": [tail.id]})
-        page = self.env["cqrs.lead.history"].read_page(head.id)
+        page = self.env["cqrs.history"].read_page("crm.lead", head.id)
         self.assertEqual(
             page["entries"][0]["sentences"],
             ["Created as an opportunity", "Merged 1 others into this one"],

@@ -1,9 +1,13 @@
 """An event of the log in the form of CloudEvents 1.0 (JSON event format)."""
 
+from collections.abc import Collection
+
 from ..event_store.reader import Event
 
 
-def cloud_event(event: Event, source: str) -> dict:
+def cloud_event(
+    event: Event, source: str, hidden: dict[str, set[str]] | None = None
+) -> dict:
     """Return the event as a CloudEvent; ``id`` is unique within ``source``.
 
     ``data`` is ``{version, before, after, details}``. The other columns of the log are
@@ -12,7 +16,9 @@ def cloud_event(event: Event, source: str) -> dict:
     is true where personal values are gone from ``data``.
 
     :param source: a URI that stands for the database
+    :param hidden: the field paths to leave out, by model
     """
+    forbidden = (hidden or {}).get(event.stream_model, ())
     attributes = {
         "specversion": "1.0",
         "id": event.event_id,
@@ -36,9 +42,15 @@ def cloud_event(event: Event, source: str) -> dict:
         "erased": event.is_erased or None,
         "data": {
             "version": event.version,
-            "before": event.before,
-            "after": event.after,
+            "before": _shown(event.before, forbidden),
+            "after": _shown(event.after, forbidden),
             "details": event.details,
         },
     }
     return {name: value for name, value in attributes.items() if value is not None}
+
+
+def _shown(values: dict | None, forbidden: Collection[str]) -> dict | None:
+    if not values or not forbidden:
+        return values
+    return {path: value for path, value in values.items() if path not in forbidden}

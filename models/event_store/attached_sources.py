@@ -1,44 +1,187 @@
-"""The attached sources: those declared sources that this database can record."""
+"""The attached sources: those that this database records.
 
-from dataclasses import replace
+``cqrs.source`` says which, capture asks here.
+"""
+
+from dataclasses import dataclass
+from functools import cache
 
 from odoo import models
-from odoo.tools import ormcache
+from odoo.modules import Manifest
+from odoo.tools import SQL, ormcache
+from odoo.tools.sql import table_exists
 
+from .never_recorded import is_never_recorded
+from .personal import undeclared_personal
 from .source import DECLARED, Source
 
 ADDON = __name__.split(".")[2]
 
 
+@dataclass(frozen=True)
+class Attached(Source):
+    """A source as this database records it.
+
+    ``fields`` are those on record and here, the declared ones first. ``personal`` are
+    the declared ones, others by their types, and those that have left.
+
+    :ivar joining: those of ``fields`` that some records do not have yet
+    :ivar is_unbuilt: whether there are records without an event
+    :ivar is_from_now_on: whether such records get one only when they are written
+    """
+
+    joining: frozenset[str] = frozenset()
+    is_unbuilt: bool = False
+    is_from_now_on: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A source that is to be on record, by declaration or by choice.
+
+    :ivar addon: the addon that declares it, None if an administrator chose it
+    :ivar paths: the field paths to record
+    """
+
+    model: str
+    noun: str
+    addon: str | None
+    paths: frozenset[str]
+
+
 class CqrsEvent(models.Model):
     _inherit = "cqrs.event"
 
-    # The stable cache lives until the registry is set up anew, as fields do.
+    # The stable cache lives until the registry is set up anew, as fields do, or
+    # ``cqrs.source`` is written.
     @ormcache(cache="stable")
-    def _sources(self) -> dict[str, Source]:
-        """Return the attached source of each captured model, by the model's name.
-
-        A source is attached if its model is here and its addon is installed; its
-        ``fields`` are those that are here and stored.
-        """
+    def _sources(self) -> dict[str, Attached]:
+        """Return the attached source of each captured model, by the model's name."""
+        if not table_exists(self.env.cr, "cqrs_source_field"):
+            # The tables of an update are not made yet.
+            return {}
+        declared = self._declared_sources()
         sources = {}
-        for name, by_addon in DECLARED.items():
-            declared = [by_addon[addon] for addon in by_addon if self._is_loaded(addon)]
-            model = self.env.get(name)
-            if declared and model is not None and model._auto and not model._abstract:
-                source = declared[-1]
-                fields = tuple(p for p in source.fields if is_recordable(model, p))
-                if fields:
-                    sources[name] = replace(source, fields=fields)
+        for row in self.env.execute_query_dict(_ON_RECORD):
+            name, addon = row["model"], row["addon"]
+            if addon:
+                __, source = declared.get(name, (None, None))
+            else:
+                source = is_table(self.env, name) and Source(name, row["noun"], ())
+            if not source:
+                continue
+            paths = [p for p in row["paths"] if is_recordable(self.env[name], p)]
+            rank = {path: number for number, path in enumerate(source.fields)}
+            paths.sort(key=lambda path: (rank.get(path, len(rank)), path))
+            undeclared = [path for path in paths if path not in rank]
+            personal = {
+                *source.personal,
+                *undeclared_personal(self.env[name], undeclared),
+                # The type of a field that has left is not known any more.
+                *row["left"],
+            }
+            sources[name] = Attached(
+                **{
+                    **vars(source),
+                    "fields": tuple(paths),
+                    "personal": tuple(sorted(personal)),
+                },
+                joining=frozenset(row["joining"]).intersection(paths),
+                is_unbuilt=row["is_unbuilt"],
+                is_from_now_on=row["is_from_now_on"],
+            )
         return sources
 
     def _captured(self) -> list[str]:
         """Return the names of the captured models."""
         return list(self._sources())
 
+    def _wanted_sources(self) -> dict[str, Wanted]:
+        """Return the sources that are to be on record here, by model."""
+        wanted = {}
+        left_out = self.env["cqrs.source"]._left_out()
+        for name, (addon, source) in self._declared_sources().items():
+            model = self.env[name]
+            paths = {path for path in source.fields if is_recordable(model, path)}
+            if paths:
+                paths |= self._undeclared(name) - left_out.get(name, set())
+                wanted[name] = Wanted(name, source.noun, addon, frozenset(paths))
+        for row in self.env["cqrs.source"]._chosen():
+            if row.model not in wanted and is_table(self.env, row.model):
+                paths = self._choosable(row.model) - left_out.get(row.model, set())
+                wanted[row.model] = Wanted(row.model, row.noun, None, frozenset(paths))
+        return wanted
+
+    def _choosable(self, name: str) -> set[str]:
+        """Return the fields of a model that an administrator can choose."""
+        if name in self._declared_sources():
+            return self._undeclared(name)
+        model = self.env.get(name)
+        return {
+            fname
+            for fname, field in (model._fields.items() if model is not None else ())
+            if is_stored(field) and not is_never_recorded(field)
+        }
+
+    def _undeclared(self, name: str) -> set[str]:
+        """Return the fields that a declared model has from elsewhere.
+
+        Those that were made by hand, and those of modules that the declaring addon
+        does not depend on.
+        """
+        addon, source = self._declared_sources()[name]
+        known = dependencies(addon) | dependencies(ADDON)
+        return {
+            fname
+            for fname, field in self.env[name]._fields.items()
+            if fname not in source.fields
+            and fname not in source.left_out
+            and is_stored(field)
+            and not is_never_recorded(field)
+            and (field.manual or known.isdisjoint(field._modules))
+        }
+
+    def _declared_sources(self) -> dict[str, tuple[str, Source]]:
+        """Return ``(addon, source)`` of each model that is declared and here.
+
+        The last declaration of an installed addon counts.
+        """
+        return {
+            name: (addon, source)
+            for name, by_addon in DECLARED.items()
+            if is_table(self.env, name)
+            for addon, source in by_addon.items()
+            if self._is_loaded(addon)
+        }
+
     def _is_loaded(self, addon: str) -> bool:
         # This one is not in the set until it is installed.
         return addon == ADDON or addon in self.env.registry._init_modules
+
+
+_ON_RECORD = SQL(
+    """
+    SELECT model, addon, noun, unbuilt_until > 0 AS is_unbuilt,
+           COALESCE(is_from_now_on, false) AS is_from_now_on,
+           array_agg(path) FILTER (WHERE field.state <> 'left') AS paths,
+           COALESCE(array_agg(path) FILTER (WHERE field.state = 'left'), '{}')
+               AS "left",
+           COALESCE(array_agg(path) FILTER (WHERE field.state = 'joining'), '{}')
+               AS joining
+    FROM cqrs_source source
+    JOIN cqrs_source_field field ON field.source_id = source.id
+    WHERE source.state = 'recorded'
+    GROUP BY source.id
+    HAVING count(*) FILTER (WHERE field.state <> 'left') > 0
+    ORDER BY model
+    """
+)
+
+
+def is_table(env, name: str) -> bool:
+    """Return whether a model is here and has a table of its own."""
+    model = env.get(name)
+    return model is not None and model._auto and not model._abstract
 
 
 def is_recordable(model, path: str) -> bool:
@@ -46,11 +189,20 @@ def is_recordable(model, path: str) -> bool:
     fname, __, target = path.partition(".")
     field = model._fields.get(fname)
     if field is None or not target:
-        return field is not None and _is_stored(field)
-    if field.type != "many2one" or not _is_stored(field) or "." in target:
+        return field is not None and is_stored(field)
+    if field.type != "many2one" or not is_stored(field) or "." in target:
         return False
     return is_recordable(model.env[field.comodel_name], target)
 
 
-def _is_stored(field) -> bool:
+def is_stored(field) -> bool:
+    """Return whether the database stores a field's values, in a column or a table."""
     return bool(field.store and (field.column_type or field.type == "many2many"))
+
+
+@cache
+def dependencies(addon: str) -> frozenset[str]:
+    """Return an addon and the addons that it depends on, directly or not."""
+    manifest = Manifest.for_addon(addon, display_warning=False)
+    depends = manifest["depends"] if manifest else ()
+    return frozenset([addon]).union(*map(dependencies, depends))

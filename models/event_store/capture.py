@@ -116,7 +116,10 @@ class Base(models.AbstractModel):
     def _cqrs_mark(self, watch: Watch):
         if watch.difference:
             # A record in the making (NewId, falsy) has no row to compare.
-            self._cqrs_marks(self._name).ids.update(filter(None, self._ids))
+            ids = list(filter(None, self._ids))
+            if watch.is_unbuilt:
+                self.env["cqrs.event"]._build_before_write(self._name, ids)
+            self._cqrs_marks(self._name).ids.update(ids)
 
     def _cqrs_note_writer(self, watch: Watch):
         if watch.difference or watch.shown:
@@ -212,10 +215,17 @@ class Base(models.AbstractModel):
         :return: the ids looked at, by model
         """
         ids, details, writers = {}, {}, {}
+        event = self.env["cqrs.event"]
+        sources = event._sources()
         for model, marks in pending.marks.items():
+            if model not in sources:
+                # It was on record when it was marked.
+                continue
             source = self.env[model]
             writers[model] = written = pending.writers.get(model, {})
             for fname, targets in marks.shown.items():
+                if not any(p.startswith(f"{fname}.") for p in sources[model].fields):
+                    continue
                 relation = source._fields[fname]
                 target_writers = pending.writers.get(relation.comodel_name, {})
                 for id_, target in _pointing_at(source, relation, targets):
@@ -224,7 +234,6 @@ class Base(models.AbstractModel):
                         written[id_] = target_writers[target]
             ids[model] = sorted(marks.ids)
             details[model] = _merges(source, marks.merged)
-        event = self.env["cqrs.event"]
         if not self.env.registry.ready:
             # A registry that is ready has done this when it was loaded.
             event._begin_epoch_if_restored()

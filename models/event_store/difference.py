@@ -12,10 +12,10 @@ from odoo.tools import SQL
 
 from .chain import COVERED, HASH_FORMAT, event_hash
 from .event_type import ends_record, event_type
-from .metadata import Metadata
+from .metadata import MIGRATION, Metadata
 from .personal import commitment, parted_sides
+from .row_state import NO_ROW, row_state
 from .source import Source
-from .state import state
 
 #: Facts about records that their rows cannot tell, by id, e.g. ``{"merged_from": [7]}``
 Details = dict[int, dict]
@@ -116,11 +116,15 @@ class Difference:
         alone, see ``projection.py``
     """
 
-    def __init__(self, env, source: Source, applying: list[SQL]):
+    def __init__(self, env, source: Source, applying: list[SQL], is_ending=False):
         self._source = source
         self._applying = as_ctes(applying)
-        self._table = SQL.identifier(env[source.model]._table)
-        self._state = _inlined(env, state(env[source.model], source.fields))
+        if is_ending:
+            self._row = self._built_row = NO_ROW
+        else:
+            self._table = SQL.identifier(env[source.model]._table)
+            self._row = _inlined(env, row_state(env, source))
+            self._built_row = _inlined(env, row_state(env, source, is_built=True))
         self._type = _inlined(env, event_type(source))
         self._ends_record = _inlined(env, ends_record(source))
         self._parts = {
@@ -175,7 +179,7 @@ class Difference:
         values = self._values(metadata)
         return SQL(
             _STATEMENT,
-            scope=self._scope(ids, writers),
+            scope=self._scope(ids, writers, metadata.origin == MIGRATION),
             details=details_of_record,
             or_detailed=or_detailed,
             type=type_,
@@ -202,12 +206,14 @@ class Difference:
             self._scope(ids, {}),
         )
 
-    def _scope(self, ids: list[int] | SQL | None, writers: Writers) -> SQL:
+    def _scope(
+        self, ids: list[int] | SQL | None, writers: Writers, is_build: bool = False
+    ) -> SQL:
         """Return ``FROM …``: ``scope``, with the ``old`` and the ``new`` state.
 
         ``writer_id`` is the last of ``writers``; ``row_writer_id`` is the row's own
         writer, if this transaction has written it: Odoo dates its writes with the
-        transaction's start.
+        transaction's start. A build also sees what joins only now.
         """
         if ids is None:
             scope = SQL(
@@ -226,26 +232,17 @@ class Difference:
         in_range = SQL()
         if isinstance(ids, list) and len(ids) >= SET_BASED_FROM:
             in_range = SQL("AND stream_id BETWEEN %s AND %s", min(ids), max(ids))
-        # The columns of the row stay inside of the lateral query: joined outside,
-        # the planner hands every one of them through each join, which takes it
-        # longer than anything else here.
         return SQL(
             """
             FROM %(scope)s AS scope (id, writer_id)
-            LEFT JOIN LATERAL (
-                SELECT CASE WHEN t.write_date = now() AT TIME ZONE 'UTC'
-                            THEN t.write_uid END AS row_writer_id,
-                       %(state)s AS new
-                FROM %(table)s t WHERE t.id = scope.id OFFSET 0
-            ) source ON true
             LEFT JOIN (
                 SELECT stream_id, version, state AS old, hash
                 FROM cqrs_stream WHERE stream_model = %(model)s %(in_range)s
             ) recorded ON recorded.stream_id = scope.id
+            LEFT JOIN LATERAL (%(row)s) source ON true
             """,
             scope=scope,
-            state=self._state,
-            table=self._table,
+            row=self._built_row if is_build else self._row,
             model=self._source.model,
             in_range=in_range,
         )

@@ -16,6 +16,7 @@ from ..support.indexes import drop_indexes
 from ..support.progress import Report, silent
 from ..support.transactions import committed
 from .archive import log_tables
+from .metadata import MIGRATION
 
 #: Records of one statement: enough to be set-based, few enough to report and resume
 BATCH_SIZE = 50_000
@@ -32,16 +33,31 @@ class CqrsEvent(models.Model):
     def _build(self, report: Report = silent) -> int:
         """Record the first event of each record that has none, and project it; commits.
 
-        It can run at any time, beside live writes, and continues a run that was
-        stopped. Later changes are left to the reconciler. Nothing may be pending when
-        it is called.
+        Then record the fields that join (``joining.py``). It can run at any time,
+        beside live writes, and continues a run that was stopped. Later changes are left
+        to the reconciler. Nothing may be pending when it is called.
 
         :param report: if it raises, the batches under way are still recorded
         :return: the number of events
         """
+        self._sync_sources()
+        events = self._end_streams(report)
+        # What was declared or chosen again waited for the streams to end.
+        self._sync_sources()
+        events += self._build_missing(report)
+        return events + self._join_fields(report)
+
+    def _build_missing(self, report: Report) -> int:
+        # What comes later has records that are not looked for here.
+        unbuilt = (
+            self.env["cqrs.source"]
+            .sudo()
+            .search([("unbuilt_until", ">", 0), ("is_from_now_on", "=", False)])
+        )
         missing = self._all_missing(partial(committed, self.env))
         total = sum(map(len, missing.values()))
         if not total:
+            self._note_built(unbuilt)
             return 0
         report(0, f"{total} records")
         done = events = 0
@@ -51,9 +67,15 @@ class CqrsEvent(models.Model):
                     done += records
                     events += recorded
                     report(done / total, f"{model}, {done} of {total} records")
+        self._note_built(unbuilt)
         report(1, "statistics")
         self._gather_statistics()
         return events
+
+    def _note_built(self, sources):
+        """Note that records without an event are new ones from now on; commits."""
+        if sources:
+            self._change_sources(partial(sources.write, {"unbuilt_until": 0}))
 
     @api.model
     def _build_at_once(self, report: Report = silent) -> int:
@@ -91,7 +113,9 @@ class CqrsEvent(models.Model):
         :param do: calls a function in a transaction and returns its result
         """
         missing = {
-            model: do(partial(self._missing, model)) for model in self._captured()
+            model: do(partial(self._missing, model))
+            for model, source in self._sources().items()
+            if not source.is_from_now_on
         }
         return dict(
             sorted(filter(itemgetter(1), missing.items()), key=lambda m: len(m[1]))
@@ -111,7 +135,8 @@ class CqrsEvent(models.Model):
                 SELECT id FROM %s t
                 WHERE NOT EXISTS (
                     SELECT FROM cqrs_stream
-                    WHERE stream_model = %s AND stream_id = t.id)
+                    WHERE stream_model = %s AND stream_id = t.id
+                      AND state IS NOT NULL)
                 ORDER BY id
                 """,
                 SQL.identifier(self.env[model]._table),
@@ -198,7 +223,7 @@ class CqrsEvent(models.Model):
             ) wanted (name, value) USING (name)
             """
         )
-        return self._record({model: ids}, origin="migration")
+        return self._record({model: ids}, origin=MIGRATION)
 
     def _drop_indexes(self) -> list[SQL]:
         """Drop indexes that are quicker made at the end; return how to make them."""

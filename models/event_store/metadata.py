@@ -19,6 +19,7 @@ from odoo.modules import Manifest
 ORM = "orm"
 IMPORT = "import"
 CRON = "cron"
+MIGRATION = "migration"
 
 #: The header that a client may give the correlation id in, and finds it in
 HEADER = "X-Correlation-ID"

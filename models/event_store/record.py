@@ -1,6 +1,8 @@
 """Record changes: run the difference statement and let the projections apply it."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
 import psycopg2
 
@@ -8,8 +10,9 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..support.transactions import is_raised
-from .difference import Details, Writers
-from .metadata import Metadata
+from .difference import Details, Difference, Writers
+from .metadata import MIGRATION, Metadata
+from .source import Source
 
 _logger = logging.getLogger(__name__)
 
@@ -39,7 +42,11 @@ class CqrsEvent(models.Model):
         for model, model_ids in ids.items():
             if model_ids is None or model_ids:
                 facts = (details or {}).get(model, {}), (writers or {}).get(model, {})
-                rows = self._record_model(model, model_ids, metadata, *facts)
+                statement = partial(
+                    self._watches()[model].difference.statement,
+                    *(model_ids, metadata, *facts),
+                )
+                rows = self._record_model(model, statement)
                 if rows:
                     changed[model] = [stream_id for stream_id, *__ in rows]
                     if any(has_ended for *__, has_ended in rows):
@@ -48,24 +55,33 @@ class CqrsEvent(models.Model):
             self.env["cqrs.projection"]._apply_changes(changed, ended)
         return sum(map(len, changed.values()))
 
+    def _record_end(self, source: Source, ids: list[int]):
+        """Record that streams end, since their model is no longer on record."""
+        applying = self.env["cqrs.projection"]._applying_statements(source.model)
+        difference = Difference(self.env, source, applying, is_ending=True)
+        metadata = Metadata.current(self.env, MIGRATION)
+        details = {id_: {"uninstalled": True} for id_ in ids}
+        statement = partial(difference.statement, ids, metadata, details, {})
+        if self._record_model(source.model, statement):
+            changed = {source.model: ids}
+            self.env["cqrs.projection"]._apply_changes(changed, changed)
+
     def _record_model(
-        self, model: str, ids: list[int] | None, metadata: Metadata, *facts
+        self, model: str, statement: Callable[..., SQL]
     ) -> list[tuple[int, int, bool]]:
         """Record the changes of a model, and apply them if the projections can.
 
+        :param statement: makes the difference statement, takes ``is_applied``
         :return: ``(stream_id, version, ended)`` of the events; ``ended`` is False for
             a record that ended and has been taken out of the projections already
         """
-        difference = self._watches()[model].difference
-        statement = difference.statement(ids, metadata, *facts)
         try:
-            self.env.cr.execute(statement, log_exceptions=False)
+            self.env.cr.execute(statement(), log_exceptions=False)
         except psycopg2.Error as error:
             if is_raised(error):
                 raise
             _logger.warning("Changes of %s cannot be applied: %s", model, error)
-            statement = difference.statement(ids, metadata, *facts, is_applied=False)
-            return self._record_one_by_one(model, statement)
+            return self._record_one_by_one(model, statement(is_applied=False))
         [[(has_failed, rows)]] = self.env.cr.fetchall()
         if has_failed and rows:
             self.env["cqrs.projection"]._settle(model, _former_versions(rows))

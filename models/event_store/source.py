@@ -44,9 +44,11 @@ class Source:
     :ivar noun: first part of the event types, e.g. ``"Opportunity"``
     :ivar fields: captured fields; ``"partner_id.name"`` is a column of the record
         that a stored many2one of this model points to. A database leaves out those
-        that it does not have
+        that it does not have, and adds its own custom fields and those of other modules
     :ivar personal: those of ``fields``, or of former ones, whose values can be erased
         (``personal.py``)
+    :ivar left_out: fields that are not to be recorded, whoever adds them: derived ones,
+        bookkeeping
     :ivar rules: looked at in this order, the first that holds names the event;
         ``Updated`` when none does
     :ivar noun_field: a selection field that decides between several nouns
@@ -62,6 +64,7 @@ class Source:
     noun_field: str | None = None
     nouns: tuple[tuple[str, str], ...] = ()
     schema_version: int = 1
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self):
         if self.noun_field in self.personal:

@@ -23,6 +23,8 @@ def state(model, paths: Iterable[str]) -> SQL:
     :param model: an empty recordset, for the definitions of the fields
     :param paths: the declared fields, see ``Source.fields``
     """
+    if not paths:
+        return SQL("'{}'::jsonb")
     # In the order in which jsonb keeps keys, it has nothing to sort.
     pairs = [
         SQL("%s, %s", path, _path_value(model, path))

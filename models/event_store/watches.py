@@ -14,6 +14,7 @@ class Watch:
     """The relations of one Odoo model to the captured ones, as the hooks need them.
 
     :ivar difference: the statement of the model, if it is captured
+    :ivar is_unbuilt: whether records of it may have no event yet
     :ivar shown: ``{own column: [(source model, many2one that leads here)]}``, the
         columns that sources show by path
     :ivar referrers: the captured relations that lead here, each as the relations to
@@ -23,6 +24,7 @@ class Watch:
     """
 
     difference: Difference | None = None
+    is_unbuilt: bool = False
     shown: dict[str, list[tuple[str, str]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -41,6 +43,7 @@ class CqrsEvent(models.Model):
         for name, source in self._sources().items():
             applying = self.env["cqrs.projection"]._applying_statements(name)
             watches[name].difference = Difference(self.env, source, applying)
+            watches[name].is_unbuilt = source.is_unbuilt
             for path in source.fields:
                 fname, __, target = path.partition(".")
                 own = self.env[name]._fields[fname]

@@ -1,1 +1,1 @@
-from . import event_changes, lead_history
+from . import event_changes, history

@@ -69,7 +69,7 @@ class _Describer:
             if fields is None:
                 continue
             old, new = (
-                self._text(fields[-1], values.get(path), currency)
+                self._text(fields[-1], values.get(path), currency, record)
                 if fields
                 else str(values.get(path, ""))
                 for values, currency in sides
@@ -130,14 +130,32 @@ class _Describer:
             return (record.company_id or self.env.company).sudo().currency_id
         return None
 
-    def _text(self, field, value, currency) -> str:
+    def _text(self, field, value, currency, record) -> str:
         if value is None:
             return ""
         try:
+            if field.type == "properties":
+                return self._properties(field, value, record)
             return self._format(field, value, currency)
         except (TypeError, ValueError, AttributeError, KeyError, ArithmeticError):
             # The field had another type when this was recorded.
             return str(value)
+
+    def _properties(self, field, values: dict, record) -> str:
+        """Return ``label: value`` of each property, as the record defines them now."""
+        container = record and record.sudo()[field.definition_record]
+        definitions = {
+            each["name"]: each
+            for each in (container and container[field.definition_record_field]) or ()
+        }
+        texts = []
+        for name in sorted(values, key=[*definitions, *values].index):
+            value = values[name]
+            if value not in (None, False, "", []):
+                definition = definitions.get(name, {})
+                text = _property(self.env, definition, value)
+                texts.append(f"{definition.get('string') or name}: {text}")
+        return ", ".join(texts)
 
     def _format(self, field, value, currency) -> str:
         env = self.env
@@ -165,6 +183,19 @@ class _Describer:
                 return html2plaintext(_translated(env, value))
             case _:
                 return str(_translated(env, value))
+
+
+def _property(env, definition: dict, value) -> str:
+    if value is True:
+        return env._("Yes")
+    choices = definition.get("selection") or definition.get("tags") or ()
+    names = {choice[0]: choice[1] for choice in choices}
+    values = value if isinstance(value, list) else [value]
+    comodel = definition.get("comodel")
+    if comodel in env:
+        records = env[comodel].sudo().browse(_ids(value)).exists()
+        names = {record.id: record.display_name for record in records}
+    return ", ".join(str(names.get(each, each)) for each in values)
 
 
 def _values(event):

@@ -10,9 +10,10 @@ class CqrsEvent(models.Model):
     changes = PortableJson(compute="_compute_changes")
 
     @api.depends("before", "after")
-    @api.depends_context("lang")
+    @api.depends_context("lang", "uid")
     def _compute_changes(self):
-        # With sudo: readers of the log see every value in it, as it is stored.
+        # With sudo: readers of the log need not be able to read the records. What their
+        # groups hide from them is not among the values (``hidden.py``).
         changes = describe_changes(self.sudo().env, self)
         for event, changed in zip(self, changes, strict=True):
             event.changes = changed

@@ -4,12 +4,13 @@ import json
 import logging
 import zlib
 from dataclasses import asdict
-from datetime import timezone
+from datetime import timedelta, timezone
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.service.model import retrying
 from odoo.tools import SQL
+from odoo.tools.sql import table_exists
 
 from ..seals.reach import reach
 from ..support.exact_json import dumps
@@ -236,6 +237,7 @@ class CqrsRun(models.Model):
     @api.model
     def _perform_pending(self):
         """Perform the pending runs, oldest first; commits."""
+        self._request_build_if_behind()
         for run in self._abandoned():
             run._take_up_again()
         while run := self.search([("state", "=", PENDING)], order="id", limit=1):
@@ -243,6 +245,30 @@ class CqrsRun(models.Model):
                 run._perform()
             except Exception:
                 _logger.exception("Run %s (%s) failed", run.id, run.kind)
+
+    def _register_hook(self):
+        result = super()._register_hook()
+        # A module or a field may have come or gone.
+        if (
+            table_exists(self.env.cr, "cqrs_source_field")
+            and self.env["cqrs.source"].sudo()._is_behind()
+            and (cron := self.env.ref("crm_cqrs.ir_cron_run", False))
+        ):
+            cron.sudo()._trigger()
+        return result
+
+    def _request_build_if_behind(self):
+        """Request a build if a model or a field is to join or to end.
+
+        Not within a day of a build that failed, or that somebody cancelled.
+        """
+        yesterday = fields.Datetime.now() - timedelta(days=1)
+        last = self.search([("kind", "=", BUILD)], limit=1)
+        is_stopped = last.state in (FAILED, CANCELLED) and last.finished_at > yesterday
+        if last.state in (PENDING, RUNNING) or is_stopped:
+            return
+        if self.env["cqrs.source"].sudo()._is_behind():
+            self.create({"kind": BUILD, "user_id": self.env.uid})
 
     @api.model
     def _verify_nightly(self):

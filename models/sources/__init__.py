@@ -9,4 +9,6 @@ from . import (
     res_groups,
     res_users,
     bypasses,
+    choice,
+    settings,
 )

@@ -51,6 +51,8 @@ declare(
             "description",
             "referred",
             "tag_ids",
+            "color",
+            "lead_properties",
             "campaign_id",
             "medium_id",
             "source_id",
@@ -73,6 +75,7 @@ declare(
             "city",
             "description",
             "referred",
+            "lead_properties",
         ),
         rules=(
             Rule("Won", "won_status", "won"),

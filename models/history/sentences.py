@@ -1,4 +1,4 @@
-"""Sentences about a lead's events, in the words of salespeople."""
+"""Sentences about a record's events; of leads, in the words of salespeople."""
 
 from ..event_store.personal import ERASED
 
@@ -8,7 +8,7 @@ def sentences(env, event, changed: dict[str, dict]) -> list[str]:
 
     An event holds the net change of a transaction, so it may take several sentences.
 
-    :param event: a ``cqrs.event`` of a lead
+    :param event: a ``cqrs.event``
     :param changed: ``describe_changes`` by path, without fields hidden from the reader
     """
     if event.type == ERASED:
@@ -23,6 +23,8 @@ def sentences(env, event, changed: dict[str, dict]) -> list[str]:
         return said
     if event.after is False:
         return [env._("Deleted")]
+    if event.stream_model != "crm.lead":
+        return [env._("Edited")]
     # Losing archives a lead and reopening restores it: the outcome says so.
     told = changed.keys() - {"active"} if "won_status" in changed else changed.keys()
     said = [
@@ -48,6 +50,8 @@ def reasons(env, event, changed: dict[str, dict]) -> list[str]:
 
 
 def _created(env, event) -> str:
+    if event.stream_model != "crm.lead":
+        return env._("Created")
     if (event.after or {}).get("type") == "lead":
         return env._("Created as a lead")
     return env._("Created as an opportunity")

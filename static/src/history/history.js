@@ -10,15 +10,17 @@ import { Component, onWillStart, useState } from "@odoo/owl";
 
 import { Changes } from "../changes/changes";
 
-/** The timeline of the lead that the action was opened on, newest first. */
-export class LeadHistory extends Component {
-    static template = "crm_cqrs.LeadHistory";
+/** The timeline of the record that the action was opened on, newest first. */
+export class History extends Component {
+    static template = "crm_cqrs.History";
     static components = { Changes, Layout };
     static props = { ...standardActionServiceProps };
 
     setup() {
         this.orm = useService("orm");
-        this.leadId = this.props.action.context.active_id;
+        // Not the context's active_model: after a reload there is none.
+        this.model = this.props.action.params.model;
+        this.recordId = this.props.action.context.active_id;
         this.state = useState({ entries: [], more: true, loading: false, error: "" });
         // Not awaited: the screen shows at once that it is loading.
         onWillStart(() => {
@@ -31,8 +33,9 @@ export class LeadHistory extends Component {
         this.state.error = "";
         const oldest = this.state.entries.at(-1)?.version;
         try {
-            const page = await this.orm.call("cqrs.lead.history", "read_page", [
-                this.leadId,
+            const page = await this.orm.call("cqrs.history", "read_page", [
+                this.model,
+                this.recordId,
                 oldest || null,
             ]);
             this.state.entries.push(...page.entries.map((entry) => this.present(entry)));
@@ -70,4 +73,4 @@ export class LeadHistory extends Component {
     }
 }
 
-registry.category("actions").add("crm_cqrs.lead_history", LeadHistory);
+registry.category("actions").add("crm_cqrs.history", History);

@@ -2,35 +2,35 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError
 
 from .changes import describe_changes
-from .lead_sentences import reasons, sentences
+from .sentences import reasons, sentences
 
 PAGE_SIZE = 20
 
 
-class CqrsLeadHistory(models.AbstractModel):
-    """The timeline of a lead, for every user who may read that lead.
+class CqrsHistory(models.AbstractModel):
+    """The timeline of a record, for every user who may read that record.
 
     Other screens show the log to administrators alone.
     """
 
-    _name = "cqrs.lead.history"
-    _description = "Lead History"
+    _name = "cqrs.history"
+    _description = "Record History"
 
     @api.model
-    def read_page(self, lead_id: int, before: int | None = None) -> dict:
-        """Return ``{entries, more}``, the newest of a lead's events first.
+    def read_page(self, model: str, record_id: int, before: int | None = None) -> dict:
+        """Return ``{entries, more}``, the newest of a record's events first.
 
         An entry is ``{version, type, occurred_at, user, sentences, reasons,
         changes}``: ``occurred_at`` in UTC as Odoo writes it, ``user`` as ``{id,
-        name}`` or False, ``changes`` by ``describe_changes``. Fields of the lead
+        name}`` or False, ``changes`` by ``describe_changes``. Fields
         that the user may not read are left out.
 
         :param before: only events before this version
-        :raise AccessError: the user may not read the lead; or it is deleted, and the
+        :raise AccessError: the user may not read the record; or it is deleted, and the
             user is no administrator
         """
-        self._check_reader(lead_id)
-        events = self._events(lead_id, before)
+        self._check_reader(model, record_id)
+        events = self._events(model, record_id, before)
         page = events[:PAGE_SIZE]
         changes = describe_changes(self.env, page)
         return {
@@ -38,17 +38,21 @@ class CqrsLeadHistory(models.AbstractModel):
             "more": len(events) > PAGE_SIZE,
         }
 
-    def _check_reader(self, lead_id: int):
-        lead = self.env["crm.lead"].browse(int(lead_id))
-        if lead.exists():
-            lead.check_access("read")
-        elif not self.env.user.has_group("base.group_system"):
+    def _check_reader(self, model: str, record_id: int):
+        if model in self.env["cqrs.event"]._captured():
+            record = self.env[model].browse(int(record_id))
+            if record.exists():
+                record.check_access("read")
+                return
+        if not self.env.user.has_group("base.group_system"):
             raise AccessError(
-                self.env._("Only administrators can see the history of a deleted lead.")
+                self.env._(
+                    "Only administrators can see the history of a deleted record."
+                )
             )
 
-    def _events(self, lead_id: int, before: int | None):
-        domain = [("stream_model", "=", "crm.lead"), ("stream_id", "=", lead_id)]
+    def _events(self, model: str, record_id: int, before: int | None):
+        domain = [("stream_model", "=", model), ("stream_id", "=", record_id)]
         if before:
             domain.append(("version", "<", before))
         log = self.env["cqrs.event"].sudo()

@@ -1,0 +1,149 @@
+"""Joining and ending: what was there when a model or a field came, or went.
+
+A model that is put on record in a database in use, and a field that comes to one, join
+by a baseline: events of origin ``migration``, recorded in the background, in batches
+that commit. Until then they are no difference, so that no writer is said to have
+changed what was there before. The streams of a model that is no longer on record end,
+each by an event: the ids may be given out again.
+"""
+
+from functools import partial
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..support.progress import Report
+from ..support.transactions import committed
+from .metadata import MIGRATION
+from .source import Source
+from .source_on_record import ENDED, ENDING
+
+#: Records of one transaction: a writer of one of them may have to begin again
+BATCH = 5000
+
+
+class CqrsEvent(models.Model):
+    _inherit = "cqrs.event"
+
+    @api.model
+    def _build_before_write(self, model: str, ids: list[int]):
+        """Record those of some records that have no event yet, as they are now.
+
+        For a model on record that is not built yet: the write that follows would be
+        taken for their creation.
+        """
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT id FROM %(table)s t
+                WHERE id = ANY(%(ids)s) AND id <= (
+                    SELECT unbuilt_until FROM cqrs_source WHERE model = %(model)s)
+                  AND NOT EXISTS (
+                    SELECT FROM cqrs_stream
+                    WHERE stream_model = %(model)s AND stream_id = t.id
+                      AND state IS NOT NULL)
+                """,
+                table=SQL.identifier(self.env[model]._table),
+                ids=ids,
+                model=model,
+            )
+        )
+        if rows:
+            self._record({model: sorted(id_ for (id_,) in rows)}, origin=MIGRATION)
+
+    def _sync_sources(self):
+        """Bring ``cqrs.source`` up to what is declared, chosen and here; commits."""
+
+        def sync():
+            # Another build may do the same. A lock takes no snapshot.
+            self.env.cr.execute("LOCK TABLE cqrs_source IN SHARE ROW EXCLUSIVE MODE")
+            self.env["cqrs.source"].sudo()._sync()
+
+        self._change_sources(sync)
+
+    def _change_sources(self, change):
+        """Change rows of ``cqrs.source``, commit, and tell other processes."""
+        committed(self.env, change)
+        self.env.registry.signal_changes()
+
+    def _end_streams(self, report: Report) -> int:
+        """End the streams of the models that are taken off record; commits."""
+        events = 0
+        for source in self.env["cqrs.source"].sudo().search([("state", "=", ENDING)]):
+            last = 0
+            while last is not None:
+                report(0, f"{source.model}, {events} ended")
+                last, count = committed(
+                    self.env, partial(self._end_batch, source, last)
+                )
+                events += count
+            self._change_sources(partial(source.write, {"state": ENDED}))
+        return events
+
+    def _end_batch(self, source, last: int) -> tuple[int | None, int]:
+        """End the next streams; return the last id, None if there are no more."""
+        ids = self._live_streams(source.model, last, None)
+        if ids:
+            # Without the model, nothing tells which fields are not personal.
+            paths = tuple(source.field_ids.mapped("path"))
+            ended = Source(source.model, source.noun, (), personal=paths)
+            self._record_end(ended, ids)
+        return (ids[-1] if ids else None), len(ids)
+
+    def _join_fields(self, report: Report) -> int:
+        """Record the joining fields of the records that were there; commits."""
+        events = 0
+        for source in self.env["cqrs.source"].sudo().search([("joins_until", ">", 0)]):
+            is_going_on = True
+            while is_going_on:
+                report(
+                    source.joined_until / source.joins_until,
+                    f"{source.model}, {source.joined_until} of {source.joins_until}",
+                )
+                is_going_on, count = committed(
+                    self.env, partial(self._join_batch, source)
+                )
+                events += count
+            self._change_sources(source._joined)
+            # A writer may have begun before its record had its baseline.
+            recorded, __ = committed(self.env, partial(self._look, source.model))
+            events += recorded
+        return events
+
+    def _join_batch(self, source) -> tuple[bool, int]:
+        """Record the next records; return whether there are more, and the events."""
+        # Another process may perform another build.
+        source.invalidate_recordset(flush=False)
+        ids = self._live_streams(source.model, source.joined_until, source.joins_until)
+        if not ids:
+            return False, 0
+        events = self._record_batch(source.model, ids)
+        # By SQL: nothing that processes remember of the sources changes by this.
+        self.env.cr.execute(
+            SQL(
+                "UPDATE cqrs_source SET joined_until = %s WHERE id = %s",
+                ids[-1],
+                source.id,
+            )
+        )
+        source.invalidate_recordset(flush=False)
+        return True, events
+
+    def _live_streams(self, model: str, after: int, until: int | None) -> list[int]:
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT stream_id FROM cqrs_stream
+                WHERE stream_model = %s AND stream_id > %s
+                  AND (%s::integer IS NULL OR stream_id <= %s)
+                  AND state IS NOT NULL
+                ORDER BY stream_id LIMIT %s
+                """,
+                model,
+                after,
+                until,
+                until,
+                BATCH,
+            )
+        )
+        return [id_ for (id_,) in rows]

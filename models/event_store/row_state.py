@@ -1,0 +1,62 @@
+"""The state of a source row, beside the recorded one: the ``new`` of a difference.
+
+A recorded state may have keys that this process does not know: of a field that has
+left, or of one that another process has let join. They are kept as they are, so that
+no writer is said to have emptied them.
+"""
+
+from odoo.tools import SQL
+
+from .attached_sources import Attached
+from .state import state
+
+#: The row of a record of a model that is no longer on record
+NO_ROW = SQL("SELECT NULL::integer AS row_writer_id, NULL::jsonb AS new")
+
+_WRITER = SQL("CASE WHEN t.write_date = now() AT TIME ZONE 'UTC' THEN t.write_uid END")
+
+
+def row_state(env, source: Attached, is_built: bool = False) -> SQL:
+    """Return the query of ``row_writer_id`` and ``new`` of the record ``scope.id``.
+
+    It reads ``old``, the recorded state. ``new`` is NULL if there is no such record, or
+    if it has no event yet that it is to get from the build.
+
+    :param is_built: whether records and fields that only join are recorded, too
+    """
+    model = env[source.model]
+    new = _over_the_old(state(model, source.fields), source.fields)
+    if source.joining and not is_built:
+        joined = [path for path in source.fields if path not in source.joining]
+        new = SQL(
+            "CASE WHEN %s THEN %s ELSE %s END",
+            _range(source, SQL("scope.id <= joined_until OR scope.id > joins_until")),
+            new,
+            _over_the_old(state(model, joined), joined),
+        )
+    if source.is_unbuilt and not is_built:
+        is_known = _range(source, SQL("scope.id > unbuilt_until"))
+        new = SQL("CASE WHEN old IS NOT NULL OR %s THEN %s END", is_known, new)
+    # The columns of the row stay inside of the lateral query: joined outside, the
+    # planner hands every one of them through each join, which takes it longer than
+    # anything else here.
+    return SQL(
+        """
+        SELECT %s AS row_writer_id, %s AS new
+        FROM %s t WHERE t.id = scope.id OFFSET 0
+        """,
+        _WRITER if model._log_access else SQL("NULL::integer"),
+        new,
+        SQL.identifier(model._table),
+    )
+
+
+def _over_the_old(state_: SQL, known: list[str] | tuple[str, ...]) -> SQL:
+    # One literal, since the statement's length is what costs a write.
+    names = ",".join(f'"{path}"' for path in known)
+    return SQL("COALESCE(old - %s::text[], '{}') || %s", f"{{{names}}}", state_)
+
+
+def _range(source: Attached, condition: SQL) -> SQL:
+    # Not true in a snapshot that is older than the row: the record is not built in it.
+    return SQL("(SELECT %s FROM cqrs_source WHERE model = %s)", condition, source.model)
