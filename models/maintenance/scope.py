@@ -71,7 +71,8 @@ class Scope:
             SQL(
                 """
                 CREATE TEMPORARY TABLE cqrs_scope (
-                    stream_model text COLLATE "C", stream_id integer) ON COMMIT DROP;
+                    stream_model text COLLATE "C", stream_id integer,
+                    PRIMARY KEY (stream_model, stream_id)) ON COMMIT DROP;
                 INSERT INTO %s %s;
                 ANALYZE %s
                 """,

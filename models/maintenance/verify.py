@@ -7,7 +7,6 @@ them.
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from odoo.tools import SQL
 
@@ -49,11 +48,11 @@ def verify(
     progress = Progress(report, steps + len(ORACLES) + 1)
 
     def of_log(env) -> list[Finding]:
-        with _prepared(env, scope):
+        with scope.listed(env):
             return list(_of_log(env, scope, recorded, captured, progress))
 
     def of_read_models(env) -> list[Finding]:
-        with _prepared(env, scope):
+        with scope.listed(env):
             return list(_of_read_models(env, scope, projections, progress))
 
     if has_written:
@@ -66,15 +65,6 @@ def verify(
         findings += oracle_drifts(env, scope, progress)
     # Else the oracle would only repeat the findings, row by row.
     return findings
-
-
-@contextmanager
-def _prepared(env, scope: Scope) -> Iterator[None]:
-    # For sorts and hashes; the default is meant for many connections. Compilation
-    # gains nothing here: hashing, jsonb and writing take the time.
-    env.cr.execute("SET LOCAL work_mem = '128MB'; SET LOCAL jit = off")
-    with scope.listed(env):
-        yield
 
 
 def _of_log(
@@ -116,12 +106,21 @@ def _of_read_models(
 
 
 def _stream_models(env) -> list[str]:
-    rows = env.execute_query(
-        SQL(
+    """Return the models that have events or recorded states, by a probe for each."""
+    models = set()
+    for table in ("cqrs_event", "cqrs_stream"):
+        query = SQL(
             """
-            SELECT stream_model FROM cqrs_event
-            UNION SELECT stream_model FROM cqrs_stream ORDER BY stream_model
-            """
+            WITH RECURSIVE model (name) AS (
+                SELECT min(stream_model) FROM %(table)s
+                UNION ALL
+                SELECT (SELECT min(stream_model) FROM %(table)s
+                        WHERE stream_model > name)
+                FROM model WHERE name IS NOT NULL
+            )
+            SELECT name FROM model WHERE name IS NOT NULL
+            """,
+            table=SQL.identifier(table),
         )
-    )
-    return [model for (model,) in rows]
+        models |= {model for (model,) in env.execute_query(query)}
+    return sorted(models)
