@@ -61,6 +61,13 @@ class Scope:
             return None
         return SQL("SELECT stream_id FROM %s WHERE stream_model = %s", _TABLE, model)
 
+    def compares(self, projection) -> bool:
+        """Return whether a projection is compared with its replay.
+
+        One that is replayed from all events is compared with the first part.
+        """
+        return not self.part or not projection._cqrs_reads_events
+
     @contextmanager
     def listed(self, env) -> Iterator[None]:
         """List the streams of the scope for the statements of the block."""

@@ -96,7 +96,11 @@ def _of_read_models(
     broken = yield from faulty(env, projections)
     # A projection that reads the table of a faulty one cannot be replayed either.
     rank = min((p._cqrs_rank for p in broken), default=math.inf)
-    projections = [p for p in projections if p not in broken and p._cqrs_rank <= rank]
+    projections = [
+        p
+        for p in projections
+        if p not in broken and p._cqrs_rank <= rank and scope.compares(p)
+    ]
     if doubled:
         # No replay takes an event twice.
         return
