@@ -2,30 +2,33 @@
 
 import json
 import signal
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 
 import psycopg2
 
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
 from ..models.event_store import archive as archive_module
 from ..models.event_store.append_only import missing_triggers
 from ..models.event_store.archive import archive_tables
+from ..models.event_store.erasure import erase
 from ..models.event_store.past_state import state_at
 from ..models.event_store.reader import Filters, read_events
-from ..models.maintenance.archive import _extent, check_tablespace
+from ..models.maintenance.archive import check_tablespace, extent
 from ..models.maintenance.shadow import as_of
 from ..models.maintenance.status import status
 from ..models.maintenance.verify import verify
-from .common import INSTALLED, OwnDatabase, SalesOrganisation
+from .common import INSTALLED, OwnDatabase, administrator
+from .sealed import Sealed
 
 FIRST = "cqrs_event_archive_1"
 
 
 @tagged("post_install", "-at_install")
-class TestArchivedEvents(SalesOrganisation):
+class TestArchivedEvents(Sealed):
     """Everything but what came last is archived, within the test's transaction."""
 
     def setUp(self):
@@ -34,13 +37,14 @@ class TestArchivedEvents(SalesOrganisation):
         for revenue in (2, 3):
             self.lead.expected_revenue = revenue
             self.env.cr.flush()
-        self.end_epoch()
+        self.seal()
 
     def archive(self, limit=1_000_000):
         """Move the oldest events; return the table and their number."""
+        self.seal()
         self.opportunity(self.seller)  # what stays
         tomorrow = self.env.cr.now() + timedelta(days=1)
-        end, total = _extent(self.env, tomorrow)
+        end, total = extent(self.env, tomorrow)
         log = self.env["cqrs.event"]
         table, room = log._archive_with_room(None)
         moved = log._move_to_archive(table, end, min(limit, room))
@@ -48,9 +52,8 @@ class TestArchivedEvents(SalesOrganisation):
         return table, moved
 
     def count(self, relation):
-        return self.env.execute_query(SQL("SELECT count(*) FROM %s", SQL(relation)))[0][
-            0
-        ]
+        query = SQL("SELECT count(*) FROM %s", SQL(relation))
+        return self.env.execute_query(query)[0][0]
 
     def assert_refused(self, statement, *params):
         with (
@@ -179,6 +182,31 @@ class TestArchivedEvents(SalesOrganisation):
         self.env.cr.execute(delete, [self.lead.id])
         self.assertEqual(self.count("ONLY cqrs_event"), before - 1)
 
+    def test_personal_values_are_erased_there(self):
+        lead = self.opportunity(self.seller, contact_name="Planted Zoé")
+        lead.contact_name = "Planted Léa"
+        self.archive()
+        lead.contact_name = False
+        self.env.cr.flush()
+        erased = erase(self.env, {"crm.lead": [lead.id]}, "Request 17")
+        self.assertEqual(erased, 3)
+        self.assertEqual(
+            self.count("cqrs_event event WHERE event::text ~ 'Planted'"), 0
+        )
+        self.env.cr.execute(
+            "SELECT tableoid::regclass::text, personal IS NULL FROM cqrs_event"
+            " WHERE stream_model = 'crm.lead' AND stream_id = %s ORDER BY version",
+            [lead.id],
+        )
+        self.assertEqual(
+            self.env.cr.fetchall(),
+            [(FIRST, True), (FIRST, True), ("cqrs_event", True), ("cqrs_event", False)],
+        )
+        self.assertEqual(verify(self.env), [])
+        self.assert_refused(
+            f"UPDATE {FIRST} SET before = NULL WHERE before IS NOT NULL"
+        )
+
     def test_the_versions_of_a_stream_go_on(self):
         self.archive()
         self.lead.expected_revenue = 4
@@ -186,7 +214,6 @@ class TestArchivedEvents(SalesOrganisation):
         id_, values = self.lead.id, {"name": "Reused", "type": "opportunity"}
         self.lead.unlink()
         self.env.cr.flush()
-        self.env.cr.execute("UPDATE cqrs_stream SET state = state WHERE false")
         self.env.cr.execute(
             "INSERT INTO crm_lead (id, name, type, stage_id) VALUES (%s, %s, %s, %s)",
             [id_, *values.values(), self.stage_new.id],
@@ -263,14 +290,46 @@ class TestArchivedEvents(SalesOrganisation):
         self.assertEqual(self.archive(limit=5), ("cqrs_event_archive_2", 5))
         self.assertEqual(verify(self.env), [])
 
+    def test_what_no_seal_covers_stays(self):
+        def staying():
+            __, total = extent(self.env, datetime(2100, 1, 1, tzinfo=timezone.utc))
+            return self.count("ONLY cqrs_event") - total
+
+        for __ in range(2):
+            self.opportunity(self.seller)
+        self.assertEqual(staying(), 2)
+        self.seal()
+        self.assertEqual(staying(), 1)
+        self.spoil("TRUNCATE cqrs_seal")
+        self.assertEqual(staying(), self.count("ONLY cqrs_event"))
+
     def test_what_came_last_stays(self):
         __, moved = self.archive()
         self.assertGreater(moved, 100)
         yesterday = self.env.cr.now() - timedelta(days=1)
-        self.assertEqual(_extent(self.env, yesterday)[1], 0)
+        self.assertEqual(extent(self.env, yesterday)[1], 0)
         check_tablespace(self.env, "pg_default")
         with self.assertRaisesRegex(ValueError, "no such tablespace: elsewhere"):
             check_tablespace(self.env, "elsewhere")
+
+    def test_an_administrator_asks_for_it(self):
+        admin = administrator(self.env)
+        assistant = self.env["cqrs.archive.assistant"].with_user(admin).create({})
+        self.assertEqual(assistant.events, 0)
+        assistant.before = datetime(2100, 1, 1)
+        self.assertGreater(assistant.events, 100)
+        self.assertIn(("pg_default", "pg_default"), assistant._tablespaces())
+        assistant.tablespace = "pg_default"
+        run = self.env["cqrs.run"].browse(assistant.action_archive()["res_id"])
+        self.assertEqual(
+            (run.kind, run.state, run.before, run.tablespace, run.user_id),
+            ("archive", "pending", assistant.before, "pg_default", admin),
+        )
+        runs = self.env["cqrs.run"].with_user(admin)
+        with self.assertRaisesRegex(UserError, "Choose the time"):
+            runs.action_archive(False)
+        with self.assertRaisesRegex(ValueError, "no such tablespace"):
+            runs.action_archive("2001-01-01 00:00:00", "elsewhere")
 
     def test_events_and_bytes_are_counted(self):
         table, moved = self.archive()
@@ -303,6 +362,8 @@ import os, signal
 from odoo.addons.crm_cqrs.models.maintenance import archive
 archive.BATCH_SIZE = 50
 env["crm.lead"].create([{"name": f"Deal {n}"} for n in range(400)])
+env.cr.commit()
+env["cqrs.seal"]._seal()
 run = env["cqrs.run"].create({"kind": "archive", "before": "2100-01-01"})
 env.cr.commit()
 def report(done, step):
@@ -388,6 +449,7 @@ with env.registry.cursor() as one, env.registry.cursor() as other:
     one.commit()
     thread.join()
 env.cr.rollback()
+env["cqrs.seal"]._seal()
 print("writers", json.dumps([lead.id, said, [str(each) for each in verify(env)]]))
 """
 

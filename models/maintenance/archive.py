@@ -6,6 +6,7 @@ from functools import partial
 from odoo.tools import SQL
 
 from ..event_store.reader import Cursor
+from ..seals.leaves import after
 from ..support.progress import Report, silent
 from ..support.transactions import committed
 
@@ -18,16 +19,16 @@ def archive(
 ) -> int:
     """Move the oldest events to archive tables, and commit; return their number.
 
-    It moves the events before the first one that stays (``_STAYING``). It can run at
-    any time, beside live writes, and continues a run that was stopped. Nothing may be
-    pending when it is called.
+    It moves events that a seal covers, as long as they are old enough (``_STAYING``).
+    It can run at any time, beside live writes, and continues a run that was stopped.
+    Nothing may be pending when it is called.
 
     :param before: the time up to which events are moved, aware, exclusive
     :param tablespace: where archive tables lie, see ``_archive_with_room``
     :param report: if it raises, the batches before it stay moved
     """
     log = env["cqrs.event"]
-    end, total = committed(env, partial(_extent, env, before))
+    end, total = committed(env, partial(extent, env, before))
     done = 0
     while done < total:
         table, room = committed(env, partial(log._archive_with_room, tablespace))
@@ -54,9 +55,12 @@ def check_tablespace(env, name: str | None):
         raise ValueError(f"no such tablespace: {name} (there are {', '.join(known)})")
 
 
-def _extent(env, before: datetime) -> tuple[Cursor | None, int]:
+def extent(env, before: datetime) -> tuple[Cursor | None, int]:
     """Return the first event that stays, and the number of those to be moved."""
-    rows = env.execute_query(SQL(_STAYING, before=before))
+    seal = env["cqrs.seal"]._last_seal()
+    rows = env.execute_query(
+        SQL(_STAYING, before=before, unsealed=after(seal and seal.content["end"]))
+    )
     if not rows:
         return None, 0
     end = Cursor(*map(int, rows[0]))
@@ -72,11 +76,15 @@ def _extent(env, before: datetime) -> tuple[Cursor | None, int]:
     return end, total
 
 
-# The first event that is not older than the time asked for, or the last one in the
-# readers' order or by position, for who reads the log's end (``answer_context.py``).
+# The first event that is not older than the time asked for, that no seal covers, or is
+# the last one in the readers' order or by position, for who reads the log's end
+# (``answer_context.py``).
 _STAYING = """
     SELECT staying.epoch, staying.txid::text, staying.position FROM (
         (SELECT * FROM ONLY cqrs_event event WHERE event.occurred_at >= %(before)s
+         ORDER BY event.epoch, event.txid, event.position LIMIT 1)
+        UNION ALL
+        (SELECT * FROM ONLY cqrs_event event WHERE %(unsealed)s
          ORDER BY event.epoch, event.txid, event.position LIMIT 1)
         UNION ALL
         (SELECT * FROM ONLY cqrs_event event

@@ -17,7 +17,7 @@ from ..support.exact_json import dumps
 from ..support.json_field import PortableJson
 from ..support.progress import Report, silent
 from ..support.transactions import committed
-from .archive import archive
+from .archive import archive, check_tablespace
 from .repair_backup import delete_backup
 from .replay import remake_faulty, replay, replay_order
 from .scope import EVERYTHING, next_scope
@@ -156,7 +156,7 @@ class CqrsRun(models.Model):
                 REPLAY: self.env._("All rows match the log."),
                 RECONCILE: self.env._("No changes were missing."),
                 BUILD: self.env._("All records already have events."),
-                ARCHIVE: self.env._("There were no events to archive."),
+                ARCHIVE: self.env._("No sealed events were left to archive."),
             }[self.kind]
         return {
             VERIFY: self.env._("Findings: %s.", self.findings),
@@ -208,6 +208,19 @@ class CqrsRun(models.Model):
     @api.model
     def action_build(self):
         return self._request(BUILD)
+
+    @api.model
+    def action_archive(self, before: str, tablespace: str | None = None):
+        """Request that the events before a time are archived.
+
+        :param before: in UTC, as Odoo writes it
+        :raise ValueError: there is no such tablespace
+        """
+        self._check_administrator()
+        if not before:
+            raise UserError(self.env._("Choose the time before which events move."))
+        check_tablespace(self.env, tablespace)
+        return self._request(ARCHIVE, before=before, tablespace=tablespace)
 
     def action_cancel(self):
         """Cancel the runs; those that are running end at their next step."""

@@ -111,9 +111,14 @@ export class Desk extends Component {
 
     // What is done
 
-    /** Request a run; if it writes, ask for confirmation first. */
+    /** Request a run; if it writes, ask first. */
     ask(kind, args = [], name = "") {
-        let { question } = KINDS[kind];
+        let { question, assistant } = KINDS[kind];
+        if (assistant) {
+            return this.action.doAction(assistant, {
+                onClose: () => this.polling.look(),
+            });
+        }
         if (kind === "verify_all" && this.health.replaced.rows) {
             question = _t(
                 "If the verification finds nothing wrong, the rows kept by earlier rebuilds are deleted. Do you want to verify?"

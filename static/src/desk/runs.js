@@ -20,7 +20,10 @@ export function runAction(id) {
     };
 }
 
-/** Name, icon and description of each kind of run; a question where it writes. */
+/**
+ * Name, icon and description of each kind of run; where it writes, a question or the
+ * action of an assistant.
+ */
 export const KINDS = {
     verify: {
         label: _t("Verify"),
@@ -59,6 +62,14 @@ export const KINDS = {
         icon: "fa-flag-checkered",
         text: _t("Records a first event for every record that has none. Resumes where it stopped."),
         question: _t("Every record without events gets a first event, which cannot be removed. Do you want to build?"),
+    },
+    archive: {
+        label: _t("Archive"),
+        icon: "fa-archive",
+        text: _t(
+            "Moves the oldest sealed events to archive tables, which are read like the log. Users can keep working."
+        ),
+        assistant: "crm_cqrs.cqrs_archive_assistant_action",
     },
 };
 
