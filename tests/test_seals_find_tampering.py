@@ -5,12 +5,14 @@ from odoo.tests import tagged
 from odoo.tools import SQL
 
 from ..models.event_store.chain import COMMITTED, COVERED, event_hash
+from ..models.event_store.erasure import erase
 from ..models.maintenance.checks.seals import held_seals_missing, wrong_seals
 from ..models.maintenance.scope import EVERYTHING, PARTS, Scope
 from ..models.maintenance.verify import verify
 from ..models.seals.document import SealDocument
 from ..models.seals.key import SealKey
 from ..models.seals.sealing import DATABASE_UUID
+from .old_events import write_in_format_1
 from .sealed import Sealed
 
 #: A change of a column, by its type, that leaves no value as it was
@@ -386,7 +388,7 @@ class TestSealsFindTampering(Sealed):
 
 
 @tagged("post_install", "-at_install")
-class TestSealsAfterARestore(Sealed):
+class TestSealsFindNothingElse(Sealed):
     def test_an_older_dump_restored(self):
         self.seal()
         with self.env.cr.savepoint() as savepoint:
@@ -405,6 +407,32 @@ class TestSealsAfterARestore(Sealed):
         self.assertEqual(self.found(), [])
         rolled_back, *__ = held_seals_missing(self.env, [held])
         self.assertIn("does not match the log. The log was rolled", rolled_back.detail)
+
+    def test_an_erasure(self):
+        """Whatever the form of the erased events, sealed before and after it."""
+        old, new = (
+            self.opportunity(self.seller, email_from="zoe@planted.example")
+            for __ in range(2)
+        )
+        write_in_format_1(self.env, old)
+        held = self.seal()
+        (old + new).email_from = False
+        self.assertEqual(erase(self.env, {"crm.lead": (old + new).ids}, "asked"), 4)
+        self.assertEqual(self.found(), [])
+        self.seal()
+        self.assertEqual(self.found(), [])
+        self.assertEqual(list(held_seals_missing(self.env, [held])), [])
+        # Beside what was erased, an event of either form is as it was sealed.
+        for lead in (old, new):
+            with self.subTest(lead), self.env.cr.savepoint() as savepoint:
+                self.spoil(
+                    "UPDATE cqrs_event SET user_id = user_id + 1 WHERE version = 1"
+                    " AND stream_model = 'crm.lead' AND stream_id = %s",
+                    lead.id,
+                )
+                found = self.triples(wrong_seals(self.env, EVERYTHING))
+                self.assertEqual(found[1:], [("broken_seal", "crm.lead", lead.id)])
+                savepoint.rollback()
 
     def test_a_duplicate(self):
         """Its seals go on from those of the original, under its own id."""
