@@ -22,6 +22,7 @@
         "views/history_views.xml",
         "views/settings_views.xml",
         "views/delegation_views.xml",
+        "views/privacy_views.xml",
         "views/api_docs.xml",
         "views/api_views.xml",
     ],

@@ -35,9 +35,11 @@ class Cqrs(Command):
     status     show the state of the log
     prove      print the proof that an event is under a seal, as JSON
     seal-key   make a key file for seals, signed by the configured key
+    forget     show what a person has left, export it, or erase it
 
     Exit status: 1 if verify found something, if replay found rows that differed, if
-    status misses a trigger, or if the run was cancelled; 2 on wrong usage; else 0.
+    status misses a trigger, if forget left something, or if the run was cancelled; 2 on
+    wrong usage; else 0.
     """
 
     def run(self, args):
@@ -57,6 +59,9 @@ class Cqrs(Command):
             parser.error("--before is for archive, which needs it; so is --tablespace")
         if options.all and options.action != "verify":
             parser.error("--all is for verify")
+        is_about_a_person = any(getattr(options, name) for name in _OF_FORGET)
+        if options.action != "forget" and is_about_a_person:
+            parser.error("--contact, --email, --lead and so on are for forget")
         config.parse_config(
             ["-d", options.database, "--no-http", *odoo_options], setup_logging=True
         )
@@ -120,7 +125,48 @@ class Cqrs(Command):
             metavar="FILE",
             help="compare with the seals in this file, which is kept elsewhere",
         )
+        person = parser.add_argument_group(
+            "forget",
+            "Without --reason it shows what would go. It cannot be undone.",
+        )
+        person.add_argument("--contact", type=int, metavar="ID")
+        person.add_argument("--email", metavar="ADDRESS")
+        person.add_argument("--lead", type=int, metavar="ID")
+        person.add_argument(
+            "--export", metavar="FILE", help="write the person's data there, as JSON"
+        )
+        person.add_argument("--reason", help="stays on record; do not name the person")
+        person.add_argument(
+            "--keep-records",
+            action="store_true",
+            help="empty Odoo's records instead of deleting them",
+        )
+        person.add_argument(
+            "--full",
+            action="store_true",
+            help="rewrite the tables (VACUUM FULL), which blocks their users meanwhile",
+        )
+        person.add_argument("--yes", action="store_true", help="do not ask")
+        person.add_argument(
+            "--again",
+            action="store_true",
+            help="repeat the erasures of the list that a restored dump has undone",
+        )
         return parser
+
+
+#: Options of forget alone
+_OF_FORGET = (
+    "contact",
+    "email",
+    "lead",
+    "export",
+    "reason",
+    "keep_records",
+    "full",
+    "yes",
+    "again",
+)
 
 
 def _verify(env, options) -> tuple[bool, dict]:
@@ -202,8 +248,16 @@ def _status(env, options) -> tuple[bool, dict]:
         or document["broken_projections"]
         or document["quarantined"]
         or document["unfinished_verification"]
+        or document["erasures_due"]
         or (verified and verified["findings"])
     ), document
+
+
+def _forget(env, options) -> tuple[bool, dict]:
+    from odoo.addons.crm_cqrs.models.privacy.command import forget_command
+
+    with _progress("forget") as report:
+        return forget_command(env, options, report)
 
 
 _ACTIONS = {
@@ -215,6 +269,7 @@ _ACTIONS = {
     "status": _status,
     "prove": _prove,
     "seal-key": _seal_key,
+    "forget": _forget,
 }
 
 #: The subject that an action needs

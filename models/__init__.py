@@ -13,4 +13,5 @@ from . import (
     dashboard,
     live,
     maintenance,
+    privacy,
 )

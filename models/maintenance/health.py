@@ -10,6 +10,7 @@ from odoo.tools import SQL
 
 from ..event_store.append_only import missing_triggers
 from ..event_store.archive import log_tables
+from ..privacy.again import due
 from ..projections.failures import broken, quarantined
 from ..projections.metrics_tables import FOLDS, TAIL
 from ..seals.reach import reach
@@ -128,7 +129,13 @@ class CqrsHealth(models.AbstractModel):
     def _log(self) -> dict:
         log = self._row(_LOG)
         triggers = missing_triggers(self.env)
-        return {"level": BAD if triggers else GOOD, "missing_triggers": triggers, **log}
+        erasures = len(due(self.env))
+        return {
+            "level": BAD if triggers or erasures else GOOD,
+            "missing_triggers": triggers,
+            "erasures_due": erasures,
+            **log,
+        }
 
     def _reconciler(self) -> dict:
         captured = self.env["cqrs.event"]._captured()

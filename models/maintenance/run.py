@@ -8,6 +8,7 @@ from datetime import timedelta, timezone
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 from odoo.service.model import retrying
 from odoo.tools import SQL
 from odoo.tools.sql import table_exists
@@ -15,7 +16,7 @@ from odoo.tools.sql import table_exists
 from ..seals.reach import reach
 from ..support.exact_json import dumps
 from ..support.json_field import PortableJson
-from ..support.progress import Report, silent
+from ..support.progress import Postponed, Report, silent
 from ..support.transactions import committed
 from .archive import archive, check_tablespace
 from .repair_backup import delete_backup
@@ -110,6 +111,7 @@ class CqrsRun(models.Model):
     started_at = fields.Datetime(readonly=True)
     finished_at = fields.Datetime(readonly=True)
     cancel_requested = fields.Boolean(readonly=True)
+    postponed_until = fields.Datetime(readonly=True)
     findings = fields.Integer(readonly=True)
     result = PortableJson(readonly=True)
     error = fields.Text(readonly=True)
@@ -253,7 +255,7 @@ class CqrsRun(models.Model):
         self._request_build_if_behind()
         for run in self._abandoned():
             run._take_up_again()
-        while run := self.search([("state", "=", PENDING)], order="id", limit=1):
+        while run := self._next():
             try:
                 run._perform()
             except Exception:
@@ -282,6 +284,14 @@ class CqrsRun(models.Model):
             return
         if self.env["cqrs.source"].sudo()._is_behind():
             self.create({"kind": BUILD, "user_id": self.env.uid})
+
+    def _next(self):
+        """Return the next run to perform."""
+        now = fields.Datetime.now()
+        is_due = Domain("postponed_until", "=", False) | Domain(
+            "postponed_until", "<=", now
+        )
+        return self.search(Domain("state", "=", PENDING) & is_due, order="id", limit=1)
 
     @api.model
     def _verify_nightly(self):
@@ -349,7 +359,9 @@ class CqrsRun(models.Model):
 
         try:
             self.env["cqrs.event"]._gather_missing_statistics()
-            findings, result = _WORK[self.kind](self, note)
+            findings, result = self._work(note)
+        except Postponed as exc:
+            self._postpone(exc.pause)
         except (Cancelled, KeyboardInterrupt) as exc:
             self._end(CANCELLED)
             if not isinstance(exc, Cancelled):
@@ -359,6 +371,23 @@ class CqrsRun(models.Model):
             raise
         else:
             self._end(DONE, progress=100, findings=findings, result=result)
+
+    def _work(self, report: Report) -> tuple[int, dict]:
+        """Do the work; return the number of findings and the result.
+
+        :raise Cancelled: a user has cancelled the run
+        :raise Postponed: it goes on later
+        """
+        return _WORK[self.kind](self, report)
+
+    def _postpone(self, pause: timedelta):
+        """Let the run go on later; commits."""
+        self.env.cr.rollback()
+        self.env.invalidate_all(flush=False)
+        until = fields.Datetime.now() + pause
+        self.write({"state": PENDING, "postponed_until": until, "attempts": 0})
+        self.env.ref("crm_cqrs.ir_cron_run").sudo()._trigger(at=until)
+        self.env.cr.commit()  # pylint: disable=invalid-commit
 
     def _note_progress(self, done: float, step: str):
         with self.env.registry.cursor() as cr:

@@ -4,6 +4,7 @@ from odoo.tools import SQL
 
 from ..event_store.append_only import missing_triggers
 from ..event_store.archive import archive_tables
+from ..privacy.again import due
 from ..projections.failures import broken, quarantined
 from ..seals.reach import reach
 from ..seals.seal import TRIGGERS as SEAL_TRIGGERS
@@ -43,6 +44,7 @@ def status(env) -> dict:
         "last_verified": last_verification(env),
         "unfinished_verification": unfinished_verification(env),
         "seals": reach(env),
+        "erasures_due": len(due(env)),
         "failed_looks": dict(env.execute_query(_FAILED_LOOKS)),
         "broken_projections": broken(env),
         "quarantined": quarantined(env),

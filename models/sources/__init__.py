@@ -1,4 +1,5 @@
 from . import (
+    cqrs_forgetting,
     crm_lead,
     crm_lost_reason,
     crm_stage,

@@ -1,6 +1,8 @@
 """Progress of long runs, reported before each of their statements."""
 
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from threading import Lock
 
 #: Called with the part that is done (0 to 1) and the name of the next step; it may
@@ -8,8 +10,32 @@ from threading import Lock
 Report = Callable[[float, str], None]
 
 
+class Postponed(Exception):
+    """The rest of a run has to wait.
+
+    :ivar pause: the time until it is tried again
+    """
+
+    def __init__(self, pause: timedelta):
+        super().__init__(pause)
+        self.pause = pause
+
+
 def silent(done: float, step: str):
     """Report to nobody."""
+
+
+def seldom(report: Report, seconds: float = 0.5) -> Report:
+    """Return a report that is passed on only after a pause, for many small steps."""
+    last = 0.0
+
+    def report_seldom(done: float, step: str):
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            report(done, step)
+            last = time.monotonic()
+
+    return report_seldom
 
 
 class Progress:

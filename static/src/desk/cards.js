@@ -81,6 +81,14 @@ function logCard(log) {
                       log.missing_triggers.join(", ")
                   )
                 : _t("Protected against changes by the database."),
+            ...(log.erasures_due
+                ? [
+                      _t(
+                          "Erasures undone by a restored backup: %s. Repeat them under Privacy > Erasures.",
+                          log.erasures_due
+                      ),
+                  ]
+                : []),
         ],
     };
 }

@@ -1,0 +1,8 @@
+from . import (
+    legal_hold,
+    forgetting,
+    run,
+    retention,
+    odoo_privacy,
+    assistant,
+)
