@@ -1,8 +1,8 @@
-from odoo import fields, models
+from odoo import Command, fields, models
 from odoo.tests import TransactionCase, tagged
 
 from ..models.event_store.source import DECLARED, Rule, Source
-from .common import sources_declared
+from .common import RealCursors, sources_declared
 from .examples import add_models
 
 
@@ -105,3 +105,38 @@ class TestSourcesAreDeclared(TransactionCase):
             self.assertEqual(
                 self.env["cqrs.event"]._sources()["crm.stage"].noun, "Step"
             )
+
+
+@tagged("post_install", "-at_install")
+class TestSourcesAreReadByAllTransactions(RealCursors):
+    def test_an_older_snapshot_is_not_what_the_process_remembers(self):
+        name = "res.country.group"
+
+        def remove():
+            with self.transaction() as env:
+                env["cqrs.source"].search([("model", "=", name)]).unlink()
+
+        self.addCleanup(remove)
+        with self.registry.cursor() as older:
+            older.execute("SELECT")
+            with self.transaction() as env:
+                env["cqrs.source"].create(
+                    {
+                        "model": name,
+                        "noun": "Group",
+                        "field_ids": [
+                            Command.create(
+                                {
+                                    "path": "name",
+                                    "state": "recorded",
+                                    "since": fields.Datetime.now(),
+                                }
+                            )
+                        ],
+                    }
+                )
+            # A write would ask the same.
+            self.environment(older)["cqrs.event"]._watches()
+        with self.transaction() as env:
+            self.assertIn(name, env["cqrs.event"]._sources())
+            self.assertTrue(env["cqrs.event"]._watches()[name].difference)

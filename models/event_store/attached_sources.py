@@ -3,8 +3,12 @@
 ``cqrs.source`` says which, capture asks here.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+
+import psycopg2
+from psycopg2.pool import PoolError
 
 from odoo import models
 from odoo.modules import Manifest
@@ -15,6 +19,8 @@ from .never_recorded import is_never_recorded
 from .personal import undeclared_personal
 from .source import DECLARED, Source
 
+#: Key of the number of a transaction's last change of ``cqrs.source``, in ``cr.cache``
+CHANGE = "crm_cqrs.change_of_sources"
 ADDON = __name__.split(".")[2]
 
 
@@ -54,15 +60,12 @@ class CqrsEvent(models.Model):
 
     # The stable cache lives until the registry is set up anew, as fields do, or
     # ``cqrs.source`` is written.
-    @ormcache(cache="stable")
+    @ormcache("self._change_of_sources()", cache="stable")
     def _sources(self) -> dict[str, Attached]:
         """Return the attached source of each captured model, by the model's name."""
-        if not table_exists(self.env.cr, "cqrs_source_field"):
-            # The tables of an update are not made yet.
-            return {}
         declared = self._declared_sources()
         sources = {}
-        for row in self.env.execute_query_dict(_ON_RECORD):
+        for row in self._rows_on_record():
             name, addon = row["model"], row["addon"]
             if addon:
                 __, source = declared.get(name, (None, None))
@@ -91,6 +94,22 @@ class CqrsEvent(models.Model):
                 is_from_now_on=row["is_from_now_on"],
             )
         return sources
+
+    def _change_of_sources(self) -> int | None:
+        """Return the number of this transaction's last change of ``cqrs.source``."""
+        return self.env.cr.cache.get(CHANGE)
+
+    def _rows_on_record(self) -> list[dict]:
+        if self._change_of_sources() is None and self.env.registry.ready:
+            # All transactions of this process use what is read here: by a snapshot of
+            # its own, since that of this transaction may be older than the last change.
+            with (
+                # A write is not to fail for want of a second connection.
+                suppress(PoolError, psycopg2.OperationalError),
+                self.env.registry.cursor() as cr,
+            ):
+                return _read_rows(cr)
+        return _read_rows(self.env.cr)
 
     def _captured(self) -> list[str]:
         """Return the names of the captured models."""
@@ -176,6 +195,14 @@ _ON_RECORD = SQL(
     ORDER BY model
     """
 )
+
+
+def _read_rows(cr) -> list[dict]:
+    if not table_exists(cr, "cqrs_source_field"):
+        # The tables of an update are not made yet.
+        return []
+    cr.execute(_ON_RECORD)
+    return cr.dictfetchall()
 
 
 def is_table(env, name: str) -> bool:

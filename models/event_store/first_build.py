@@ -54,6 +54,7 @@ class CqrsEvent(models.Model):
             .sudo()
             .search([("unbuilt_until", ">", 0), ("is_from_now_on", "=", False)])
         )
+        unbuilt = unbuilt.filtered(lambda source: source.model in self._sources())
         missing = self._all_missing(partial(committed, self.env))
         total = sum(map(len, missing.values()))
         if not total:

@@ -1,19 +1,23 @@
 """The sources on record: what this database records of each captured model."""
 
 from collections.abc import Iterable, Iterator
+from itertools import count
 
 from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..support.indexes import create_missing
-from .attached_sources import Wanted
+from .attached_sources import CHANGE, Wanted
 
 RECORDED = "recorded"
 ENDING = "ending"
 ENDED = "ended"
 JOINING = "joining"
 LEFT = "left"
+
+# Number the changes of this process, so that each is read anew
+_changes = count(1)
 
 
 class CqrsSourceRemembered(models.AbstractModel):
@@ -40,10 +44,15 @@ class CqrsSourceRemembered(models.AbstractModel):
 
     def _forget_sources(self):
         self.flush_model()
-        registry = self.env.registry
-        registry.clear_cache("stable")
-        # Another thread may read the former rows again before the commit.
-        self.env.cr.postcommit.add(lambda: registry.clear_cache("stable"))
+        registry, cr = self.env.registry, self.env.cr
+        cr.cache[CHANGE] = next(_changes)
+
+        def forget():
+            cr.cache.pop(CHANGE, None)
+            registry.clear_cache("stable")
+
+        cr.postcommit.add(forget)
+        cr.postrollback.add(lambda: cr.cache.pop(CHANGE, None))
 
 
 class CqrsSource(models.Model):

@@ -36,7 +36,7 @@ class CqrsEvent(models.Model):
     _inherit = "cqrs.event"
 
     # The stable cache lives until the registry is set up anew, as fields do.
-    @ormcache(cache="stable")
+    @ormcache("self._change_of_sources()", cache="stable")
     def _watches(self) -> dict[str, Watch]:
         """Return the watch of each model that the hooks mark, by its name."""
         watches = defaultdict(Watch)

@@ -77,6 +77,7 @@ declare(
             "referred",
             "lead_properties",
         ),
+        left_out=("iap_enrich_done",),
         rules=(
             Rule("Won", "won_status", "won"),
             Rule("Lost", "won_status", "lost"),

@@ -15,6 +15,7 @@ declare(
             "current_version_id.job_id",
         ),
         personal=("name", "work_email"),
+        left_out=("today_location_name",),
         rules=(
             Rule("Archived", "active", "false"),
             Rule("Restored", "active", "true"),

@@ -5,6 +5,7 @@ declare(
         model="res.company",
         noun="Company",
         fields=("name", "active", "parent_id", "currency_id"),
+        left_out=("iap_enrich_auto_done",),
         rules=(
             Rule("Archived", "active", "false"),
             Rule("Restored", "active", "true"),

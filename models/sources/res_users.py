@@ -16,6 +16,7 @@ declare(
             "group_ids",
         ),
         personal=("login", "partner_id.name", "partner_id.email"),
+        left_out=("odoobot_failed", "odoobot_state"),
         rules=(
             Rule("Archived", "active", "false"),
             Rule("Restored", "active", "true"),
