@@ -112,7 +112,7 @@ class TestFirstBuildGoesOn(OwnDatabase):
         with self.subTest("what changed between the attempts is reconciled"):
             done = self.odoo("cqrs", "reconcile", "--json")
             self.assertEqual(json.loads(done.stdout), {"events": 1})
-            self.assertEqual(self.odoo("cqrs", "verify").stdout, "findings: -\n")
+            self.assertIn("findings: -\n", self.odoo("cqrs", "verify").stdout)
             self.assertEqual(self.without_statistics(), [])
 
         with self.subTest("nothing is left to do"):
