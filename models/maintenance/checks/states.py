@@ -18,8 +18,8 @@ from ..shadow import STREAM, Shadow
 
 def unrecorded_changes(env, scope: Scope, model: str) -> Iterator[Finding]:
     difference = env["cqrs.event"]._watches()[model].difference
-    # States and records are merged by their indexes: to hash a million states, which the
-    # planner would do, writes them to disk, and takes half as long again.
+    # States and records are merged by their indexes: a hash of a million states, which
+    # the planner prefers, goes to disk and takes half as long again.
     env.cr.execute("SET LOCAL enable_hashjoin = off")
     rows = env.execute_query(
         SQL("%s LIMIT %s", difference.differing(scope.ids(model)), enough())
