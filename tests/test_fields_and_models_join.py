@@ -127,6 +127,14 @@ class TestAFieldJoins(TagsOnRecord):
         )
         self.assertEqual(verify(self.env), [])
 
+    def test_a_snapshot_before_it_joined(self):
+        """Another thread has told this process, whose transaction does not see it."""
+        self.env["cqrs.event"]._watches()
+        self.env.cr.execute("UPDATE cqrs_source SET joins_until = 0")
+        self.write(self.tags[0], name="Renamed")
+        __, (*__, after) = self.events(self.tags[0])
+        self.assertEqual(after, {"name": {"en_US": "Renamed"}})
+
     def test_it_goes_on_where_it_stopped(self):
         before = self.tags.filtered(lambda tag: tag == self.tags[0])
         with patch.object(joining, "BATCH", 1):
@@ -233,9 +241,15 @@ class TestAModelJoins(TagsOnRecord):
         """Another thread has told this process, whose transaction does not see it."""
         self.put_on_record(TAGS)
         self.env["cqrs.event"]._watches()
-        self.env.cr.execute("DELETE FROM cqrs_source WHERE model = 'crm.tag'")
-        self.write(self.tags[0], name="Renamed")
-        self.assertEqual(self.events(self.tags[0]), [])
+        for number, change in enumerate(
+            (
+                "UPDATE cqrs_source SET unbuilt_until = 0 WHERE model = 'crm.tag'",
+                "DELETE FROM cqrs_source WHERE model = 'crm.tag'",
+            )
+        ):
+            self.env.cr.execute(change)
+            self.write(self.tags[0], name=f"Renamed {number}")
+            self.assertEqual(self.events(self.tags[0]), [], change)
 
 
 @tagged("post_install", "-at_install")

@@ -30,12 +30,12 @@ def row_state(env, source: Attached, is_built: bool = False) -> SQL:
         joined = [path for path in source.fields if path not in source.joining]
         new = SQL(
             "CASE WHEN %s THEN %s ELSE %s END",
-            _range(source, SQL("scope.id <= joined_until OR scope.id > joins_until")),
+            _range(source, _HAS_JOINED),
             new,
             _over_the_old(state(model, joined), joined),
         )
     if source.is_unbuilt and not is_built:
-        is_known = _range(source, SQL("scope.id > unbuilt_until"))
+        is_known = _range(source, _IS_NEW)
         new = SQL("CASE WHEN old IS NOT NULL OR %s THEN %s END", is_known, new)
     # The columns of the row stay inside of the lateral query: joined outside, the
     # planner hands every one of them through each join, which takes it longer than
@@ -57,6 +57,12 @@ def _over_the_old(state_: SQL, known: list[str] | tuple[str, ...]) -> SQL:
     return SQL("COALESCE(old - %s::text[], '{}') || %s", f"{{{names}}}", state_)
 
 
+# Not true in a snapshot from before the join: nothing has joined in it.
+_HAS_JOINED = SQL(
+    "joins_until > 0 AND (scope.id <= joined_until OR scope.id > joins_until)"
+)
+_IS_NEW = SQL("unbuilt_until > 0 AND scope.id > unbuilt_until")
+
+
 def _range(source: Attached, condition: SQL) -> SQL:
-    # Not true in a snapshot that is older than the row: the record is not built in it.
     return SQL("(SELECT %s FROM cqrs_source WHERE model = %s)", condition, source.model)
