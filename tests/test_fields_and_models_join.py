@@ -42,7 +42,7 @@ class TagsOnRecord(TransactionCase):
         log._record_batch("crm.tag", log._missing("crm.tag"))
         self.source.unbuilt_until = 0
 
-    def write(self, tag, **values):
+    def write_as_user(self, tag, **values):
         tag.with_user(self.user).write(values)
         self.env.cr.flush()
 
@@ -93,8 +93,8 @@ class TestAFieldJoins(TagsOnRecord):
         )
         self.assertEqual(self.differing(), [])
         first, second, third = self.tags
-        self.write(first, color=7)
-        self.write(second, name="Renamed", color=8)
+        self.write_as_user(first, color=7)
+        self.write_as_user(second, name="Renamed", color=8)
         self.assertEqual(len(self.events(first)), 1)
         self.assertEqual(
             self.events(second)[1:],
@@ -120,7 +120,7 @@ class TestAFieldJoins(TagsOnRecord):
         self.assertEqual(self.events(third)[1:], [(*baseline, {"color": 3})])
         self.assertEqual(len(self.events(new)), 1)
         self.assertFalse(self.env["cqrs.event"]._sources()["crm.tag"].joining)
-        self.write(first, color=1)
+        self.write_as_user(first, color=1)
         self.assertEqual(
             self.events(first)[2:],
             [("TagUpdated", "orm", self.user.id, {"color": 7}, {"color": 1})],
@@ -131,7 +131,7 @@ class TestAFieldJoins(TagsOnRecord):
         """Another thread has told this process, whose transaction does not see it."""
         self.env["cqrs.event"]._watches()
         self.env.cr.execute("UPDATE cqrs_source SET joins_until = 0")
-        self.write(self.tags[0], name="Renamed")
+        self.write_as_user(self.tags[0], name="Renamed")
         __, (*__, after) = self.events(self.tags[0])
         self.assertEqual(after, {"name": {"en_US": "Renamed"}})
 
@@ -142,7 +142,7 @@ class TestAFieldJoins(TagsOnRecord):
                 self.join(batches=1)
         first, second, __ = self.tags
         for tag in (first, second):
-            self.write(tag, color=9)
+            self.write_as_user(tag, color=9)
         self.assertEqual(
             [len(self.events(tag)) for tag in self.tags],
             [3, 1, 1],
@@ -165,7 +165,7 @@ class TestAFieldJoins(TagsOnRecord):
                 self.registry["cqrs.event"], "_sources", lambda self: former
             ):
                 self.registry.clear_cache("stable")
-                self.write(self.tags[0], name="Renamed", color=9)
+                self.write_as_user(self.tags[0], name="Renamed", color=9)
         type_, *__, after = self.events(self.tags[0])[-1]
         self.assertEqual(type_, "TagRenamed")
         self.assertEqual(after, {"name": {"en_US": "Renamed"}})
@@ -176,7 +176,7 @@ class TestAFieldJoins(TagsOnRecord):
         self.join()
         self.put_on_record(TAGS)
         first, second, __ = self.tags
-        self.write(first, name="Renamed", color=9)
+        self.write_as_user(first, name="Renamed", color=9)
         self.assertEqual(self.events(first)[-1][-1], {"name": {"en_US": "Renamed"}})
         self.assertEqual(self.states()[first.id]["color"], 1)
         new = self.env["crm.tag"].create({"name": "New", "color": 4})
@@ -200,7 +200,7 @@ class TestAModelJoins(TagsOnRecord):
         self.put_on_record(TAGS)
         self.assertEqual(self.differing(), [])
         first, second, third = self.tags
-        self.write(first, name="Renamed")
+        self.write_as_user(first, name="Renamed")
         second.with_user(self.user).unlink()
         self.assertEqual(
             self.events(first),
@@ -248,7 +248,7 @@ class TestAModelJoins(TagsOnRecord):
             )
         ):
             self.env.cr.execute(change)
-            self.write(self.tags[0], name=f"Renamed {number}")
+            self.write_as_user(self.tags[0], name=f"Renamed {number}")
             self.assertEqual(self.events(self.tags[0]), [], change)
 
 
@@ -265,7 +265,7 @@ class TestAModelEnds(TagsOnRecord):
         self.build()
         self.tags[2].unlink()
         self.source._end()
-        self.write(self.tags[0], name="Not on record")
+        self.write_as_user(self.tags[0], name="Not on record")
         self.assertEqual(len(self.events(self.tags[0])), 1)
         self.end()
         first, second, third = self.tags
