@@ -26,8 +26,11 @@ from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..models.access.options import OPTIONS
+from ..models.event_store.erasure import erase
+from ..models.maintenance.checks.chains import broken_links
 from ..models.maintenance.oracle import drifts
 from ..models.maintenance.replay import replay
+from ..models.maintenance.scope import EVERYTHING
 from ..models.opportunities.filters import Filters
 from ..models.projections.metrics_tables import AMOUNTS
 from ..models.projections.opportunity_view import ORDERS
@@ -434,6 +437,19 @@ class History(RuleBasedStateMachine):
     @refusable
     def revalue(self, number, value):
         self.pick(self.leads, number).expected_revenue = value
+
+    @rule(model=st.sampled_from(["crm.lead", "hr.employee", "res.users"]), third=index)
+    def erase(self, model, third):
+        """Personal values leave the log, those of deleted records too."""
+        self.env.cr.flush()
+        self.env.cr.execute(
+            "SELECT stream_id FROM cqrs_stream"
+            " WHERE stream_model = %s AND stream_id %% 3 = %s %% 3",
+            [model, third],
+        )
+        ids = [id_ for (id_,) in self.env.cr.fetchall()]
+        erase(self.env, {model: ids}, "No reason")
+        assert list(broken_links(self.env, EVERYTHING, model)) == []
 
     @precondition(lambda self: self.leads)
     @rule(number=index, value=amount)
