@@ -254,7 +254,7 @@ def schema_raised(env, model, *upcasters):
         with schema_raised(self.env, "crm.lead", from_1_to_2, from_2_to_3):
             state_at(self.env, "crm.lead", lead.id, version=1)
     """
-    source = env["cqrs.event"]._sources()[model]
+    __, source = env["cqrs.event"]._declared_sources()[model]
     start = source.schema_version
     registered = {
         (model, start + number): function for number, function in enumerate(upcasters)

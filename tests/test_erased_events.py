@@ -196,8 +196,8 @@ class TestErasedEvents(ErasedLead):
         self.lead.contact_name = "Planted only"
         self.env.cr.flush()
         self.erase()
-        reader = self.env["cqrs.lead.history"].with_user(self.seller)
-        entries = reader.read_page(self.lead.id)["entries"]
+        reader = self.env["cqrs.history"].with_user(self.seller)
+        entries = reader.read_page("crm.lead", self.lead.id)["entries"]
         self.assertEqual(
             [(entry["sentences"], entry["reasons"]) for entry in entries],
             [

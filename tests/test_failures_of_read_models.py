@@ -30,7 +30,7 @@ class TestFailuresOfReadModels(SalesOrganisation, TransactionCase):
     def test_a_write_that_changes_nothing_recorded_while_broken(self):
         deal = self.opportunity(self.seller, 1)
         self.execute("ALTER TABLE cqrs_opportunity_view DROP value")
-        deal.color = 3
+        deal.automated_probability = 3
         self.assertEqual(len(self.events(deal)), 1)
 
     @mute_logger(*LOGGERS, "odoo.addons.crm_cqrs.models.event_store.reconcile")
