@@ -45,16 +45,24 @@ OF_THE_LOG = {"cqrs.event", "cqrs.stream"}
 #: The public methods of our models that are not Odoo's own, and how they are called
 CALLS = {
     "cqrs.archive.assistant": {"action_archive": ["no ids"]},
+    "cqrs.forget.assistant": {
+        "action_export": ["no ids"],
+        "action_forget": ["no ids"],
+    },
+    "cqrs.forgetting": {"action_repeat": ["no ids"]},
     "cqrs.health": {"read_health": []},
     "cqrs.history": {"read_page": ["lead", "deal"]},
+    "cqrs.legal.hold": {"action_release": ["no ids"]},
     "cqrs.opportunity.view": {"action_open_lead": ["ids"]},
     "cqrs.run": {
         "action_archive": ["time"],
         "action_build": [],
         "action_cancel": ["no ids"],
+        "action_forget_again": [],
         "action_reconcile": [],
         "action_replay": [],
         "action_verify": [],
+        "action_verify_all": [],
     },
     "cqrs.source": {
         "action_choose_fields": ["no ids"],

@@ -86,7 +86,6 @@ class CqrsForgetAssistant(models.TransientModel):
 
     def action_export(self):
         """Download what the person is entitled to see."""
-        self.ensure_one()
         self._subject()
         return {
             "type": "ir.actions.act_url",
@@ -96,7 +95,7 @@ class CqrsForgetAssistant(models.TransientModel):
         }
 
     def action_forget(self):
-        self.ensure_one()
+        """Request the run that forgets the person; return the action that shows it."""
         if (self.confirmation or "").strip() != self._confirmation():
             raise UserError(
                 self.env._(
