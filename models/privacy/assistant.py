@@ -38,7 +38,7 @@ class CqrsForgetAssistant(models.TransientModel):
     )
     partner_id = fields.Many2one("res.partner", "Contact")
     email = fields.Char("Email Address")
-    lead_id = fields.Many2one("crm.lead", "Lead", context={"active_test": False})
+    lead_id = fields.Many2one("crm.lead", context={"active_test": False})
     traces = fields.Html(compute="_compute_traces", sanitize=False)
     is_found = fields.Boolean(compute="_compute_traces")
     reason = fields.Char(

@@ -69,9 +69,10 @@ def _perform(env, values: dict, report: Report) -> tuple[bool, dict]:
 
 
 def _ask(traces: dict):
-    print(dumps(traces), file=sys.stderr)
+    sys.stderr.write(f"{dumps(traces)}\n")
     if not sys.stdin.isatty():
         raise ValueError("add --yes to erase without being asked")
-    print("Type FORGET to erase this. It cannot be undone: ", end="", file=sys.stderr)
+    sys.stderr.write("Type FORGET to erase this. It cannot be undone: ")
+    sys.stderr.flush()
     if input() != "FORGET":
         sys.exit("forget: cancelled")

@@ -6,6 +6,7 @@ long as an older transaction is open, that of Odoo's own scheduler for one.
 
 import json
 import os
+from contextlib import suppress
 
 from odoo.tools import config
 
@@ -36,7 +37,5 @@ def kept(database: str, key: str) -> dict:
 
 
 def drop(database: str, key: str):
-    try:
+    with suppress(FileNotFoundError):
         os.unlink(_path(database, key))
-    except FileNotFoundError:
-        pass

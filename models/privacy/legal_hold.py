@@ -17,9 +17,7 @@ class CqrsLegalHold(models.Model):
     _order = "id desc"
     _rec_name = "reason"
 
-    lead_id = fields.Many2one(
-        "crm.lead", "Lead", ondelete="set null", index="btree_not_null"
-    )
+    lead_id = fields.Many2one("crm.lead", ondelete="set null", index="btree_not_null")
     partner_id = fields.Many2one(
         "res.partner",
         "Contact",
@@ -33,7 +31,7 @@ class CqrsLegalHold(models.Model):
     active = fields.Boolean("In Force", default=True, readonly=True)
     create_uid = fields.Many2one("res.users", "Held By", readonly=True)
     create_date = fields.Datetime("Held Since", readonly=True)
-    released_by_id = fields.Many2one("res.users", "Released By", readonly=True)
+    released_by_id = fields.Many2one("res.users", readonly=True)
     released_at = fields.Datetime(readonly=True)
 
     @api.constrains("lead_id", "partner_id", "active")

@@ -194,7 +194,7 @@ class CqrsRun(models.Model):
     def _found(self, env):
         key = self.request["key"]
         kept = kept_values.kept(self.env.cr.dbname, key)
-        subject = Subject.read(
+        subject = Subject.from_json(
             {**self.request["subject"], "emails": kept.get("emails", [])}
         )
         found = find(env, subject)

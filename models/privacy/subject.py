@@ -36,7 +36,7 @@ class Subject:
         return subject
 
     @classmethod
-    def read(cls, document: dict) -> "Subject":
+    def from_json(cls, document: dict) -> "Subject":
         return cls(**{name: tuple(each) for name, each in document.items()})
 
     def as_json(self) -> dict:
