@@ -109,6 +109,18 @@ class TestDefaultReads(SalesOrganisation, HttpCase):
                     "result": {"findings": [None, {"limit": 3_000_000_000}]},
                 }
             )
+            cls.env["cqrs.legal.hold"].sudo().create(
+                {"partner_id": partner.id, "reason": f"Case {number}"}
+            )
+            cls.env["cqrs.forgetting"].sudo().create(
+                {
+                    "uuid": f"{number:032}",
+                    "reason": "Article 17",
+                    "mode": "delete",
+                    "user_id": user.id,
+                    "counts": {"deleted": {"gone.model": 3_000_000_000}, "events": 2},
+                }
+            )
         execute = cls.env.cr.execute
         # What other tests have committed is of users that are there no more.
         execute("DELETE FROM cqrs_api_usage")
@@ -142,6 +154,18 @@ class TestDefaultReads(SalesOrganisation, HttpCase):
                     VALUES (%s, now(), '18446744073709551615', '{"t": 9876543210}')
                     """,
                     f"x.{number}",
+                )
+            )
+            execute(
+                SQL(
+                    """
+                    INSERT INTO cqrs_seal (number, content, signature, streams)
+                    SELECT COALESCE(max(number), 0) + 1,
+                           '{"made_at": "2026-01-31T10:00:00Z", "events": 3,
+                             "total": 2147483647, "key": null}', %s, ''
+                    FROM cqrs_seal
+                    """,
+                    b"signature" if number % 2 else None,
                 )
             )
             execute(

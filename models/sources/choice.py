@@ -23,9 +23,11 @@ class CqrsSource(models.Model):
     @api.depends("model")
     @api.depends_context("lang")
     def _compute_model_name(self):
+        models_ = self.env["ir.model"]
+        ids = [models_._get_id(source.model) for source in self]
+        names = {each.model: each.name for each in models_.browse(filter(None, ids))}
         for source in self:
-            model = self.env["ir.model"]._get(source.model)
-            source.model_name = model.name or source.model
+            source.model_name = names.get(source.model, source.model)
 
     @api.depends("field_ids.state")
     def _compute_field_count(self):
