@@ -320,16 +320,16 @@ class TestArchivedEvents(Sealed):
         self.assertGreater(assistant.events, 100)
         self.assertIn(("pg_default", "pg_default"), assistant._tablespaces())
         assistant.tablespace = "pg_default"
-        run = self.env["cqrs.run"].browse(assistant.action_archive()["res_id"])
+        run = self.env["cqrs.run"].browse(assistant.action_archive_events()["res_id"])
         self.assertEqual(
             (run.kind, run.state, run.before, run.tablespace, run.user_id),
             ("archive", "pending", assistant.before, "pg_default", admin),
         )
         runs = self.env["cqrs.run"].with_user(admin)
         with self.assertRaisesRegex(UserError, "Choose the time"):
-            runs.action_archive(False)
+            runs.action_archive_events(False)
         with self.assertRaisesRegex(ValueError, "no such tablespace"):
-            runs.action_archive("2001-01-01 00:00:00", "elsewhere")
+            runs.action_archive_events("2001-01-01 00:00:00", "elsewhere")
 
     def test_events_and_bytes_are_counted(self):
         table, moved = self.archive()

@@ -35,7 +35,7 @@ env["cqrs.delegation"].create({
     "date_from": "2026-01-01", "date_to": "2036-01-01"})
 env["cqrs.run"].action_verify()
 env["cqrs.seal"]._seal()
-env["cqrs.run"].action_archive("2100-01-01 00:00:00")
+env["cqrs.run"].action_archive_events("2100-01-01 00:00:00")
 env["cqrs.run"]._perform_pending()
 env.cr.execute("SELECT count(*) > 100 FROM cqrs_event_archive_1")
 assert env.cr.fetchone()[0]

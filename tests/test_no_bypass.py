@@ -44,7 +44,7 @@ OF_THE_LOG = {"cqrs.event", "cqrs.stream"}
 
 #: The public methods of our models that are not Odoo's own, and how they are called
 CALLS = {
-    "cqrs.archive.assistant": {"action_archive": ["no ids"]},
+    "cqrs.archive.assistant": {"action_archive_events": ["no ids"]},
     "cqrs.forget.assistant": {
         "action_export": ["no ids"],
         "action_forget": ["no ids"],
@@ -55,7 +55,7 @@ CALLS = {
     "cqrs.legal.hold": {"action_release": ["no ids"]},
     "cqrs.opportunity.view": {"action_open_lead": ["ids"]},
     "cqrs.run": {
-        "action_archive": ["time"],
+        "action_archive_events": ["time"],
         "action_build": [],
         "action_cancel": ["no ids"],
         "action_forget_again": [],

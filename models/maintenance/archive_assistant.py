@@ -45,8 +45,8 @@ class CqrsArchiveAssistant(models.TransientModel):
             before = assistant.before and assistant.before.replace(tzinfo=timezone.utc)
             assistant.events = before and extent(self.env, before)[1]
 
-    def action_archive(self):
+    def action_archive_events(self):
         """Request the run; return the action that shows it."""
-        return self.env["cqrs.run"].action_archive(
+        return self.env["cqrs.run"].action_archive_events(
             fields.Datetime.to_string(self.before), self.tablespace
         )

@@ -212,7 +212,7 @@ class CqrsRun(models.Model):
         return self._request(BUILD)
 
     @api.model
-    def action_archive(self, before: str, tablespace: str | None = None):
+    def action_archive_events(self, before: str, tablespace: str | None = None):
         """Request that the events before a time are archived.
 
         :param before: in UTC, as Odoo writes it
