@@ -12,9 +12,11 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-COLUMNS = """position epoch txid event_id stream_model stream_id version type
-schema_version before after details commitment company_id user_id acting_user_id
-origin correlation_id occurred_at module_version hash_format hash""".split()  # noqa: SIM905
+COLUMNS = (
+    "position epoch txid event_id stream_model stream_id version type "
+    "schema_version before after details commitment company_id user_id acting_user_id "
+    "origin correlation_id occurred_at module_version hash_format hash"
+)
 
 
 def root(proof: dict, size: int) -> str:
@@ -57,7 +59,7 @@ if __name__ == "__main__":
         fault = f"This is no proof: {error!r}"
     if fault:
         sys.exit(fault)
-    for column, value in zip(COLUMNS, json.loads(shown["event"]), strict=True):
+    for column, value in zip(COLUMNS.split(), json.loads(shown["event"]), strict=True):
         print(f"{column}: {json.dumps(value, ensure_ascii=False)}")
     made = json.loads(shown["seal"])
     print(f"is under seal {made['number']} of {made['made_at']}, {made['database']}.")

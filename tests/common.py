@@ -3,11 +3,13 @@
 import json
 import os
 import subprocess
+import tempfile
 import unittest
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from unittest.mock import patch
 
 import psycopg2
@@ -15,7 +17,7 @@ import psycopg2
 from odoo import SUPERUSER_ID, Command, api
 from odoo.sql_db import connection_info_for
 from odoo.tests import BaseCase, TransactionCase, new_test_user
-from odoo.tools import SQL
+from odoo.tools import SQL, config
 
 from ..models.event_store.personal import whole
 from ..models.event_store.source import DECLARED, declare
@@ -199,6 +201,14 @@ def as_json(value):
     return json.loads(dumps(value), parse_float=Decimal)
 
 
+@contextmanager
+def without_triggers(cr):
+    """Do what the owner of the database can: within the block no trigger fires."""
+    cr.execute("SET LOCAL session_replication_role = replica")
+    yield
+    cr.execute("SET LOCAL session_replication_role = origin")
+
+
 def money(text):
     return Decimal(text)
 
@@ -222,6 +232,15 @@ class OwnDatabase(BaseCase):
         self.db = f"{INSTALLED}_{uuid.uuid4().hex[:8]}"
         database.create_from(os.environ, self.template, self.db)
         self.addCleanup(database.drop, os.environ, self.db)
+
+    def configuration(self, **options):
+        """Return the path of a configuration file that has these options, too."""
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        text = Path(os.environ.get("ODOO_RC") or config["config"]).read_text()
+        added = "".join(f"\n{name} = {value}" for name, value in options.items())
+        path = Path(folder) / "odoo.conf"
+        path.write_text(f"{text}{added}\n")
+        return path
 
     def query(self, statement):
         connection = psycopg2.connect(**connection_info_for(self.db)[1])

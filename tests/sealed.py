@@ -9,7 +9,7 @@ from odoo.tools import config
 from ..models.maintenance.verify import verify
 from ..models.seals.key import SealKey
 from ..models.seals.sealing import KEY_OPTION, configured_key
-from .common import SalesOrganisation
+from .common import SalesOrganisation, without_triggers
 
 
 class Sealed(SalesOrganisation):
@@ -44,9 +44,8 @@ class Sealed(SalesOrganisation):
 
     def spoil(self, statement, *params):
         """Do what the owner of the database can, triggers or not."""
-        self.env.cr.execute("SET LOCAL session_replication_role = replica")
-        self.env.cr.execute(statement, params)
-        self.env.cr.execute("SET LOCAL session_replication_role = origin")
+        with without_triggers(self.env.cr):
+            self.env.cr.execute(statement, params)
 
     def found(self):
         """Return ``(kind, model, id)`` of each finding."""

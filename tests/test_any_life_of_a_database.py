@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 
 from odoo.tests import tagged
-from odoo.tools import config
 
 from .common import INSTALLED, OwnDatabase
 
@@ -21,7 +20,7 @@ SEED = int(os.environ.get("CRM_CQRS_SEED", "0"))
 #: Steps before the dump is made, between it and its restore, and after that
 STEPS = 14
 
-#: What happens, as methods of ``Life``. Each commits.
+#: Steps of a life, as methods of ``Life``; each commits
 LIFE = """
 import json, random
 from odoo import api, SUPERUSER_ID
@@ -186,12 +185,9 @@ class TestAnyLifeOfADatabase(OwnDatabase):
 
     def setUp(self):
         super().setUp()
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.conf = Path(folder.name) / "odoo.conf"
-        text = Path(os.environ.get("ODOO_RC") or config["config"]).read_text()
-        erasures = Path(folder.name) / "erasures.jsonl"
-        self.conf.write_text(f"{text}\ncqrs_erasures = {erasures}\n")
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        erasures = Path(folder) / "erasures.jsonl"
+        self.conf = self.configuration(cqrs_erasures=erasures)
 
     def live(self, script, **values):
         values = {"STEPS": STEPS, **values}

@@ -16,7 +16,7 @@ _logger = logging.getLogger(__name__)
 HERE = Path(__file__).parent / "schemathesis"
 #: More by hand: CRM_CQRS_CASES=50000 ./dev test -k schemathesis
 CASES = int(os.environ.get("CRM_CQRS_CASES", "5000"))
-#: Of a round, which has some 5,000 cases, and asks others than the round before
+#: Examples of a round, some 5,000 cases; each round asks others than the one before
 EXAMPLES = 230
 
 

@@ -1,7 +1,6 @@
 """Forget a person: nothing of fifty planted values is left, nobody else loses any."""
 
 import json
-import os
 import tempfile
 import uuid
 from pathlib import Path
@@ -86,12 +85,9 @@ class TestForgetAPerson(OwnDatabase):
 
     def setUp(self):
         super().setUp()
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.list = Path(folder.name) / "erasures.jsonl"
-        self.conf = Path(folder.name) / "odoo.conf"
-        text = Path(os.environ.get("ODOO_RC") or config["config"]).read_text()
-        self.conf.write_text(f"{text}\ncqrs_erasures = {self.list}\n")
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.list = Path(folder) / "erasures.jsonl"
+        self.conf = self.configuration(cqrs_erasures=self.list)
 
     def shell(self, script):
         done = self.odoo("shell", script=script)

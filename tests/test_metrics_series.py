@@ -7,7 +7,7 @@ from odoo.tests import tagged
 
 from ..models.maintenance.oracle import ORACLES
 from ..models.maintenance.shadow import as_of
-from .common import SalesOrganisation, money, other_company
+from .common import SalesOrganisation, money, other_company, without_triggers
 
 LEVELS = (
     "pipeline_value",
@@ -28,12 +28,12 @@ class TestMetricsSeries(SalesOrganisation):
     def happened(self, time):
         """Let what has been recorded in this transaction have occurred at a time."""
         self.env.cr.flush()
-        self.env.cr.execute("SET LOCAL session_replication_role = replica")
-        for table in ("cqrs_event", "cqrs_metrics_tail"):
-            self.env.cr.execute(
-                f"UPDATE {table} SET occurred_at = %s WHERE occurred_at = now()", [time]
-            )
-        self.env.cr.execute("SET LOCAL session_replication_role = origin")
+        with without_triggers(self.env.cr):
+            for table in ("cqrs_event", "cqrs_metrics_tail"):
+                self.env.cr.execute(
+                    f"UPDATE {table} SET occurred_at = %s WHERE occurred_at = now()",
+                    [time],
+                )
 
     def series(self, user, **kwargs):
         self.env.cr.flush()
@@ -232,12 +232,11 @@ class TestMetricsSeries(SalesOrganisation):
             )
 
     def test_since_when_there_are_events(self):
-        self.env.cr.execute("SET LOCAL session_replication_role = replica")
-        self.env.cr.execute(
-            "UPDATE cqrs_event SET occurred_at = '2020-02-29T12:00:00+02:00'"
-            " WHERE position = (SELECT min(position) FROM cqrs_event)"
-        )
-        self.env.cr.execute("SET LOCAL session_replication_role = origin")
+        with without_triggers(self.env.cr):
+            self.env.cr.execute(
+                "UPDATE cqrs_event SET occurred_at = '2020-02-29T12:00:00+02:00'"
+                " WHERE position = (SELECT min(position) FROM cqrs_event)"
+            )
         self.assertEqual(
             self.series(self.peer)["recorded_since"],
             datetime(2020, 2, 29, 10, tzinfo=timezone.utc),

@@ -44,7 +44,7 @@ HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES", "4"))
 #: What a failure shows, to have the same histories again
 SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
 
-#: What Odoo, the foreign keys of its tables and a delegation refuse, by words of each
+#: Words of each refusal of Odoo, of the foreign keys of its tables, of a delegation
 REFUSALS = (
     r"violates (RESTRICT setting of )?foreign key constraint",
     r"You cannot create recursive departments",

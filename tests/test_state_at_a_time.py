@@ -4,7 +4,7 @@ from decimal import Decimal
 from odoo.tests import tagged
 
 from ..models.event_store.past_state import changes_between, state_at
-from .common import SalesOrganisation
+from .common import SalesOrganisation, without_triggers
 
 
 @tagged("post_install", "-at_install")
@@ -25,15 +25,14 @@ class TestStateAtATime(SalesOrganisation):
 
     def age(self, version, delta):
         """Let an event have occurred earlier (all have one time here); return when."""
-        self.env.cr.execute("SET LOCAL session_replication_role = replica")
-        self.env.cr.execute(
-            "UPDATE cqrs_event SET occurred_at = occurred_at - %s"
-            " WHERE stream_model = 'crm.lead' AND stream_id = %s AND version = %s"
-            " RETURNING occurred_at",
-            [delta, self.lead.id, version],
-        )
-        (time,) = self.env.cr.fetchone()
-        self.env.cr.execute("SET LOCAL session_replication_role = origin")
+        with without_triggers(self.env.cr):
+            self.env.cr.execute(
+                "UPDATE cqrs_event SET occurred_at = occurred_at - %s"
+                " WHERE stream_model = 'crm.lead' AND stream_id = %s AND version = %s"
+                " RETURNING occurred_at",
+                [delta, self.lead.id, version],
+            )
+            (time,) = self.env.cr.fetchone()
         return time
 
     def test_any_version_with_exact_amounts(self):

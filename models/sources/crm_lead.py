@@ -2,6 +2,22 @@ from odoo import models
 
 from ..event_store.source import Rule, Source, declare
 
+# Fields of the contact, all of them personal
+_CONTACT = (
+    "partner_id.complete_name",
+    "partner_name",
+    "contact_name",
+    "function",
+    "email_from",
+    "email_cc",
+    "phone",
+    "website",
+    "street",
+    "street2",
+    "zip",
+    "city",
+)
+
 # Left out: fields that Odoo derives from these (normalised e-mail and phone,
 # prorated amounts, days to assign and close, the automated probability) and
 # the bookkeeping of writes, which would make an event of every no-op.
@@ -33,18 +49,7 @@ declare(
             "date_conversion",
             "date_last_stage_update",
             "partner_id",
-            "partner_id.complete_name",
-            "partner_name",
-            "contact_name",
-            "function",
-            "email_from",
-            "email_cc",
-            "phone",
-            "website",
-            "street",
-            "street2",
-            "zip",
-            "city",
+            *_CONTACT,
             "state_id",
             "country_id",
             "lang_id",
@@ -61,18 +66,7 @@ declare(
         ),
         personal=(
             "name",
-            "partner_id.complete_name",
-            "partner_name",
-            "contact_name",
-            "function",
-            "email_from",
-            "email_cc",
-            "phone",
-            "website",
-            "street",
-            "street2",
-            "zip",
-            "city",
+            *_CONTACT,
             "description",
             "referred",
             "lead_properties",
