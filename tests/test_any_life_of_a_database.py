@@ -216,7 +216,10 @@ class TestAnyLifeOfADatabase(OwnDatabase):
             )
             self.db = older
             arguments = ("cqrs", "forget", "--again", "--json", "-c", str(self.conf))
-            self.assertEqual(json.loads(self.odoo(*arguments).stdout)["left"], [])
+            # None is repeated if all that were forgotten came after the dump.
+            again = json.loads(self.odoo(*arguments).stdout)
+            if again != {"repeated": 0}:
+                self.assertEqual(again["left"], [])
             kept = {id_: word for id_, word in words.items() if word not in forgotten}
             self.live(SINCE, SEED=seed + 2, WORDS=kept, FORGOTTEN=forgotten)
             self.db = current
