@@ -5,9 +5,11 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import TransactionCase, new_test_user, tagged
 
 from ..models.api.cloudevents import cloud_event
+from ..models.event_store.erasure import erase
 from ..models.event_store.never_recorded import SECRET_MODELS, recordable_models
 from ..models.event_store.reader import read_events
 from ..models.event_store.source import Source
+from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import verify
 from .common import SalesOrganisation, administrator, sources_declared
 from .examples import add_models
@@ -112,6 +114,35 @@ class TestCustomFieldsAreRecorded(CustomFields, TransactionCase):
         self.join()
         self.assertEqual(self.events(lead)[-1][-1], {"x_budget": "Not recorded"})
         self.assertEqual(verify(self.env), [])
+
+    def test_an_erasure_reaches_a_field_that_is_gone(self):
+        fields_ = [self.add_field("x_nick"), self.add_field("x_size", "integer")]
+        self.join()
+        lead = self.opportunity(self.seller, x_nick="Planted", x_size=5)
+        for field in fields_:
+            field.unlink()
+        lead.name = "Gone"
+        self.env.cr.flush()
+        self.assertIn("x_nick", self.state(lead))
+        self.assertGreater(erase(self.env, {"crm.lead": lead.ids}, "Request 17"), 0)
+        self.assertEqual(self.state(lead).keys() & {"x_nick", "x_size"}, set())
+        for table in ("cqrs_event", "cqrs_stream"):
+            self.env.cr.execute(
+                f"SELECT FROM {table} t WHERE stream_model = 'crm.lead'"
+                " AND stream_id = %s AND t::text LIKE '%%Planted%%'",
+                [lead.id],
+            )
+            self.assertEqual(self.env.cr.rowcount, 0, table)
+        self.assertEqual({each.drift for each in replay(self.env, repair=False)}, {0})
+        self.assertEqual(verify(self.env), [])
+
+    def state(self, lead):
+        self.env.cr.execute(
+            "SELECT state FROM cqrs_stream"
+            " WHERE stream_model = 'crm.lead' AND stream_id = %s",
+            [lead.id],
+        )
+        return self.env.cr.fetchone()[0]
 
     def test_a_module_that_adds_a_field(self):
         class CrmLead(models.Model):
