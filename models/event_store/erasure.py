@@ -57,11 +57,18 @@ _ERASE = """
                CASE WHEN state IS NOT NULL THEN '{}'::jsonb END AS after,
                CASE WHEN state - %(plain)s::text[] <> '{}' THEN jsonb_build_object(
                    'salt', gen_random_uuid(),
-                   'before', state - %(plain)s::text[],
-                   'after', state - %(plain)s::text[]) END AS personal,
+                   'before', state - %(plain)s::text[] - gone.paths,
+                   'after', state - %(plain)s::text[] || gone.emptied) END AS personal,
+               gone.paths AS gone,
                (state ->> 'company_id')::integer AS company_id,
                hash AS previous_hash
         FROM counted JOIN cqrs_stream stream USING (stream_id)
+        -- No record has a value of a field that has left: only the state kept it.
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(array_agg(path), '{}') AS paths,
+                   COALESCE(jsonb_object_agg(path, NULL::text), '{}') AS emptied
+            FROM jsonb_object_keys(state - %(known)s::text[]) path
+        ) gone
         WHERE stream_model = %(model)s
         OFFSET 0
     ),
@@ -70,7 +77,8 @@ _ERASE = """
         FROM described
     ),
     recorded AS (
-        UPDATE cqrs_stream stream SET version = sealed.version, hash = sealed.hash
+        UPDATE cqrs_stream stream
+        SET version = sealed.version, hash = sealed.hash, state = state - sealed.gone
         FROM sealed
         WHERE stream.stream_model = %(model)s AND stream.stream_id = sealed.stream_id
     ),
@@ -207,6 +215,7 @@ class CqrsEvent(models.Model):
             "ids": ids,
             "fields": fields,
             "plain": plain_paths(source) if source else [],
+            "known": list(source.fields) if source else [],
             "reason": reason,
             "remains": event_hash(previous, SQL("occurred_at"), former),
             "commitment": committed["commitment"],
