@@ -158,7 +158,7 @@ class DashboardApi(Controller):
             None if cursor is None else Keyset(*decode_cursor(env, cursor, bound_to)),
             limit,
             has_metrics=metrics == "true",
-            company_id=company,
+            company_ids=company,
             target_currency=currency,
         )
         following = level["next"] and encode_cursor(env, level["next"], bound_to)

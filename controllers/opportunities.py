@@ -247,7 +247,7 @@ def _filters(given: dict, user) -> Filters:
         statuses=given.get("status"),
         user_ids=user_ids,
         but_user_id=user.id if scope == "team" else None,
-        company_id=given.get("company"),
+        company_ids=given.get("company"),
         text=given.get("text"),
         archived=_ARCHIVED[given.get("archived", archived)],
         **ranges,

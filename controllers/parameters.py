@@ -8,7 +8,7 @@ from odoo.http import request
 
 from ..models.support.json_schema import UUID
 from .errors import NotFoundOrHidden
-from .query import MAX_ID, Parameter, person_id, whole_number
+from .query import MAX_ID, Parameter, list_of, person_id, whole_number
 
 
 def known_person(user, uuid: str, parameter: str):
@@ -33,15 +33,16 @@ def viewed_user(uuid: str | None):
     return known_person(user, uuid, "user")
 
 
-def company_id(text: str) -> int:
-    """Return the id of a company that the caller may work in.
+def company_ids(text: str) -> tuple[int, ...] | None:
+    """Return the ids of companies that the caller may work in; None for all of them.
 
-    :raise NotFound: there is none
+    :raise NotFound: one of them is not among those
     """
-    id_ = _COMPANY["parse"](text)
-    if not request.env["cqrs.access"]._works_in(request.env.user, id_):
+    ids = set(_COMPANIES["parse"](text))
+    known = request.env["cqrs.access"]._company_ids(request.env.user)
+    if not ids <= known:
         raise NotFoundOrHidden("company")
-    return id_
+    return None if ids == known else tuple(sorted(ids))
 
 
 def currency(text: str):
@@ -57,16 +58,18 @@ def currency(text: str):
     return found
 
 
-_COMPANY = whole_number(MAX_ID)
+_COMPANIES = list_of(**whole_number(MAX_ID))
 
 _CODE = "[A-Z]{3}"
 
 COMPANY = Parameter(
     "company",
-    company_id,
-    _COMPANY["schema"],
-    "The company alone whose opportunities count, by its id in Odoo: one that you may"
-    " work in. By default all count that are seen.",
+    **_COMPANIES | {"parse": company_ids},
+    description=(
+        "The companies alone whose opportunities count, by their ids in Odoo: ones that"
+        " you may work in. Those without a company always count. By default all count"
+        " that are seen."
+    ),
 )
 
 CURRENCY = Parameter(

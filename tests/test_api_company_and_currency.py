@@ -1,4 +1,4 @@
-"""Figures of one company alone, and in any currency."""
+"""Figures of some companies, and in any currency."""
 
 from datetime import date, datetime
 
@@ -32,7 +32,8 @@ class TestApiCompanyAndCurrency(ApiCase):
         )
         cls.branch = other_company(cls.env, cls.foreign)
         cls.elsewhere = other_company(cls.env)
-        cls.manager.company_ids |= cls.branch
+        cls.third_company = other_company(cls.env)
+        cls.manager.company_ids |= cls.branch | cls.third_company
         cls.own = cls.opportunity(cls.manager, 1000.10, probability=50)
         cls.deal = cls.opportunity(cls.seller, 30)
         cls.abroad = cls.opportunity(
@@ -41,18 +42,24 @@ class TestApiCompanyAndCurrency(ApiCase):
         cls.nowhere = cls.opportunity(
             cls.manager, 5, company_id=False, team_id=False, probability=50
         )
+        cls.opportunity(cls.manager, 10, company_id=cls.third_company.id, team_id=False)
         cls.env.cr.flush()
 
-    def test_a_company_alone(self):
+    def test_companies(self):
+        """Of some, and of none: what has no company belongs to each of them."""
         self.assertFalse(self.nowhere.company_id)
+        home, branch, third = self.home.id, self.branch.id, self.third_company.id
         cases = (
-            (None, "1055.10", 4),
-            (self.home, "1030.10", 2),
-            (self.branch, "20.00", 1),
+            ({}, "1065.10", 5),
+            ({"company": home}, "1035.10", 3),
+            ({"company": branch}, "25.00", 2),
+            ({"company": third}, "15.00", 2),
+            ({"company": f"{branch},{home}"}, "1055.10", 4),
+            ({"company": [home, third, home]}, "1045.10", 4),
+            ({"company": [home, branch, third]}, "1065.10", 5),
         )
-        for company, value, count in cases:
-            asked = {"company": company.id} if company else {}
-            with self.subTest(company=company and company.name):
+        for asked, value, count in cases:
+            with self.subTest(**asked):
                 metrics = self.body(self.manager, "metrics", by="stage", **asked)
                 self.assertEqual(metrics["pipeline_value"], money(value))
                 self.assertEqual(metrics["active_opportunities"], count)
@@ -79,16 +86,22 @@ class TestApiCompanyAndCurrency(ApiCase):
                     level["parent"]["metrics"]["pipeline_value"], money(value)
                 )
 
-    def test_what_is_listed_of_a_company_is_its_own_in_its_currency(self):
+    def test_what_is_listed_of_a_company_has_its_currency(self):
         for asked in ({}, {"status": "pending"}, {"scope": "own"}, {"text": "Deal"}):
             page = self.body(
                 self.manager, "opportunities", company=self.branch.id, **asked
             )
-            self.assertEqual(page["total"], 1)
-            [item] = page["items"]
+            self.assertEqual(page["total"], 2)
+            own = self.home.currency_id.name
             self.assertEqual(
-                (item["odoo_id"], item["value"], item["currency"]),
-                (self.abroad.id, money("80.00"), "CQX"),
+                [
+                    (item["odoo_id"], item["value"], item["currency"])
+                    for item in page["items"]
+                ],
+                [
+                    (self.abroad.id, money("80.00"), "CQX"),
+                    (self.nowhere.id, money("5.00"), own),
+                ],
             )
         team = self.body(
             self.manager, "opportunities", company=self.home.id, scope="team"
@@ -100,7 +113,7 @@ class TestApiCompanyAndCurrency(ApiCase):
 
     def test_a_currency(self):
         # At 4 and at 2; of the branch's at 1 and at 0.5.
-        cases = (("CQX", "4220.40", 4, 1), ("CQY", "2110.20", 2, "0.5"))
+        cases = (("CQX", "4260.40", 4, 1), ("CQY", "2130.20", 2, "0.5"))
         for code, value, of_home, of_branch in cases:
             with self.subTest(code):
                 metrics = self.body(self.manager, "metrics", currency=code)
@@ -145,8 +158,8 @@ class TestApiCompanyAndCurrency(ApiCase):
         for path in ("metrics", "metrics/series"):
             metrics = self.body(self.manager, path, **asked)
             metrics = metrics["months"][-1] if "months" in metrics else metrics
-            self.assertEqual(metrics["pipeline_value"], money("80.00"))
-            self.assertEqual(metrics["weighted_pipeline"], money("40.00"))
+            self.assertEqual(metrics["pipeline_value"], money("100.00"))
+            self.assertEqual(metrics["weighted_pipeline"], money("50.00"))
 
     def test_a_rate_has_the_digits_it_was_entered_with(self):
         # As floats, 0.101 / 0.625 is 0.16160000000000002, and one is 1.0.
@@ -185,7 +198,7 @@ class TestApiCompanyAndCurrency(ApiCase):
 
     def test_a_company_of_others_is_not_there(self):
         for path in ("", "metrics", "metrics/series", "opportunities"):
-            for company in (self.elsewhere.id, 2**31 - 1):
+            for company in (self.elsewhere.id, [self.home.id, 2**31 - 1]):
                 with self.subTest(path, company=company):
                     response = self.get(self.manager, path, company=company)
                     self.assertProblem(
@@ -206,7 +219,7 @@ class TestApiCompanyAndCurrency(ApiCase):
     def test_what_has_no_meaning_is_refused_by_name(self):
         self.third.active = False
         for name, values in (
-            ("company", ("x", "0", "-1", "1.5", "", str(2**31))),
+            ("company", ("x", "0", "-1", "1.5", "", "1,", str(2**31))),
             ("currency", ("cqx", "CQXX", "", "C\x00X")),
         ):
             for path in ("", "metrics", "metrics/series", "users/hierarchy"):

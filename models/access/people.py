@@ -8,15 +8,10 @@ class CqrsAccess(models.AbstractModel):
     _inherit = "cqrs.access"
 
     @api.model
-    def _works_in(self, user, company_id: int) -> bool:
-        """Return whether a user may work in a company."""
-        query = SQL(
-            "SELECT FROM cqrs_user_profile WHERE id = %s AND %s = ANY(company_ids)",
-            user.id,
-            company_id,
-        )
-        self.env.cr.execute(query)
-        return bool(self.env.cr.rowcount)
+    def _company_ids(self, user) -> set[int]:
+        """Return the ids of the companies that a user may work in."""
+        query = SQL("SELECT company_ids FROM cqrs_user_profile WHERE id = %s", user.id)
+        return {id_ for (ids,) in self.env.execute_query(query) for id_ in ids}
 
     @api.model
     def _person(self, user, uuid: str):

@@ -97,10 +97,15 @@ def _sees(viewer: Viewer, row: SQL, options: Options) -> SQL:
 
 def in_company(viewer: Viewer, row: SQL) -> SQL:
     """Return the condition that the viewer may work in a row's company."""
+    return in_companies(viewer.company_ids, row)
+
+
+def in_companies(company_ids: tuple[int, ...], row: SQL) -> SQL:
+    """Return the condition that a row is of one of some companies, or of none."""
     return SQL(
         "(%(row)s.company_id IS NULL OR %(row)s.company_id = ANY(%(companies)s))",
         row=row,
-        companies=list(viewer.company_ids),
+        companies=list(company_ids),
     )
 
 

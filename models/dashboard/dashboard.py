@@ -46,21 +46,24 @@ class CqrsDashboard(models.AbstractModel):
 
     @api.model
     def _read_dashboard(
-        self, user=None, company_id: int | None = None, target_currency=None
+        self,
+        user=None,
+        company_ids: tuple[int, ...] | None = None,
+        target_currency=None,
     ) -> dict:
         """Return ``{user, metrics, opportunities, hierarchy, meta}``.
 
-        :param company_id: of the opportunities of this company alone
+        :param company_ids: of ``Filters``
         :param target_currency: the ``res.currency`` of the metrics
         """
         user = user or self.env.user
         profile = self._read_profile(user)
         metrics = self.env["cqrs.metrics"]._read(
-            user, company_id=company_id, target_currency=target_currency
+            user, company_ids=company_ids, target_currency=target_currency
         )
         counts = metrics.pop("opportunities")
         page = self.env["cqrs.opportunities"]._read_page(
-            user, filters=Filters(company_id=company_id), limit=PAGE_SIZE
+            user, filters=Filters(company_ids=company_ids), limit=PAGE_SIZE
         )
         return {
             "user": profile,

@@ -42,7 +42,7 @@ class CqrsReports(models.AbstractModel):
         after: Keyset | None = None,
         limit: int = 80,
         has_metrics: bool = False,
-        company_id: int | None = None,
+        company_ids: tuple[int, ...] | None = None,
         target_currency=None,
     ) -> dict:
         """Return a person and a page of the reports, by name.
@@ -50,7 +50,7 @@ class CqrsReports(models.AbstractModel):
         :param user: the ``res.users`` record whose view it is
         :param parent: the ``res.users`` record whose reports are asked for
         :param has_metrics: give them; they cost as many people as are below
-        :param company_id: of ``cqrs.metrics``, as ``target_currency``
+        :param company_ids: of ``cqrs.metrics``, as ``target_currency``
         :return: ``{parent: node, total, items: [node], next: Keyset or None}``; a node
             is ``{id: uuid, user_id, name, email, is_manager, reports_count, metrics:
             {currency, **figures, own: figures, team: figures}}``, with figures as of
@@ -67,7 +67,7 @@ class CqrsReports(models.AbstractModel):
         if has_metrics:
             ids = [node["user_id"] for node in nodes]
             metrics = self.env["cqrs.metrics"]._read_people(
-                user, ids, company_id, target_currency
+                user, ids, company_ids, target_currency
             )
             for node in nodes:
                 node["metrics"] = metrics[node["user_id"]]

@@ -22,7 +22,7 @@ class CqrsMetrics(models.AbstractModel):
         self,
         user,
         by: str | None = None,
-        company_id: int | None = None,
+        company_ids: tuple[int, ...] | None = None,
         target_currency=None,
     ) -> dict:
         """Return the metrics over all that a user sees; nothing is written.
@@ -38,7 +38,8 @@ class CqrsMetrics(models.AbstractModel):
 
         :param user: a ``res.users`` record
         :param by: ``"stage"``, ``"salesperson"`` or ``"month"`` (of closing)
-        :param company_id: of the opportunities of this company alone
+        :param company_ids: of the opportunities of these companies alone, and of those
+            without a company; None for all
         :param target_currency: the ``res.currency`` of the figures, by default
             that of the user's company
         :return: ``{user_id, currency, **figures, own: figures, team: figures, amounts:
@@ -56,7 +57,7 @@ class CqrsMetrics(models.AbstractModel):
         context = AnswerContext.of(self.env, user)
         currency = own_currency(context)
         viewers = self.env["cqrs.access"]._viewers(user)
-        rows = self._sums(viewers, user.id, dimension, column, currency, company_id)
+        rows = self._sums(viewers, user.id, dimension, column, currency, company_ids)
         currency = target_currency or currency
         rates = rates_into(currency, {row["currency_id"] for row in rows}, context)
         totals = [row for row in rows if not row["is_group"]]
@@ -100,13 +101,13 @@ class CqrsMetrics(models.AbstractModel):
         self,
         user,
         person_ids: list[int],
-        company_id: int | None = None,
+        company_ids: tuple[int, ...] | None = None,
         target_currency=None,
     ) -> dict[int, dict]:
         """Return the figures of people, each with those below them.
 
         :param user: the ``res.users`` record of the viewer
-        :param company_id: as for ``_read``, like ``target_currency``
+        :param company_ids: as for ``_read``, like ``target_currency``
         :return: ``{user id: {currency, **figures, own: figures, team: figures}}`` of
             all the people, where *own* are the person's opportunities, *team* those of
             everyone below the person in the hierarchy
@@ -135,7 +136,7 @@ class CqrsMetrics(models.AbstractModel):
                 """,
                 currency=currency.id,
                 sums=sums_of(own),
-                visible=self._visible_rows(viewers, "owner", company_id),
+                visible=self._visible_rows(viewers, "owner", company_ids),
                 people=person_ids,
             )
         )
@@ -160,14 +161,14 @@ class CqrsMetrics(models.AbstractModel):
         measure: str,
         stage_ids: tuple[int, ...] | None = None,
         owned: SQL | None = None,
-        company_id: int | None = None,
+        company_ids: tuple[int, ...] | None = None,
     ) -> int:
         """Return the sum of a count over the opportunities that a user sees.
 
         :param measure: one of ``MEASURES``
         :param stage_ids: in these stages alone
         :param owned: condition on the owner of a row ``view``
-        :param company_id: of this company alone
+        :param company_ids: as for ``_read``
         """
         viewers = self.env["cqrs.access"]._viewers(user)
         by_stage = stage_ids is not None
@@ -176,7 +177,7 @@ class CqrsMetrics(models.AbstractModel):
             return sum(
                 row[measure]
                 for row in self._sums(
-                    viewers, user.id, *grouping, company_id=company_id
+                    viewers, user.id, *grouping, company_ids=company_ids
                 )
                 if not by_stage or (row["is_group"] and row["group"] in stage_ids)
             )
@@ -189,7 +190,7 @@ class CqrsMetrics(models.AbstractModel):
                 """,
                 SQL.identifier(measure),
                 self._visible_rows(
-                    viewers, "stage" if by_stage else "owner", company_id
+                    viewers, "stage" if by_stage else "owner", company_ids
                 ),
                 owned,
                 SQL("stage_id = ANY(%s)", list(stage_ids)) if by_stage else SQL("TRUE"),

@@ -8,6 +8,7 @@ from dateutil.relativedelta import relativedelta
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..access import policy
 from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
@@ -34,7 +35,7 @@ class CqrsMetrics(models.AbstractModel):
         user,
         months: int = 12,
         compare: str | None = None,
-        company_id: int | None = None,
+        company_ids: tuple[int, ...] | None = None,
         target_currency=None,
     ) -> dict:
         """Return the metrics at the end of each of the last months and now.
@@ -50,7 +51,7 @@ class CqrsMetrics(models.AbstractModel):
         :param compare: ``"month"``, ``"quarter"`` or ``"year"``: add the figures closed
             in the period before the present one, in as much of it as has passed of the
             present one
-        :param company_id: as for ``_read``, like ``target_currency``
+        :param company_ids: as for ``_read``, like ``target_currency``
         :return: ``{user_id, currency, months: [{month, until, **figures, own: figures,
             team: figures}], before, recorded_since, computed_at}``, the oldest first;
             ``before: {from, until, won_revenue, won, lost, win_rate, own, team}`` is
@@ -73,11 +74,11 @@ class CqrsMetrics(models.AbstractModel):
                 dimension="owner",
                 column=None,
                 currency=currency,
-                company_id=company_id,
+                company_ids=company_ids,
             )
             if not row["is_group"]
         )
-        asked = {**whose, "currency": currency, "company_id": company_id}
+        asked = {**whose, "currency": currency, "company_ids": company_ids}
         changes = self._sums_of_months(**asked, dimension="change", first=first)
         closings = self._sums_of_months(
             **asked, dimension="month", first=first, last=present
@@ -138,7 +139,7 @@ class CqrsMetrics(models.AbstractModel):
         viewers,
         own_id: int,
         currency,
-        company_id: int | None,
+        company_ids: tuple[int, ...] | None,
         dimension: str,
         first: date,
         last: date | None = None,
@@ -159,7 +160,7 @@ class CqrsMetrics(models.AbstractModel):
                 """,
                 currency=currency.id,
                 sums=sums_of(SQL("user_id = %s", own_id)),
-                visible=self._visible_rows(viewers, dimension, company_id),
+                visible=self._visible_rows(viewers, dimension, company_ids),
                 first=first,
                 last=last or date.max,
             )
@@ -170,7 +171,13 @@ class CqrsMetrics(models.AbstractModel):
         return months
 
     def _closed_before(
-        self, viewers, own_id, currency, company_id: int | None, period: str, now
+        self,
+        viewers,
+        own_id,
+        currency,
+        company_ids: tuple[int, ...] | None,
+        period: str,
+        now,
     ) -> dict:
         """Return ``{from, until, rows: {currency: sums}}`` of the period before."""
         length = PERIODS[period]
@@ -184,7 +191,7 @@ class CqrsMetrics(models.AbstractModel):
             "viewers": viewers,
             "own_id": own_id,
             "currency": currency,
-            "company_id": company_id,
+            "company_ids": company_ids,
         }
         rows = self._closed_between(**asked, start=_start(last), end=until)
         whole = self._sums_of_months(
@@ -202,7 +209,7 @@ class CqrsMetrics(models.AbstractModel):
         viewers,
         own_id: int,
         currency,
-        company_id: int | None,
+        company_ids: tuple[int, ...] | None,
         start: datetime,
         end: datetime,
     ) -> dict[int, dict]:
@@ -229,8 +236,8 @@ class CqrsMetrics(models.AbstractModel):
                 start=start.replace(tzinfo=None),
                 end=end.replace(tzinfo=None),
                 company=SQL("TRUE")
-                if company_id is None
-                else SQL("company_id = %s", company_id),
+                if company_ids is None
+                else policy.in_companies(company_ids, SQL("opportunity")),
                 visible=self.env["cqrs.access"]._visible(viewers, SQL("opportunity")),
             )
         )

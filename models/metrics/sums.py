@@ -5,6 +5,7 @@ from itertools import chain
 from odoo import models
 from odoo.tools import SQL
 
+from ..access import policy
 from ..access.answer_context import AnswerContext
 from ..access.owner_scopes import are_few, in_scopes
 from ..projections.metrics_tables import AMOUNTS, MEASURES, TAIL
@@ -56,7 +57,7 @@ class CqrsMetrics(models.AbstractModel):
         dimension: str,
         column: str | None,
         currency=None,
-        company_id: int | None = None,
+        company_ids: tuple[int, ...] | None = None,
     ) -> list[dict]:
         """Return the sums in each currency, over all and of each group.
 
@@ -65,19 +66,19 @@ class CqrsMetrics(models.AbstractModel):
 
         :param own_id: the user whose opportunities are the own
         :param currency: the currency of opportunities without one
-        :param company_id: the only company to add up; None for all
+        :param company_ids: of these companies alone, or of no company; None for all
         """
         without_jit(self.env)
 
         def sum_folded():
-            rows = self._rows_seen(viewers, self._folded(dimension), company_id)
+            rows = self._rows_seen(viewers, self._folded(dimension), company_ids)
             return self._sum(own_id, column, rows)
 
-        key = own_id, dimension, column, company_id
+        key = own_id, dimension, column, company_ids
         folded = FOLDED.get(self.env, self._version(viewers), key, sum_folded)
         tail = self._contributions(SQL.identifier(TAIL))
         changed = (
-            self._sum(own_id, column, self._rows_seen(viewers, tail, company_id))
+            self._sum(own_id, column, self._rows_seen(viewers, tail, company_ids))
             if AnswerContext.of(self.env).has_tail
             else ()
         )
@@ -110,15 +111,17 @@ class CqrsMetrics(models.AbstractModel):
         return exact(self.env.cr.dictfetchall())
 
     def _visible_rows(
-        self, viewers, dimension: str, company_id: int | None = None
+        self, viewers, dimension: str, company_ids: tuple[int, ...] | None = None
     ) -> SQL:
         """Return the query of those of ``_rows`` that one of the viewers sees."""
-        return self._rows_seen(viewers, self._rows(dimension), company_id)
+        return self._rows_seen(viewers, self._rows(dimension), company_ids)
 
-    def _rows_seen(self, viewers, rows: SQL, company_id: int | None = None) -> SQL:
+    def _rows_seen(
+        self, viewers, rows: SQL, company_ids: tuple[int, ...] | None = None
+    ) -> SQL:
         """Return the query of those of some rows that one of the viewers sees.
 
-        :param company_id: of this company alone
+        :param company_ids: as for ``_sums``
         """
         access, part = self.env["cqrs.access"], SQL("part")
         seen = access._owner_scopes(viewers)
@@ -126,6 +129,7 @@ class CqrsMetrics(models.AbstractModel):
         condition = (
             in_scopes(seen, part) if are_few(seen) else access._visible(viewers, part)
         )
-        if company_id is not None:
-            condition = SQL("company_id = %s AND %s", company_id, condition)
+        if company_ids is not None:
+            chosen = policy.in_companies(company_ids, part)
+            condition = SQL("%s AND %s", chosen, condition)
         return SQL("SELECT * FROM (%s) part WHERE %s", rows, condition)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from odoo.tools import SQL
 
+from ..access import policy
 from ..projections.opportunity_view import words_of
 from ..support.sql_arrays import integers
 
@@ -34,7 +35,7 @@ class Filters:
     :ivar statuses: of ``pending``, ``won``, ``lost``
     :ivar user_ids: owned by one of these; None among them is *unassigned*
     :ivar but_user_id: not owned by this one
-    :ivar company_id: of this company
+    :ivar company_ids: of these companies, or of no company
     :ivar value: ``Decimal``, each in the currency of its opportunity
     :ivar closing_date: days (``date``)
     :ivar created_at: times (aware ``datetime``), as ``changed_at``
@@ -49,7 +50,7 @@ class Filters:
     statuses: tuple[str, ...] | None = None
     user_ids: tuple[int | None, ...] | None = None
     but_user_id: int | None = None
-    company_id: int | None = None
+    company_ids: tuple[int, ...] | None = None
     value: Range = _OPEN
     closing_date: Range = _OPEN
     created_at: Range = _OPEN
@@ -79,8 +80,8 @@ class Filters:
             conditions.append(owned(self.user_ids))
         if self.but_user_id is not None:
             conditions.append(SQL("view.user_id IS DISTINCT FROM %s", self.but_user_id))
-        if self.company_id is not None:
-            conditions.append(SQL("view.company_id = %s", self.company_id))
+        if self.company_ids is not None:
+            conditions.append(policy.in_companies(self.company_ids, SQL("view")))
         for name in ("value", "closing_date", "created_at", "changed_at"):
             column = SQL.identifier("view", name)
             for operator, bound in zip((">=", "<="), getattr(self, name), strict=True):
@@ -102,7 +103,7 @@ class Filters:
             stage_ids=self.stage_ids,
             statuses=self.statuses,
             user_ids=self.user_ids,
-            company_id=self.company_id,
+            company_ids=self.company_ids,
         )
         return self == summed and self.statuses in (None, ("pending",))
 

@@ -101,7 +101,7 @@ class CqrsOpportunities(models.AbstractModel):
                 measure="active" if filters.statuses else "total",
                 stage_ids=filters.stage_ids,
                 owned=None if filters.user_ids is None else owned(filters.user_ids),
-                company_id=filters.company_id,
+                company_ids=filters.company_ids,
             )
         return self._search_for(user, filters).count()
 
