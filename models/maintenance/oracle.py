@@ -83,6 +83,9 @@ def _opportunities(env, sample: Sample | None) -> Iterator[Drift]:
                 "company_id": lead.company_id.id or None,
                 "partner_id": lead.partner_id.id or None,
                 "partner_name": _text(lead.partner_id.complete_name),
+                "lost_reason_id": lead.lost_reason_id.id or None,
+                "source_id": lead.source_id.id or None,
+                "tag_ids": sorted(lead.tag_ids.ids) or None,
                 "closing_date": values[lead.id].date_deadline,
                 "closed_at": values[lead.id].date_closed,
                 "created_at": values[lead.id].create_date,
@@ -412,7 +415,7 @@ def _leads(env, ids: list[int]):
 
 _LEAD_FIELDS = (
     *("name", "type", "active", "company_id", "user_id", "team_id", "stage_id"),
-    *("won_status", "partner_id"),
+    *("won_status", "partner_id", "lost_reason_id", "source_id", "tag_ids"),
 )
 
 

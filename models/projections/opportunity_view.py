@@ -89,9 +89,10 @@ TABLE = Table(
             source="company_id.currency_id",
             field=fields.Many2one("res.currency", readonly=True),
         ),
+        # Not double precision, which numeric takes to 15 digits: the sums have them all.
         Column(
             "probability",
-            "double precision",
+            "numeric",
             field=fields.Float(aggregator="avg", readonly=True),
         ),
         Column(
@@ -132,6 +133,15 @@ TABLE = Table(
             source="partner_id.complete_name",
             field=fields.Char("Customer Name", readonly=True),
         ),
+        Column(
+            "lost_reason_id",
+            "integer",
+            field=fields.Many2one("crm.lost.reason", readonly=True),
+        ),
+        Column(
+            "source_id", "integer", field=fields.Many2one("utm.source", readonly=True)
+        ),
+        Column("tag_ids", "integer[]"),
         Column("words", "tsvector", value=_VECTOR),
         Column(
             "closing_date",
