@@ -6,6 +6,7 @@ from . import (
     test_access_reads_own_writes,
     test_access_rules,
     test_accessibility,
+    test_amounts_are_apportioned,
     test_any_life_of_a_database,
     test_api_company_and_currency,
     test_api_contract,

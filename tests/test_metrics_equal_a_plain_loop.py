@@ -1,6 +1,6 @@
 from collections import defaultdict
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from unittest.mock import patch
 
 from odoo import Command
@@ -16,30 +16,33 @@ BY = (None, "stage", "salesperson", "month")
 
 
 def plain_figures(leads, viewer):
-    """Return the figures of opportunities, in the currency of the viewer's company."""
+    """Return the figures of opportunities, in the currency of the viewer's company.
+
+    Amounts are rounded half up, as totals are, and unrounded in ``exact``.
+    """
     company = viewer.company_id
     counts, sums = plain_sums(leads, company)
-
-    def converted(name):
-        amount = Decimal("0.00")
-        for currency, each in sums.items():
-            rate = currency._get_conversion_rate(currency, company.currency_id, company)
-            amount += cents(cents(Decimal(each[name])) * Decimal(repr(rate)))
-        return amount
-
+    exact = dict.fromkeys(AMOUNTS, Decimal(0))
+    for currency, each in sums.items():
+        rate = currency._get_conversion_rate(currency, company.currency_id, company)
+        for name in AMOUNTS:
+            exact[name] += each[name] * Decimal(repr(rate))
     active, won, lost = counts["active"], counts["won"], counts["lost"]
     return {
-        **{name: converted(name) for name in AMOUNTS},
+        **{name: cents(amount) for name, amount in exact.items()},
+        "exact": exact,
         "active_opportunities": active,
         "won": won,
         "lost": lost,
         "win_rate": cents(Decimal(won) / (won + lost), "0.0001")
         if won + lost
         else None,
-        "average_value": cents(converted("pipeline_value") / active)
-        if active
-        else None,
+        "average_value": cents(exact["pipeline_value"] / active) if active else None,
     }
+
+
+def scopes(figures):
+    return {"all": figures, "own": figures["own"], "team": figures["team"]}
 
 
 def cents(amount, unit="0.01"):
@@ -83,6 +86,10 @@ class TestMetricsEqualAPlainLoop(SalesOrganisation):
         return self.env.execute_query(query)[0][0]
 
     def assert_exact(self):
+        with localcontext(prec=100):
+            self.assert_equal_to_loops()
+
+    def assert_equal_to_loops(self):
         for viewer in self.viewers:
             leads = self.env["crm.lead"].browse(self.visible(viewer))
             own = leads.filtered_domain([("user_id", "=", viewer.id)])
@@ -90,10 +97,11 @@ class TestMetricsEqualAPlainLoop(SalesOrganisation):
                 with self.subTest(viewer=viewer.login, by=by):
                     metrics = self.metrics(viewer, by)
                     expected = self.plain_scopes(leads, viewer)
-                    for name, value in expected.items():
-                        self.assertEqual(metrics[name], value, name)
+                    for name in AMOUNTS:
+                        self.assertEqual(metrics[name], expected[name], name)
+                    self.assert_scopes(metrics, expected)
                     if by:
-                        self.assert_groups(by, metrics["groups"], leads, viewer)
+                        self.assert_groups(by, metrics, leads, viewer)
             total, mine = (len(some.filtered("active")) for some in (leads, own))
             self.assertEqual(
                 self.metrics(viewer)["opportunities"],
@@ -108,14 +116,28 @@ class TestMetricsEqualAPlainLoop(SalesOrganisation):
         }
         return {**plain_figures(leads, viewer), **figures}
 
-    def assert_groups(self, by, groups, leads, viewer):
+    def assert_scopes(self, figures, expected):
+        """Assert that figures are the expected ones, but for the rounding of parts."""
+        for scope, value in scopes(expected).items():
+            shown = scopes(figures)[scope]
+            for name in value.keys() - {*AMOUNTS, "own", "team"}:
+                self.assertEqual(shown[name], value[name], (scope, name))
+            for name in AMOUNTS:
+                difference = shown[name] - value["exact"][name]
+                self.assertLess(abs(difference), Decimal("0.01"), (scope, name))
+                self.assertEqual(shown[name], cents(shown[name]))
+        for name in AMOUNTS:
+            own, team = figures["own"][name], figures["team"][name]
+            self.assertEqual(figures[name], own + team)
+
+    def assert_groups(self, by, metrics, leads, viewer):
         expected = defaultdict(leads.browse)
         for lead in leads:
             # Archived and neither won nor lost, it is in no figure.
             if lead.active or lead.won_status != "pending":
                 expected[self.group_of(lead, by)] |= lead
         found = {}
-        for group in groups:
+        for group in metrics["groups"]:
             label = group.pop(by)
             if by == "salesperson" and label:
                 self.assertEqual(
@@ -123,10 +145,13 @@ class TestMetricsEqualAPlainLoop(SalesOrganisation):
                 )
             key = {"stage": "id", "salesperson": "user_id"}.get(by)
             found[label[key] if key and label else label] = group
-        self.assertEqual(
-            found,
-            {key: self.plain_scopes(some, viewer) for key, some in expected.items()},
-        )
+        self.assertEqual(found.keys(), expected.keys())
+        for key, some in expected.items():
+            self.assert_scopes(found[key], self.plain_scopes(some, viewer))
+        for scope, total in scopes(metrics).items():
+            for name in AMOUNTS:
+                shown = sum(scopes(group)[scope][name] for group in metrics["groups"])
+                self.assertEqual(shown, total[name], (scope, name))
 
     def group_of(self, lead, by):
         if by == "month":
@@ -300,8 +325,10 @@ class TestMetricsEqualAPlainLoop(SalesOrganisation):
                 self.assertEqual(
                     row.computed_at, metrics["computed_at"].replace(tzinfo=None)
                 )
-                for column in plain_figures([], self.manager):
-                    self.assertEqual(row[column], float(metrics[column]), column)
+                rest = plain_figures([], self.manager).keys() - {*AMOUNTS, "exact"}
+                stated = {name: metrics[name] for name in rest} | metrics["exact"]
+                for column, value in stated.items():
+                    self.assertEqual(row[column], float(value), column)
                 stored.invalidate_model()
         self.assertEqual(
             stored.search([("user_id", "=", self.peer.id)]).active_opportunities, 1

@@ -188,6 +188,7 @@ class TestMetricsSeries(SalesOrganisation):
                         "won": 0,
                         "lost": 1,
                         "win_rate": Decimal("0.0000"),
+                        "exact": {"won_revenue": 0},
                     },
                 )
                 self.assertEqual(found["team"]["won_revenue"], money("321.00"))

@@ -46,6 +46,17 @@ _PROFILE = obj(
     hierarchy=ref("Hierarchy"),
 )
 
+
+def _exact(*names: str) -> dict:
+    amount = {"type": "number"}
+    return {
+        **obj(**dict.fromkeys(names, amount)),
+        "description": "The amounts unrounded, with all their digits.",
+    }
+
+
+_EXACT = _exact("pipeline_value", "weighted_pipeline", "won_revenue")
+
 _FIGURES = {
     "pipeline_value": MONEY,
     "weighted_pipeline": MONEY,
@@ -55,8 +66,12 @@ _FIGURES = {
     "won": COUNT,
     "lost": COUNT,
     "win_rate": nullable({"type": "number", "minimum": 0, "maximum": 1}),
+    "exact": _EXACT,
 }
-_CLOSED = {name: _FIGURES[name] for name in ("won_revenue", "won", "lost", "win_rate")}
+_CLOSED = {
+    **{name: _FIGURES[name] for name in ("won_revenue", "won", "lost", "win_rate")},
+    "exact": _exact("won_revenue"),
+}
 _SCOPES = {**_FIGURES, "own": ref("Figures"), "team": ref("Figures")}
 
 _COUNTS = obj(total=COUNT, own=COUNT, subordinates=COUNT)
@@ -73,6 +88,7 @@ _METRICS = {
                 pipeline_value=MONEY,
                 weighted_pipeline=MONEY,
                 won_revenue=MONEY,
+                exact=_EXACT,
             )
         ),
         "description": "What was converted, in each currency.",

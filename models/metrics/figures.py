@@ -1,21 +1,19 @@
 """Figures of sums: arithmetic on ``Decimal``, which knows neither tables nor users.
 
-Sums are exact in each currency. Each amount is rounded to its currency, converted at
-the day's rate, rounded to the target currency and then added, so that a total is the
-sum of its parts as they are shown. Ratios are rounded once, at the end.
+Sums are exact in each currency, and exact when they are converted at the day's rate and
+added. Only what is shown is rounded: a total once, half up; its parts so that they add
+up to it. Beside its rounded amounts each object of figures has them as ``exact``.
 
 >>> from types import SimpleNamespace
 >>> euro, yen = SimpleNamespace(decimal_places=2), SimpleNamespace(decimal_places=0)
->>> str(rounded(Decimal("10.005"), euro)), str(rounded(Decimal("10.5"), yen))
-('10.01', '11')
 >>> nothing = dict.fromkeys(SUMMED, Decimal(0))
->>> row = {**nothing, "currency_id": 1, "pipeline_value": Decimal("30"), "active": 4}
->>> total, own = converted([row], {1: (yen, Decimal("0.01"))}, euro)
->>> shown = scopes(total, own)
+>>> row = {**nothing, "currency_id": 1, "pipeline_value": Decimal("30.5"), "active": 4}
+>>> total, own = converted([row], {1: (yen, Decimal("0.01"))})
+>>> shown = scopes(total, own, euro)
 >>> str(shown["pipeline_value"]), str(shown["average_value"]), shown["win_rate"]
-('0.30', '0.08', None)
->>> str(shown["team"]["pipeline_value"])
-'0.30'
+('0.31', '0.08', None)
+>>> str(shown["exact"]["pipeline_value"]), str(shown["team"]["pipeline_value"])
+('0.305', '0.31')
 
 It costs some microseconds for each currency and group, however many opportunities there
 are.
@@ -25,6 +23,7 @@ from contextlib import contextmanager
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 
 from ..projections.metrics_tables import AMOUNTS, MEASURES
+from .rounding import apportioned, rounded
 
 COUNTS = tuple(name for name in MEASURES if name not in AMOUNTS)
 
@@ -40,11 +39,6 @@ def exactly():
     """
     with localcontext(Context(prec=400)):
         yield
-
-
-def rounded(amount: Decimal, currency) -> Decimal:
-    """Return the amount in the digits of a currency."""
-    return _rounded_like(Decimal(1).scaleb(-currency.decimal_places), amount)
 
 
 def exact(rows: list[dict]) -> list[dict]:
@@ -97,22 +91,17 @@ def less(
     }
 
 
-def converted(rows: list[dict], rates: dict, currency) -> tuple[dict, dict]:
-    """Return the measures of all and of the own, over every currency, in one.
+def converted(rows: list[dict], rates: dict) -> tuple[dict, dict]:
+    """Return the exact measures of all and of the own, over every currency, in one.
 
     :param rates: ``{currency id: (currency, rate)}``
-    :param currency: the target currency
     """
 
     def over_all(name: str):
-        column = name.removeprefix("own_")
-        if column in COUNTS:
+        if name.removeprefix("own_") in COUNTS:
             return sum(row[name] for row in rows)
-        amount = rounded(Decimal(0), currency)
-        for row in rows:
-            from_currency, rate = rates[row["currency_id"]]
-            amount += rounded(rounded(row[name], from_currency) * rate, currency)
-        return amount
+        amounts = (row[name] * rates[row["currency_id"]][1] for row in rows)
+        return sum(amounts, Decimal(0))
 
     return (
         {name: over_all(name) for name in MEASURES},
@@ -120,26 +109,76 @@ def converted(rows: list[dict], rates: dict, currency) -> tuple[dict, dict]:
     )
 
 
-def scopes(total: dict, own: dict) -> dict:
-    """Return the figures of all, with ``own`` and ``team``, which add up to them."""
-    team = {name: total[name] - own[name] for name in MEASURES}
-    return {**_figures(total), "own": _figures(own), "team": _figures(team)}
+def scopes(total: dict, own: dict, currency) -> dict:
+    """Return the figures of all, with ``own`` and ``team``, which add up to them.
+
+    :param total: exact measures, as ``own``
+    :param currency: that of the figures
+    """
+    whole = {name: rounded(total[name], currency) for name in AMOUNTS}
+    return _apportioned([(total, own)], whole, currency)[0]
 
 
-def _figures(sums: dict) -> dict:
-    pipeline, active = sums["pipeline_value"], sums["active"]
-    won, closed = sums["won"], sums["won"] + sums["lost"]
+def parts(whole: dict, groups: list[tuple[dict, dict]], currency) -> list[dict]:
+    """Return the figures of groups, as ``scopes`` does, which add up to a whole.
+
+    So do those of ``own`` and ``team``. Groups that are not parts of it, since some of
+    them overlap or some are missing, are rounded one by one.
+
+    :param whole: its figures
+    :param groups: the exact measures of all and of the own, for each group
+    """
+    exact_ = whole["exact"]
+    if any(
+        exact_[name] != sum(total[name] for total, __ in groups) for name in AMOUNTS
+    ):
+        return [scopes(*group, currency) for group in groups]
+    return _apportioned(groups, whole, currency)
+
+
+def _apportioned(groups: list[tuple[dict, dict]], whole: dict, currency) -> list[dict]:
+    teams = [
+        {name: total[name] - own[name] for name in MEASURES} for total, own in groups
+    ]
+    shown = [({}, {}, {}) for __ in groups]
+    for name in AMOUNTS:
+        of_own = [own[name] for __, own in groups]
+        of_teams = [team[name] for team in teams]
+        amounts = apportioned(of_own, of_teams, whole[name], currency)
+        for (all_, own, team), own[name], team[name] in zip(
+            shown, *amounts, strict=True
+        ):
+            all_[name] = own[name] + team[name]
+    return [
+        {
+            **_figures(total, amounts[0], currency),
+            "own": _figures(own, amounts[1], currency),
+            "team": _figures(team, amounts[2], currency),
+        }
+        for (total, own), team, amounts in zip(groups, teams, shown, strict=True)
+    ]
+
+
+def _figures(sums: dict, shown: dict, currency) -> dict:
+    active, won, lost = sums["active"], sums["won"], sums["lost"]
     return {
-        **{name: sums[name] for name in AMOUNTS},
-        "average_value": _rounded_like(pipeline, pipeline / active) if active else None,
+        **shown,
+        "average_value": rounded(sums["pipeline_value"] / active, currency)
+        if active
+        else None,
         "active_opportunities": active,
         "won": won,
-        "lost": sums["lost"],
-        "win_rate": _rounded_like(Decimal("0.0001"), Decimal(won) / closed)
-        if closed
-        else None,
+        "lost": lost,
+        "win_rate": _ratio(won, won + lost) if won + lost else None,
+        "exact": exact_amounts(sums),
     }
 
 
-def _rounded_like(example: Decimal, amount: Decimal) -> Decimal:
-    return amount.quantize(example, ROUND_HALF_UP)
+def exact_amounts(sums: dict) -> dict:
+    """Return the amounts of sums, unrounded."""
+    # Without the zeros behind the last digit, of which a product has many.
+    return {name: sums[name].normalize() for name in AMOUNTS}
+
+
+def _ratio(part: int, whole: int) -> Decimal:
+    return (Decimal(part) / whole).quantize(Decimal("0.0001"), ROUND_HALF_UP)

@@ -8,8 +8,9 @@ from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
 from ..projections.metrics_tables import AMOUNTS
 from ..support.answer_context import without_jit
-from .figures import converted, exact, exactly, rounded, scopes
+from .figures import converted, exact, exact_amounts, exactly, parts, scopes
 from .groupings import GROUPINGS
+from .rounding import rounded
 from .sums import sums_of
 
 
@@ -31,10 +32,11 @@ class CqrsMetrics(models.AbstractModel):
         ``average_value`` (Decimal, in ``currency``), ``active_opportunities``, ``won``,
         ``lost`` (integers) and ``win_rate`` (Decimal from 0 to 1, four digits).
         ``average_value`` is None if none is active, ``win_rate`` if none is won or
-        lost.
+        lost. ``exact`` has the amounts unrounded.
 
-        Sums are exact in each currency, then converted once, at today's rate;
-        ``amounts`` has them before the conversion.
+        Sums are exact in each currency, converted at today's rate, and rounded once;
+        own, team and groups add up to their total as it is shown. ``amounts`` has the
+        sums before the conversion.
 
         :param user: a ``res.users`` record
         :param by: ``"stage"``, ``"salesperson"`` or ``"month"`` (of closing)
@@ -43,7 +45,7 @@ class CqrsMetrics(models.AbstractModel):
         :param target_currency: the ``res.currency`` of the figures, by default
             that of the user's company
         :return: ``{user_id, currency, **figures, own: figures, team: figures, amounts:
-            [{currency, rate, pipeline_value, weighted_pipeline, won_revenue}],
+            [{currency, rate, pipeline_value, weighted_pipeline, won_revenue, exact}],
             opportunities: {total, own, subordinates}, computed_at}``, where *own* are
             the user's own opportunities, *team* the others, and ``opportunities``
             counts those not archived; with ``by`` also ``groups: [{<by>: label,
@@ -61,22 +63,13 @@ class CqrsMetrics(models.AbstractModel):
         currency = target_currency or currency
         rates = rates_into(currency, {row["currency_id"] for row in rows}, context)
         totals = [row for row in rows if not row["is_group"]]
-        total, own = converted(totals, rates, currency)
+        total, own = converted(totals, rates)
+        figures = scopes(total, own, currency)
         metrics = {
             "user_id": user.id,
             "currency": currency.name,
-            **scopes(total, own),
-            "amounts": [
-                {
-                    "currency": rates[row["currency_id"]][0].name,
-                    "rate": rates[row["currency_id"]][1],
-                    **{
-                        name: rounded(row[name], rates[row["currency_id"]][0])
-                        for name in AMOUNTS
-                    },
-                }
-                for row in totals
-            ],
+            **figures,
+            "amounts": [_amounts(row, *rates[row["currency_id"]]) for row in totals],
             "opportunities": {
                 "total": total["total"],
                 "own": own["total"],
@@ -89,9 +82,13 @@ class CqrsMetrics(models.AbstractModel):
             for row in rows:
                 if row["is_group"]:
                     groups.setdefault(row["group"], []).append(row)
+            labelled = self._labelled(by, groups)
+            sums = [converted(each, rates) for __, each in labelled]
             metrics["groups"] = [
-                {by: label, **scopes(*converted(each, rates, currency))}
-                for label, each in self._labelled(by, groups)
+                {by: label, **part}
+                for (label, __), part in zip(
+                    labelled, parts(figures, sums, currency), strict=True
+                )
             ]
         return metrics
 
@@ -107,6 +104,8 @@ class CqrsMetrics(models.AbstractModel):
         """Return the figures of people, each with those below them.
 
         :param user: the ``res.users`` record of the viewer
+        :param person_ids: of a person and of reports of that person, whose figures add
+            up to those of the person's team, if they are parts of it
         :param company_ids: as for ``_read``, like ``target_currency``
         :return: ``{user id: {currency, **figures, own: figures, team: figures}}`` of
             all the people, where *own* are the person's opportunities, *team* those of
@@ -146,12 +145,12 @@ class CqrsMetrics(models.AbstractModel):
         people = {person_id: [] for person_id in person_ids}
         for row in rows:
             people[row["person_id"]].append(row)
+        first, *others = [converted(each, rates) for each in people.values()]
+        figures = [scopes(*first, currency)]
+        figures += parts(figures[0]["team"], others, currency)
         return {
-            person_id: {
-                "currency": currency.name,
-                **scopes(*converted(each, rates, currency)),
-            }
-            for person_id, each in people.items()
+            person_id: {"currency": currency.name, **each}
+            for person_id, each in zip(people, figures, strict=True)
         }
 
     @api.model
@@ -197,3 +196,13 @@ class CqrsMetrics(models.AbstractModel):
             )
         )
         return count
+
+
+def _amounts(sums: dict, currency, rate) -> dict:
+    """Return the sums in a currency before their conversion."""
+    return {
+        "currency": currency.name,
+        "rate": rate,
+        **{name: rounded(sums[name], currency) for name in AMOUNTS},
+        "exact": exact_amounts(sums),
+    }

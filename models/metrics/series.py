@@ -100,7 +100,7 @@ class CqrsMetrics(models.AbstractModel):
 
         def in_one(rows: dict[int, dict]) -> tuple[dict, dict]:
             each = [{"currency_id": id_, **row} for id_, row in rows.items()]
-            return converted(each, rates, currency)
+            return converted(each, rates)
 
         items = []
         for back in range(months):
@@ -118,13 +118,13 @@ class CqrsMetrics(models.AbstractModel):
                 {
                     "month": f"{month:%Y-%m}",
                     "until": _start(month + relativedelta(months=1)) if back else now,
-                    **scopes(*figures),
+                    **scopes(*figures, currency),
                 }
             )
             level = less(level, changes.get(month, {}))
         if before:
             rows = before.pop("rows")
-            before |= _closed_scopes(*in_one(rows))
+            before |= _closed_scopes(scopes(*in_one(rows), currency))
         return {
             "user_id": user.id,
             "currency": currency.name,
@@ -253,12 +253,18 @@ class CqrsMetrics(models.AbstractModel):
         return rows[0][0].astimezone(timezone.utc) if rows else None
 
 
-def _closed_scopes(total: dict, own: dict) -> dict:
-    figures = scopes(total, own)
-    closed = {name: figures[name] for name in CLOSED}
-    return closed | {
-        scope: {name: figures[scope][name] for name in CLOSED}
-        for scope in ("own", "team")
+def _closed_scopes(figures: dict) -> dict:
+    return {
+        **_closed(figures),
+        "own": _closed(figures["own"]),
+        "team": _closed(figures["team"]),
+    }
+
+
+def _closed(figures: dict) -> dict:
+    return {
+        **{name: figures[name] for name in CLOSED},
+        "exact": {"won_revenue": figures["exact"]["won_revenue"]},
     }
 
 

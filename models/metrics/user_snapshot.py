@@ -56,7 +56,7 @@ class CqrsDashboardMetrics(models.Model):
     """The figures that each active user's dashboard showed at ``computed_at``.
 
     Over all that the user sees, in the currency of the user's company. The API and the
-    dashboard compute the same anew whenever they are asked.
+    dashboard compute the same anew whenever they are asked. Sums are exact, unrounded.
     """
 
     _name = "cqrs.dashboard.metrics"
@@ -110,6 +110,7 @@ class CqrsDashboardMetrics(models.Model):
             metrics = self.env["cqrs.metrics"]._read(user)
             values = {
                 **metrics,
+                **metrics["exact"],
                 "user_id": user.id,
                 "currency_id": user.company_id.currency_id.id,
                 "computed_at": metrics["computed_at"].replace(tzinfo=None),

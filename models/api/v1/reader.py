@@ -13,7 +13,8 @@ from odoo.tools import SQL
 
 from ...access.answer_context import AnswerContext
 from ...currencies.rates import rates_into
-from ...metrics.figures import exactly, rounded
+from ...metrics.figures import exactly
+from ...metrics.rounding import rounded
 from ...support.readable_values import readable
 
 AMOUNTS = ("pipeline_value", "won_revenue")
@@ -114,14 +115,14 @@ class CqrsApiV1(models.AbstractModel):
             {row["currency_id"] for row in rows},
             AnswerContext.of(self.env),
         )
-        sums.update(dict.fromkeys(AMOUNTS, rounded(Decimal(0), company.currency_id)))
         for row in rows:
-            currency, rate = rates[row["currency_id"]]
+            __, rate = rates[row["currency_id"]]
             for name in COUNTS:
                 sums[name] += row[name]
             for name in AMOUNTS:
-                amount = rounded(Decimal(row[name]), currency) * rate
-                sums[name] += rounded(amount, company.currency_id)
+                sums[name] += Decimal(row[name]) * rate
+        for name in AMOUNTS:
+            sums[name] = rounded(Decimal(sums[name]), company.currency_id)
         return sums
 
     def _items(self, limit: int, offset: int) -> list[dict]:
