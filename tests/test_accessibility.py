@@ -56,7 +56,6 @@ document.querySelector(".o_cqrs_opportunity")
     && document.querySelector(".o_cqrs_tile[data-name=won] .o_cqrs_line")
     && document.querySelector(".o_cqrs_pick")
     && document.querySelector("canvas")
-    && document.querySelector("select[name=company]")
     && document.querySelector("select[name=currency]")
 """
 

@@ -3,8 +3,10 @@
 from datetime import date, datetime
 
 from dateutil.relativedelta import relativedelta
+from lxml import etree
 
 from odoo.tests import tagged
+from odoo.tools.safe_eval import safe_eval
 
 from .api import ApiCase
 from .common import money, other_company
@@ -85,6 +87,57 @@ class TestApiCompanyAndCurrency(ApiCase):
                 self.assertEqual(
                     level["parent"]["metrics"]["pipeline_value"], money(value)
                 )
+
+    def test_odoos_own_screens_count_the_same(self):
+        """The dashboard, *Team Opportunities* and the pipeline, as a browser asks."""
+        self.manager.group_ids += self.env.ref("crm_cqrs.group_sale_team")
+        self.opportunity(self.manager, 7, active=False)
+        self.opportunity(self.seller, 8, stage_id=self.stage_won.id)
+        team = self.env.ref("crm_cqrs.cqrs_opportunity_view_action")
+        pipeline = self.env.ref("crm.crm_lead_action_pipeline")
+        for companies in (
+            self.home,
+            self.branch,
+            self.branch + self.home,
+            self.manager.company_ids,
+        ):
+            with self.subTest(companies=companies.mapped("name")):
+                ids = companies.ids
+                body = self.body(self.manager, company=",".join(map(str, ids)))
+                count = body["metrics"]["active_opportunities"]
+                self.assertEqual(self.count_in_odoo(team, "pending", ids), count)
+                open_ones = [("won_status", "=", "pending"), ("user_id", "!=", False)]
+                self.assertEqual(
+                    self.count_in_odoo(pipeline, None, ids, open_ones), count
+                )
+
+    def count_in_odoo(self, action, filter_name, company_ids, domain=()):
+        """Return how many records a window action lists, as the web client asks.
+
+        :param filter_name: the filter of the search view that is on
+        """
+        uid = self.manager.id
+        context = {"uid": uid, "allowed_company_ids": company_ids}
+        context |= safe_eval(action.context, {"uid": uid, "false": False})
+        domain = [*domain, *safe_eval(action.domain or "[]", {"uid": uid})]
+        if filter_name:
+            self.assertEqual(context[f"search_default_{filter_name}"], 1)
+            arch = self.env[action.res_model].get_view(view_type="search")["arch"]
+            [node] = etree.fromstring(arch).xpath(f"//filter[@name='{filter_name}']")
+            domain += safe_eval(node.get("domain"))
+        return self.make_jsonrpc_request(
+            f"/web/dataset/call_kw/{action.res_model}/web_search_read",
+            {
+                "model": action.res_model,
+                "method": "web_search_read",
+                "args": [],
+                "kwargs": {
+                    "domain": domain,
+                    "specification": {"name": {}},
+                    "context": context,
+                },
+            },
+        )["length"]
 
     def test_what_is_listed_of_a_company_has_its_currency(self):
         for asked in ({}, {"status": "pending"}, {"scope": "own"}, {"text": "Deal"}):

@@ -41,7 +41,7 @@ class TestDashboardTours(SalesOrganisation, BrowserCase):
     def test_a_link_shows_the_same(self):
         seller = self.uuid(self.seller)
         self.start_tour(
-            f"{PATH}?scope=own&period=year&sort=name&status=won&view_as={seller}",
+            f"{PATH}?scope=own&period=year&sort=name&status=won&view_as={seller}&stage=999",
             "crm_cqrs_dashboard_link",
             login=self.manager.login,
         )
@@ -62,9 +62,9 @@ class TestDashboardTours(SalesOrganisation, BrowserCase):
             person, 888.88, name="Abroad", company_id=branch.id, team_id=False
         )
         self.start_tour(PATH, "crm_cqrs_dashboard_company", login=self.manager.login)
-        # As another session has it, from the address alone.
+        # As another session has it, from the address alone: 0 is no company of hers.
         self.start_tour(
-            f"{PATH}?company={branch.id}&currency=CQX",
+            f"{PATH}?company={branch.id},0",
             "crm_cqrs_dashboard_company_link",
             login=self.manager.login,
         )

@@ -58,30 +58,6 @@ class CqrsOpportunityView(models.Model):
             )
         return super()._field_to_sql(alias, field_expr, query)
 
-    # Lists behind a figure cover all the companies that the user works in, as the
-    # figure does, not only those that are switched on. The web client lets no action
-    # choose them.
-
-    @api.model
-    @api.readonly
-    def web_search_read(self, *args, **kwargs):
-        return super(CqrsOpportunityView, self._as_counted()).web_search_read(
-            *args, **kwargs
-        )
-
-    @api.model
-    @api.readonly
-    def web_read_group(self, *args, **kwargs):
-        return super(CqrsOpportunityView, self._as_counted()).web_read_group(
-            *args, **kwargs
-        )
-
-    def _as_counted(self):
-        if not self.env.context.get("cqrs_counted"):
-            return self
-        companies = self.env.company | self.env.user.company_ids
-        return self.with_context(allowed_company_ids=companies.ids)
-
     def action_open_lead(self):
         """Return the action that shows the opportunity in Odoo's own form.
 

@@ -1,10 +1,11 @@
 /**
  * The choices of the dashboard: their options, where they are kept, and the parameters
- * of the API that follow from them.
+ * of the API that follow from them. The companies are those of Odoo's switcher, as
+ * `companies.js` has them.
  *
- *     const offer = { companies: [], currencies: [], ownCurrency: "EUR" };
+ *     const offer = { company: "1,3", currencies: [], ownCurrency: "EUR" };
  *     const view = initialView({ scope: "own" }, { period: "year" }, offer);
- *     // { scope: "own", period: "year", sort: "-value", status: "pending", company: "all",
+ *     // { scope: "own", period: "year", sort: "-value", status: "pending", company: "1,3",
  *     //   viewAs: undefined, stage: undefined, search: "", currency: undefined }
  *     opportunityParameters({ ...view, search: "desk" });
  *     // { scope: "own", sort: "-value", text: "desk", status: "pending", … }
@@ -29,26 +30,23 @@ export const STATUSES = {
     any: _t("All"),
 };
 const SORTS = ["value", "name", "stage", "closing_date"];
-/** The choice of every company */
-const ALL = "all";
 
 const DEFAULTS = {
     scope: "all",
     period: "quarter",
     sort: "-value",
     status: "pending",
-    company: ALL,
 };
+/** The greatest id of a record in Odoo */
+const MAX_ID = 2 ** 31 - 1;
 const PERSON_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Whether a value is one of the options of a choice */
 const ACCEPTS = {
     scope: (value) => Object.hasOwn(SCOPES, value),
     period: (value) => Object.hasOwn(PERIODS, value),
-    sort: (value) => SORTS.includes(String(value).replace("-", "")),
+    sort: (value) => SORTS.includes(String(value).replace(/^-/, "")),
     status: (value) => Object.hasOwn(STATUSES, value),
-    company: (value, { companies }) =>
-        value === ALL || companies.some(({ id }) => id === value),
     currency: (value, { currencies }) => currencies.includes(value),
 };
 
@@ -66,52 +64,59 @@ const STATUS_PARAMETERS = {
  *
  * @param {Object} given parameters of the address; anybody may have written them
  * @param {Object} remembered as `rememberedChoices` returned it, if nobody changed it
- * @param {{companies: {id: number}[], currencies: string[], ownCurrency: string}} offer
- *  options that depend on the user; a list is empty where there is nothing to choose
+ * @param {{company: string|undefined, currencies: string[], ownCurrency: string}} offer
+ *  what depends on the user: the companies switched on, the currencies if there are
+ *  several, and that of the current company
  */
 export function initialView(given, remembered, offer) {
     const view = {
         viewAs: PERSON_ID.test(given.view_as) ? given.view_as : undefined,
-        stage: Number(given.stage) || undefined,
+        company: offer.company,
+        stage: isId(Number(given.stage)) ? Number(given.stage) : undefined,
         search: given.search === undefined ? "" : String(given.search).slice(0, 200),
     };
     for (const [name, accepts] of Object.entries(ACCEPTS)) {
         const values = [given[name], remembered[name], DEFAULTS[name]];
         view[name] = values.find((value) => accepts(value, offer));
     }
-    // The user's own, even when looking as somebody else: so figures compare.
+    // The current company's, even when looking as somebody else: so figures compare.
     view.currency ||= offer.currencies.length ? offer.ownCurrency : undefined;
     return view;
 }
 
+function isId(number) {
+    return Number.isInteger(number) && number > 0 && number <= MAX_ID;
+}
+
 /** Return the parameters of the address that give a view. */
-export function addressOf({ viewAs, search, ...view }, { companies }) {
+export function addressOf({ viewAs, search, ...view }) {
+    return { ...view, view_as: viewAs, search: search || undefined };
+}
+
+/**
+ * Return the choices of a view that hold on the next visit too. The current company's
+ * currency is not one: there may be another current company then.
+ */
+export function rememberedChoices(view, { ownCurrency }) {
+    const choices = Object.keys(ACCEPTS).map((name) => [name, view[name]]);
     return {
-        ...view,
-        company: companies.length ? view.company : undefined,
-        view_as: viewAs,
-        search: search || undefined,
+        ...Object.fromEntries(choices),
+        currency: view.currency === ownCurrency ? undefined : view.currency,
     };
 }
 
-/** Return the choices of a view that hold on the next visit too. */
-export function rememberedChoices(view) {
-    return Object.fromEntries(Object.keys(ACCEPTS).map((name) => [name, view[name]]));
-}
-
-/** Return the company of an option's text; every company where it is none. */
-export function companyOption(text) {
-    return Number(text) || ALL;
-}
-
-/** Return the id of the only company of a view; undefined where there are all. */
-export function companyId({ company }) {
-    return company === ALL ? undefined : company;
+/** Return the choices that follow from other companies: `before` and `after` are offers. */
+export function switched(view, before, after) {
+    const isOwn = view.currency === before.ownCurrency && after.currencies.length;
+    return {
+        company: after.company,
+        currency: isOwn ? after.ownCurrency : view.currency,
+    };
 }
 
 /** Return the parameters for the figures of anybody. */
-export function figureParameters(view) {
-    return { company: companyId(view), currency: view.currency };
+export function figureParameters({ company, currency }) {
+    return { company, currency };
 }
 
 /** Return the parameters for the list of opportunities. */
@@ -119,7 +124,7 @@ export function opportunityParameters(view) {
     return {
         user: view.viewAs,
         scope: view.scope,
-        company: companyId(view),
+        company: view.company,
         sort: view.sort,
         stage: view.stage,
         text: view.search,

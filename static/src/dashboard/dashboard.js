@@ -6,17 +6,11 @@ import { Layout } from "@web/search/layout";
 import { useSetupAction } from "@web/search/action_hook";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
 
-import { Component, onWillStart, useRef, useState } from "@odoo/owl";
+import { Component, onWillStart, useEffect, useRef, useState } from "@odoo/owl";
 
 import { highlightedMonths, monthColumns, monthRows, stageColumns, stageRows } from "./charts";
-import {
-    PERIODS,
-    SCOPES,
-    companyId,
-    companyOption,
-    figureParameters,
-    outdatedBy,
-} from "./choices";
+import { PERIODS, SCOPES, figureParameters, outdatedBy } from "./choices";
+import { PATHS } from "./companies";
 import { useDrillDown } from "./drill_down";
 import { FigureChart } from "./figure_chart";
 import { formatMoney, formatMoneyShortly } from "./formats";
@@ -35,32 +29,41 @@ const { DateTime } = luxon;
  * Figures of the user, or of somebody on the user's team, that follow each commit. They
  * come from API v2 alone.
  *
- * The address has all choices: `scope`, `period`, `view_as` (a person's uuid), `company`
- * (an id, or `all`), `currency` (a code), `sort`, `status`, `stage` (an id) and `search`.
+ * The address has all choices: `scope`, `period`, `view_as` (a person's uuid), `currency`
+ * (a code), `sort`, `status`, `stage` (an id) and `search`, and the `company` switched on, or
+ * several, as `1,3`.
  */
 export class Dashboard extends Component {
     static template = "crm_cqrs.Dashboard";
     static components = { FigureChart, Layout, Opportunities, Organisation, SyncButton, Tile };
     static props = { ...standardActionServiceProps };
-    static path = "sales-dashboard";
+    static path = PATHS.dashboard;
     static displayName = _t("Sales Dashboard");
 
     setup() {
         this.root = useRef("root");
         this.scopes = SCOPES;
         this.periods = PERIODS;
-        this.choices = useChoices(this.props);
+        this.choices = useChoices(this.props, (choice) => this.choose(choice));
         this.view = this.choices.view;
         this.data = useDashboardData(this.view);
         this.state = this.data.state;
         this.rights = useState({ isAdministrator: false });
+        this.chosenStage = null;
         this.drillDown = useDrillDown(() => this.owner);
         this.live = useLive(() => this.data.look());
         useSetupAction({
             rootRef: this.root,
-            getLocalState: () => ({ view: { ...this.view } }),
+            getLocalState: () => ({
+                view: { ...this.view },
+                offer: { ...this.choices.offer },
+            }),
         });
         this.publish();
+        useEffect(
+            () => this.checkStage(),
+            () => [this.state.byStage, this.view.stage]
+        );
         onWillStart(async () => {
             // Whether there are people below decides what there is room for.
             await this.data.loadMe();
@@ -89,8 +92,15 @@ export class Dashboard extends Component {
         }
     }
 
-    chooseCompany(text) {
-        this.choose({ company: companyOption(text) });
+    /** Give up a stage that is none of those to choose from, as an address may have it. */
+    checkStage() {
+        const { stage } = this.view;
+        const known = this.stages.find(({ id }) => id === stage);
+        if (known) {
+            this.chosenStage = known;
+        } else if (stage && this.state.byStage) {
+            this.choose({ stage: undefined });
+        }
     }
 
     lookAs(node) {
@@ -141,7 +151,6 @@ export class Dashboard extends Component {
             userId: person.odoo.user_id,
             name: person.name,
             isOther: Boolean(this.view.viewAs),
-            companyId: companyId(this.view),
         };
     }
 
@@ -178,8 +187,15 @@ export class Dashboard extends Component {
         this.drillDown.openTile(name, labels[name], range);
     }
 
+    /** Stages to choose from; the chosen one stays when its last opportunity leaves it. */
     get stages() {
-        return (this.state.byStage?.groups || []).map((group) => group.stage).filter(Boolean);
+        const groups = this.state.byStage?.groups || [];
+        const stages = groups.map((group) => group.stage).filter(Boolean);
+        const chosen = this.chosenStage;
+        const isLeft = chosen && chosen.id === this.view.stage;
+        return isLeft && !stages.some(({ id }) => id === chosen.id)
+            ? [...stages, chosen]
+            : stages;
     }
 
     /** Properties of the chart of stages. */

@@ -17,8 +17,8 @@ const TILES = {
 /**
  * Open the records behind a figure.
  *
- * @param {() => Object} getOwner returns `{scope, userId, isOther, companyId, name}`: the
- *  person with the figures, and which of them are shown
+ * @param {() => Object} getOwner returns `{scope, userId, isOther, name}`: the person with
+ *  the figures, and which of them are shown
  */
 export function useDrillDown(getOwner) {
     const action = useService("action");
@@ -36,7 +36,7 @@ export function useDrillDown(getOwner) {
             context: {
                 // Sums below groups are of all records, below a list of its page alone.
                 group_by: [groupBy],
-                cqrs_counted: statuses.join(),
+                cqrs_pending: statuses.includes("pending"),
             },
         });
     }
@@ -62,24 +62,21 @@ export function useDrillDown(getOwner) {
 
 /**
  * Return the domain of the opportunities that a figure counts, on
- * `cqrs.opportunity.view`.
+ * `cqrs.opportunity.view`. The companies are those switched on, as in all of Odoo.
  *
- * @param {Object} owner `{scope, userId, isOther, companyId}`: the person with the figure,
- *  whether that is somebody else than the user, and the only company
+ * @param {Object} owner `{scope, userId, isOther}`: the person with the figure, and whether
+ *  that is somebody else than the user
  * @param {("pending"|"won"|"lost")[]} statuses
  * @param {{from: luxon.DateTime, to: luxon.DateTime}|null} [range] of closing
  * @param {number|false} [stageId] false: without a stage
  */
 export function recordsDomain(owner, statuses, range = null, stageId = undefined) {
-    const { scope, userId, isOther, companyId } = owner;
+    const { scope, userId, isOther } = owner;
     const domain = [["status", "in", statuses]];
     // Archived ones are not pending, but may have been won.
     domain.push(["active", "in", statuses.includes("pending") ? [true] : [true, false]]);
     if (isOther) {
         domain.push(["viewer_id", "=", userId]);
-    }
-    if (companyId) {
-        domain.push(["company_id", "=", companyId]);
     }
     if (scope !== "all") {
         domain.push(["user_id", scope === "own" ? "=" : "!=", userId]);

@@ -21,9 +21,9 @@ export function activeCurrencies() {
         .sort();
 }
 
-/** Return the code of the currency of the user's company, if it is active. */
+/** Return the code of the currency of the current company, if it is active. */
 export function ownCurrency() {
-    return currencies[user.defaultCompany.currency_id]?.name;
+    return currencies[user.activeCompany.currency_id]?.name;
 }
 
 /** As `formatMoney`, in a few characters, such as `$ 1.5M` and `$ 10M`. */

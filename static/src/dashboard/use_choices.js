@@ -1,28 +1,27 @@
 import { browser } from "@web/core/browser/browser";
-import { user } from "@web/core/user";
+import { user, userBus } from "@web/core/user";
+import { useBus } from "@web/core/utils/hooks";
 
 import { useState } from "@odoo/owl";
 
-import { addressOf, initialView, rememberedChoices } from "./choices";
+import { addressOf, initialView, rememberedChoices, switched } from "./choices";
+import { activeCompanies } from "./companies";
 import { activeCurrencies, ownCurrency } from "./formats";
 
 /**
  * Keep the choices of a dashboard in its address, and in the browser for the next visit.
  *
  * - `view`: the choices, reactive
- * - `offer`: options that depend on the user; none where there is but one
+ * - `offer`: what depends on the user, as for `initialView`
  * - `remembered()`: returns the choices of the last visit, and the figures it had
  * - `publish(figures)`: puts the choices into the address, and remembers them
  *
  * @param {Object} props of a client action
+ * @param {(choices: Object) => void} onSwitch called with the choices that follow when the
+ *  user switches companies
  */
-export function useChoices(props) {
-    const choosable = (options) => (options.length > 1 ? options : []);
-    const offer = {
-        companies: choosable(user.allowedCompanies),
-        currencies: choosable(activeCurrencies()),
-        ownCurrency: ownCurrency(),
-    };
+export function useChoices(props, onSwitch) {
+    const offer = currentOffer();
     const key = `crm_cqrs.dashboard.${user.userId}`;
 
     function remembered() {
@@ -35,14 +34,31 @@ export function useChoices(props) {
     }
 
     const view = useState(
-        props.state?.view || initialView(props.action.params || {}, remembered(), offer)
+        props.state
+            ? { ...props.state.view, ...switched(props.state.view, props.state.offer, offer) }
+            : initialView(props.action.params || {}, remembered(), offer)
     );
 
+    useBus(userBus, "ACTIVE_COMPANIES_CHANGED", () => {
+        const before = { ...offer };
+        Object.assign(offer, currentOffer());
+        onSwitch(switched(view, before, offer));
+    });
+
     function publish(figures) {
-        props.updateActionState?.(addressOf(view, offer));
-        const choices = { ...rememberedChoices(view), ...figures };
+        props.updateActionState?.(addressOf(view));
+        const choices = { ...rememberedChoices(view, offer), ...figures };
         browser.localStorage.setItem(key, JSON.stringify(choices));
     }
 
     return { view, offer, remembered, publish };
+}
+
+function currentOffer() {
+    const currencies = activeCurrencies();
+    return {
+        company: activeCompanies(),
+        currencies: currencies.length > 1 ? currencies : [],
+        ownCurrency: ownCurrency(),
+    };
 }

@@ -1,19 +1,20 @@
 import { describe, expect, test } from "@odoo/hoot";
 
+import { companyIds } from "@crm_cqrs/dashboard/companies";
 import {
     addressOf,
-    companyOption,
     figureParameters,
     initialView,
     opportunityParameters,
     outdatedBy,
     rememberedChoices,
+    switched,
 } from "@crm_cqrs/dashboard/choices";
 
 describe.current.tags("headless");
 
-const ALONE = { companies: [], currencies: [], ownCurrency: "EUR" };
-const OFFER = { companies: [{ id: 1 }, { id: 2 }], currencies: ["EUR", "USD"], ownCurrency: "EUR" };
+const ALONE = { company: undefined, currencies: [], ownCurrency: "EUR" };
+const OFFER = { company: "2,1", currencies: ["EUR", "USD"], ownCurrency: "EUR" };
 const DEFAULT = {
     viewAs: undefined,
     stage: undefined,
@@ -22,19 +23,19 @@ const DEFAULT = {
     period: "quarter",
     sort: "-value",
     status: "pending",
-    company: "all",
+    company: undefined,
     currency: undefined,
 };
 const PERSON = "0192f0c1-2345-7678-9abc-def012345678";
 
 test("without an address or a memory the defaults hold", () => {
     expect(initialView({}, {}, ALONE)).toEqual(DEFAULT);
-    expect(initialView({}, {}, OFFER)).toEqual({ ...DEFAULT, currency: "EUR" });
+    expect(initialView({}, {}, OFFER)).toEqual({ ...DEFAULT, company: "2,1", currency: "EUR" });
 });
 
 test("the address precedes the memory, which precedes the default", () => {
     const view = initialView(
-        { scope: "team", view_as: PERSON, stage: "3", search: "desk", company: 2 },
+        { scope: "team", view_as: PERSON, stage: "3", search: "desk" },
         { scope: "own", period: "year", currency: "USD", viewAs: PERSON },
         OFFER
     );
@@ -45,7 +46,7 @@ test("the address precedes the memory, which precedes the default", () => {
         viewAs: PERSON,
         stage: 3,
         search: "desk",
-        company: 2,
+        company: "2,1",
         currency: "USD",
     });
 });
@@ -56,33 +57,58 @@ test("values that are no options are ignored", () => {
         period: "decade",
         sort: "probability",
         status: 7,
-        company: 3,
+        company: "3",
         currency: "XXX",
         view_as: "7",
         stage: "x",
     };
-    expect(initialView(wrong, wrong, OFFER)).toEqual({ ...DEFAULT, currency: "EUR" });
+    const view = { ...DEFAULT, company: "2,1", currency: "EUR" };
+    expect(initialView(wrong, wrong, OFFER)).toEqual(view);
     expect(initialView({ company: 1, currency: "USD" }, {}, ALONE)).toEqual(DEFAULT);
+    for (const sort of ["va-lue", "--value", "-"]) {
+        expect(initialView({ sort }, {}, ALONE).sort).toBe("-value");
+    }
+    for (const stage of ["1.5", "-1", "0", "1,2", 2 ** 31]) {
+        expect(initialView({ stage }, {}, ALONE).stage).toBe(undefined);
+    }
     expect(initialView({ search: "a".repeat(300) }, {}, ALONE).search.length).toBe(200);
 });
 
 test("the address and the memory give the view again", () => {
-    const view = initialView({ view_as: PERSON, sort: "name", company: 2 }, {}, OFFER);
-    expect(initialView(addressOf(view, OFFER), {}, OFFER)).toEqual(view);
-    expect(addressOf({ ...view, company: "all" }, ALONE).company).toBe(undefined);
+    const view = initialView({ view_as: PERSON, sort: "name", currency: "USD" }, {}, OFFER);
+    expect(initialView(addressOf(view), {}, OFFER)).toEqual(view);
+    expect(addressOf(view).company).toBe("2,1");
     const own = { ...view, viewAs: undefined };
-    expect(initialView({}, rememberedChoices(view), OFFER)).toEqual(own);
+    expect(initialView({}, rememberedChoices(view, OFFER), OFFER)).toEqual(own);
+});
+
+test("the currency is that of the current company, unless another is chosen", () => {
+    const other = { ...OFFER, company: "1", ownCurrency: "USD" };
+    const view = initialView({}, {}, OFFER);
+    expect(switched(view, OFFER, other)).toEqual({ company: "1", currency: "USD" });
+    const chosen = { ...view, currency: "GBP" };
+    expect(switched(chosen, OFFER, other)).toEqual({ company: "1", currency: "GBP" });
+    const visitedAgain = initialView({}, rememberedChoices(view, OFFER), other);
+    expect(visitedAgain.currency).toBe("USD");
+    expect(switched(DEFAULT, ALONE, ALONE).currency).toBe(undefined);
+});
+
+test("companies of an address are those among which the user may choose", () => {
+    expect(companyIds("3,1", [1, 2, 3])).toEqual([3, 1]);
+    expect(companyIds(3, [1, 2, 3])).toEqual([3]);
+    expect(companyIds("3,4,3,1", [1, 3])).toEqual([3, 1]);
+    for (const text of [undefined, "", "all", "1.5", "constructor", ","]) {
+        expect(companyIds(text, [1, 2])).toEqual([]);
+    }
 });
 
 test("parameters of the API follow from the view", () => {
-    const view = { ...DEFAULT, viewAs: PERSON, search: "desk", currency: "USD" };
-    expect(figureParameters(view)).toEqual({ company: undefined, currency: "USD" });
-    expect(figureParameters({ ...view, company: companyOption("2") }).company).toBe(2);
-    expect(companyOption("all")).toBe("all");
+    const view = { ...DEFAULT, viewAs: PERSON, search: "desk", company: "2,1", currency: "USD" };
+    expect(figureParameters(view)).toEqual({ company: "2,1", currency: "USD" });
     expect(opportunityParameters(view)).toEqual({
         user: PERSON,
         scope: "all",
-        company: undefined,
+        company: "2,1",
         sort: "-value",
         stage: undefined,
         text: "desk",
@@ -96,7 +122,7 @@ test("parameters of the API follow from the view", () => {
 test("a choice makes all, some or none of the figures wrong", () => {
     const outdated = (choice) => outdatedBy(DEFAULT, { ...DEFAULT, ...choice });
     expect(outdated({ viewAs: PERSON, period: "year" })).toBe("all");
-    expect(outdated({ company: 2 })).toBe("all");
+    expect(outdated({ company: "1" })).toBe("all");
     expect(outdated({ period: "year" })).toBe("some");
     expect(outdated({ currency: "USD" })).toBe("some");
     expect(outdated({ scope: "own", sort: "name", status: "won", search: "desk" })).toBe("none");

@@ -6,6 +6,18 @@ const tile = (name, text) =>
     `.o_cqrs_tile[data-name="${name}"]:has(.o_cqrs_tile_value:contains(${text}))`;
 const person = (name) => `.o_cqrs_pick:contains(${name})`;
 
+/** Wait until the address has a parameter, of which a function of its text holds. */
+async function inAddress(name, holds) {
+    const text = () => new URLSearchParams(location.search).get(name);
+    // Odoo writes the address a moment after the screen is there.
+    for (let tries = 0; tries < 50 && !holds(text()); tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    if (!holds(text())) {
+        throw new Error(`The address does not say it: ${location.search}`);
+    }
+}
+
 tours.add("crm_cqrs_dashboard_drill", {
     steps: () => [
         { trigger: tile("active", "4") },
@@ -109,7 +121,19 @@ tours.add("crm_cqrs_dashboard_link", {
         { trigger: "select[name=period]:value(year)" },
         { trigger: "select[name=status]:value(won)" },
         { trigger: "th[aria-sort=ascending]:contains(Opportunity)" },
-        { trigger: ".o_cqrs_count:contains(1 of 1)" },
+        {
+            content: "What the address says wrongly is dropped from it",
+            trigger: ".o_cqrs_count:contains(1 of 1)",
+            run: () => inAddress("stage", (text) => text === null),
+        },
+        {
+            trigger: "select[name=stage]",
+            run() {
+                if (this.anchor.value) {
+                    throw new Error("The box says another stage than is filtered");
+                }
+            },
+        },
         { trigger: `${tile("won", "12,345.67")}` },
     ],
 });
@@ -117,9 +141,28 @@ tours.add("crm_cqrs_dashboard_link", {
 const ofBranch = (amount) =>
     `${tile("pipeline", amount)}:not(:has(.o_cqrs_tile_value:contains(,)))`;
 
+const switcher = ".o_switch_company_menu button";
+/** Switch a company on or off; Odoo then loads the page again. */
+const toggleCompany = (which) => [
+    { trigger: switcher, run: "click" },
+    { trigger: `.o_switch_company_item${which} [role=menuitemcheckbox]`, run: "click" },
+    {
+        trigger: ".o_switch_company_menu_buttons .btn-primary",
+        run: "click",
+        expectUnloadPage: true,
+    },
+];
+
 tours.add("crm_cqrs_dashboard_company", {
     steps: () => [
+        {
+            content: "The current company's opportunities, in its currency",
+            trigger: tile("pipeline", "400,000.00"),
+        },
+        { trigger: ".o_cqrs_count:contains(4 of 4)" },
+        ...toggleCompany(":contains(Branch)"),
         { trigger: tile("pipeline", "400,222.22") },
+        { trigger: "body", run: () => inAddress("company", (text) => /^\d+,\d+$/.test(text)) },
         { trigger: ".o_cqrs_count:contains(5 of 5)" },
         {
             content: "A person with another currency is shown in the user's currency",
@@ -130,17 +173,13 @@ tours.add("crm_cqrs_dashboard_company", {
         { trigger: ofBranch("222.22") },
         { trigger: ".o_cqrs_back", run: "click" },
         { trigger: tile("pipeline", "400,222.22") },
-        { trigger: "select[name=company]", run: "selectByLabel Branch" },
-        { trigger: ofBranch("222.22") },
+        ...toggleCompany(":not(:contains(Branch))"),
+        {
+            content: "The other company's, in that one's currency",
+            trigger: ofBranch("888.88"),
+        },
         { trigger: ".o_cqrs_count:contains(1 of 1)" },
         { trigger: ".o_cqrs_opportunity:contains(Abroad):contains(888.88)" },
-        { trigger: ".o_cqrs_person:contains(Manager) td[title*='222.22']" },
-        {
-            content: "Switch to the company's currency",
-            trigger: "select[name=currency]",
-            run: "selectByLabel CQX",
-        },
-        { trigger: ofBranch("888.88") },
         { trigger: ".o_cqrs_person:contains(Manager) td[title*='888.88']" },
         { trigger: tile("pipeline", "888.88"), run: "click" },
         {
@@ -153,23 +192,11 @@ tours.add("crm_cqrs_dashboard_company", {
         {
             trigger: "select[name=currency]:value(CQX)",
             async run() {
-                // Odoo writes the address a moment after the screen is there.
-                const saysIt = () => {
-                    const query = new URLSearchParams(location.search);
-                    return query.get("currency") === "CQX" && Number(query.get("company"));
-                };
-                for (let tries = 0; tries < 50 && !saysIt(); tries++) {
-                    await new Promise((resolve) => setTimeout(resolve, 100));
-                }
-                if (!saysIt()) {
-                    throw new Error(`The address does not say it: ${location.search}`);
-                }
+                await inAddress("currency", (text) => text === "CQX");
+                await inAddress("company", Number);
             },
         },
         { trigger: ofBranch("888.88") },
-        { trigger: "select[name=company]", run: "selectByLabel All Companies" },
-        { trigger: tile("pipeline", "1,600,888.88") },
-        { trigger: ".o_cqrs_count:contains(5 of 5)" },
     ],
 });
 
@@ -186,7 +213,7 @@ tours.add("crm_cqrs_dashboard_one_company", {
         { trigger: tile("pipeline", "200,000.00") },
         {
             trigger:
-                ".o_cqrs_choices:has(select[name=period]):not(:has(select[name=company])):not(:has(select[name=currency]))",
+                ".o_cqrs_choices:has(select[name=period]):not(:has(select[name=currency]))",
         },
     ],
 });
