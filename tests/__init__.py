@@ -57,6 +57,7 @@ from . import (
     test_explain_access,
     test_failures_of_read_models,
     test_fields_and_models_join,
+    test_figures_equal_their_records,
     test_first_build_goes_on,
     test_forget_a_person,
     test_how_to_add_a_captured_model,

@@ -1,1 +1,1 @@
-from . import pages, drill_down
+from . import pages, converted_values, drill_down

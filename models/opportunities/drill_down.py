@@ -9,9 +9,6 @@ from odoo.tools import SQL
 class CqrsOpportunityView(models.Model):
     _inherit = "cqrs.opportunity.view"
 
-    weighted_value = fields.Monetary(
-        compute="_compute_weighted_value", help="Value times probability."
-    )
     viewer_id = fields.Many2one(
         "res.users",
         "Visible To",
@@ -20,13 +17,6 @@ class CqrsOpportunityView(models.Model):
         help="Search by a person's name for the opportunities on their dashboard:"
         " your own or that of a team member.",
     )
-
-    @api.depends("value", "probability")
-    def _compute_weighted_value(self):
-        for opportunity in self:
-            opportunity.weighted_value = (
-                opportunity.value * opportunity.probability * 0.01
-            )
 
     def _compute_viewer_id(self):
         # Many see it: there is no one value.
@@ -47,16 +37,6 @@ class CqrsOpportunityView(models.Model):
                 viewers, SQL.identifier(alias)
             )
         )
-
-    def _field_to_sql(self, alias, field_expr, query=None):
-        if field_expr == "weighted_value":
-            # As the metrics have it, so that the sum is theirs.
-            return SQL(
-                "(%s * COALESCE(%s, 0)::numeric * 0.01)",
-                SQL.identifier(alias, "value"),
-                SQL.identifier(alias, "probability"),
-            )
-        return super()._field_to_sql(alias, field_expr, query)
 
     def action_open_lead(self):
         """Return the action that shows the opportunity in Odoo's own form.

@@ -1,0 +1,103 @@
+"""The value of each opportunity in the currency of the figures.
+
+An opportunity has its value in the currency of its company, figures are in one. The
+records behind a figure show both, and what they add up to is the figure.
+"""
+
+from decimal import Decimal
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..access.answer_context import AnswerContext
+from ..currencies.currencies import currencies, own_currency
+from ..currencies.rates import rates_into
+
+
+class CqrsOpportunityView(models.Model):
+    """Converts values at the rates of the metrics, unrounded.
+
+    The context chooses the figures: ``cqrs_currency`` is the code of their currency, by
+    default that of the current company, as everywhere in Odoo; ``cqrs_person`` is the
+    id of the user whose figures they are, by default the present one.
+    """
+
+    _inherit = "cqrs.opportunity.view"
+
+    figures_currency_id = fields.Many2one(
+        "res.currency", "Currency of the Figures", compute="_compute_converted"
+    )
+    converted_value = fields.Monetary(
+        compute="_compute_converted",
+        currency_field="figures_currency_id",
+        help="Value in the currency of the figures, at today's rate.",
+    )
+    weighted_value = fields.Monetary(
+        compute="_compute_converted",
+        currency_field="figures_currency_id",
+        help="Value in the currency of the figures, times probability.",
+    )
+
+    @api.depends("value", "currency_id", "probability")
+    @api.depends_context("uid", "company", "cqrs_currency", "cqrs_person")
+    def _compute_converted(self):
+        target_id, rates = self._conversion()
+        self.figures_currency_id = target_id
+        for opportunity in self:
+            rate = rates.get(opportunity.currency_id.id or None, Decimal(0))
+            value = opportunity.value * float(rate)
+            weighted = value * opportunity.probability * 0.01
+            # To assign them would round them, and the client adds up what it shows.
+            for name, amount in (("converted", value), ("weighted", weighted)):
+                self._fields[f"{name}_value"]._update_cache(opportunity, amount)
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        if field_expr == "figures_currency_id":
+            return SQL("%s::integer", self._conversion()[0])
+        if field_expr == "converted_value":
+            return self._converted(alias)
+        if field_expr == "weighted_value":
+            # As the metrics have it: a division may round.
+            return SQL(
+                "(%s * COALESCE(%s, 0)::numeric * 0.01)",
+                self._converted(alias),
+                SQL.identifier(alias, "probability"),
+            )
+        return super()._field_to_sql(alias, field_expr, query)
+
+    def _converted(self, alias: str) -> SQL:
+        __, rates = self._conversion()
+        currency = SQL.identifier(alias, "currency_id")
+        return SQL(
+            "(%s * CASE %s END)",
+            SQL.identifier(alias, "value"),
+            SQL(" ").join(
+                SQL("WHEN %s IS NOT DISTINCT FROM %s THEN %s", currency, id_, rate)
+                for id_, rate in rates.items()
+            ),
+        )
+
+    def _conversion(self) -> tuple[int, dict[int | None, Decimal]]:
+        """Return the id of the currency of the figures, and the rate of each into it.
+
+        None is the rate of opportunities without a currency.
+        """
+        context = AnswerContext.of(self.env, self._person())
+        known = {currency.name: currency for currency in currencies(context)}
+        target = known.get(self.env.context.get("cqrs_currency"))
+        target = target or known[self.env.company.currency_id.name]
+        rates = rates_into(target, {each.id for each in known.values()}, context)
+        __, own_rate = rates[own_currency(context).id]
+        return target.id, {
+            **{currency_id: rate for currency_id, (__, rate) in rates.items()},
+            None: own_rate,
+        }
+
+    def _person(self):
+        """Return the user whose figures are asked for, where they may be seen."""
+        asked = self.env.context.get("cqrs_person")
+        if type(asked) is not int or asked == self.env.uid:
+            return self.env.user
+        access = self.env(su=False)["cqrs.access"]
+        found = access._people(self.env.user, SQL("id = %s", asked))
+        return self.env["res.users"].browse(found[:1]) or self.env.user
