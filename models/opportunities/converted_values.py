@@ -83,14 +83,15 @@ class CqrsOpportunityView(models.Model):
         None is the rate of opportunities without a currency.
         """
         context = AnswerContext.of(self.env, self._person())
-        known = {currency.name: currency for currency in currencies(context)}
-        target = known.get(self.env.context.get("cqrs_currency"))
-        target = target or known[self.env.company.currency_id.name]
-        rates = rates_into(target, {each.id for each in known.values()}, context)
-        __, own_rate = rates[own_currency(context).id]
+        known, own = currencies(context), own_currency(context)
+        code = (
+            self.env.context.get("cqrs_currency") or self.env.company.currency_id.name
+        )
+        target = next((each for each in known if each.name == code), own)
+        rates = rates_into(target, {each.id for each in known}, context)
         return target.id, {
             **{currency_id: rate for currency_id, (__, rate) in rates.items()},
-            None: own_rate,
+            None: rates[own.id][1],
         }
 
     def _person(self):

@@ -1,6 +1,6 @@
 """The records behind a figure of the dashboard, in a list of Odoo's."""
 
-from odoo import api, fields, models
+from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import SQL
