@@ -9,7 +9,7 @@ from odoo.http import HttpDispatcher, Response
 
 from ..models.api import paths, position
 from ..models.api.headers import api_headers
-from ..models.api.ir_http import UnknownPath
+from ..models.api.ir_http import CALLER, UnknownPath
 from ..models.api.quota import WINDOW_SECONDS
 from ..models.event_store import metadata
 from ..models.support.exact_json import dumps
@@ -23,6 +23,9 @@ _logger = logging.getLogger(__name__)
 _QUOTA = "crm_cqrs.quota"
 
 _HEADERS = "crm_cqrs.headers"
+
+#: The id of the user that the caller is, once that is proven
+_CALLER = "crm_cqrs.caller"
 
 
 class JsonApiDispatcher(HttpDispatcher):
@@ -64,6 +67,7 @@ class JsonApiDispatcher(HttpDispatcher):
         :raise SwitchedOff:
         """
         env, path = self.request.env, self.request.httprequest.path
+        self._environ[_CALLER] = env.uid
         route = paths.v1_route(path) if paths.is_of_v1(path) else None
         if _QUOTA not in self._environ:
             try:
@@ -85,7 +89,8 @@ class JsonApiDispatcher(HttpDispatcher):
 
     def post_dispatch(self, response):
         result = super().post_dispatch(response)
-        if self.request.env.uid and not paths.is_of_v1(self.request.httprequest.path):
+        is_of_v1 = paths.is_of_v1(self.request.httprequest.path)
+        if _CALLER in self._environ and not is_of_v1:
             latest = self.request.env["cqrs.event"]._latest_position()
             if latest is not None:
                 response.headers[position.HEADER] = str(latest)
@@ -138,7 +143,11 @@ class JsonApiDispatcher(HttpDispatcher):
         return response
 
     def _complete(self, response):
-        """Add the headers that every answer has, errors included."""
+        """Add the headers that every answer has, errors included.
+
+        Who has not proven to be a caller learns nothing of the database: not even how
+        long a question to it takes.
+        """
         headers = response.headers
         headers[metadata.HEADER] = metadata.correlation_id()
         for name, value in self._environ[_HEADERS].items():
@@ -150,6 +159,9 @@ class JsonApiDispatcher(HttpDispatcher):
             # draft-ietf-httpapi-ratelimit-headers
             headers["RateLimit-Policy"] = f'"user";q={quota.limit};w={WINDOW_SECONDS}'
             headers["RateLimit"] = f'"user";r={quota.remaining};t={quota.seconds}'
+        if _CALLER not in self._environ:
+            return
+        headers[CALLER] = str(self._environ[_CALLER])
         thread = threading.current_thread()
         total = 1000 * (time.time() - thread.perf_t0)
         headers["Server-Timing"] = (

@@ -4,6 +4,10 @@ A tag is ``"<version>.<time>"``: the version of the facts that the answer depend
 (``models/api/answer_version.py``), and the time at which the answer was made, which
 also stands in some answers. So two answers that differ have different tags, and a
 client's answer is still right if its version is the present one.
+
+A proxy that compresses answers may add the coding to the tag, as Apache does with
+``"<version>.<time>-gzip"``. Clients send that back, and proxies do not always take it
+away again.
 """
 
 import hashlib
@@ -18,7 +22,7 @@ from ..models.api.answer_version import answer_version
 #: An answer that is older is made again, since it says when it was made
 MAX_AGE = timedelta(minutes=5)
 
-_MADE = re.compile(r"\d{1,17}", re.ASCII)
+_TAG = re.compile(r"([0-9a-f]{32})\.(\d{1,17})(?:[-;+]{1,2}[a-z]{2,8})?", re.ASCII)
 _START = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -39,8 +43,10 @@ class EntityTag:
         # A GET asks for weak comparison (RFC 9110, 13.1.2). Werkzeug has None for the
         # empty tag.
         for tag in request.httprequest.if_none_match.as_set(include_weak=True):
-            if tag and self._is_present(tag):
-                return self._put_on(Response(status=304), tag)
+            held = _TAG.fullmatch(tag or "")
+            if held and self._is_present(*held.groups()):
+                # Without the coding, which the proxy adds again.
+                return self._put_on(Response(status=304), held[2])
         return None
 
     def put_on(self, response: Response) -> Response:
@@ -48,15 +54,14 @@ class EntityTag:
         if request.httprequest.if_none_match.star_tag:
             response = Response(status=304)
         made = (self._now - _START) // timedelta(microseconds=1)
-        return self._put_on(response, f"{self._version}.{made}")
+        return self._put_on(response, made)
 
-    def _is_present(self, tag: str) -> bool:
-        version, __, made = tag.partition(".")
-        if version != self._version or not _MADE.fullmatch(made):
+    def _is_present(self, version: str, microseconds: str) -> bool:
+        if version != self._version:
             return False
-        made = _START + timedelta(microseconds=int(made))
+        made = _START + timedelta(microseconds=int(microseconds))
         return self._now - MAX_AGE <= made <= self._now
 
-    def _put_on(self, response: Response, tag: str) -> Response:
-        response.set_etag(tag)
+    def _put_on(self, response: Response, made: int | str) -> Response:
+        response.set_etag(f"{self._version}.{made}")
         return response

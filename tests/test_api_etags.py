@@ -84,6 +84,16 @@ class TestApiETags(ApiCase):
             self.assertEqual(self.again(self.manager, header), 200, header)
         for header in ('""', 'W/""', '"x", ""'):
             self.assertEqual(self.again(self.manager, header), 200, header)
+        # A proxy that compresses has added the coding.
+        for coding in ("-gzip", "-br", "--gzip", ";gzip", "-zstd"):
+            for weak in ("", "W/"):
+                header = f'{weak}{tag[:-1]}{coding}"'
+                answer = self.get(self.manager, "", {"If-None-Match": header})
+                self.assertEqual((answer.status_code, header), (304, header))
+                self.assertEqual(answer.headers["ETag"], tag)
+        for other in ("gzip", "-", "-GZIP", "-gzip-", "0-gzip", "-1"):
+            header = f'{tag[:-1]}{other}"'
+            self.assertEqual(self.again(self.manager, header), 200, header)
         self.assertEqual(self.again(self.manager, f'"", {tag}'), 304)
 
     def test_whatever_one_holds_does_not_tell_that_something_is_there(self):

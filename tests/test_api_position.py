@@ -2,8 +2,10 @@ from contextlib import closing
 from types import SimpleNamespace
 from unittest.mock import patch
 
+from odoo import SUPERUSER_ID
+from odoo.http import request
 from odoo.sql_db import db_connect
-from odoo.tests import HttpCase, tagged
+from odoo.tests import HttpCase, new_test_user, tagged
 
 from ..models.api import position
 from ..models.api.position import HEADER
@@ -20,14 +22,15 @@ class TestApiPosition(SalesOrganisation, HttpCase):
         self.lead = self.opportunity(self.seller)
         self.authenticate("cqrs_seller", "cqrs_seller")
 
-    def call(self, method, *args, context=None):
+    def call(self, method, *args, of=None, context=None):
+        records = of or self.lead
         return self.url_open(
-            f"/web/dataset/call_kw/crm.lead/{method}",
+            f"/web/dataset/call_kw/{records._name}/{method}",
             json={
                 "params": {
-                    "model": "crm.lead",
+                    "model": records._name,
                     "method": method,
-                    "args": [self.lead.ids, *args],
+                    "args": [records.ids, *args],
                     "kwargs": {"context": context or {}},
                 }
             },
@@ -63,6 +66,48 @@ class TestApiPosition(SalesOrganisation, HttpCase):
         refused = self.call("write", {"no_such_field": 1})
         self.assertIn("error", refused.json())
         self.assertNotIn(HEADER, refused.headers)
+
+    def test_who_is_no_internal_user_is_told_no_position(self):
+        for group in ("base.group_portal", "base.group_public"):
+            outsider = new_test_user(self.env, f"cqrs_{group}", groups=group)
+            self.lead.partner_id = outsider.partner_id
+            self.env.cr.flush()
+            self.authenticate(outsider.login, outsider.login)
+            before = self.latest()
+            answer = self.call("write", {"name": group}, of=outsider)
+            self.assertIs(answer.json()["result"], True)
+            self.assertGreater(self.latest(), before)
+            self.assertNotIn(HEADER, answer.headers)
+
+        # As the form of a website, which makes a lead as the superuser.
+        def as_superuser(users):
+            request.update_env(user=SUPERUSER_ID)
+            request.env["crm.lead"].browse(self.lead.id).name = "Asked"
+            return True
+
+        before = self.latest()
+        with patch.object(self.env.registry["res.users"], "context_get", as_superuser):
+            answer = self.call("context_get", of=outsider)
+        self.assertIs(answer.json()["result"], True)
+        self.assertGreater(self.latest(), before)
+        self.assertNotIn(HEADER, answer.headers)
+
+    def test_a_visitor_learns_nothing_of_the_database(self):
+        self.authenticate(None, None)
+        for path in ("dashboard/", "openapi.json", "docs", "problems/not-found", "x"):
+            answer = self.url_open(f"/api/v2/{path}")
+            told = {HEADER, "Server-Timing", "X-Odoo-User", "X-Records-Left-Out"}
+            self.assertEqual((path, told & answer.headers.keys()), (path, set()))
+            self.assertIn("X-Correlation-ID", answer.headers)
+
+    def test_an_answer_says_who_has_asked(self):
+        for path, status in (("", 200), ("?color=red", 400), ("opportunities/0", 404)):
+            answer = self.url_open(f"{URL}{path}")
+            self.assertEqual(
+                (answer.status_code, answer.headers["X-Odoo-User"]),
+                (status, str(self.seller.id)),
+            )
+            self.assertIn("Server-Timing", answer.headers)
 
     def test_what_a_savepoint_has_undone_is_not_its_own(self):
         def undo(lead):

@@ -10,6 +10,7 @@ from odoo.modules.module import Manifest
 from odoo.tools import file_open
 
 from ...models.api import position
+from ...models.api.ir_http import CALLER
 from ...models.event_store import metadata
 from ..operations import LEFT_OUT, OPERATIONS, Operation, json_response
 from ..problems import KINDS
@@ -53,7 +54,14 @@ _HEADERS = {
         "If there is a limit: a user's requests (`q`) in so many seconds (`w`).",
         {"type": "string"},
     ),
-    "Server-Timing": ("The milliseconds that the answer took.", {"type": "string"}),
+    "Server-Timing": (
+        "The milliseconds that the answer took; not without valid credentials.",
+        {"type": "string"},
+    ),
+    CALLER: (
+        "Odoo's id of the user who asked; not without valid credentials.",
+        {"type": "integer", "minimum": 1},
+    ),
     "Deprecation": (
         "The time since which the route is deprecated (RFC 9745).",
         {"type": "string"},
@@ -224,7 +232,7 @@ def _answer(operation: Operation) -> dict:
 
 
 #: The headers of any answer
-_OF_ALL = (metadata.HEADER, "Server-Timing", "RateLimit", "RateLimit-Policy")
+_OF_ALL = (metadata.HEADER, CALLER, "Server-Timing", "RateLimit", "RateLimit-Policy")
 
 
 def _headers(*names: str) -> dict:

@@ -10,7 +10,8 @@ from .settings import CORS_ORIGINS, V1_DEPRECATED_SINCE
 REQUEST_HEADERS = "Authorization, Content-Type, If-None-Match, X-Correlation-ID"
 EXPOSED_HEADERS = (
     "Deprecation, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Server-Timing,"
-    " Sunset, WWW-Authenticate, X-Correlation-ID, X-Event-Position, X-Records-Left-Out"
+    " Sunset, WWW-Authenticate, X-Correlation-ID, X-Event-Position, X-Odoo-User,"
+    " X-Records-Left-Out"
 )
 #: No browser keeps a preflight for longer than two hours
 PREFLIGHT_SECONDS = 7200

@@ -3,11 +3,14 @@ import re
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import HTTPException, NotFound, Unauthorized
 
-from odoo import models
+from odoo import SUPERUSER_ID, models
 from odoo.http import _dispatchers, request
 
 from . import position
 from .paths import is_of_the_api
+
+#: The header with the id of the user that the caller of the API is
+CALLER = "X-Odoo-User"
 
 #: Scope of the API keys that open the API and nothing else
 API_KEY_SCOPE = "crm_cqrs"
@@ -77,15 +80,29 @@ class IrHttp(models.AbstractModel):
 
     @classmethod
     def _post_dispatch(cls, response):
-        """Add the header with the position of the request's own last event."""
+        """Add the header with the position of the request's own last event.
+
+        Only for who may ask the API from which position it answers: not for a visitor
+        of the website whose form makes a lead, nor a customer on the portal.
+        """
         super()._post_dispatch(response)
         cr = request.env.cr
         if cr.readonly or cr._closed:
             return
         # Odoo flushes after the answer in any case; the flush records the events.
         cr.flush()
-        if recorded := request.env["cqrs.event"]._recorded_position():
+        recorded = request.env["cqrs.event"]._recorded_position()
+        if recorded and _is_by_an_internal_user():
             response.headers[position.HEADER] = str(recorded)
+
+
+def _is_by_an_internal_user() -> bool:
+    """Return whether an internal user has made the request, by session or API key."""
+    env = request.env
+    # A route for everybody may go on as the superuser.
+    if not env.uid or env.uid == SUPERUSER_ID != request.session.uid:
+        return False
+    return env.user._is_internal()
 
 
 def unauthorized(description: str, error: str | None = None) -> Unauthorized:
