@@ -263,7 +263,8 @@ class TestAModelByChoice(CustomFields, TransactionCase):
         history = self.env["cqrs.history"]
         page = history.with_user(self.seller).read_page(note._name, note.id)
         self.assertEqual(
-            [entry["sentences"] for entry in page["entries"]], [["Edited"], ["Created"]]
+            [entry["sentences"] for entry in page["entries"]],
+            [["Name from Tag to Renamed"], ["Created"]],
         )
         portal = self.env.ref("base.public_user")
         with self.assertRaises(AccessError):

@@ -202,8 +202,11 @@ class TestErasedEvents(ErasedLead):
             [
                 (["Personal data erased"], [f"Reason: {REASON}"]),
                 (["Edited"], ["Personal data of this change was erased."]),
-                (["Edited"], []),
-                (["Edited"], ["Personal data of this change was erased."]),
+                (["Value from $\xa02.00 to $\xa03.00"], []),
+                (
+                    ["Value from $\xa0100,000.00 to $\xa02.00"],
+                    ["Personal data of this change was erased."],
+                ),
                 (
                     ["Created as an opportunity"],
                     ["Personal data of this change was erased."],

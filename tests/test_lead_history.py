@@ -46,7 +46,7 @@ class TestLeadHistory(LeadHistoryCase):
         self.assertEqual(said(user_id=self.peer.id), ["Reassigned from Seller to Peer"])
         self.assertEqual(said(user_id=False), ["Unassigned from Peer"])
         self.assertEqual(said(user_id=self.seller.id), ["Assigned to Seller"])
-        self.assertEqual(said(name="Bigger deal"), ["Edited"])
+        self.assertEqual(said(name="Bigger deal"), ["Name from Deal to Bigger deal"])
         self.assertEqual(
             said(stage_id=self.stage_won.id, user_id=self.peer.id),
             ["Won", "Reassigned from Seller to Peer", "Moved from Qualified to Won"],
@@ -86,6 +86,53 @@ class TestLeadHistory(LeadHistoryCase):
         self.assertEqual(changes["description"], ("", "Call *back*"))
         self.assertEqual(changes["priority"], ("Low", "High"))
         self.assertEqual(changes["probability"][1], "12.50")
+
+    def test_it_says_what_a_field_was_and_is(self):
+        self.env.company.currency_id = self.env.ref("base.USD")
+        lead = self.opportunity(self.seller, 3_337_726.72, date_deadline="2026-01-31")
+        customer = self.env["res.partner"].create({"name": "Acme"})
+
+        def said(**values):
+            self.change(lead, **values)
+            return self.newest(lead)[0]["sentences"]
+
+        self.assertEqual(
+            said(expected_revenue=2_000_000),
+            ["Value from $\xa03,337,726.72 to $\xa02,000,000.00"],
+        )
+        self.assertEqual(
+            said(date_deadline=False), ["Closing date removed, was 01/31/2026"]
+        )
+        self.assertEqual(
+            said(date_deadline="2026-02-28", expected_revenue=1, priority="2", color=3),
+            [
+                "Value from $\xa02,000,000.00 to $\xa01.00",
+                "Closing date set to 02/28/2026, and 2 more fields",
+            ],
+        )
+        self.assertEqual(said(probability=12.5), ["Probability set to 12.5%"])
+        self.assertEqual(said(priority="3"), ["Priority from High to Very High"])
+        self.assertEqual(
+            said(partner_id=customer.id), ["Customer set to Acme, and 2 more fields"]
+        )
+        self.assertEqual(said(description="<p>One</p>"), ["Notes changed"])
+        stage = self.env["crm.stage"].create({"name": "Qualified", "sequence": 1})
+        self.assertEqual(
+            said(stage_id=stage.id, expected_revenue=5, probability=20),
+            ["Moved from New to Qualified", "Value from $\xa01.00 to $\xa05.00"],
+        )
+        # As the reader's language writes them.
+        lead.write({"expected_revenue": 1_234_567.5, "partner_id": False})
+        for code, expected in (
+            ("fr_FR", r"5,00\s\$?.*1\s234\s567,50"),
+            # Names stand by themselves in a sentence that runs the other way.
+            ("ar_001", "\u2068Acme\u2069"),
+        ):
+            self.env["res.lang"]._activate_lang(code)
+            reader = self.env["cqrs.history"].with_context(lang=code)
+            self.env.cr.flush()
+            [entry, *_former] = reader.read_page("crm.lead", lead.id)["entries"]
+            self.assertRegex(" ".join(entry["sentences"]), expected)
 
     def test_a_deleted_name_leaves_its_id(self):
         lead = self.opportunity(self.seller)
@@ -160,7 +207,7 @@ class TestLeadHistory(LeadHistoryCase):
         survivor = (lead | other).merge_opportunity()
         self.env.cr.flush()
         entry, __ = self.newest(survivor)
-        self.assertEqual(entry["sentences"][0], "Merged 1 others into this one")
+        self.assertEqual(entry["sentences"][0], "Merged another one into this one")
 
 
 @tagged("post_install", "-at_install")

@@ -102,7 +102,7 @@ class TestWhoDidIt(LastEvent, SalesOrganisation):
         page = self.env["cqrs.history"].read_page("crm.lead", head.id)
         self.assertEqual(
             page["entries"][0]["sentences"],
-            ["Created as an opportunity", "Merged 1 others into this one"],
+            ["Created as an opportunity", "Merged another one into this one"],
         )
 
     def test_a_translation_is_recorded(self):

@@ -179,6 +179,8 @@ class _Describer:
             case "monetary" | "float":
                 digits = field.get_digits(env) if field.type == "float" else None
                 return formatLang(env, value, digits=digits[1] if digits else 2)
+            case "integer":
+                return formatLang(env, value, digits=0)
             case "html":
                 return html2plaintext(_translated(env, value))
             case _:

@@ -79,7 +79,7 @@ registry.category("web_tour.tours").add("crm_cqrs_record_history", {
         {
             content: "Who changed it, and what",
             trigger:
-                ".o_cqrs_history_entry:eq(0):has(.o_cqrs_history_sentence:contains(Edited)) tr:contains(Renamed by clicks)",
+                ".o_cqrs_history_entry:eq(0):has(.o_cqrs_history_sentence:contains(to Renamed by clicks)) tr:contains(Renamed by clicks)",
         },
         {
             content: "It was there before it was put on record",
