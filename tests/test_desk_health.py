@@ -95,6 +95,62 @@ class TestDeskHealth(RealCursors):
         self.assertEqual((log["level"], log["missing_triggers"]), ("good", []))
         self.assertGreater(log["per_minute"], 0)
 
+    def test_scheduled_actions_that_do_not_run(self):
+        crons = self.env["ir.model.data"].search(
+            [("module", "=", "crm_cqrs"), ("model", "=", "ir.cron")]
+        )
+        due = (
+            "UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC' - interval '1 min'"
+            " * %s WHERE interval_type = 'minutes' AND id = ANY(%s)"
+        )
+        ids = crons.mapped("res_id")
+        for minutes, level in ((0, "good"), (11, "watch"), (61, "bad")):
+            self.execute(due, minutes, ids)
+            jobs = self.health("jobs")
+            self.assertEqual((jobs["level"], jobs["late"]), (level, 60 * minutes))
+            self.assertEqual(
+                (jobs["count"], jobs["inactive"], jobs["is_neutralized"]),
+                (len(ids), [], False),
+            )
+        # Of one that has work to do, the others know that they are looked at.
+        self.execute(due, 0, self.env.ref("crm_cqrs.ir_cron_fold_metrics").ids)
+        self.assertEqual(self.health("jobs")["level"], "good")
+
+    def test_a_neutralized_copy_says_why_nothing_happens(self):
+        run = self.run_of()
+        self.assertFalse(run.waits_for)
+        self.env["ir.cron"].search([]).active = False
+        self.env.flush_all()
+        run.invalidate_recordset()
+        self.assertRegex(run.waits_for, "switched off. .*odoo-bin cqrs")
+        self.env["ir.config_parameter"].set_param("database.is_neutralized", True)
+        run.invalidate_recordset()
+        self.assertRegex(run.waits_for, "neutralized copy.*odoo-bin cqrs")
+        health = self.health()
+        self.assertIn("neutralized", health["runs"][0]["waits_for"])
+        jobs = health["jobs"]
+        self.assertEqual(
+            (jobs["level"], len(jobs["inactive"]), jobs["count"], jobs["can_activate"]),
+            ("watch", 7, 7, True),
+        )
+        self.assertTrue(jobs["is_neutralized"] and jobs["late"] is None)
+        self.env["cqrs.health"].with_user(self.admin).action_activate_jobs()
+        self.env.flush_all()
+        run.invalidate_recordset()
+        self.assertFalse(run.waits_for)
+        jobs = self.health("jobs")
+        self.assertEqual((len(jobs["inactive"]), jobs["can_activate"]), (2, False))
+        for name in ("seal", "retention"):
+            self.assertFalse(self.env.ref(f"crm_cqrs.ir_cron_{name}").active)
+        self.assertTrue(
+            self.env["ir.cron.trigger"].search(
+                [("cron_id", "=", self.env.ref("crm_cqrs.ir_cron_run").id)]
+            )
+        )
+        user = new_test_user(self.env, "cqrs_copy", "sales_team.group_sale_manager")
+        with self.assertRaises(AccessError):
+            self.env["cqrs.health"].with_user(user).action_activate_jobs()
+
     def test_a_missing_trigger_is_bad(self):
         self.execute("ALTER TABLE cqrs_event DISABLE TRIGGER cqrs_event_append_only")
         health = self.health()

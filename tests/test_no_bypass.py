@@ -50,7 +50,7 @@ CALLS = {
         "action_forget": ["no ids"],
     },
     "cqrs.forgetting": {"action_repeat": ["no ids"]},
-    "cqrs.health": {"read_health": []},
+    "cqrs.health": {"action_activate_jobs": [], "read_health": []},
     "cqrs.history": {"read_page": ["lead", "deal"]},
     "cqrs.legal.hold": {"action_release": ["no ids"]},
     "cqrs.opportunity.view": {"action_open_lead": ["ids"]},

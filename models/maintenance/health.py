@@ -16,6 +16,7 @@ from ..projections.metrics_tables import FOLDS, TAIL
 from ..seals.reach import reach
 from ..seals.seal import TRIGGERS as SEAL_TRIGGERS
 from ..support.triggers import not_holding
+from .jobs import activate, jobs
 from .run import FAILED, RUNNING
 from .scope import PARTS
 from .status import (
@@ -40,6 +41,8 @@ FOLD_SECONDS = (5 * 60, 60 * 60)
 SEAL_SECONDS = (15 * 60, 60 * 60)
 #: Seconds that a transaction holds readers back
 HELD_SECONDS = (60, 10 * 60)
+#: Seconds by which all frequent scheduled actions are late
+LATE_SECONDS = (10 * 60, 60 * 60)
 #: Seconds since the last verification, which are never bad in themselves
 VERIFIED_SECONDS = (2 * 24 * 3600, float("inf"))
 #: Seconds since everything was verified, in parts
@@ -66,6 +69,7 @@ RUN_FIELDS = (
     "cancel_requested",
     "findings",
     "outcome",
+    "waits_for",
 )
 
 
@@ -88,7 +92,7 @@ class CqrsHealth(models.AbstractModel):
         ``error``. Times are UTC. ``is_more``: more rows than counted.
 
         :return: ``{level, read_at, log, reconciler, reader, verification, seals, tail,
-            projections, replaced, sizes: [{table, model, name, rows, bytes}],
+            projections, jobs, replaced, sizes: [{table, model, name, rows, bytes}],
             runs: [of RUN_FIELDS, and is_abandoned]}``; ``rows`` are the database's own
             estimate, None before there is one
         :raise AccessError: the user is no administrator
@@ -103,6 +107,7 @@ class CqrsHealth(models.AbstractModel):
             "seals": health._read_part(health._seals),
             "tail": health._read_part(health._tail),
             "projections": health._read_part(health._projections),
+            "jobs": health._read_part(health._jobs),
         }
         levels = {part["level"] for part in parts.values()}
         return {
@@ -113,6 +118,15 @@ class CqrsHealth(models.AbstractModel):
             "sizes": health._sizes(),
             "runs": health._runs(),
         }
+
+    @api.model
+    def action_activate_jobs(self):
+        """Activate the scheduled actions that work on this database alone.
+
+        :raise AccessError: the user is no administrator
+        """
+        self.env["cqrs.run"]._check_administrator()
+        activate(self.sudo().env)
 
     def _read_part(self, read: Callable[[], dict]) -> dict:
         try:
@@ -207,6 +221,13 @@ class CqrsHealth(models.AbstractModel):
         ]
         level = BAD if stopped else WATCH if waiting else GOOD
         return {"level": level, "broken": stopped, "quarantined": waiting}
+
+    def _jobs(self) -> dict:
+        found = jobs(self.env)
+        level = _level(found["late"] or 0, LATE_SECONDS)
+        if level == GOOD and found["inactive"]:
+            level = WATCH
+        return {"level": level, **found}
 
     def _replaced(self) -> dict:
         return self._row(SQL(_REPLACED, COUNT_UP_TO, COUNT_UP_TO))

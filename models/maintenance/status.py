@@ -9,6 +9,7 @@ from ..projections.failures import broken, quarantined
 from ..seals.reach import reach
 from ..seals.seal import TRIGGERS as SEAL_TRIGGERS
 from ..support.triggers import not_holding
+from .jobs import jobs
 from .run import LOCK
 
 
@@ -23,6 +24,7 @@ def status(env) -> dict:
     database of the cluster, None if there is none (or the database role may not see
     it); ``last_verified`` and ``unfinished_verification`` are None if there is none;
     ``seals`` is how far the seals reach (``reach.py``);
+    ``jobs`` is about the scheduled actions (``jobs.py``);
     ``failed_looks`` is ``{model: failure}`` of the reconciler, ``broken_projections``
     is ``{projection: error}``, ``quarantined`` is ``[{projection, records, since,
     error}]``.
@@ -45,6 +47,7 @@ def status(env) -> dict:
         "unfinished_verification": unfinished_verification(env),
         "seals": reach(env),
         "erasures_due": len(due(env)),
+        "jobs": jobs(env),
         "failed_looks": dict(env.execute_query(_FAILED_LOOKS)),
         "broken_projections": broken(env),
         "quarantined": quarantined(env),

@@ -11,9 +11,11 @@
 
 import { _t } from "@web/core/l10n/translation";
 
+import { formatNumber } from "../core/formats";
 import { counted, duration, isoTime, number, time } from "./formats";
 
 const FAILURES_ACTION = "crm_cqrs.cqrs_projection_failure_action";
+const JOBS_ACTION = "base.ir_cron_act";
 const SEALS_ACTION = "crm_cqrs.cqrs_seal_action";
 
 /** Levels of health; never shown by their color alone: each has a word and an icon. */
@@ -44,7 +46,10 @@ export const LEVELS = {
     },
 };
 
-/** Return `{name, title, level, value, unit, lines, action, actionName, runId}` of each part. */
+/**
+ * Return `{name, title, level, value, unit, lines, action, actionName, runId, canActivate}`
+ * of each part.
+ */
 export function healthCards(health) {
     return [
         card(health, "log", _t("Event Log"), logCard),
@@ -54,6 +59,7 @@ export function healthCards(health) {
         card(health, "seals", _t("Seals"), sealsCard),
         card(health, "tail", _t("Metrics"), tailCard),
         card(health, "projections", _t("Read Models"), projectionsCard),
+        card(health, "jobs", _t("Scheduled Actions"), jobsCard),
     ];
 }
 
@@ -97,9 +103,7 @@ function rateOf({ lately, per_minute, is_more, minutes }) {
     if (!lately) {
         return _t("No new events in the last %s minutes.", minutes);
     }
-    const rate = per_minute.toLocaleString(undefined, {
-        maximumFractionDigits: per_minute < 10 ? 1 : 0,
-    });
+    const rate = formatNumber(per_minute, per_minute < 10 ? 1 : 0);
     return is_more
         ? _t("At least %s events per minute recently.", rate)
         : _t("%(rate)s events per minute over the last %(minutes)s minutes.", { rate, minutes });
@@ -269,6 +273,35 @@ function projectionsCard({ broken, quarantined }) {
         lines: lines.length ? lines : [_t("All recorded events have been applied.")],
         action: lines.length && FAILURES_ACTION,
         actionName: _t("View Failures"),
+    };
+}
+
+function jobsCard({ count, inactive, can_activate, is_neutralized, late, level }) {
+    const lines = [];
+    if (inactive.length) {
+        lines.push(
+            is_neutralized
+                ? _t(
+                      "This database is a neutralized copy, whose scheduled actions are switched off. Requested runs wait until they are activated."
+                  )
+                : _t("Switched off: %s.", inactive.join("; "))
+        );
+    }
+    if (late && level !== "good" && count > inactive.length) {
+        lines.push(
+            _t(
+                "None has run for %s. Check that the server runs scheduled actions (max_cron_threads).",
+                duration(late)
+            )
+        );
+    }
+    return {
+        value: number(count - inactive.length),
+        unit: _t("of %s active", number(count)),
+        lines: lines.length ? lines : [_t("All of them run on time.")],
+        action: inactive.length && JOBS_ACTION,
+        actionName: _t("View Scheduled Actions"),
+        canActivate: can_activate,
     };
 }
 

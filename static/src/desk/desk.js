@@ -1,5 +1,6 @@
 import { ConfirmationDialog } from "@web/core/confirmation_dialog/confirmation_dialog";
 import { _t } from "@web/core/l10n/translation";
+import { RPCError } from "@web/core/network/rpc";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { Layout } from "@web/search/layout";
@@ -30,6 +31,7 @@ export class Desk extends Component {
         this.orm = useService("orm");
         this.action = useService("action");
         this.dialog = useService("dialog");
+        this.session = useService("crm_cqrs.session");
         Object.assign(this, { bytes, kinds: KINDS, number, outcomeOf, stateOf, time });
         this.state = useState({ health: null, isBehind: false });
         this.polling = usePolling(() => this.look());
@@ -47,9 +49,13 @@ export class Desk extends Component {
     async look() {
         try {
             await this.load();
-        } catch {
+        } catch (error) {
             // The server is away or restarting, which the screen shows.
             this.state.isBehind = true;
+            // Or the session is over, of which the user is told.
+            if (error instanceof RPCError && (await this.session.isOver())) {
+                return false;
+            }
         }
         return this.pause;
     }
@@ -138,6 +144,23 @@ export class Desk extends Component {
 
     async start(kind, args) {
         await this.orm.call(RUNS, `action_${kind}`, args);
+        await this.polling.look();
+    }
+
+    askToActivate() {
+        this.dialog.add(ConfirmationDialog, {
+            title: _t("Activate Scheduled Actions"),
+            body: _t(
+                "Runs, reconciliation, totals and the nightly verification will be activated. They work on this database alone. Sealing and retention stay as they are. Do you want to activate them?"
+            ),
+            confirmLabel: _t("Activate"),
+            confirm: () => this.activate(),
+            cancel: () => {},
+        });
+    }
+
+    async activate() {
+        await this.orm.call("cqrs.health", "action_activate_jobs", []);
         await this.polling.look();
     }
 

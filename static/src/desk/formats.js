@@ -2,6 +2,8 @@ import { deserializeDateTime, formatDateTime } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 import { formatInteger } from "@web/views/fields/formatters";
 
+import { formatUnit } from "../core/formats";
+
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 
 /** Return a length of time in words, the two largest units at most. */
@@ -48,9 +50,6 @@ export function counted(value, isMore) {
 /** Return a size on disk in the largest unit that it fills. */
 export function bytes(value) {
     const power = Math.min(Math.floor(Math.log2(Math.max(value, 1)) / 10), UNITS.length - 1);
-    return new Intl.NumberFormat(luxon.Settings.defaultLocale, {
-        style: "unit",
-        unit: UNITS[power],
-        maximumFractionDigits: power > 2 ? 1 : 0,
-    }).format(value / 1024 ** power);
+    const unit = { style: "unit", unit: UNITS[power] };
+    return formatUnit(value / 1024 ** power, power > 2 ? 1 : 0, unit);
 }

@@ -123,6 +123,9 @@ export function stepOf(run, readAt) {
     if (run.state === "running") {
         return run.step_name || "";
     }
+    if (run.waits_for) {
+        return run.waits_for;
+    }
     return secondsBetween(run.create_date, readAt) > PATIENCE
         ? _t("Not started yet. Check that scheduled actions are running.")
         : _t("Starting soon.");

@@ -71,6 +71,14 @@ const health = (runs = [], parts = {}) => ({
     },
     tail: { level: "good", changes: 0, is_more: false, seconds: null },
     projections: { level: "good", broken: [], quarantined: [] },
+    jobs: {
+        level: "good",
+        count: 7,
+        inactive: [],
+        can_activate: false,
+        is_neutralized: false,
+        late: 0,
+    },
     replaced: { rows: 0, is_more: false, since: false, tables: [] },
     sizes: [],
     runs,
@@ -123,6 +131,34 @@ test("a run in progress is polled every second until its outcome", async () => {
     expect.verifySteps([]);
     await wait(1);
     expect.verifySteps(["look"]);
+});
+
+test("a run that nothing performs says why, and the actions can be activated", async () => {
+    const why = "This database is a neutralized copy.";
+    const off = {
+        level: "watch",
+        count: 7,
+        inactive: ["Perform runs", "Seal"],
+        can_activate: true,
+        is_neutralized: true,
+        late: null,
+    };
+    onRpc("cqrs.health", "action_activate_jobs", () => {
+        expect.step("activate");
+        return false;
+    });
+    await openDesk(
+        health([run({ state: "pending", waits_for: why })], { jobs: off }),
+        health([run({ state: "running", progress: 3, waits_for: false })])
+    );
+    expect(".o_cqrs_run").toHaveText(/This database is a neutralized copy/);
+    expect(".o_cqrs_health[data-name=jobs]").toHaveText(/5\s+of 7 active[^]*neutralized copy/);
+    await contains(".o_cqrs_activate").click();
+    expect.verifySteps([]);
+    await contains(".modal-footer .btn-primary").click();
+    expect.verifySteps(["activate", "look"]);
+    expect(".o_cqrs_activate").toHaveCount(0);
+    expect(".o_cqrs_health[data-name=jobs]").toHaveText(/All of them run on time/);
 });
 
 test("a run is cancelled only once", async () => {
@@ -248,6 +284,20 @@ test("a verification that deletes kept rows asks for confirmation", async () => 
     await contains("[data-kind=verify_all]").click();
     await contains(".modal:contains(are deleted) .modal-footer .btn-primary").click();
     expect.verifySteps(["verify", "look"]);
+});
+
+test("a session that ended leads to the login, and nothing is asked any more", async () => {
+    const expired = makeServerError({ errorName: "odoo.http.SessionExpiredException" });
+    onRpc("/web/session/get_session_info", () => {
+        expect.step("session");
+        throw expired;
+    });
+    await openDesk(health(), expired);
+    await wait(10);
+    expect.verifySteps(["look", "session"]);
+    await waitFor(".modal:contains(Your Odoo session expired)");
+    await wait(60);
+    expect.verifySteps([]);
 });
 
 test("an unreachable server is reported until it responds", async () => {
