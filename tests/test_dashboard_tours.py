@@ -5,6 +5,24 @@ from .common import SalesOrganisation
 
 PATH = "/odoo/sales-dashboard"
 
+#: As the page has it, once it is seen again after another tab
+SEEN = "document.dispatchEvent(new Event('visibilitychange'))"
+LOG_IN = """
+fetch("/web/session/authenticate", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ params: { db: odoo.info.db, login: "%s", password: "%s" } }),
+}).then((answer) => answer.json()).then(({ result }) => result.uid)
+"""
+LOG_OUT = """
+fetch("/web/session/destroy", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: "{}",
+}).then((answer) => answer.ok)
+"""
+FIGURES = "document.querySelector('.o_cqrs_tile[data-name=pipeline]:has(.o_cqrs_line)')"
+
 
 @tagged("post_install", "-at_install")
 class TestDashboardTours(SalesOrganisation, BrowserCase):
@@ -74,6 +92,42 @@ class TestDashboardTours(SalesOrganisation, BrowserCase):
             [("id", "!=", self.env.company.currency_id.id)]
         ).active = False
         self.start_tour(PATH, "crm_cqrs_dashboard_one_company", login=self.seller.login)
+
+    def test_a_session_that_ended_or_is_another_persons(self):
+        self.expected_errors = ("401",)
+        chosen = "?scope=own&period=year"
+        seller, seller_id = self.seller.login, self.seller.id
+        with self.browse():
+            self.enter(self.head)
+            self.visit(f"{PATH}{chosen}", FIGURES)
+            # In another tab.
+            self.assertEqual(self.js(LOG_IN % (seller, seller)), seller_id)
+            self.js(SEEN)
+            self.until_told("Seller has logged in")
+            self.until(f"{FIGURES} && !document.querySelector('.o_cqrs_organisation')")
+            self.assertTrue(self.js(LOG_OUT))
+            self.js(SEEN)
+            self.until_told("session expired")
+            self.until("location.pathname === '/web/login'")
+            self.log_in(seller)
+            self.until(FIGURES)
+            self.assertIn("scope=own", self.js("location.search"))
+            self.assertIn("period=year", self.js("location.search"))
+
+    def until_told(self, text):
+        """Wait for a dialog with this text, and close it."""
+        dialog = "document.querySelector('.modal')"
+        self.until(f"{dialog} && {dialog}.innerText.includes('{text}')")
+        self.assertEqual(self.js("document.querySelectorAll('.modal').length"), 1)
+        self.js("document.querySelector('.modal-footer .btn-primary').click()")
+
+    def log_in(self, login):
+        self.until("document.querySelector('input[name=password]')")
+        self.js(
+            f"for (const name of ['login', 'password'])"
+            f" document.querySelector(`input[name=${{name}}]`).value = '{login}';"
+            "document.querySelector('.oe_login_form').submit()"
+        )
 
     def test_whom_one_may_not_look_as_is_not_there(self):
         self.start_tour(

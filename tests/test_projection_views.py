@@ -78,7 +78,7 @@ class TestProjectionViews(SalesOrganisation):
         )
         for view in ("list", "kanban"):
             arch = opportunity.get_view(view_type=view)["arch"]
-            self.assertIn('action="action_open_lead"', arch)
+            self.assertIn(f'js_class="cqrs_opportunity_{view}"', arch)
 
     def test_profiles_of_oneself_and_the_team(self):
         users = self.head + self.manager + self.seller + self.peer

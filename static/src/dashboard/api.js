@@ -1,4 +1,6 @@
 import { _t } from "@web/core/l10n/translation";
+import { user } from "@web/core/user";
+import { useService } from "@web/core/utils/hooks";
 
 import { onWillUnmount } from "@odoo/owl";
 
@@ -17,6 +19,9 @@ export class ApiProblem extends Error {
         this.traceId = traceId;
     }
 }
+
+/** Answer to somebody else than the user of the page, or to nobody. */
+class OtherCaller extends ApiProblem {}
 
 /**
  * Ask API v2 as the user of the page. An answer that the browser has and that is still
@@ -60,8 +65,11 @@ export async function readApi(path, parameters = {}, signal) {
         // A proxy's page of its own, perhaps.
         data = {};
     }
-    if (!response.ok) {
-        throw new ApiProblem(
+    const caller = Number(response.headers.get("X-Odoo-User"));
+    const isOther = response.status === 401 || (caller && caller !== user.userId);
+    if (isOther || !response.ok) {
+        const Problem = isOther ? OtherCaller : ApiProblem;
+        throw new Problem(
             data.detail || data.title || _t("The server answered with an error."),
             response.status,
             data.trace_id
@@ -80,7 +88,8 @@ export function isAborted(error) {
 }
 
 /**
- * Give a component readings of API v2 that end with it.
+ * Give a component readings of API v2 that end with it. Once the session is over, of which
+ * the user is told, none ends any more.
  *
  *     const api = useApi();
  *     api.abort();
@@ -90,10 +99,23 @@ export function isAborted(error) {
  *  which is then rejected with an error that `isAborted`
  */
 export function useApi() {
+    const session = useService("crm_cqrs.session");
     let controller = new AbortController();
     onWillUnmount(() => controller.abort());
+
+    async function read(path, parameters) {
+        try {
+            return await readApi(path, parameters, controller.signal);
+        } catch (error) {
+            if (error instanceof OtherCaller && (await session.isOver())) {
+                return new Promise(() => {});
+            }
+            throw error;
+        }
+    }
+
     return {
-        read: (path, parameters) => readApi(path, parameters, controller.signal),
+        read,
         abort() {
             controller.abort();
             controller = new AbortController();

@@ -10,14 +10,14 @@
 import { _t } from "@web/core/l10n/translation";
 
 import { lastMonths, scoped } from "./figures";
-import { formatPercent } from "./formats";
+import { formatNumber, formatPercent } from "./formats";
 
 /** @param {(amount: number) => string} money in the currency of the figures */
 export function stageColumns(money) {
     return [
         { label: _t("Pipeline"), format: money, isDrawn: true },
         { label: _t("Weighted"), format: money, isDrawn: true },
-        { label: _t("Opportunities"), format: String, isDrawn: false },
+        { label: _t("Opportunities"), format: (count) => formatNumber(count), isDrawn: false },
     ];
 }
 
@@ -44,8 +44,8 @@ export function stageRows(byStage, scope) {
 export function monthColumns(money) {
     return [
         { label: _t("Won"), format: money, isDrawn: true },
-        { label: _t("Opportunities"), format: String, isDrawn: false },
-        { label: _t("Lost"), format: String, isDrawn: false },
+        { label: _t("Opportunities"), format: (count) => formatNumber(count), isDrawn: false },
+        { label: _t("Lost"), format: (count) => formatNumber(count), isDrawn: false },
         {
             label: _t("Win rate"),
             format: (rate) => (rate === null ? "–" : formatPercent(rate)),

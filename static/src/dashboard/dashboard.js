@@ -13,7 +13,7 @@ import { PERIODS, SCOPES, figureParameters, outdatedBy } from "./choices";
 import { PATHS } from "./companies";
 import { useDrillDown } from "./drill_down";
 import { FigureChart } from "./figure_chart";
-import { formatMoney, formatMoneyShortly } from "./formats";
+import { formatMoney, formatMoneyShortly, formatNumber } from "./formats";
 import { useLive } from "./live";
 import { Opportunities } from "./opportunities";
 import { Organisation } from "./organisation";
@@ -164,7 +164,7 @@ export class Dashboard extends Component {
     get leftOutText() {
         return _t(
             "%s record(s) could not be read and are missing from these figures. Ask an administrator to check CRM > Configuration > Event Store.",
-            this.state.leftOut
+            formatNumber(this.state.leftOut)
         );
     }
 

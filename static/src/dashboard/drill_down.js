@@ -2,8 +2,9 @@ import { serializeDateTime } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 import { useService } from "@web/core/utils/hooks";
 
+import { useLeadOpener } from "../opportunities/lead_opener";
+
 const RECORDS_ACTION = "crm_cqrs.dashboard_records_action";
-const RECORDS_MODEL = "cqrs.opportunity.view";
 
 /** Statuses that the figure of a tile counts, and the field to group them by */
 const TILES = {
@@ -22,7 +23,7 @@ const TILES = {
  */
 export function useDrillDown(getOwner) {
     const action = useService("action");
-    const orm = useService("orm");
+    const openLead = useLeadOpener();
 
     async function openRecords(name, statuses, groupBy, { range, stageId } = {}) {
         const owner = getOwner();
@@ -54,9 +55,7 @@ export function useDrillDown(getOwner) {
             const month = { range: row.range };
             return openRecords(_t("Won, %s", row.label), ["won"], "user_id", month);
         },
-        async openLead(id) {
-            await action.doAction(await orm.call(RECORDS_MODEL, "action_open_lead", [[id]]));
-        },
+        openLead,
     };
 }
 

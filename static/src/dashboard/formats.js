@@ -1,6 +1,8 @@
 import { currencies, formatCurrency } from "@web/core/currency";
 import { user } from "@web/core/user";
 
+export { formatNumber, formatPercent } from "../core/formats";
+
 /**
  * @param {number} amount
  * @param {string} code of ISO 4217, as the API has it
@@ -31,11 +33,4 @@ export function formatMoneyShortly(amount, code) {
     const magnitude = amount ? Math.floor(Math.log10(Math.abs(amount)) / 3) : 0;
     const tenths = Math.round((10 * amount) / 1000 ** magnitude);
     return formatMoney(amount, code, { humanReadable: true, digits: [0, tenths % 10 ? 1 : 0] });
-}
-
-export function formatPercent(ratio, digits = 0) {
-    return new Intl.NumberFormat(user.lang, {
-        style: "percent",
-        maximumFractionDigits: digits,
-    }).format(ratio);
 }

@@ -1,3 +1,4 @@
+import { WEBSOCKET_CLOSE_CODES } from "@bus/workers/websocket_worker";
 import { useBus, useService } from "@web/core/utils/hooks";
 
 import { browser } from "@web/core/browser/browser";
@@ -54,8 +55,11 @@ export function useLive(look) {
             tell();
         }
     };
-    const disconnect = () => {
+    const disconnect = ({ detail }) => {
         state.isConnected = false;
+        if (detail.code === WEBSOCKET_CLOSE_CODES.SESSION_EXPIRED) {
+            tell();
+        }
     };
     const whenSeen = () => {
         if (!document.hidden) {

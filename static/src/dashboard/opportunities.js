@@ -13,7 +13,7 @@ import {
 
 import { isAborted, useApi } from "./api";
 import { STATUSES, opportunityParameters } from "./choices";
-import { formatMoney } from "./formats";
+import { formatMoney, formatNumber } from "./formats";
 
 const { DateTime } = luxon;
 
@@ -32,7 +32,7 @@ const MAX_LIMIT = 200;
  * - `stages`: `[{id, name}]` to choose from
  * - `revision`: another number once opportunities may have changed
  * - `onChange`: called with the choices that differ from `view`
- * - `onOpen`: called with the id of an opportunity
+ * - `onOpen`: called with the id of an opportunity, and those of the list
  */
 export class Opportunities extends Component {
     static template = "crm_cqrs.Opportunities";
@@ -110,7 +110,12 @@ export class Opportunities extends Component {
 
     get countText() {
         const { items, total } = this.state;
-        return total === null ? "" : _t("%(shown)s of %(total)s", { shown: items.length, total });
+        return total === null
+            ? ""
+            : _t("%(shown)s of %(total)s", {
+                  shown: formatNumber(items.length),
+                  total: formatNumber(total),
+              });
     }
 
     sorting(name) {
@@ -202,6 +207,11 @@ export class Opportunities extends Component {
             item.closing_date &&
             DateTime.fromISO(item.closing_date) < DateTime.local().startOf("day")
         );
+    }
+
+    open(item) {
+        const ids = this.state.items.map((each) => each.odoo_id);
+        return this.props.onOpen(item.odoo_id, ids);
     }
 
     link(item) {

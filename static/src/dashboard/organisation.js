@@ -11,7 +11,7 @@ import {
 } from "@odoo/owl";
 
 import { isAborted, useApi } from "./api";
-import { formatMoney, formatMoneyShortly } from "./formats";
+import { formatMoney, formatMoneyShortly, formatNumber } from "./formats";
 
 const PATH = "users/hierarchy";
 const LIMIT = 40;
@@ -35,6 +35,7 @@ export class Organisation extends Component {
 
     setup() {
         this.api = useApi();
+        this.number = formatNumber;
         this.parameters = this.props.parameters;
         // `levels`: the team of each person who has been expanded, by uuid.
         this.state = useState({ root: null, levels: {}, error: "", isLoading: false });

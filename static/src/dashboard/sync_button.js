@@ -6,7 +6,7 @@ import { Component, useState } from "@odoo/owl";
 import { usePolling } from "../core/use_polling";
 import { RUNS, isUnderWay, runAction } from "../desk/runs";
 
-const FIELDS = ["state", "progress", "findings", "error"];
+const FIELDS = ["state", "progress", "findings", "error", "waits_for"];
 /** Milliseconds between two looks at the run */
 const PAUSE = 1000;
 
@@ -53,7 +53,7 @@ export class SyncButton extends Component {
             this.state.run = null;
             throw error;
         }
-        if (isUnderWay(run)) {
+        if (isUnderWay(run) && !run.waits_for) {
             this.state.run = run;
             return PAUSE;
         }
@@ -67,7 +67,9 @@ export class SyncButton extends Component {
         const buttons = [
             { name: _t("Details"), onClick: () => this.action.doAction(details) },
         ];
-        if (run.state !== "done") {
+        if (run.waits_for) {
+            this.notification.add(run.waits_for, { type: "warning", sticky: true, buttons });
+        } else if (run.state !== "done") {
             const message = run.error || _t("The synchronization was cancelled.");
             this.notification.add(message, { type: "danger", sticky: true, buttons });
         } else if (!run.findings) {

@@ -12,7 +12,7 @@ import {
     periodRange,
     scoped,
 } from "./figures";
-import { formatMoney, formatMoneyShortly, formatPercent } from "./formats";
+import { formatMoney, formatMoneyShortly, formatNumber, formatPercent } from "./formats";
 
 /** Texts of the tiles: each figure, and how it came about. */
 export class Tiles {
@@ -89,16 +89,16 @@ export class Tiles {
                 note:
                     closed.won === 1
                         ? _t("1 opportunity")
-                        : _t("%s opportunities", closed.won),
+                        : _t("%s opportunities", formatNumber(closed.won)),
                 trend: closedTrend.won,
                 points: linePoints(months.map((month) => month.won_revenue)),
             },
             active: {
-                value: String(active),
+                value: formatNumber(active),
                 note: isOfBoth
                     ? _t("%(own)s own, %(team)s team", {
-                          own: own.active_opportunities,
-                          team: team.active_opportunities,
+                          own: formatNumber(own.active_opportunities),
+                          team: formatNumber(team.active_opportunities),
                       })
                     : "",
                 share: isOfBoth && active ? own.active_opportunities / active : null,
@@ -106,7 +106,10 @@ export class Tiles {
             },
             win_rate: {
                 value: win_rate === null ? "–" : formatPercent(win_rate, 1),
-                note: _t("%(won)s won, %(lost)s lost", closed),
+                note: _t("%(won)s won, %(lost)s lost", {
+                    won: formatNumber(closed.won),
+                    lost: formatNumber(closed.lost),
+                }),
                 trend: closedTrend.win_rate,
                 points: linePoints(months.map((month) => month.win_rate)),
             },
@@ -145,11 +148,11 @@ export class Tiles {
         const title =
             before !== null &&
             _t("%(before)s at the end of %(period)s", {
-                before: isCount ? String(before) : this.money(before),
+                before: isCount ? formatNumber(before) : this.money(before),
                 period: this.periodBefore,
             });
         return {
-            trend: this.trend(value, before, title, isCount ? String : undefined),
+            trend: this.trend(value, before, title, isCount ? (count) => formatNumber(count) : undefined),
             points: linePoints([...levels(series, scope, name).slice(0, -1), value]),
         };
     }
@@ -177,7 +180,7 @@ export class Tiles {
             ),
             win_rate: rates && {
                 ...direction(rates.difference),
-                text: _t("%s points", Math.round(1000 * Math.abs(rates.difference)) / 10),
+                text: _t("%s points", formatNumber(100 * Math.abs(rates.difference), 1)),
                 title: title(formatPercent(before.win_rate, 1)),
             },
         };

@@ -18,6 +18,7 @@ export class History extends Component {
 
     setup() {
         this.orm = useService("orm");
+        this.session = useService("crm_cqrs.session");
         // Not the context's active_model: after a reload there is none.
         this.model = this.props.action.params.model;
         this.recordId = this.props.action.context.active_id;
@@ -41,6 +42,9 @@ export class History extends Component {
             this.state.entries.push(...page.entries.map((entry) => this.present(entry)));
             this.state.more = page.more;
         } catch (error) {
+            if (await this.session.isOver()) {
+                return;
+            }
             this.state.error =
                 error.data?.message || _t("The history could not be loaded.");
         }

@@ -38,6 +38,7 @@ tours.add("crm_cqrs_dashboard_drill", {
             run: "click",
         },
         { trigger: ".o_form_view .o_breadcrumb:contains(Seller deal 1)" },
+        { content: "The pager goes through the list", trigger: ".o_pager_limit:contains(4)" },
         {
             content: "Back to the dashboard",
             trigger: ".o_breadcrumb a:contains(Sales Dashboard), .o_back_button",
@@ -69,6 +70,16 @@ tours.add("crm_cqrs_dashboard_look_as", {
     steps: () => [
         { trigger: tile("pipeline", "400,000.00") },
         { trigger: ".o_cqrs_count:contains(4 of 4)" },
+        {
+            content: "A lead opens with the pager of the list, as far as Odoo shows it",
+            trigger: ".o_cqrs_opportunity a:contains(Manager deal 2)",
+            run: "click",
+        },
+        { trigger: ".o_pager:has(.o_pager_value:contains(1)):has(.o_pager_limit:contains(2))" },
+        { trigger: ".o_pager_next", run: "click" },
+        { trigger: ".o_form_view .o_breadcrumb:contains(Manager deal 1)" },
+        { trigger: ".o_breadcrumb a:contains(Sales Dashboard), .o_back_button", run: "click" },
+        { trigger: tile("pipeline", "400,000.00") },
         { content: "View the dashboard as the seller", trigger: person("Seller"), run: "click" },
         { trigger: ".o_cqrs_banner:contains(Seller)" },
         { trigger: tile("pipeline", "200,000.00") },
