@@ -190,5 +190,5 @@ class TestApiErrors(SalesOrganisation, HttpCase):
 
     def test_an_answer_says_how_long_it_took(self):
         answer = r'^total;dur=\d+\.\d, db;dur=\d+\.\d;desc="\d+ queries"$'
-        for url in (URL, "/api/v2/nothing"):
+        for url in (URL, f"{URL}?color=red"):
             self.assertRegex(self.url_open(url).headers["Server-Timing"], answer)
