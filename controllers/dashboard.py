@@ -1,19 +1,39 @@
 from odoo.http import Controller, request
 
 from ..models.dashboard.reports import Keyset
-from ..models.metrics.groupings import GROUPINGS
+from ..models.metrics.group_pages import FIGURES, Page
+from ..models.metrics.group_pages import Keyset as Groups
+from ..models.metrics.groupings import GROUPINGS, are_many
 from ..models.metrics.series import PERIODS
 from ..models.support.json_schema import UUID
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
+from .errors import BadParameter
 from .operations import always, json_response, operation
 from .opportunities import next_link
 from .parameters import COMPANY, CURRENCY, known_person
-from .query import Parameter, one_of, person_id, whole_number
+from .query import Parameter, list_of, one_of, person_id, whole_number
 
 MAX_LIMIT = 200
 MAX_MONTHS = 60
 DEFAULT_LIMIT = 80
+
+
+CURSOR = Parameter(
+    "cursor",
+    str,
+    {"type": "string"},
+    "The `next` of an answer, to go on after it.",
+)
+
+_GROUPINGS = list_of(**one_of(*GROUPINGS))
+
+
+def _groupings(text: str) -> tuple[str, ...]:
+    by = _GROUPINGS["parse"](text)
+    if len(by) > 2 or len(set(by)) < len(by):
+        raise ValueError("Expected one grouping, or two different ones.")
+    return by
 
 
 class DashboardApi(Controller):
@@ -31,16 +51,43 @@ class DashboardApi(Controller):
 
     @operation(
         "/api/v2/dashboard/metrics",
-        summary="The figures, by stage, salesperson or month",
+        summary="The figures, by stage, salesperson, month, customer and more",
         parameters=[
             Parameter(
                 "by",
-                **one_of(*GROUPINGS),
+                _groupings,
+                {**_GROUPINGS["schema"], "maxItems": 2, "uniqueItems": True},
+                "Also give the figures of each stage, salesperson and so on, or of each"
+                " pair of two of them. The month is that of closing: expected, until"
+                " won or lost. An opportunity with several tags is in the group of"
+                " each.",
+                is_list=True,
+            ),
+            Parameter(
+                "sort",
+                **one_of(
+                    *(
+                        f"{sign}{name}"
+                        for name in (*FIGURES, *GROUPINGS)
+                        for sign in ("", "-")
+                    )
+                ),
                 description=(
-                    "Also give the figures of each stage, salesperson or month. The"
-                    " month is that of closing: expected, until won or lost."
+                    "The order of a page of groups: by a figure, or by the labels of a"
+                    " grouping in `by`; with `-` from the greatest down"
+                    " (`-pipeline_value` by default). Ties are broken by the keys of"
+                    " the groups; those without a value come last, or first with `-`."
                 ),
             ),
+            Parameter(
+                "limit",
+                **whole_number(MAX_LIMIT),
+                description=(
+                    "The most groups to give. By default all, in order of the labels;"
+                    f" of customers and of pairs, or with `sort`, {DEFAULT_LIMIT}."
+                ),
+            ),
+            CURSOR,
             COMPANY,
             CURRENCY,
         ],
@@ -48,8 +95,38 @@ class DashboardApi(Controller):
         is_view=True,
         shows_opportunities=always,
     )
-    def metrics(self, user, by=None, company=None, currency=None):
-        return request.env["cqrs.metrics"]._read(user, by, company, currency)
+    def metrics(
+        self,
+        user,
+        by=(),
+        sort=None,
+        limit=None,
+        cursor=None,
+        company=None,
+        currency=None,
+    ):
+        read = request.env["cqrs.metrics"]._read
+        paging = {"sort": sort, "limit": limit, "cursor": cursor}
+        given = [name for name, value in paging.items() if value is not None]
+        if not by or not (given or are_many(by)):
+            if given:
+                raise BadParameter(given[0], "It needs `by`: there is nothing to page.")
+            return read(user, by, company, currency)
+        sort = sort or "-pipeline_value"
+        name = sort.removeprefix("-")
+        if name in GROUPINGS and name not in by:
+            raise BadParameter("sort", f"Expected a figure, or one of {', '.join(by)}.")
+        bound_to = ("groups", request.env.uid, user.id, by, sort, company, currency)
+        after = None
+        if cursor is not None:
+            place, *keys = decode_cursor(request.env, cursor, bound_to)
+            after = Groups(place, tuple(keys))
+        page = Page(name, sort.startswith("-"), limit or DEFAULT_LIMIT, after)
+        metrics = read(user, by, company, currency, page)
+        following = metrics["next"] and encode_cursor(
+            request.env, (metrics["next"].place, *metrics["next"].keys), bound_to
+        )
+        return json_response({**metrics, "next": following}, next_link(following))
 
     @operation(
         "/api/v2/dashboard/metrics/series",
@@ -128,12 +205,7 @@ class DashboardApi(Controller):
                 **whole_number(MAX_LIMIT),
                 description=f"The most reports to give, {DEFAULT_LIMIT} by default.",
             ),
-            Parameter(
-                "cursor",
-                str,
-                {"type": "string"},
-                "The `next` of an answer, to go on after it.",
-            ),
+            CURSOR,
         ],
         response=ref("Level"),
         is_view=True,

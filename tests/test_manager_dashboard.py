@@ -5,6 +5,8 @@ from odoo.tests import HttpCase, tagged
 
 from .common import SalesOrganisation, other_company
 
+METRICS = "/api/v2/dashboard/metrics"
+
 
 @tagged("post_install", "-at_install")
 class TestManagerDashboard(SalesOrganisation, HttpCase):
@@ -95,6 +97,55 @@ class TestManagerDashboard(SalesOrganisation, HttpCase):
             ],
         )
 
+    def test_groups_come_in_pages_that_add_up(self):
+        customers = self.env["res.partner"].create(
+            [{"name": f"cqrs {name}"} for name in "AB"]
+        )
+        for deal, customer in zip(self.own, customers, strict=True):
+            deal.partner_id = customer
+        self.env.cr.flush()
+        self.authenticate(self.manager.login, self.manager.login)
+        url = "/api/v2/dashboard/metrics?by=customer,salesperson&limit=1&sort=customer"
+        groups = []
+        while url:
+            response = self.url_open(url)
+            self.assertEqual(response.status_code, 200, response.text)
+            metrics = json.loads(response.text, parse_float=Decimal)
+            groups += metrics["groups"]
+            url = response.links.get("next", {}).get("url")
+            self.assertEqual(bool(url), metrics["next"] is not None)
+        self.assertEqual(metrics["group_count"], 3)
+        self.assertEqual(
+            [
+                (
+                    group["customer"] and group["customer"]["name"],
+                    group["salesperson"]["name"],
+                    group["pipeline_value"],
+                    group["own"]["active_opportunities"],
+                )
+                for group in groups
+            ],
+            [
+                ("cqrs A", "Manager", Decimal("100000.00"), 1),
+                ("cqrs B", "Manager", Decimal("100000.00"), 1),
+                (None, "Seller", Decimal("200000.00"), 0),
+            ],
+        )
+        cursor = self.url_open(f"{METRICS}?by=customer&limit=1").json()["next"]
+        for query, parameter in {
+            "sort=won": "sort",
+            "by=team,team": "by",
+            "by=team,stage,month": "by",
+            "by=price": "by",
+            "by=customer&sort=stage": "sort",
+            f"by=customer&cursor={cursor}x": "cursor",
+            f"by=tag&cursor={cursor}": "cursor",
+        }.items():
+            with self.subTest(query):
+                response = self.url_open(f"{METRICS}?{query}")
+                self.assertEqual(response.status_code, 400, response.text)
+                self.assertEqual(response.json()["parameter"], parameter)
+
     def test_an_amount_of_any_length_is_exact(self):
         # More digits than a Decimal has by default, and about as many as a float.
         for amount in (1e40, 1e300):
@@ -112,6 +163,7 @@ class TestManagerDashboard(SalesOrganisation, HttpCase):
                 self.assertEqual(metrics["team"]["pipeline_value"], Decimal(200000))
                 for url in (
                     "v2/dashboard/metrics?by=stage",
+                    "v2/dashboard/metrics?by=stage,month&sort=-average_value",
                     "v2/dashboard/metrics/series",
                     "v2/dashboard/users/hierarchy?metrics=true",
                     "sales/dashboard/real",

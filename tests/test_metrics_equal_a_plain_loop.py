@@ -1,6 +1,7 @@
 from collections import defaultdict
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from itertools import combinations, product
 from unittest.mock import patch
 
 from odoo import Command
@@ -8,11 +9,32 @@ from odoo.tests import tagged
 from odoo.tools import SQL
 
 from ..models.metrics import fold
+from ..models.metrics.group_pages import FIGURES, Page
+from ..models.metrics.groupings import GROUPINGS, member
 from .common import SalesOrganisation, as_json, other_company
 from .plain_rules import plain_sums
 
 AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
 BY = (None, "stage", "salesperson", "month")
+#: The field of an opportunity and the model of each grouping with records
+FIELDS = {
+    "stage": "stage_id",
+    "salesperson": "user_id",
+    "team": "team_id",
+    "customer": "partner_id",
+    "lost_reason": "lost_reason_id",
+    "tag": "tag_ids",
+    "source": "source_id",
+}
+MODELS = {
+    "stage": "crm.stage",
+    "salesperson": "res.users",
+    "team": "crm.team",
+    "customer": "res.partner",
+    "lost_reason": "crm.lost.reason",
+    "tag": "crm.tag",
+    "source": "utm.source",
+}
 
 
 def plain_figures(leads, viewer):
@@ -131,34 +153,129 @@ class TestMetricsEqualAPlainLoop(SalesOrganisation):
             self.assertEqual(figures[name], own + team)
 
     def assert_groups(self, by, metrics, leads, viewer):
-        expected = defaultdict(leads.browse)
-        for lead in leads:
-            # Archived and neither won nor lost, it is in no figure.
-            if lead.active or lead.won_status != "pending":
-                expected[self.group_of(lead, by)] |= lead
-        found = {}
-        for group in metrics["groups"]:
-            label = group.pop(by)
-            if by == "salesperson" and label:
-                self.assertEqual(
-                    label["name"], self.env["res.users"].browse(label["user_id"]).name
-                )
-            key = {"stage": "id", "salesperson": "user_id"}.get(by)
-            found[label[key] if key and label else label] = group
-        self.assertEqual(found.keys(), expected.keys())
-        for key, some in expected.items():
-            self.assert_scopes(found[key], self.plain_scopes(some, viewer))
+        self.assert_equal_groups((by,), metrics["groups"], leads, viewer)
         for scope, total in scopes(metrics).items():
             for name in AMOUNTS:
                 shown = sum(scopes(group)[scope][name] for group in metrics["groups"])
                 self.assertEqual(shown, total[name], (scope, name))
 
-    def group_of(self, lead, by):
+    def assert_equal_groups(self, by, groups, leads, viewer):
+        expected = defaultdict(leads.browse)
+        for lead in leads:
+            # Archived and neither won nor lost, it is in no figure.
+            if lead.active or lead.won_status != "pending":
+                for keys in product(*(self.groups_of(lead, name) for name in by)):
+                    expected[keys] |= lead
+        found = {
+            tuple(self.key_of(name, group[member(name)]) for name in by): group
+            for group in groups
+        }
+        self.assertEqual(len(found), len(groups))
+        self.assertEqual(found.keys(), expected.keys())
+        for keys, some in expected.items():
+            self.assert_scopes(found[keys], self.plain_scopes(some, viewer))
+
+    def key_of(self, by, label):
+        """Return the id in a group's label, once the name in it is the record's."""
+        if not isinstance(label, dict):
+            return label
+        id_ = label["user_id" if by == "salesperson" else "id"]
+        record = self.env[MODELS[by]].browse(id_)
+        field = "complete_name" if by == "customer" else "name"
+        self.assertEqual(label["name"], record[field])
+        return id_
+
+    def groups_of(self, lead, by):
         if by == "month":
             closed = lead.won_status in ("won", "lost")
             day = lead.date_closed if closed else lead.date_deadline
-            return f"{day:%Y-%m}" if day else None
-        return {"stage": lead.stage_id, "salesperson": lead.user_id}[by].id or None
+            return [f"{day:%Y-%m}" if day else None]
+        return lead[FIELDS[by]].ids or [None]
+
+    def test_groups_of_every_grouping_and_pair(self):
+        self.spread()
+        with localcontext(prec=100):
+            for viewer in self.head | self.seller | self.env.ref("base.user_admin"):
+                leads = self.env["crm.lead"].browse(self.visible(viewer))
+                for by in ("lost_reason", "source", "team"):
+                    with self.subTest(viewer=viewer.login, by=by):
+                        metrics = self.metrics(viewer, by)
+                        self.assert_groups(by, metrics, leads, viewer)
+                groups = self.metrics(viewer, "tag")["groups"]
+                self.assert_equal_groups(("tag",), groups, leads, viewer)
+                some = [(name,) for name in GROUPINGS]
+                if viewer == self.head:
+                    some += combinations(GROUPINGS, 2)
+                for by in some:
+                    with self.subTest(viewer=viewer.login, by=by):
+                        groups = self.walk(viewer, by, Page(limit=4))
+                        self.assert_equal_groups(by, groups, leads, viewer)
+
+    def spread(self):
+        """Spread the opportunities over groups, folded changes and others."""
+        tags = self.env["crm.tag"].create([{"name": f"cqrs {n}"} for n in range(3)])
+        sources = self.env["utm.source"].create({"name": "cqrs source"})
+        customers = self.env["res.partner"].create([{"name": "A"}, {"name": "B"}])
+        reason = self.env["crm.lost.reason"].create({"name": "Too late"})
+        team = self.env["crm.team"].create({"name": "cqrs team"})
+        self.own.write({"tag_ids": [Command.set(tags[:2].ids)], "team_id": team.id})
+        self.other.write({"tag_ids": [Command.set(tags[1:].ids)]})
+        (self.own | self.deal).write({"partner_id": customers[0].id})
+        (self.deal | self.unassigned).write({"source_id": sources.id})
+        self.other.write({"partner_id": customers[1].id})
+        self.opportunity(self.manager, 0.02, company_id=self.branch.id).action_set_won()
+        self.opportunity(self.seller, 7).action_set_lost(lost_reason_id=reason.id)
+        self.opportunity(self.seller, 8, active=False)
+        self.fold()
+        self.deal.write({"expected_revenue": 0.07, "stage_id": self.stage_second.id})
+        self.other.write({"date_deadline": "2031-02-01"})
+
+    def walk(self, viewer, by, page):
+        """Return the groups of all pages, once their places are in order."""
+        groups = []
+        while page:
+            metrics = self.env["cqrs.metrics"]._read(viewer, by, page=page)
+            groups += metrics["groups"]
+            self.assertLessEqual(len(metrics["groups"]), page.limit)
+            after = metrics["next"]
+            page = page._replace(after=after) if after else None
+        self.assertEqual(len(groups), metrics["group_count"])
+        return groups
+
+    def test_pages_of_groups_in_every_order(self):
+        self.spread()
+        by = "customer", "salesperson"
+        self.env.cr.flush()
+        for sort, is_descending in product((*FIGURES, *by), (False, True)):
+            with self.subTest(sort=sort, is_descending=is_descending):
+                page = Page(sort, is_descending, limit=1)
+                groups = self.walk(self.head, by, page)
+                found = {
+                    tuple(label and label["name"] for label in map(group.get, by))
+                    for group in groups
+                }
+                # Each once, also those that are equal in what they are sorted by.
+                self.assertEqual(len(found), len(groups))
+                self.assertGreater(len(groups), 3)
+                if sort in AMOUNTS:
+                    values = [group["exact"][sort] for group in groups]
+                elif sort in FIGURES:
+                    values = [group[sort] for group in groups]
+                else:
+                    values = [group[sort] and group[sort]["name"] for group in groups]
+                known = sorted(
+                    (value for value in values if value is not None),
+                    reverse=is_descending,
+                )
+                unknown = [None] * (len(values) - len(known))
+                self.assertEqual(
+                    values, unknown + known if is_descending else known + unknown
+                )
+        for sort in ("stage", "value"):
+            with self.assertRaisesRegex(ValueError, "groups by"):
+                self.env["cqrs.metrics"]._read(self.head, by, page=Page(sort))
+        with self.assertRaisesRegex(ValueError, "metrics by 'team,team'"):
+            self.metrics(self.head, ("team", "team"))
 
     def test_every_change_leaves_the_sums_exact(self):
         team = self.env["crm.team"].create({"name": "cqrs", "user_id": self.head.id})

@@ -1,6 +1,7 @@
 """JSON Schemas of the API's answers."""
 
 from ...models.dashboard.dashboard import DASHBOARD_FIELDS
+from ...models.metrics.groupings import GROUPINGS, member
 from ...models.opportunities.as_json import API_FIELDS
 from ...models.support.json_schema import (
     BOOLEAN,
@@ -112,6 +113,8 @@ _NODE["properties"]["metrics"] = {
 #: An opportunity on the dashboard
 _ITEM = obj(**{name: OPPORTUNITY[name] for name in DASHBOARD_FIELDS})
 
+_NAMED = nullable(obj(id=INTEGER, name=nullable(TEXT)))
+
 _NEXT = {
     "type": ["string", "null"],
     "description": "The `cursor` of the next page; null on the last one.",
@@ -214,7 +217,11 @@ COMPONENTS = {
                         **obj(**_SCOPES),
                         "properties": {
                             **_SCOPES,
-                            "stage": nullable(obj(id=INTEGER, name=nullable(TEXT))),
+                            **{
+                                member(name): _NAMED
+                                for name in GROUPINGS
+                                if name not in ("salesperson", "month")
+                            },
                             "salesperson": nullable(
                                 obj(
                                     id=nullable(UUID),
@@ -231,10 +238,15 @@ COMPONENTS = {
                     }
                 ),
                 "description": (
-                    "With `by`: the figures of each stage, salesperson or month, which"
-                    " stands beside them under its name; last those without one, null."
+                    "With `by`: the figures of each stage, salesperson and so on, which"
+                    " stands beside them under its name (a team as `sales_team`), null for"
+                    " those without one."
+                    " Without `sort` all of them in order of their labels, null last."
+                    " Groups of tags overlap: they add up to more than the whole."
                 ),
             },
+            "group_count": {**COUNT, "description": "With pages: of all pages."},
+            "next": _NEXT,
         },
     },
     "MetricsSeries": obj(

@@ -1,1 +1,11 @@
-from . import sums, groupings, reader, series, user_snapshot, fold
+from . import (
+    sums,
+    groupings,
+    group_rows,
+    groups,
+    group_pages,
+    reader,
+    series,
+    user_snapshot,
+    fold,
+)

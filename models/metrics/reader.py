@@ -9,7 +9,8 @@ from ..currencies.rates import rates_into
 from ..projections.metrics_tables import AMOUNTS
 from ..support.answer_context import without_jit
 from .figures import converted, exact, exact_amounts, exactly, parts, scopes
-from .groupings import GROUPINGS
+from .group_pages import FIGURES, Page
+from .groupings import GROUPINGS, are_many
 from .rounding import rounded
 from .sums import sums_of
 
@@ -22,9 +23,10 @@ class CqrsMetrics(models.AbstractModel):
     def _read(
         self,
         user,
-        by: str | None = None,
+        by: str | tuple[str, ...] | None = None,
         company_ids: tuple[int, ...] | None = None,
         target_currency=None,
+        page: Page | None = None,
     ) -> dict:
         """Return the metrics over all that a user sees; nothing is written.
 
@@ -39,27 +41,39 @@ class CqrsMetrics(models.AbstractModel):
         sums before the conversion.
 
         :param user: a ``res.users`` record
-        :param by: ``"stage"``, ``"salesperson"`` or ``"month"`` (of closing)
+        :param by: a name of ``GROUPINGS``, or two of them
         :param company_ids: of the opportunities of these companies alone, and of those
             without a company; None for all
         :param target_currency: the ``res.currency`` of the figures, by default
             that of the user's company
+        :param page: the groups to give; by default all of them in order of their
+            labels, or the first page, where they are many
         :return: ``{user_id, currency, **figures, own: figures, team: figures, amounts:
             [{currency, rate, pipeline_value, weighted_pipeline, won_revenue, exact}],
             opportunities: {total, own, subordinates}, computed_at}``, where *own* are
             the user's own opportunities, *team* the others, and ``opportunities``
             counts those not archived; with ``by`` also ``groups: [{<by>: label,
-            **figures, own: figures, team: figures}]``, in the order of stages, names
-            or months
-        :raise ValueError: ``by`` is something else
+            **figures, own: figures, team: figures}]``, and of a page ``group_count``
+            and ``next: Keyset or None``
+        :raise ValueError: ``by`` or the page's ``sort`` is something else
         """
-        if by is not None and by not in GROUPINGS:
-            raise ValueError(f"metrics by {by!r}: not one of {', '.join(GROUPINGS)}")
-        dimension, column = GROUPINGS.get(by, ("owner", None))
+        by = (by,) if isinstance(by, str) else by or ()
+        _check(by, page)
+        if by and page is None and are_many(by):
+            page = Page()
+        dimension, column = "owner", None
+        if by and not page and GROUPINGS[by[0]].dimension:
+            # In one statement with the totals, as both are kept.
+            dimension, column, __ = GROUPINGS[by[0]]
         context = AnswerContext.of(self.env, user)
         currency = own_currency(context)
-        viewers = self.env["cqrs.access"]._viewers(user)
-        rows = self._sums(viewers, user.id, dimension, column, currency, company_ids)
+        asked = {
+            "viewers": self.env["cqrs.access"]._viewers(user),
+            "own_id": user.id,
+            "currency": currency,
+            "company_ids": company_ids,
+        }
+        rows = self._sums(**asked, dimension=dimension, column=column)
         currency = target_currency or currency
         rates = rates_into(currency, {row["currency_id"] for row in rows}, context)
         totals = [row for row in rows if not row["is_group"]]
@@ -77,19 +91,13 @@ class CqrsMetrics(models.AbstractModel):
             },
             "computed_at": AnswerContext.of(self.env).answered_at,
         }
-        if by:
-            groups = {}
-            for row in rows:
-                if row["is_group"]:
-                    groups.setdefault(row["group"], []).append(row)
-            labelled = self._labelled(by, groups)
-            sums = [converted(each, rates) for __, each in labelled]
-            metrics["groups"] = [
-                {by: label, **part}
-                for (label, __), part in zip(
-                    labelled, parts(figures, sums, currency), strict=True
-                )
-            ]
+        if page:
+            metrics |= self._page_of_groups(by, page, asked, figures, rates, currency)
+        elif by:
+            groups = rows if column else self._sums_of_groups(by[0], asked)
+            metrics["groups"] = self._all_groups(
+                by[0], groups, figures, rates, currency
+            )
         return metrics
 
     @api.model
@@ -172,7 +180,7 @@ class CqrsMetrics(models.AbstractModel):
         viewers = self.env["cqrs.access"]._viewers(user)
         by_stage = stage_ids is not None
         if owned is None:
-            grouping = GROUPINGS["stage"] if by_stage else ("owner", None)
+            grouping = ("stage", "stage_id") if by_stage else ("owner", None)
             return sum(
                 row[measure]
                 for row in self._sums(
@@ -196,6 +204,19 @@ class CqrsMetrics(models.AbstractModel):
             )
         )
         return count
+
+
+def _check(by: tuple[str, ...], page: Page | None):
+    """Check what groups are asked for.
+
+    :raise ValueError: there are no such ones, or not in this order
+    """
+    if not set(by) <= GROUPINGS.keys() or len(by) > 2 or len(set(by)) < len(by):
+        raise ValueError(
+            f"metrics by {','.join(by)!r}: not one or two of {', '.join(GROUPINGS)}"
+        )
+    if page and not (by and page.sort in (*by, *FIGURES)):
+        raise ValueError(f"groups by {','.join(by)!r} sorted by {page.sort!r}")
 
 
 def _amounts(sums: dict, currency, rate) -> dict:

@@ -89,7 +89,7 @@ TABLE = Table(
             source="company_id.currency_id",
             field=fields.Many2one("res.currency", readonly=True),
         ),
-        # Not double precision, which numeric takes to 15 digits: the sums have them all.
+        # The sums have all its digits, where double precision gives numeric 15.
         Column(
             "probability",
             "numeric",
