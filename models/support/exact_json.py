@@ -1,16 +1,15 @@
 """JSON with exact amounts: a ``Decimal`` becomes a number with its own digits."""
 
 import json
-import re
 import secrets
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import chain
 
 # json cannot write a text as it is given. Strings with a mark that nobody can guess
 # stand for such texts until the end.
 _MARK = secrets.token_hex(16)
-_MARKED = re.compile(rf'"{_MARK}([0-9]+)"')
 
 
 @dataclass(frozen=True)
@@ -31,15 +30,18 @@ def dumps(value, indent: int | None = None) -> str:
     texts = []
 
     def default(value):
-        if isinstance(value, date):
-            return value.isoformat()
         if isinstance(value, Decimal):
             texts.append(f"{value:f}" if value.is_finite() else "null")
+        elif isinstance(value, date):
+            return value.isoformat()
         elif isinstance(value, JsonText):
             texts.append(value.text)
         else:
             raise TypeError(f"{type(value).__name__} has no JSON form")
-        return f"{_MARK}{len(texts) - 1}"
+        return _MARK
 
     marked = json.dumps(value, default=default, indent=indent, allow_nan=False)
-    return _MARKED.sub(lambda match: texts[int(match[1])], marked)
+    # The marks come in the order of the texts.
+    parts = marked.split(f'"{_MARK}"')
+    parts[1:] = chain.from_iterable(zip(texts, parts[1:], strict=True))
+    return "".join(parts)
