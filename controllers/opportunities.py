@@ -90,9 +90,10 @@ _FILTERS = [
         "text",
         _text,
         {"type": "string", "maxLength": MAX_TEXT},
-        "Words, each of which begins a word of the name or of the customer's, in small"
-        " letters or capitals, with accents or without. Punctuation parts words, and by"
-        " itself finds nothing.",
+        "Words, each of which begins a word of the opportunity's name, the customer's,"
+        " the salesperson's or the stage's (in your language). Capitals, accents and"
+        " the forms of a letter do not matter; in scripts without spaces any part of a word"
+        " is found. Punctuation parts words, and by itself finds nothing.",
     ),
     Parameter(
         "archived",

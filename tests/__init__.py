@@ -97,6 +97,7 @@ from . import (
     test_rolled_back_work,
     test_seals,
     test_seals_find_tampering,
+    test_search_finds_what_people_type,
     test_sources_are_declared,
     test_state_at_a_time,
     test_translations,

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from odoo.tools import SQL
 
 from ..access import policy
-from ..projections.opportunity_view import words_of
 from ..support.sql_arrays import integers
 
 #: Characters of a text to search for
@@ -27,6 +26,34 @@ class Range(NamedTuple):
 _OPEN = Range()
 
 
+class Term(NamedTuple):
+    """A term of a text (``search_terms.py``), and what it finds beside words.
+
+    :ivar beginnings: one of them is to begin a term of the opportunity's words
+    :ivar user_ids: of owners whose opportunities it finds, too
+    :ivar stage_ids: of stages whose opportunities it finds, too
+    """
+
+    beginnings: tuple[str, ...]
+    user_ids: tuple[int, ...] = ()
+    stage_ids: tuple[int, ...] = ()
+
+    @property
+    def condition(self) -> SQL:
+        """The condition on a row ``view``."""
+        conditions = [
+            SQL(
+                "view.words @@ %s::tsquery",
+                " | ".join(f"'{beginning}':*" for beginning in self.beginnings),
+            )
+        ]
+        if self.user_ids:
+            conditions.append(owned(self.user_ids))
+        if self.stage_ids:
+            conditions.append(SQL("view.stage_id = ANY(%s)", list(self.stage_ids)))
+        return SQL("(%s)", SQL(" OR ").join(conditions))
+
+
 @dataclass(frozen=True)
 class Filters:
     """Conditions on the visible opportunities; all of them hold together.
@@ -39,9 +66,10 @@ class Filters:
     :ivar value: ``Decimal``, each in the currency of its opportunity
     :ivar closing_date: days (``date``)
     :ivar created_at: times (aware ``datetime``), as ``changed_at``
-    :ivar text: words, each of which begins a word of the opportunity's name or of the
-        customer's, in small letters or capitals, with accents or without. A text that
-        has nothing but punctuation finds nothing, an empty one is no condition.
+    :ivar text: its terms are looked up before it becomes a condition (``text.py``);
+        an empty one is none
+    :ivar terms: each finds the opportunity, by its words, its owner or its stage.
+        There may be none, of a text that has nothing but punctuation: it finds nothing.
     :ivar archived: True for those alone, False for the others, None for both
     :raise ValueError: the text is longer than ``MAX_TEXT``, or a time is not aware
     """
@@ -56,6 +84,7 @@ class Filters:
     created_at: Range = _OPEN
     changed_at: Range = _OPEN
     text: str | None = None
+    terms: tuple[Term, ...] | None = None
     archived: bool | None = False
 
     def __post_init__(self):
@@ -87,8 +116,8 @@ class Filters:
             for operator, bound in zip((">=", "<="), getattr(self, name), strict=True):
                 if bound is not None:
                     conditions.append(SQL(f"%s {operator} %s", column, _utc(bound)))
-        if self.text and self.text.strip():
-            conditions.append(_matches(self.text))
+        if self.terms is not None:
+            conditions += [term.condition for term in self.terms] or [SQL("FALSE")]
         return SQL(" AND ").join(conditions)
 
     @property
@@ -120,16 +149,6 @@ def owned(owner_ids) -> SQL:
     if not all(owner_ids):
         return SQL("(%s OR view.user_id IS NULL)", some)
     return some
-
-
-def _matches(text: str) -> SQL:
-    words = words_of(text)
-    if not words:
-        return SQL("FALSE")
-    return SQL(
-        "view.words @@ to_tsquery('simple', %s)",
-        " & ".join(f"'{word}':*" for word in words),
-    )
 
 
 def _utc(bound):

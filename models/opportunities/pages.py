@@ -15,6 +15,7 @@ from .orders import Bound, Keyset, Segment, condition, segments
 from .page_ends import PageEnd
 from .page_plans import PagePlans
 from .stages import stages
+from .text import resolved
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class CqrsOpportunities(models.AbstractModel):
         """
         if sort not in ORDERS:
             raise ValueError(f"no such order: {sort} (there are {', '.join(ORDERS)})")
+        filters = resolved(self.env, filters)
         stage_ids = self._stage_ids(after) if sort == "stage" else ()
         wanted_ids = [
             id_
@@ -88,6 +90,7 @@ class CqrsOpportunities(models.AbstractModel):
 
         The metrics know the count of the common filters; others are counted row by row.
         """
+        filters = resolved(self.env, filters)
         if (but := filters.but_user_id) is not None:
             # The metrics cannot count "all but one", but can count all and that one.
             others = replace(filters, but_user_id=None)
@@ -130,8 +133,8 @@ class CqrsOpportunities(models.AbstractModel):
             plans,
             viewers,
             scopes,
-            # All text is found by the index of words.
-            can_merge=not filters.text,
+            # All terms are found by indexes.
+            can_merge=not filters.terms,
             is_plain=filters.are_plain,
             key=(self.env.uid, user.id, filters, sort, descending),
         )

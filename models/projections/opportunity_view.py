@@ -1,12 +1,10 @@
-import re
-import string
-import unicodedata
 from typing import NamedTuple
 
 from odoo import fields, models
 from odoo.tools import SQL
 
 from ..support.indexes import create_missing
+from .search_terms import terms_function
 from .table import Column, Table, upsert
 
 
@@ -32,33 +30,6 @@ ORDERS = {
     # An index takes no longer name, and the lead could not be written.
     "name": Order(SQL("left(name, 200)"), "text"),
 }
-
-# PostgreSQL's parser takes words joined by punctuation for an address, a path or a
-# number, and does not find their parts.
-_SPACES = str.maketrans(dict.fromkeys(string.punctuation + "\0", " "))
-_ACCENTS = "[\u0300-\u036f]"
-
-
-def words_of(text: str) -> list[str]:
-    """Return the words to look for in the column ``words``, without accents."""
-    text = re.sub(_ACCENTS, "", unicodedata.normalize("NFKD", text))
-    return unicodedata.normalize("NFKC", text).translate(_SPACES).split()
-
-
-# ``words_of`` in PostgreSQL. Only ASCII has as many bytes as characters. translate()
-# takes twenty times as long as the outer replacement.
-_VECTOR = SQL(
-    """
-    to_tsvector('simple', regexp_replace(
-        CASE WHEN octet_length(text) = length(text) THEN text
-             ELSE normalize(
-                 regexp_replace(normalize(text, NFKD), %(accents)s, '', 'g'), NFKC)
-        END, %(punctuation)s, ' ', 'g'))
-    """,
-    accents=_ACCENTS,
-    punctuation=f"[{re.escape(string.punctuation)}]",
-)
-
 
 _STATUSES = [("pending", "Pending"), ("won", "Won"), ("lost", "Lost")]
 _STATUS = SQL(
@@ -142,7 +113,7 @@ TABLE = Table(
             "source_id", "integer", field=fields.Many2one("utm.source", readonly=True)
         ),
         Column("tag_ids", "integer[]"),
-        Column("words", "tsvector", value=_VECTOR),
+        Column("words", "tsvector", value=SQL("array_to_tsvector(cqrs_terms(text))")),
         Column(
             "closing_date",
             "date",
@@ -197,8 +168,7 @@ class CqrsOpportunityView(models.Model):
     company) it is in the currency of the viewer's company, as in Odoo itself. A value
     that Odoo cannot read (``readable_values.py``) is not set. ``version`` is the
     version of the opportunity's stream. Leads have no row. The column ``words`` holds
-    the words of the opportunity's name and the customer's name, in small letters and
-    without accents.
+    the terms (``search_terms.py``) of the opportunity's name and of the customer's.
     """
 
     _name = "cqrs.opportunity.view"
@@ -210,6 +180,9 @@ class CqrsOpportunityView(models.Model):
     _cqrs_tables = (TABLE,)
 
     vars().update(TABLE.orm_fields)
+
+    def _functions(self):
+        return [*super()._functions(), terms_function()]
 
     def _create_tables(self):
         result = super()._create_tables()

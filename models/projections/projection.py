@@ -5,6 +5,7 @@ from odoo.tools import SQL, ormcache
 
 from ..event_store.difference import as_ctes
 from ..event_store.personal import whole
+from ..support.functions import Function
 from ..support.versions import Version
 from .comparison import Comparison
 from .table import Table
@@ -50,7 +51,12 @@ class CqrsProjection(models.AbstractModel):
         return self.env.cr.fetchone()[0]
 
     def _differs_from_declaration(self) -> bool:
-        """Return whether a column is missing, of another type, or not declared."""
+        """Return whether a column is missing, of another type, or not declared.
+
+        Or whether a function that columns are made by is missing or another.
+        """
+        if not all(function.is_there(self.env.cr) for function in self._functions()):
+            return True
         self.env.cr.execute(
             """
             WITH declared (table_id, name, type_id) AS (
@@ -84,10 +90,17 @@ class CqrsProjection(models.AbstractModel):
 
         A projection that has indexes adds them here (``create_missing``).
         """
+        for function in self._functions():
+            if not function.is_there(self.env.cr):
+                self.env.cr.execute(function.creation)
         for table in self._cqrs_tables:
             self.env.cr.execute(table.creation())
         for version in self._cqrs_versions:
             self.env.cr.execute(version.definition)
+
+    def _functions(self) -> list[Function]:
+        """Return the functions of the database that make values of columns."""
+        return []
 
     def _declared_tables(self) -> list[str]:
         """Return the names of all tables that ``_create_tables`` creates."""

@@ -1,0 +1,94 @@
+"""Texts that are searched for: their terms, and what each of them names.
+
+Each term is to begin one of the opportunity's words, of its owner's name or of its
+stage's. People and stages are few: those that a term names are looked up first, so that
+to rename one writes no opportunity.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+
+from odoo.tools import SQL
+
+from ..access.answer_context import AnswerContext
+from ..support.process_cache import VersionedCache
+from .filters import Filters, Term
+from .stages import stages
+
+TEXTS = VersionedCache("terms of texts", size=256)
+PEOPLE = VersionedCache("names of people", size=2)
+STAGES = VersionedCache("names of stages", size=16)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names, by their terms.
+
+    >>> names = Names((("anna", 7), ("annika", 8), ("bo", 7)))
+    >>> names.with_term("ann"), names.with_term("b"), names.with_term("nna")
+    ((7, 8), (7,), ())
+
+    :ivar terms: each with the id of what has it in its name, in order
+    """
+
+    terms: tuple[tuple[str, int], ...]
+
+    def with_term(self, beginning: str) -> tuple[int, ...]:
+        """Return the ids of what has a term that begins so."""
+        ids, at = set(), bisect_left(self.terms, (beginning,))
+        while at < len(self.terms) and self.terms[at][0].startswith(beginning):
+            ids.add(self.terms[at][1])
+            at += 1
+        return tuple(sorted(ids))
+
+
+def resolved(env, filters: Filters) -> Filters:
+    """Return filters that have the terms of their text in its place."""
+    text = (filters.text or "").strip()
+    terms = _terms(env, text) if text else filters.terms
+    return replace(filters, text=None, terms=terms)
+
+
+def _terms(env, text: str) -> tuple[Term, ...]:
+    people, pipeline = _people(env), _stages(env)
+    return tuple(
+        Term((term,), people.with_term(term), pipeline.with_term(term))
+        for term in _folded(env, text)
+    )
+
+
+def _folded(env, text: str) -> tuple[str, ...]:
+    """Return the terms of a text that is searched for."""
+
+    def ask():
+        query = SQL("SELECT cqrs_terms(%s, true)", text.replace("\0", " "))
+        [(terms,)] = env.execute_query(query)
+        return tuple(dict.fromkeys(terms))
+
+    return TEXTS.get(env, (), (text,), ask)
+
+
+def _people(env) -> Names:
+    def ask():
+        return _names(env, SQL("SELECT id, name FROM cqrs_user_profile"))
+
+    return PEOPLE.get(env, AnswerContext.of(env).people_version, (), ask)
+
+
+def _stages(env) -> Names:
+    names = stages(env)
+
+    def ask():
+        ids, texts = list(names), list(names.values())
+        return _names(
+            env, SQL("SELECT * FROM unnest(%s::integer[], %s::text[])", ids, texts)
+        )
+
+    return STAGES.get(env, tuple(names.items()), (), ask)
+
+
+def _names(env, query: SQL) -> Names:
+    rows = env.execute_query(
+        SQL("SELECT unnest(cqrs_terms(name)), id FROM (%s) named (id, name)", query)
+    )
+    return Names(tuple(sorted(rows)))
