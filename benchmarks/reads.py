@@ -7,6 +7,7 @@ import psycopg2
 
 from devtools.web.person import DASHBOARD, Person
 
+from . import currencies
 from .found import Chart, Found, Table, milliseconds, ratio
 from .measure import Samples, interleave
 from .odoo_databases import environment
@@ -55,7 +56,9 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
         some = {**asked(plan, "installed", "now "), **asked(plan, BEFORE, "before ")}
         seconds = plan.pick(0, 120, 600)
         interleave(some, seconds, samples, on_round=on_round)
-    return found(plan, samples)
+    result = found(plan, samples)
+    result.add(currencies.measure(plan, who(plan), plan.pick(0, 10, 60)))
+    return result
 
 
 def cases(plan: Plan) -> tuple[dict[str, Case], ...]:
@@ -173,7 +176,11 @@ def deep_cursors(plan: Plan, role: Role) -> tuple[int, dict[str, str | None]]:
     longer than all that is measured.
     """
     from odoo.addons.crm_cqrs.controllers.cursors import encode_cursor
-    from odoo.addons.crm_cqrs.controllers.opportunities import _filters
+    from odoo.addons.crm_cqrs.controllers.opportunities import (
+        _filters,
+        _place,
+        list_of_opportunities,
+    )
 
     cursors = {}
     with environment(plan.databases["installed"], role.user_id) as env:
@@ -190,9 +197,8 @@ def deep_cursors(plan: Plan, role: Role) -> tuple[int, dict[str, str | None]]:
                 page = reader._read_page(
                     env.user, order, descending, filters, None, before
                 )
-                bound_to = ("opportunities", env.uid, env.uid, sort, filters)
-                place = (page.next.key, page.next.id)
-                cursors[sort] = encode_cursor(env, place, bound_to)
+                bound_to = list_of_opportunities(env, env.user, sort, filters, None)
+                cursors[sort] = encode_cursor(env, _place(page.next), bound_to)
     return number, cursors
 
 

@@ -20,6 +20,7 @@ WANTED = {
     "read_page_head_vs_floor": "≤ 4",
     "read_page_adversarial_vs_floor": "≤ 4",
     "read_304_vs_floor": "≤ 1.5",
+    "read_page_three_currencies_vs_one": "≤ 2",
     "read_dashboard_head_vs_v1_speedup": "≥ 50",
     "read_growth_10k_to_1m": "≤ 1.3",
     "write_create_vs_bare": "≤ 1.10",

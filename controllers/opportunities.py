@@ -3,6 +3,7 @@ from urllib.parse import urlencode
 from odoo.http import Controller, request
 
 from ..models.opportunities.as_json import FIELDS
+from ..models.opportunities.conversion import Conversion
 from ..models.opportunities.filters import MAX_TEXT, Filters, Range
 from ..models.opportunities.orders import Keyset
 from ..models.projections.opportunity_view import ORDERS
@@ -12,7 +13,7 @@ from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
 from .errors import NotFoundOrHidden
 from .operations import always, json_response, operation
-from .parameters import COMPANY
+from .parameters import COMPANY, CURRENCY
 from .query import (
     MAX_ID,
     Parameter,
@@ -50,6 +51,7 @@ _NUMBER = {"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$"}
 _RANGES = (
     ("value", "value", decimal, _NUMBER, "Value, each in its own currency"),
     ("closing", "closing_date", day, DAY, "Day of expected closing"),
+    ("closed", "closed_at", time, TIME, "Time of being won or lost"),
     ("created", "created_at", time, TIME, "Time of creation"),
     ("changed", "changed_at", time, TIME, "Time of the last event"),
 )
@@ -58,6 +60,13 @@ _FIELDS = Parameter(
     "fields",
     **list_of(**one_of(*FIELDS)),
     description="The fields to give, all by default.",
+)
+_CURRENCY = Parameter(
+    "currency",
+    CURRENCY.parse,
+    CURRENCY.schema,
+    "The currency of converted values, in whose order `sort=value` is: one that is"
+    " active in Odoo. By default that of the viewer's company.",
 )
 _FILTERS = [
     Parameter(
@@ -108,8 +117,9 @@ _PAGING = [
         **one_of(*(f"{sign}{order}" for order in ORDERS for sign in ("", "-"))),
         description=(
             "The order: with `-` from the greatest down (`-value` by default)."
-            " Ties are broken by id; what has none comes last, or first with `-`. Names"
-            " are in the order of Unicode's code points: capitals before small letters."
+            " Ties are broken by id; what has none comes last, or first with `-`."
+            " Values compare as converted, at the rates of the first page. Names are in"
+            " the order of Unicode's code points: capitals before small letters."
         ),
     ),
     Parameter(
@@ -136,7 +146,7 @@ class OpportunitiesApi(Controller):
             "Whoever follows `next` to the end is given each opportunity once that has"
             " not changed meanwhile. The same address is the `Link` with `rel=next`."
         ),
-        parameters=[*_FILTERS, *_PAGING, _FIELDS],
+        parameters=[*_FILTERS, _CURRENCY, *_PAGING, _FIELDS],
         response=ref("Opportunities"),
         is_view=True,
         shows_opportunities=always,
@@ -148,11 +158,12 @@ class OpportunitiesApi(Controller):
         limit=DEFAULT_LIMIT,
         cursor=None,
         fields=FIELDS,
+        currency=None,
         **given,
     ):
         env = request.env
         filters = _filters(given, user)
-        bound_to = ("opportunities", env.uid, user.id, sort, filters)
+        bound_to = list_of_opportunities(env, user, sort, filters, currency)
         page = env["cqrs.opportunities"]._read_page(
             user,
             sort.removeprefix("-"),
@@ -160,12 +171,16 @@ class OpportunitiesApi(Controller):
             filters,
             None if cursor is None else _after(*decode_cursor(env, cursor, bound_to)),
             limit,
+            currency,
         )
+        conversion = page.conversion or Conversion.of(env, user, currency)
         following = page.next and encode_cursor(env, _place(page.next), bound_to)
         return json_response(
             {
                 "total": env["cqrs.opportunities"]._count(user, filters),
-                "items": env["cqrs.dashboard"]._opportunities(page.ids, user, fields),
+                "items": env["cqrs.dashboard"]._opportunities(
+                    page.ids, user, fields, conversion
+                ),
                 "next": following,
             },
             next_link(following),
@@ -176,18 +191,19 @@ class OpportunitiesApi(Controller):
         tag="Opportunities",
         summary="An opportunity",
         description="Archived or not.",
-        parameters=[_FIELDS],
+        parameters=[_CURRENCY, _FIELDS],
         response=ref("Opportunity"),
         is_view=True,
         shows_opportunities=always,
     )
-    def opportunity(self, opportunity_id, user, fields=FIELDS):
+    def opportunity(self, opportunity_id, user, fields=FIELDS, currency=None):
         if opportunity_id > MAX_ID:
             raise NotFoundOrHidden("opportunity")
         if not request.env["cqrs.access"]._may_see(user, opportunity_id):
             raise NotFoundOrHidden("opportunity")
         dashboard = request.env["cqrs.dashboard"]
-        array = dashboard._opportunities([opportunity_id], user, fields)
+        conversion = Conversion.of(request.env, user, currency)
+        array = dashboard._opportunities([opportunity_id], user, fields, conversion)
         return JsonText(array.text.removeprefix("[").removesuffix("]"))
 
     @operation(
@@ -215,12 +231,18 @@ class OpportunitiesApi(Controller):
         }
 
 
+def list_of_opportunities(env, user, sort: str, filters: Filters, currency) -> tuple:
+    """Return the identity of a list, to which its cursors are bound."""
+    currency_id = currency and currency.id
+    return "opportunities", env.uid, user.id, sort, filters, currency_id
+
+
 def _place(after: Keyset) -> tuple:
-    return after.key, after.id, *after.stage_ids
+    return after.key, after.id, after.stage_ids, after.rates
 
 
-def _after(key: str | None, id_: int, *stage_ids: int) -> Keyset:
-    return Keyset(key, id_, stage_ids)
+def _after(key: str | None, id_: int, stage_ids=(), rates=()) -> Keyset:
+    return Keyset(key, id_, tuple(stage_ids), tuple(map(tuple, rates)))
 
 
 def next_link(cursor: str | None) -> dict[str, str]:

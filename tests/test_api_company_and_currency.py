@@ -282,9 +282,33 @@ class TestApiCompanyAndCurrency(ApiCase):
                         self.assertProblem(
                             response, 400, type=BAD_PARAMETER, parameter=name
                         )
-        # What is listed has the currency that it has.
-        response = self.get(self.manager, "opportunities", currency="CQX")
-        self.assertProblem(response, 400, parameter="currency")
+
+    def test_what_is_listed_compares_in_a_currency(self):
+        for code in ("CQX", "CQY"):
+            rates = {
+                each["currency"]: each["rate"]
+                for each in self.body(self.manager, "metrics", currency=code)["amounts"]
+            }
+            page = self.body(self.manager, "opportunities", currency=code, limit=3)
+            rest = self.body(
+                self.manager, "opportunities", currency=code, cursor=page["next"]
+            )
+            items = page["items"] + rest["items"]
+            self.assertEqual({item["currency"] for item in items}, set(rates))
+            amounts = [item["value"] * rates[item["currency"]] for item in items]
+            self.assertEqual(amounts, sorted(amounts, reverse=True))
+            for item, amount in zip(items, amounts, strict=True):
+                self.assertEqual(
+                    item["converted_value"],
+                    {"amount": round(amount, 2), "currency": code},
+                )
+            one = self.body(
+                self.manager, f"opportunities/{items[0]['odoo_id']}", currency=code
+            )
+            self.assertEqual(one["converted_value"], items[0]["converted_value"])
+            # Of another list: its order is that of other rates.
+            other = self.get(self.manager, "opportunities", cursor=page["next"])
+            self.assertProblem(other, 400, parameter="cursor")
 
     def test_a_currency_that_is_not_there(self):
         self.third.active = False

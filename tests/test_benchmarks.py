@@ -16,6 +16,7 @@ RATIOS = {
     "read_page_head_vs_floor",
     "read_page_adversarial_vs_floor",
     "read_304_vs_floor",
+    "read_page_three_currencies_vs_one",
     "read_dashboard_head_vs_v1_speedup",
     "read_dashboard_head_vs_odoo_speedup",
     "read_growth_10k_to_1m",

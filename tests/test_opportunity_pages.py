@@ -6,14 +6,16 @@ from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from unittest.mock import patch
 
+from odoo import Command
 from odoo.tests import tagged
 
 from ..models.access import thresholds
-from ..models.opportunities import pages
+from ..models.maintenance.replay import replay
+from ..models.opportunities import conversion, pages
 from ..models.opportunities.filters import Filters, Range
 from ..models.opportunities.orders import Keyset
 from ..models.projections.opportunity_view import ORDERS
-from .common import SalesOrganisation, as_json
+from .common import SalesOrganisation, as_json, other_company
 
 #: How a page is found: ``{plan: (FEW_OWNERS, WALKED_ENTRIES, whether it is known what
 #: is seen of owners, whether it is told whose there may be)}``
@@ -59,17 +61,29 @@ def calls():
 
         return patch.object(pages.Search, method, spy)
 
-    with spied("_merge"), spied("_walk"), spied("_gather"):
+    ways = ("_merge", "_walk", "_gather")
+    with ExitStack() as stack:
+        for way in ways:
+            stack.enter_context(spied(way))
         yield called
 
 
 class Pages(SalesOrganisation):
-    """Many opportunities that are equal in what they are sorted by, or lack it."""
+    """Many opportunities that are equal in what they are sorted by, or lack it.
+
+    They are in three currencies or have none, and some are equal when converted.
+    """
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.random = random.Random(SEED)
+        cls.own_currency = cls.env.company.currency_id
+        cls.doubled, cls.third = cls.env["res.currency"].create(
+            [{"name": "CQD", "symbol": "d"}, {"name": "CQT", "symbol": "t"}]
+        )
+        cls.rate(cls.doubled, 0.5)
+        cls.rate(cls.third, 3)
         cls.stages = cls.stage_new | cls.stage_won
         cls.stages |= cls.env["crm.stage"].create({"name": "Between", "sequence": -50})
         cls.customers = cls.env["res.partner"].create(
@@ -95,6 +109,41 @@ class Pages(SalesOrganisation):
                 "UPDATE cqrs_opportunity_view SET changed_at = %s WHERE id = %s",
                 [cls.random.choice(times[1:]), deal.id],
             )
+        cls.put_in(cls.own_currency, cls.doubled, cls.third, None)
+
+    def setUp(self):
+        super().setUp()
+        # The currencies of the opportunities may be those of another test.
+        conversion.IN_USE.store(self.env).clear()
+
+    @classmethod
+    def rate(cls, currency, rate):
+        """Set how many of a currency one of the company's own is."""
+        cls.env["res.currency.rate"].search(
+            [("currency_id", "=", currency.id)]
+        ).unlink()
+        cls.env["res.currency.rate"].create(
+            {
+                "currency_id": currency.id,
+                "rate": rate,
+                "name": "2020-01-01",
+                "company_id": False,
+            }
+        )
+        cls.env.flush_all()
+
+    @classmethod
+    def put_in(cls, *currencies):
+        """Put all opportunities in some currencies, as no event tells."""
+        ids = [currency and currency.id for currency in currencies]
+        cls.env.cr.execute(
+            """
+            UPDATE cqrs_opportunity_view
+            SET currency_id = (%s::integer[])[1 + (id * 7 + id / 9) %% %s]
+            """,
+            [ids, len(ids)],
+        )
+        conversion.IN_USE.store(cls.env).clear()
 
     @classmethod
     def values(cls, owner):
@@ -103,26 +152,38 @@ class Pages(SalesOrganisation):
             "name": choice(["Desk", "desk", "Åland", "Zoo", "Desks"]),
             "type": "opportunity",
             "user_id": owner.id if owner else False,
-            "expected_revenue": choice([0, 10, 10.5, 99.99, 100_000]),
+            "expected_revenue": choice([0, -5, 5, 10, 10.5, 20, 99.99, 100_000]),
             "date_deadline": choice([False, date(2026, 5, 1), date(2026, 6, 1)]),
             "stage_id": choice(cls.stages).id,
             "partner_id": choice([False, *cls.customers.ids]),
         }
 
-    def keys(self, deal):
+    def keys(self, deal, rates=None):
         """Return what an opportunity is sorted by, by Odoo's own record."""
+        rates = rates or self.rates()
         self.env.cr.execute(
-            "SELECT changed_at FROM cqrs_opportunity_view WHERE id = %s", [deal.id]
+            "SELECT changed_at, currency_id FROM cqrs_opportunity_view WHERE id = %s",
+            [deal.id],
         )
-        (changed_at,) = self.env.cr.fetchone()
+        changed_at, currency_id = self.env.cr.fetchone()
         return {
-            "value": deal.expected_revenue,
+            "value": Decimal(str(deal.expected_revenue)) * rates[currency_id],
             "closing_date": deal.date_deadline or None,
+            "closed_at": deal.date_closed or None,
             "created_at": deal.create_date or None,
             "changed_at": changed_at,
             "stage": (deal.stage_id.sequence, deal.stage_id.id),
             "name": deal.name,
         }
+
+    def rates(self, into=None):
+        """Return the rates of the day, by Odoo's own."""
+        into, company = into or self.own_currency, self.env.company
+        rates = {}
+        for currency in self.own_currency | self.doubled | self.third:
+            rate = currency._get_conversion_rate(currency, into, company, date.today())
+            rates[currency.id] = Decimal(f"{rate:.15g}")
+        return {**rates, None: rates[self.own_currency.id]}
 
     def seen(self, user, wanted=lambda deal: deal.active):
         """Return the opportunities that a user sees, of those wanted."""
@@ -136,8 +197,10 @@ class Pages(SalesOrganisation):
     def in_order(self, deals, sort, descending):
         """Return the ids, sorted by Python."""
 
+        rates = self.rates()
+
         def place(deal):
-            key = self.keys(deal)[sort]
+            key = self.keys(deal, rates)[sort]
             return key is None, key, deal.id
 
         return [deal.id for deal in sorted(deals, key=place, reverse=descending)]
@@ -324,12 +387,20 @@ class TestOpportunityPages(Pages):
                     self.assertLess(self.rows_read() - before, each)
 
     def test_a_walk_that_finds_a_page_is_all(self):
-        with (
-            plan("walk"),
-            patch.object(pages.Search, "_goes_on", side_effect=AssertionError),
-        ):
+        with plan("walk"), calls() as called:
             page = self.env["cqrs.opportunities"]._read_page(self.head, limit=3)
-        self.assertEqual(len(page.ids), 3)
+        self.assertEqual((len(page.ids), called), (3, ["_walk"]))
+
+    def test_a_walk_ends_where_the_first_currency_has_more_to_look_at(self):
+        """Two of each are looked at; the best of them are known to come first."""
+        seen = self.in_order(self.seen(self.head), "value", True)
+        with plan("walk"), patch.object(thresholds, "WALKED_ENTRIES", 2 * 4):
+            with calls() as called:
+                page = self.env["cqrs.opportunities"]._read_page(self.head, limit=1)
+            self.assertEqual((page.ids, called), (seen[:1], ["_walk"]))
+            with calls() as called:
+                page = self.env["cqrs.opportunities"]._read_page(self.head, limit=20)
+            self.assertEqual((page.ids, called), (seen[:20], ["_walk", "_merge"]))
 
     def test_what_does_not_change_is_given_once_while_others_do(self):
         for name in PLANS:
@@ -372,6 +443,56 @@ class TestOpportunityPages(Pages):
                         [id_ for id_ in ids if id_ in stays._ids],
                         self.in_order(stays, sort, descending),
                     )
+
+    def test_values_compare_at_the_rates_that_the_list_began_with(self):
+        expected = self.seen(self.head)
+        for descending, name in ((True, "merge"), (False, "walk, then merge")):
+            for limit in range(1, 8):
+                self.rate(self.doubled, 0.5)
+                self.rate(self.third, 3)
+                in_order = self.in_order(expected, "value", descending)
+
+                def change(page):
+                    self.rate(self.doubled, self.random.choice([0.01, 0.7, 100]))
+                    self.rate(self.third, self.random.choice([0.01, 0.7, 100]))
+
+                with self.subTest(limit=limit, plan=name), plan(name):
+                    ids = self.walk(self.head, limit, change, descending=descending)
+                    self.assertEqual(ids, in_order)
+
+    def test_values_compare_in_the_currency_asked_for(self):
+        rates = self.rates(self.third)
+        for name in PLANS:
+            with self.subTest(plan=name), plan(name):
+                with patch.object(self, "rates", lambda: rates):
+                    in_order = self.in_order(self.seen(self.head), "value", True)
+                ids = self.walk(self.head, currency=self.third)
+                self.assertEqual(ids, in_order)
+
+    def abroad(self):
+        """Return a deal of a company whose currency no other deal is in."""
+        self.put_in(self.own_currency)
+        company = other_company(self.env, self.doubled)
+        self.head.company_ids = [Command.link(company.id)]
+        employee = self.employee("boss", company=company)
+        employee.user_id = self.head
+        return self.opportunity(self.head, 50_001, company_id=company.id, team_id=False)
+
+    def test_a_currency_that_no_deal_was_in_before(self):
+        self.put_in(self.own_currency)
+        self.walk(self.head)
+        deal = self.abroad()
+        self.assertEqual(self.walk(self.head)[0], deal.id)
+        self.assertEqual(self.keys(deal)["value"], 100_002)
+
+    def test_a_currency_that_a_repair_brings_back(self):
+        deal = self.abroad()
+        self.env.cr.flush()
+        self.put_in(self.own_currency)
+        self.assertNotEqual(self.walk(self.head)[0], deal.id)
+        [replayed] = replay(self.env, ["cqrs.opportunity.view"])
+        self.assertGreaterEqual(replayed.repaired, 1)
+        self.assertEqual(self.walk(self.head)[0], deal.id)
 
     def test_stages_put_in_another_order_write_no_opportunity(self):
         versions = self.versions()
@@ -417,6 +538,10 @@ class TestOpportunityPages(Pages):
                 "name": deal.name,
                 "value": Decimal("1234.56"),
                 "currency": currency.name,
+                "converted_value": {
+                    "amount": Decimal("1234.56"),
+                    "currency": self.own_currency.name,
+                },
                 "stage": {"id": deal.stage_id.id, "name": deal.stage_id.name},
                 "status": "won",
                 "salesperson": {

@@ -84,6 +84,7 @@ class TestPagesBeginWhereTheyEnded(Pages):
                         self.change(after.ids)
 
     def test_the_second_time_it_is_found_at_once(self):
+        self.put_in(self.own_currency)
         self.top(3, self.seller)
         self.top(5, self.manager)
         with self.statements(2):
@@ -97,6 +98,7 @@ class TestPagesBeginWhereTheyEnded(Pages):
         self.assertIn(new.id, self.page().ids)
 
     def test_where_fewer_are_left_it_goes_on_behind_them(self):
+        self.put_in(self.own_currency)
         self.top(8, self.seller)
         [first, second, *__] = self.page().ids
         self.env["crm.lead"].browse(first).unlink()
@@ -106,12 +108,14 @@ class TestPagesBeginWhereTheyEnded(Pages):
             self.assertEqual(self.page().ids, self.expected())
 
     def test_where_all_are_gone(self):
+        self.put_in(self.own_currency)
         top = self.top(8, self.seller)
         self.assertLessEqual(set(self.page().ids), set(top.ids))
         top.unlink()
         self.assertEqual(self.page().ids, self.expected())
 
     def test_where_there_are_many_new_ones_it_does_not_stay_behind_them(self):
+        self.put_in(self.own_currency)
         self.page()
         for owner in (self.head, self.manager, self.seller):
             self.top(3 * LIMIT, owner)
@@ -129,6 +133,7 @@ class TestPagesBeginWhereTheyEnded(Pages):
         self.assertLessEqual(self.rows_read() - before, 2 * LIMIT)
 
     def test_who_pages_on_leaves_the_ends_of_first_pages(self):
+        self.put_in(self.own_currency)
         page = self.page()
         ends = dict(self.ends().items())
         self.assertEqual(len(ends), 1)

@@ -85,7 +85,8 @@ INSERT INTO res_partner (
     lang, tz, color, active, employee, is_company, partner_share, message_bounce,
     calendar_last_notif_ack, create_uid, write_uid, create_date, write_date)
 SELECT partner_id, name, name, 'contact', login, login, partner_id,
-       'en_US', 'UTC', 0, true, true, false, false, 0,
+       'en_US', ('{America/Los_Angeles,Asia/Kolkata,UTC}'::text[])[1 + n % 3], 0,
+       true, true, false, false, 0,
        :'began', 1, 1, :'began', :'began'
 FROM person;
 SELECT setval('res_partner_id_seq', max(id)) FROM res_partner;

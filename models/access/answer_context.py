@@ -25,6 +25,18 @@ _LAST_EVENT = """
     FROM ONLY cqrs_event ORDER BY epoch DESC, txid DESC, position DESC LIMIT 1
 """
 
+# A replica does not know which transactions are open (its snapshots list none), only
+# from which id on there may be some. There the log's end is that id, and the number of
+# events from there on, which never falls; if there are none, no transaction is open
+# before the last event.
+_FROM_OPEN = SQL(
+    """
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text, count(*) FROM cqrs_event
+    WHERE epoch = (SELECT max(epoch) FROM cqrs_epoch)
+      AND txid >= pg_snapshot_xmin(pg_current_snapshot())
+    """
+)
+
 _FAILURES = f"""
     SELECT json_build_object(
         'broken', array_agg(DISTINCT projection) FILTER (WHERE {IS_BROKEN}),
@@ -114,6 +126,21 @@ class AnswerContext(Facts):
     def answered_at(self) -> datetime:
         """The time of the transaction, aware, in UTC."""
         return self._now.astimezone(timezone.utc)
+
+    @cached_property
+    def log_version(self) -> tuple:
+        """The version of the events that the transaction sees."""
+        if self.last_event is None:
+            return ()
+        event_id, txid, is_replica, snapshot = self.last_event
+        # xmin:xmax:open ids between them; xmin is the first of these, if there are any
+        first_open, __, open_ids = snapshot.split(":")
+        if is_replica and int(first_open) <= int(txid):
+            return event_id, *self.env.execute_query(_FROM_OPEN)
+        open_before = sorted(
+            int(id_) for id_ in open_ids.split(",") if id_ and int(id_) < int(txid)
+        )
+        return event_id, *open_before
 
     @property
     def broken(self) -> list[str]:

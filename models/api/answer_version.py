@@ -4,21 +4,8 @@ import hashlib
 
 from odoo import fields
 from odoo.modules.module import Manifest
-from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext
-
-# A replica does not know which transactions are open (its snapshots list none), only
-# from which id on there may be some. There the log's end is that id, and the number of
-# events from there on, which never falls; if there are none, no transaction is open
-# before the last event.
-_FROM_OPEN = SQL(
-    """
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text, count(*) FROM cqrs_event
-    WHERE epoch = (SELECT max(epoch) FROM cqrs_epoch)
-      AND txid >= pg_snapshot_xmin(pg_current_snapshot())
-    """
-)
 
 
 def answer_version(env, user) -> str:
@@ -36,7 +23,7 @@ def answer_version(env, user) -> str:
     ingredients = (
         # All read models follow from the events, and so do the people's rights and
         # companies, and the names of stages.
-        _log(asking),
+        asking.log_version,
         # The caller sees no more than the caller's own view, also as somebody else.
         env.uid,
         user.id,
@@ -60,19 +47,3 @@ def answer_version(env, user) -> str:
         Manifest.for_addon("crm_cqrs").version,
     )
     return hashlib.sha256(repr(ingredients).encode()).hexdigest()[:32]
-
-
-def _log(context) -> tuple:
-    """Return a tuple that stands for the events that the transaction sees."""
-    last = context.last_event
-    if last is None:
-        return ()
-    event_id, txid, is_replica, snapshot = last
-    # xmin:xmax:open ids between them; xmin is the first of these, if there are any
-    first_open, __, open_ids = snapshot.split(":")
-    if is_replica and int(first_open) <= int(txid):
-        return event_id, *context.env.execute_query(_FROM_OPEN)
-    open_before = sorted(
-        int(id_) for id_ in open_ids.split(",") if id_ and int(id_) < int(txid)
-    )
-    return event_id, *open_before

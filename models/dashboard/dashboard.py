@@ -6,6 +6,7 @@ from odoo.tools import SQL
 from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
 from ..opportunities.as_json import FIELDS, items, owners, with_owners
+from ..opportunities.conversion import Conversion
 from ..opportunities.filters import Filters
 from ..opportunities.stages import stages
 from ..support.exact_json import JsonText
@@ -63,14 +64,19 @@ class CqrsDashboard(models.AbstractModel):
         )
         counts = metrics.pop("opportunities")
         page = self.env["cqrs.opportunities"]._read_page(
-            user, filters=Filters(company_ids=company_ids), limit=PAGE_SIZE
+            user,
+            filters=Filters(company_ids=company_ids),
+            limit=PAGE_SIZE,
+            currency=target_currency,
         )
         return {
             "user": profile,
             "metrics": metrics,
             "opportunities": {
                 **counts,
-                "items": self._opportunities(page.ids, user, DASHBOARD_FIELDS),
+                "items": self._opportunities(
+                    page.ids, user, DASHBOARD_FIELDS, page.conversion
+                ),
             },
             "hierarchy": profile["hierarchy"],
             "meta": self._meta(),
@@ -78,15 +84,18 @@ class CqrsDashboard(models.AbstractModel):
 
     @api.model
     def _opportunities(
-        self, ids: list[int], user, names: tuple[str, ...] = FIELDS
+        self, ids: list[int], user, names: tuple[str, ...] = FIELDS, conversion=None
     ) -> JsonText:
         """Return the array of opportunities as the API shows them, in this order.
 
         :param ids: of opportunities that the user sees
         :param names: of the fields to give
+        :param conversion: that of converted values, by default into the currency of
+            the user's company
         """
         currency = own_currency(AnswerContext.of(self.env, user))
-        query = items(ids, names, stages(self.env), currency.id)
+        conversion = conversion or Conversion.of(self.env, user)
+        query = items(ids, names, stages(self.env), currency.id, conversion)
         [(text,)] = self.env.execute_query(query)
         return JsonText(with_owners(text, self._owners))
 

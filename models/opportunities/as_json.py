@@ -27,6 +27,7 @@ from ..support.json_schema import (
     obj,
 )
 from ..support.sql_arrays import integers
+from .conversion import Conversion
 
 # As in ISO 8601; the tables have times in UTC, without a zone.
 _ISO_TIME = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
@@ -59,6 +60,21 @@ _FIELDS = (
     ApiField("name", "page.name", TEXT),
     ApiField("value", "round(page.value, currency.decimal_places)", MONEY),
     ApiField("currency", "currency.name", CURRENCY),
+    ApiField(
+        "converted_value",
+        """
+        json_build_object(
+            'amount', round(
+                page.value * (given.rates ->> COALESCE(page.currency_id, 0)::text)
+                    ::numeric,
+                given.decimal_places),
+            'currency', given.currency)
+        """,
+        {
+            **obj(amount=MONEY, currency=CURRENCY),
+            "description": "In the viewer's currency, or in `currency`.",
+        },
+    ),
     ApiField(
         "stage",
         """
@@ -140,6 +156,7 @@ def items(
     names: tuple[str, ...],
     stages: dict[int, str | None],
     currency_id: int,
+    conversion: Conversion,
 ) -> SQL:
     """Return the query of the JSON array of opportunities, in order of ids, as text.
 
@@ -148,13 +165,15 @@ def items(
     :param names: names of ``FIELDS``
     :param stages: ``{stage id: name}``
     :param currency_id: the currency of an opportunity without one
+    :param conversion: that of converted values
     """
     return SQL(
         """
         SELECT COALESCE(json_agg(item ORDER BY number), '[]')::text
         FROM unnest(%(ids)s) WITH ORDINALITY AS place (id, number)
         JOIN cqrs_opportunity_view page ON page.id = place.id
-        CROSS JOIN (SELECT %(stages)s::jsonb AS stages) given
+        CROSS JOIN (SELECT %(stages)s::jsonb AS stages, %(rates)s::jsonb AS rates,
+                           %(target)s AS currency, %(digits)s AS decimal_places) given
         JOIN res_currency currency
           ON currency.id = COALESCE(page.currency_id, %(currency_id)s)
         CROSS JOIN LATERAL (SELECT %(expressions)s) item
@@ -162,6 +181,11 @@ def items(
         ids=integers(ids),
         stages=json.dumps(stages),
         currency_id=currency_id,
+        rates=json.dumps(
+            {id_ or 0: str(rate) for id_, rate in conversion.rates.items()}
+        ),
+        target=conversion.currency.name,
+        digits=conversion.currency.decimal_places,
         expressions=_expressions(names),
     )
 

@@ -65,7 +65,7 @@ class Filters:
     :ivar company_ids: of these companies, or of no company
     :ivar value: ``Decimal``, each in the currency of its opportunity
     :ivar closing_date: days (``date``)
-    :ivar created_at: times (aware ``datetime``), as ``changed_at``
+    :ivar created_at: times (aware ``datetime``), as ``closed_at`` and ``changed_at``
     :ivar text: its terms are looked up before it becomes a condition (``text.py``);
         an empty one is none
     :ivar terms: each finds the opportunity, by its words, its owner or its stage.
@@ -81,6 +81,7 @@ class Filters:
     company_ids: tuple[int, ...] | None = None
     value: Range = _OPEN
     closing_date: Range = _OPEN
+    closed_at: Range = _OPEN
     created_at: Range = _OPEN
     changed_at: Range = _OPEN
     text: str | None = None
@@ -90,7 +91,7 @@ class Filters:
     def __post_init__(self):
         if self.text and len(self.text) > MAX_TEXT:
             raise ValueError(f"a text to search for has at most {MAX_TEXT} characters")
-        for moment in (*self.created_at, *self.changed_at):
+        for moment in (*self.closed_at, *self.created_at, *self.changed_at):
             if moment is not None and moment.tzinfo is None:
                 raise ValueError(f"a time without a time zone: {moment}")
 
@@ -111,7 +112,7 @@ class Filters:
             conditions.append(SQL("view.user_id IS DISTINCT FROM %s", self.but_user_id))
         if self.company_ids is not None:
             conditions.append(policy.in_companies(self.company_ids, SQL("view")))
-        for name in ("value", "closing_date", "created_at", "changed_at"):
+        for name in ("value", "closing_date", "closed_at", "created_at", "changed_at"):
             column = SQL.identifier("view", name)
             for operator, bound in zip((">=", "<="), getattr(self, name), strict=True):
                 if bound is not None:

@@ -1,4 +1,4 @@
-"""Pages of opportunities, in six orders, at the cost of the page."""
+"""Pages of opportunities, in seven orders, at the cost of the page."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -10,8 +10,9 @@ from ..access import thresholds
 from ..access.owner_scopes import NONE, OwnerScope, are_few, in_scopes, owner_count
 from ..projections.opportunity_view import ORDERS
 from ..support.answer_context import without_jit
+from .conversion import Conversion
 from .filters import UNFILTERED, Filters, owned
-from .orders import Bound, Keyset, Segment, condition, segments
+from .orders import Bound, Keyset, Segment, condition, segments, units
 from .page_ends import PageEnd
 from .page_plans import PagePlans
 from .stages import stages
@@ -24,10 +25,12 @@ class Page:
 
     :ivar next: where the following page begins, to be given as ``after``; None on the
         last page
+    :ivar conversion: that by which values compare, in the order by value
     """
 
     ids: list[int]
     next: Keyset | None
+    conversion: Conversion | None = None
 
 
 class CqrsOpportunities(models.AbstractModel):
@@ -45,16 +48,19 @@ class CqrsOpportunities(models.AbstractModel):
         filters: Filters = UNFILTERED,
         after: Keyset | None = None,
         limit: int = 80,
+        currency=None,
     ) -> Page:
         """Return a page of the opportunities that the user sees.
 
         A reader who follows ``Page.next`` gets each opportunity once, if it keeps its
-        place in the order meanwhile, even if the stages are reordered.
+        place in the order meanwhile, even if stages are reordered or rates change.
 
         :param user: a ``res.users`` record
         :param sort: one of ``ORDERS``
         :param after: begin behind this place, whether or not anything is there now
         :param limit: rows of the page, one at least
+        :param currency: the ``res.currency`` in which values compare, by default that
+            of the user's company; to be the same from page to page
         :raise ValueError: there is no such order
         """
         if sort not in ORDERS:
@@ -66,9 +72,14 @@ class CqrsOpportunities(models.AbstractModel):
             for id_ in stage_ids
             if filters.stage_ids is None or id_ in filters.stage_ids
         ]
+        conversion, rates = None, {}
+        if ORDERS[sort].unit:
+            fixed = after.rates if after else ()
+            conversion = Conversion.of(self.env, user, currency, fixed)
+            rates = conversion.rates
         search = self._search_for(user, filters, sort, descending)
         places, bound = [], after
-        for segment in segments(sort, descending, wanted_ids, after):
+        for segment in segments(sort, descending, wanted_ids, after, rates):
             # One more tells whether there is a next page.
             places += search.places(segment, bound, limit + 1 - len(places))
             if len(places) > limit:
@@ -76,8 +87,12 @@ class CqrsOpportunities(models.AbstractModel):
             bound = None
         following = places[limit - 1] if len(places) > limit else None
         if following:
-            following = replace(following, stage_ids=stage_ids)
-        return Page([place.id for place in places[:limit]], following)
+            following = replace(
+                following,
+                stage_ids=stage_ids,
+                rates=tuple((id_, str(rate)) for id_, rate in rates.items()),
+            )
+        return Page([place.id for place in places[:limit]], following, conversion)
 
     def _stage_ids(self, after: Keyset | None) -> tuple[int, ...]:
         """Return the order of the stages, which for a list stays as it began."""
@@ -168,16 +183,17 @@ class Search:
         bounds = [Bound(self._plans.behind, after)] if after else []
         if self._are_few and self._can_merge:
             return self._merge(segment, bounds, self._scopes, limit)
-        where = condition(segment, self._plans.order, bounds)
         if not self._are_few:
-            places = self._walk(where, limit, thresholds.WALKED_ENTRIES)
-            if len(places) == limit or not self._goes_on(where):
+            places, are_all = self._walk(
+                segment, bounds, limit, thresholds.WALKED_ENTRIES
+            )
+            if len(places) == limit or are_all:
                 return places
         if not self._is_plain:
-            return self._gather(where, limit)
+            return self._gather(segment, bounds, limit)
         scopes = self._owners() if self._scopes is None else self._scopes
         if scopes is None:
-            return self._walk(where, limit, None)
+            return self._walk(segment, bounds, limit, None)[0]
         return self._merge(segment, bounds, scopes, limit)
 
     def count(self) -> int:
@@ -190,15 +206,37 @@ class Search:
             return SQL("TRUE")
         return owned([id_ for scope in self._scopes for id_ in scope.owner_ids])
 
-    def _walk(self, where: SQL, limit: int, entries: int | None) -> list[Keyset]:
-        return self._places(self._plans.walk(where, limit, entries))
+    def _walk(
+        self, segment: Segment, bounds: list[Bound], limit: int, entries: int | None
+    ) -> tuple[list[Keyset], bool]:
+        """Return the first places of a segment, and whether these are all.
 
-    def _goes_on(self, where: SQL) -> bool:
-        self._env.cr.execute(self._plans.goes_on(where, thresholds.WALKED_ENTRIES))
-        return bool(self._env.cr.rowcount)
+        :param entries: how many rows are looked at; None looks at all
+        """
+        if entries is not None:
+            entries = max(entries // (len(segment.rates) or 1), 1)
+        query = self._plans.walk(*self._part(segment, bounds), limit, entries)
+        places = []
+        for key, id_, is_next in self._env.execute_query(query):
+            if is_next:
+                # What this unit has behind it is unknown, and may come before others.
+                return places[:limit], False
+            places.append(Keyset(key, id_))
+        return places[:limit], len(places) < limit
 
-    def _gather(self, where: SQL, limit: int) -> list[Keyset]:
-        return self._places(self._plans.gather(where, self._owned(), limit))
+    def _gather(
+        self, segment: Segment, bounds: list[Bound], limit: int
+    ) -> list[Keyset]:
+        units_, where = self._part(segment, bounds)
+        query = self._plans.gather(units_, where, self._owned(), limit)
+        return [Keyset(key, id_) for key, id_ in self._env.execute_query(query)]
+
+    def _part(
+        self, segment: Segment, bounds: list[Bound], are_known: bool = True
+    ) -> tuple[SQL, SQL]:
+        """Return the units of a segment, and the condition on its rows."""
+        arguments = segment, self._plans.order, bounds, are_known
+        return units(*arguments), condition(*arguments)
 
     def _merge(
         self, segment: Segment, bounds: list[Bound], scopes: list[OwnerScope], limit
@@ -234,26 +272,26 @@ class Search:
         while True:
             # For a stage and a place in it the planner expects next to no row, and
             # would go through those of every owner to find the few of one.
-            where = condition(segment, self._plans.order, bounds, are_known=False)
-            heads = self._heads(where, scopes, each, limit)
-            found = Counter(owner_id for owner_id, __, __ in heads)
+            part = self._part(segment, bounds, are_known=False)
+            heads = self._heads(part, scopes, each, limit)
+            found = Counter((owner_id, unit_id) for owner_id, unit_id, __, __ in heads)
             if each >= limit or each not in found.values():
-                return [Keyset(key, id_) for __, key, id_ in heads]
+                return [Keyset(key, id_) for __, __, key, id_ in heads]
             # Somebody has more, which may belong among these; nobody else has any that
             # does, and nothing does that comes after the end of a full page.
-            scopes = _of(found, scopes)
+            scopes = _of({owner_id for owner_id, __ in found}, scopes)
             each = min(4 * each, limit)
             if len(heads) == limit:
-                end = Keyset(*heads[-1][1:])
+                end = Keyset(*heads[-1][2:])
                 bounds = [*bounds, Bound(self._plans.until, end)]
                 each = limit
 
     def _heads(
-        self, where: SQL, scopes: list[OwnerScope], each: int, limit: int
-    ) -> list[tuple[int, str | None, int]]:
+        self, part: tuple[SQL, SQL], scopes: list[OwnerScope], each: int, limit: int
+    ) -> list[tuple[int, int, str | None, int]]:
         if not scopes:
             return []
-        return self._env.execute_query(self._plans.merge(where, scopes, each, limit))
+        return self._env.execute_query(self._plans.merge(*part, scopes, each, limit))
 
     def _owners(self) -> list[OwnerScope] | None:
         """Return the owners whose opportunities may be seen; None if unknown."""
@@ -262,9 +300,6 @@ class Search:
             return None
         rows = self._env.execute_query(owners)
         return [_undecided({id_ or NONE for (id_,) in rows})]
-
-    def _places(self, query: SQL) -> list[Keyset]:
-        return [Keyset(key, id_) for key, id_ in self._env.execute_query(query)]
 
 
 def _undecided(owner_ids: set[int]) -> OwnerScope:

@@ -3,6 +3,7 @@ from typing import NamedTuple
 from odoo import fields, models
 from odoo.tools import SQL
 
+from ..currencies.currencies import CURRENCIES
 from ..support.indexes import create_missing
 from .search_terms import terms_function
 from .table import Column, Table, upsert
@@ -14,16 +15,20 @@ class Order(NamedTuple):
     :ivar key: the expression of a row that it sorts by
     :ivar type: of the key, in PostgreSQL
     :ivar is_nullable: whether an opportunity may lack it
+    :ivar unit: the expression of what the key is measured in, an id, if rows differ in
+        that: the indexes give the rows of each unit sorted
     """
 
     key: SQL
     type: str
     is_nullable: bool = False
+    unit: SQL | None = None
 
 
 ORDERS = {
-    "value": Order(SQL("value"), "numeric"),
+    "value": Order(SQL("value"), "numeric", unit=SQL("COALESCE(currency_id, 0)")),
     "closing_date": Order(SQL("closing_date"), "date", is_nullable=True),
+    "closed_at": Order(SQL("closed_at"), "timestamp", is_nullable=True),
     "created_at": Order(SQL("created_at"), "timestamp", is_nullable=True),
     "changed_at": Order(SQL("changed_at"), "timestamp"),
     "stage": Order(SQL("stage_id"), "integer", is_nullable=True),
@@ -189,16 +194,22 @@ class CqrsOpportunityView(models.Model):
         # An index over all rows and one by owner for each order, read both ways; they
         # end in the id, so there are no ties.
         for name, order in ORDERS.items():
-            self._create_index(name, SQL("(%s, id)", order.key))
-            self._create_index(f"owner_{name}", SQL("(user_id, %s, id)", order.key))
-        # Opportunities closed within some days, for the figures of part of a month.
-        self._create_index("closed", SQL("(closed_at) WHERE closed_at IS NOT NULL"))
+            key = order.key
+            if order.unit:
+                key = SQL("(%s), %s", order.unit, key)
+            self._create_index(name, SQL("(%s, id)", key))
+            self._create_index(f"owner_{name}", SQL("(user_id, %s, id)", key))
         # Each reader searches the pending list of the index, and one writer among many
         # has to empty it: keep it short.
         self._create_index(
             "words", SQL("USING gin (words) WITH (gin_pending_list_limit = 64)")
         )
         return result
+
+    def _count_repair(self, live):
+        # Opportunities may be in other currencies now, and no event says so.
+        CURRENCIES.change(self.env.cr, live(CURRENCIES.table))
+        return super()._count_repair(live)
 
     def _create_index(self, name: str, definition: SQL):
         create_missing(

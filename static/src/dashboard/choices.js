@@ -50,6 +50,16 @@ const ACCEPTS = {
     currency: (value, { currencies }) => currencies.includes(value),
 };
 
+/** Whether opportunities of a status have a day on which they were closed. */
+export function isClosed(status) {
+    return status === "won" || status === "lost";
+}
+
+/** Return the order of the API; by day, it is that of the day that the column shows. */
+function orderOf({ sort, status }) {
+    return isClosed(status) ? sort.replace("closing_date", "closed_at") : sort;
+}
+
 /** Lost opportunities are archived as a rule, and won ones may be. */
 const STATUS_PARAMETERS = {
     pending: { status: "pending" },
@@ -125,7 +135,8 @@ export function opportunityParameters(view) {
         user: view.viewAs,
         scope: view.scope,
         company: view.company,
-        sort: view.sort,
+        currency: view.currency,
+        sort: orderOf(view),
         stage: view.stage,
         text: view.search,
         ...STATUS_PARAMETERS[view.status],

@@ -12,14 +12,14 @@ import {
 } from "@odoo/owl";
 
 import { isAborted, useApi } from "./api";
-import { STATUSES, opportunityParameters } from "./choices";
+import { STATUSES, isClosed, opportunityParameters } from "./choices";
 import { formatMoney, formatNumber } from "./formats";
 
 const { DateTime } = luxon;
 
 const PATH = "opportunities";
 const FIELDS =
-    "odoo_id,name,value,currency,stage,status,salesperson,partner,closing_date,closed_at";
+    "odoo_id,name,value,currency,converted_value,stage,status,salesperson,partner,closing_date,closed_at";
 const LIMIT = 40;
 const MAX_LIMIT = 200;
 
@@ -96,11 +96,16 @@ export class Opportunities extends Component {
             { name: "stage", label: _t("Stage"), className: "d-none d-md-table-cell" },
             {
                 name: "closing_date",
-                label: _t("Closing"),
+                label: this.showsClosed ? _t("Closed") : _t("Expected Closing"),
                 className: "d-none d-sm-table-cell text-nowrap",
             },
             { name: "value", label: _t("Value"), className: "text-end", isNumber: true },
         ].map((column) => ({ ...column, ...this.sorting(column.name) }));
+    }
+
+    /** Whether the day is that of having been closed, in column and order. */
+    get showsClosed() {
+        return isClosed(this.props.view.status);
     }
 
     get isFiltered() {
@@ -196,8 +201,14 @@ export class Opportunities extends Component {
         return formatMoney(item.value, item.currency);
     }
 
+    /** The value in the currency in which values compare, if it is in another one. */
+    convertedMoney(item) {
+        const { amount, currency } = item.converted_value;
+        return currency === item.currency ? "" : formatMoney(amount, currency);
+    }
+
     closing(item) {
-        const day = item.status === "pending" ? item.closing_date : item.closed_at;
+        const day = this.showsClosed ? item.closed_at : item.closing_date;
         return day ? formatDate(DateTime.fromISO(day)) : "";
     }
 

@@ -109,6 +109,7 @@ test("parameters of the API follow from the view", () => {
         user: PERSON,
         scope: "all",
         company: "2,1",
+        currency: "USD",
         sort: "-value",
         stage: undefined,
         text: "desk",
@@ -117,6 +118,19 @@ test("parameters of the API follow from the view", () => {
     // Lost opportunities are archived as a rule.
     expect(opportunityParameters({ ...view, status: "lost" }).archived).toBe("any");
     expect(opportunityParameters({ ...view, status: "any" }).status).toBe(undefined);
+});
+
+test("by day, the order is that of the day that the column shows", () => {
+    const order = (status) => {
+        const { sort } = opportunityParameters({ ...DEFAULT, sort: "-closing_date", status });
+        return sort;
+    };
+    expect(["pending", "any", "won", "lost"].map(order)).toEqual([
+        "-closing_date",
+        "-closing_date",
+        "-closed_at",
+        "-closed_at",
+    ]);
 });
 
 test("a choice makes all, some or none of the figures wrong", () => {
