@@ -12,6 +12,7 @@ from odoo.tools import SQL
 from ..access.answer_context import AnswerContext
 from ..currencies.currencies import currencies, own_currency
 from ..currencies.rates import rates_into
+from .conversion import currencies_in_use
 
 
 class CqrsOpportunityView(models.Model):
@@ -64,6 +65,21 @@ class CqrsOpportunityView(models.Model):
                 SQL.identifier(alias, "probability"),
             )
         return super()._field_to_sql(alias, field_expr, query)
+
+    def _order_field_to_sql(self, alias, field_name, direction, nulls, query):
+        if field_name != "value":
+            return super()._order_field_to_sql(
+                alias, field_name, direction, nulls, query
+            )
+        if len(currencies_in_use(self.env)) > 1:
+            return self._order_field_to_sql(
+                alias, "converted_value", direction, nulls, query
+            )
+        # All are in one: an index has them in this order.
+        unit = SQL("COALESCE(%s, 0)", SQL.identifier(alias, "currency_id"))
+        parts = [unit, SQL.identifier(alias, "value")]
+        query._order_groupby.extend(parts)
+        return SQL(", ").join(SQL("%s %s", part, direction) for part in parts)
 
     def _converted(self, alias: str) -> SQL:
         __, rates = self._conversion()

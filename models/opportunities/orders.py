@@ -25,7 +25,7 @@ converted back for the index: exactly or, where the quotient has no end, outward
 '(VALUES (%s, %s::numeric, %s::numeric, %s), (%s, %s::numeric, %s::numeric, %s)) \
 unit (id, rate, key_0, id_0)'
 >>> converted_back("150", Decimal("1.5"), ">"), converted_back("1", Decimal(3), "<")[1]
-((Decimal('1E+2'), True), False)
+((Decimal('1.0E+2'), True), False)
 
 The page behind a place costs as much as the first page, however far down it is.
 """
