@@ -23,6 +23,13 @@ fetch("/web/session/destroy", {
 """
 FIGURES = "document.querySelector('.o_cqrs_tile[data-name=pipeline]:has(.o_cqrs_line)')"
 
+#: Whether a list with this title and sum is shown
+RECORDS = """
+document.querySelector(".o_list_view .o_last_breadcrumb_item")?.textContent.trim()
+    === "%s"
+    && document.querySelector(".o_list_view tfoot").textContent.includes("%s")
+"""
+
 
 @tagged("post_install", "-at_install")
 class TestDashboardTours(SalesOrganisation, BrowserCase):
@@ -86,6 +93,38 @@ class TestDashboardTours(SalesOrganisation, BrowserCase):
             "crm_cqrs_dashboard_company_link",
             login=self.manager.login,
         )
+
+    def test_the_address_of_records_shows_the_same_to_others(self):
+        self.expected_errors = ("404",)
+        seller = self.uuid(self.seller)
+        with self.browse():
+            self.enter(self.manager)
+            tile = ".o_cqrs_tile[data-name=pipeline]"
+            self.visit(
+                f"{PATH}?view_as={seller}",
+                until=f"document.querySelector('{tile}')?.textContent"
+                ".includes('200,000.00')",
+            )
+            self.js(f"document.querySelector('{tile}').click()")
+            self.until(RECORDS % ("Pipeline (Seller)", "200,000.00"))
+            self.js("document.querySelector('th[data-name=stage_id]').click()")
+            self.until(
+                "new URLSearchParams(location.search).get('sort') === 'stage_id'"
+            )
+            address = self.js("location.pathname + location.search")
+            # Somebody who sees the seller too, by the address alone.
+            self.enter(self.head)
+            self.visit(address, until=RECORDS % ("Pipeline (Seller)", "200,000.00"))
+            self.until("document.querySelector('th[data-name=stage_id] .fa-sort-asc')")
+            self.until("document.querySelectorAll('.o_group_header').length === 1")
+            self.enter(self.peer)
+            self.visit(
+                address,
+                until="document.querySelector('.o_cqrs_error')?.textContent"
+                ".includes('not, or no longer, on your team')",
+            )
+            self.js("document.querySelector('.o_cqrs_mine').click()")
+            self.until(RECORDS % ("Pipeline", "100,000.00"))
 
     def test_there_is_nothing_to_choose_where_there_is_one(self):
         self.env["res.currency"].search(

@@ -80,7 +80,7 @@ const STATUS_PARAMETERS = {
  */
 export function initialView(given, remembered, offer) {
     const view = {
-        viewAs: PERSON_ID.test(given.view_as) ? given.view_as : undefined,
+        viewAs: isPersonId(given.view_as) ? given.view_as : undefined,
         company: offer.company,
         stage: isId(Number(given.stage)) ? Number(given.stage) : undefined,
         search: given.search === undefined ? "" : String(given.search).slice(0, 200),
@@ -94,8 +94,14 @@ export function initialView(given, remembered, offer) {
     return view;
 }
 
-function isId(number) {
+/** Return whether a number is the id of a record in Odoo, for all that is known. */
+export function isId(number) {
     return Number.isInteger(number) && number > 0 && number <= MAX_ID;
+}
+
+/** Return whether a text may be the uuid of a person. */
+export function isPersonId(text) {
+    return PERSON_ID.test(text);
 }
 
 /** Return the parameters of the address that give a view. */

@@ -9,7 +9,7 @@ import { registry } from "@web/core/registry";
 import { user } from "@web/core/user";
 
 /** Paths of the client actions whose addresses say the companies */
-export const PATHS = { dashboard: "sales-dashboard" };
+export const PATHS = { dashboard: "sales-dashboard", records: "sales-records" };
 
 /** Return the text of the companies switched on; undefined where there is but one. */
 export function activeCompanies() {

@@ -50,7 +50,7 @@ export class Dashboard extends Component {
         this.state = this.data.state;
         this.rights = useState({ isAdministrator: false });
         this.chosenStage = null;
-        this.drillDown = useDrillDown(() => this.owner);
+        this.drillDown = useDrillDown(() => this.figures);
         this.live = useLive(() => this.data.look());
         useSetupAction({
             rootRef: this.root,
@@ -143,15 +143,10 @@ export class Dashboard extends Component {
         return person && { id: person.id, userId: person.odoo.user_id };
     }
 
-    /** The person with the figures, and which of them are shown. */
-    get owner() {
-        const { person } = this.state;
-        return {
-            scope: this.view.scope,
-            userId: person.odoo.user_id,
-            name: person.name,
-            isOther: Boolean(this.view.viewAs),
-        };
+    /** The person with the figures, which of them are shown, and in which currency. */
+    get figures() {
+        const { scope, currency } = this.view;
+        return { viewAs: this.state.person.id, scope, currency };
     }
 
     get errorText() {
@@ -183,8 +178,7 @@ export class Dashboard extends Component {
     }
 
     openTile(name) {
-        const { labels, range } = this.tiles;
-        this.drillDown.openTile(name, labels[name], range);
+        this.drillDown.openTile(name, this.tiles.range);
     }
 
     /** Stages to choose from; the chosen one stays when its last opportunity leaves it. */

@@ -1,59 +1,42 @@
 import { serializeDateTime } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
 import { useService } from "@web/core/utils/hooks";
 
 import { useLeadOpener } from "../opportunities/lead_opener";
+import { FIGURES, recordsAddress } from "./records_question";
 
-const RECORDS_ACTION = "crm_cqrs.dashboard_records_action";
-
-/** Statuses that the figure of a tile counts, and the field to group them by */
-const TILES = {
-    pipeline: { statuses: ["pending"], groupBy: "stage_id" },
-    weighted: { statuses: ["pending"], groupBy: "stage_id" },
-    active: { statuses: ["pending"], groupBy: "stage_id" },
-    won: { statuses: ["won"], groupBy: "user_id", isOfPeriod: true },
-    win_rate: { statuses: ["won", "lost"], groupBy: "status", isOfPeriod: true },
-};
+export const RECORDS_MODEL = "cqrs.opportunity.view";
+/** The client action that lists the records of a question */
+export const RECORDS_TAG = "crm_cqrs.dashboard_records";
 
 /**
  * Open the records behind a figure.
  *
- * @param {() => Object} getOwner returns `{scope, userId, isOther, name}`: the person with
- *  the figures, and which of them are shown
+ * @param {() => Object} getFigures returns `{viewAs, scope, currency}`: the uuid of the
+ *  person with the figures, which of them are shown, and in what
  */
-export function useDrillDown(getOwner) {
+export function useDrillDown(getFigures) {
     const action = useService("action");
     const openLead = useLeadOpener();
 
-    async function openRecords(name, statuses, groupBy, { range, stageId } = {}) {
-        const owner = getOwner();
-        const records = await action.loadAction(RECORDS_ACTION);
-        const title = owner.isOther ? `${name} (${owner.name})` : name;
+    async function openRecords(figure, groupBy, question = {}) {
+        const params = { ...getFigures(), figure, groupBy: [groupBy], ...question };
         await action.doAction({
-            ...records,
-            name: title,
-            display_name: title,
-            domain: recordsDomain(owner, statuses, range, stageId),
-            context: {
-                // Sums below groups are of all records, below a list of its page alone.
-                group_by: [groupBy],
-                cqrs_pending: statuses.includes("pending"),
-            },
+            type: "ir.actions.client",
+            tag: RECORDS_TAG,
+            params: recordsAddress(params),
         });
     }
 
     return {
-        openTile(name, label, range) {
-            const { statuses, groupBy, isOfPeriod } = TILES[name];
-            return openRecords(label, statuses, groupBy, isOfPeriod ? { range } : {});
+        openTile(name, range) {
+            const { groupBy, isOfPeriod } = FIGURES[name];
+            return openRecords(name, groupBy, isOfPeriod ? { range } : {});
         },
         openStage(row) {
-            const stage = { stageId: row.key || false };
-            return openRecords(_t("Pipeline, %s", row.label), ["pending"], "user_id", stage);
+            return openRecords("pipeline", "user_id", { stageId: row.key || false });
         },
         openMonth(row) {
-            const month = { range: row.range };
-            return openRecords(_t("Won, %s", row.label), ["won"], "user_id", month);
+            return openRecords("won", "user_id", { range: row.range });
         },
         openLead,
     };
@@ -63,14 +46,12 @@ export function useDrillDown(getOwner) {
  * Return the domain of the opportunities that a figure counts, on
  * `cqrs.opportunity.view`. The companies are those switched on, as in all of Odoo.
  *
- * @param {Object} owner `{scope, userId, isOther}`: the person with the figure, and whether
+ * @param {{userId: number, isOther: boolean}} owner the person with the figure, and whether
  *  that is somebody else than the user
- * @param {("pending"|"won"|"lost")[]} statuses
- * @param {{from: luxon.DateTime, to: luxon.DateTime}|null} [range] of closing
- * @param {number|false} [stageId] false: without a stage
+ * @param {Object} question as of `recordsQuestion`
  */
-export function recordsDomain(owner, statuses, range = null, stageId = undefined) {
-    const { scope, userId, isOther } = owner;
+export function recordsDomain({ userId, isOther }, { figure, scope, range, day, stageId }) {
+    const { statuses, closing } = FIGURES[figure];
     const domain = [["status", "in", statuses]];
     // Archived ones are not pending, but may have been won.
     domain.push(["active", "in", statuses.includes("pending") ? [true] : [true, false]]);
@@ -85,6 +66,9 @@ export function recordsDomain(owner, statuses, range = null, stageId = undefined
             ["closed_at", ">=", serializeDateTime(range.from)],
             ["closed_at", "<", serializeDateTime(range.to)]
         );
+    }
+    if (closing) {
+        domain.push(["closing_date", closing, day]);
     }
     if (stageId !== undefined) {
         domain.push(["stage_id", "=", stageId]);

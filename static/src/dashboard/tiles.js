@@ -14,6 +14,17 @@ import {
 } from "./figures";
 import { formatMoney, formatMoneyShortly, formatNumber, formatPercent } from "./formats";
 
+/** Return the label of each tile; `period` is the name of the period, if there is one. */
+export function tileLabels(period) {
+    return {
+        pipeline: _t("Pipeline"),
+        weighted: _t("Weighted Pipeline"),
+        won: period ? _t("Won, %s", period) : _t("Won"),
+        active: _t("Active Opportunities"),
+        win_rate: period ? _t("Win Rate, %s", period) : _t("Win Rate"),
+    };
+}
+
 /** Texts of the tiles: each figure, and how it came about. */
 export class Tiles {
     /**
@@ -29,14 +40,7 @@ export class Tiles {
     }
 
     get labels() {
-        const name = this.range && periodName(this.period, this.range);
-        return {
-            pipeline: _t("Pipeline"),
-            weighted: _t("Weighted Pipeline"),
-            won: name ? _t("Won, %s", name) : _t("Won"),
-            active: _t("Active Opportunities"),
-            win_rate: name ? _t("Win Rate, %s", name) : _t("Win Rate"),
-        };
+        return tileLabels(this.range && periodName(this.period, this.range));
     }
 
     /** The number of each tile, by its name. */

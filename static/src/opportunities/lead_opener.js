@@ -50,10 +50,9 @@ const opensLeads = (Controller) =>
         }
     };
 
-registry.category("views").add("cqrs_opportunity_list", {
-    ...listView,
-    Controller: opensLeads(ListController),
-});
+export const opportunityListView = { ...listView, Controller: opensLeads(ListController) };
+
+registry.category("views").add("cqrs_opportunity_list", opportunityListView);
 registry.category("views").add("cqrs_opportunity_kanban", {
     ...kanbanView,
     Controller: opensLeads(KanbanController),

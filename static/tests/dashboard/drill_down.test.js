@@ -9,13 +9,15 @@ const { DateTime } = luxon;
 const NOW = DateTime.fromISO("2026-11-24T13:00:00Z");
 
 test("the domain of a figure selects the records that it counts", () => {
-    const mine = { scope: "all", userId: 7, isOther: false };
-    expect(recordsDomain(mine, ["pending"])).toEqual([
+    const me = { userId: 7, isOther: false };
+    const pipeline = { figure: "pipeline", scope: "all", range: null };
+    expect(recordsDomain(me, pipeline)).toEqual([
         ["status", "in", ["pending"]],
         ["active", "in", [true]],
     ]);
+    const range = periodRange("month", NOW);
     expect(
-        recordsDomain({ scope: "team", userId: 7, isOther: true }, ["won"], periodRange("month", NOW))
+        recordsDomain({ userId: 7, isOther: true }, { figure: "won", scope: "team", range })
     ).toEqual([
         ["status", "in", ["won"]],
         ["active", "in", [true, false]],
@@ -24,20 +26,20 @@ test("the domain of a figure selects the records that it counts", () => {
         ["closed_at", ">=", "2026-11-01 00:00:00"],
         ["closed_at", "<", "2026-12-01 00:00:00"],
     ]);
-    expect(recordsDomain({ ...mine, scope: "own" }, ["pending"]).at(-1)).toEqual([
-        "user_id",
-        "=",
-        7,
-    ]);
-    expect(recordsDomain(mine, ["pending"], null, 9).at(-1)).toEqual(["stage_id", "=", 9]);
-    expect(recordsDomain(mine, ["pending"], null, false).at(-1)[2]).toBe(false);
+    const last = (more) => recordsDomain(me, { ...pipeline, ...more }).at(-1);
+    expect(last({ scope: "own" })).toEqual(["user_id", "=", 7]);
+    expect(last({ stageId: 9 })).toEqual(["stage_id", "=", 9]);
+    expect(last({ stageId: false })).toEqual(["stage_id", "=", false]);
+    const day = "2026-11-29";
+    expect(last({ figure: "due", day })).toEqual(["closing_date", ">=", day]);
+    expect(last({ figure: "overdue", day })).toEqual(["closing_date", "<", day]);
 });
 
 test("times in the domain are in the server's format in every language", () => {
     const { defaultLocale, defaultNumberingSystem } = luxon.Settings;
     after(() => Object.assign(luxon.Settings, { defaultLocale, defaultNumberingSystem }));
     Object.assign(luxon.Settings, { defaultLocale: "ar", defaultNumberingSystem: "arab" });
-    const quarter = periodRange("quarter", DateTime.fromISO("2026-11-24T13:00:00Z"));
-    const owner = { scope: "all", userId: 7, isOther: false };
-    expect(recordsDomain(owner, ["won"], quarter).at(-1)[2]).toBe("2027-01-01 00:00:00");
+    const range = periodRange("quarter", DateTime.fromISO("2026-11-24T13:00:00Z"));
+    const domain = recordsDomain({ userId: 7 }, { figure: "won", scope: "all", range });
+    expect(domain.at(-1)[2]).toBe("2027-01-01 00:00:00");
 });
