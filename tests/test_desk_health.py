@@ -112,12 +112,14 @@ class TestDeskHealth(RealCursors):
                 (jobs["count"], jobs["inactive"], jobs["is_neutralized"]),
                 (len(ids), [], False),
             )
+        self.assertRegex(self.run_of().waits_for, "No server .*odoo-bin cqrs")
         # Of one that has work to do, the others know that they are looked at.
         self.execute(due, 0, self.env.ref("crm_cqrs.ir_cron_fold_metrics").ids)
         self.assertEqual(self.health("jobs")["level"], "good")
 
     def test_a_neutralized_copy_says_why_nothing_happens(self):
         run = self.run_of()
+        self.execute("UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC'")
         self.assertFalse(run.waits_for)
         self.env["ir.cron"].search([]).active = False
         self.env.flush_all()

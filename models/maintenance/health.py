@@ -16,7 +16,7 @@ from ..projections.metrics_tables import FOLDS, TAIL
 from ..seals.reach import reach
 from ..seals.seal import TRIGGERS as SEAL_TRIGGERS
 from ..support.triggers import not_holding
-from .jobs import activate, jobs
+from .jobs import LATE_SECONDS, activate, jobs
 from .run import FAILED, RUNNING
 from .scope import PARTS
 from .status import (
@@ -41,8 +41,6 @@ FOLD_SECONDS = (5 * 60, 60 * 60)
 SEAL_SECONDS = (15 * 60, 60 * 60)
 #: Seconds that a transaction holds readers back
 HELD_SECONDS = (60, 10 * 60)
-#: Seconds by which all frequent scheduled actions are late
-LATE_SECONDS = (10 * 60, 60 * 60)
 #: Seconds since the last verification, which are never bad in themselves
 VERIFIED_SECONDS = (2 * 24 * 3600, float("inf"))
 #: Seconds since everything was verified, in parts

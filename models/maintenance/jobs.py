@@ -5,6 +5,9 @@ from odoo.tools import SQL, str2bool
 #: The one that performs runs
 RUNS = "ir_cron_run"
 
+#: Seconds by which all frequent actions are late: to be watched, and bad
+LATE_SECONDS = (10 * 60, 60 * 60)
+
 #: Those that a copy of a database may need, and that work on it alone: none hands seals
 #: out, or forgets anybody
 OF_A_COPY = (
@@ -25,14 +28,18 @@ def jobs(env) -> dict:
     """
     rows = env.execute_query_dict(_JOBS)
     inactive = {row["name"]: row["id"] for row in rows if not row["active"]}
-    late = [row["late"] for row in rows if row["active"] and row["is_frequent"]]
     return {
         "count": len(rows),
         "inactive": env["ir.cron"].browse(inactive.values()).mapped("name"),
         "can_activate": not inactive.keys().isdisjoint(OF_A_COPY),
         "is_neutralized": is_neutralized(env),
-        "late": max(min(late), 0) if late else None,
+        "late": _late(rows),
     }
+
+
+def _late(rows: list[dict]) -> int | None:
+    late = [row["late"] for row in rows if row["active"] and row["is_frequent"]]
+    return max(min(late), 0) if late else None
 
 
 def is_neutralized(env) -> bool:
@@ -41,10 +48,24 @@ def is_neutralized(env) -> bool:
     return str2bool(value or "", default=False)
 
 
-def performs_runs(env) -> bool:
-    """Return whether the action that performs runs is active."""
+def why_not_performed(env) -> str | bool:
+    """Return why no pending run is performed, in a sentence; False if one will be."""
     rows = env.execute_query_dict(_JOBS)
-    return any(row["active"] for row in rows if row["name"] == RUNS)
+    if any(row["active"] for row in rows if row["name"] == RUNS):
+        return (_late(rows) or 0) >= LATE_SECONDS[0] and env._(
+            "No server runs the scheduled actions. Check that one does "
+            "(max_cron_threads), or do the same with the command odoo-bin cqrs."
+        )
+    if is_neutralized(env):
+        return env._(
+            "This database is a neutralized copy, whose scheduled actions are switched "
+            "off. Activate them in CRM > Configuration > Event Store, or do the same "
+            "with the command odoo-bin cqrs."
+        )
+    return env._(
+        "The scheduled action that performs runs is switched off. Activate it in CRM > "
+        "Configuration > Event Store, or do the same with the command odoo-bin cqrs."
+    )
 
 
 def activate(env):

@@ -19,7 +19,7 @@ from ..support.json_field import PortableJson
 from ..support.progress import Postponed, Report, silent
 from ..support.transactions import committed
 from .archive import archive, check_tablespace
-from .jobs import is_neutralized, performs_runs
+from .jobs import why_not_performed
 from .repair_backup import delete_backup
 from .replay import remake_faulty, replay, replay_order
 from .scope import EVERYTHING, next_scope
@@ -149,8 +149,7 @@ class CqrsRun(models.Model):
         pending = self.filtered(lambda run: run.state == PENDING)
         (self - pending).waits_for = False
         if pending:
-            env = self.sudo().env
-            pending.waits_for = not performs_runs(env) and _why_not_performed(env)
+            pending.waits_for = why_not_performed(self.sudo().env)
 
     def _outcome(self) -> str | bool:
         """Return the outcome of the run in a sentence; False before it has ended."""
@@ -422,19 +421,6 @@ class CqrsRun(models.Model):
         self.env.invalidate_all(flush=False)
         self.write({"state": state, "finished_at": fields.Datetime.now(), **values})
         self.env.cr.commit()  # pylint: disable=invalid-commit
-
-
-def _why_not_performed(env) -> str:
-    if is_neutralized(env):
-        return env._(
-            "This database is a neutralized copy, whose scheduled actions are switched "
-            "off. Activate them in CRM > Configuration > Event Store, or do the same "
-            "with the command odoo-bin cqrs."
-        )
-    return env._(
-        "The scheduled action that performs runs is switched off. Activate it in CRM > "
-        "Configuration > Event Store, or do the same with the command odoo-bin cqrs."
-    )
 
 
 def _verify(run, report: Report) -> tuple[int, dict]:
