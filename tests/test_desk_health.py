@@ -112,7 +112,11 @@ class TestDeskHealth(RealCursors):
                 (jobs["count"], jobs["inactive"], jobs["is_neutralized"]),
                 (len(ids), [], False),
             )
-        self.assertRegex(self.run_of().waits_for, "No server .*odoo-bin cqrs")
+        run = self.run_of()
+        self.assertFalse(run.waits_for)
+        self.execute("UPDATE cqrs_run SET create_date = create_date - interval '3 min'")
+        run.invalidate_recordset()
+        self.assertRegex(run.waits_for, "No server .*odoo-bin cqrs")
         # Of one that has work to do, the others know that they are looked at.
         self.execute(due, 0, self.env.ref("crm_cqrs.ir_cron_fold_metrics").ids)
         self.assertEqual(self.health("jobs")["level"], "good")

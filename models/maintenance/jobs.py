@@ -1,5 +1,7 @@
 """The addon's scheduled actions: whether they are active, and whether any runs."""
 
+from datetime import datetime, timedelta
+
 from odoo.tools import SQL, str2bool
 
 #: The one that performs runs
@@ -7,6 +9,9 @@ RUNS = "ir_cron_run"
 
 #: Seconds by which all frequent actions are late: to be watched, and bad
 LATE_SECONDS = (10 * 60, 60 * 60)
+
+#: The time within which a server begins a run
+PATIENCE = timedelta(minutes=2)
 
 #: Those that a copy of a database may need, and that work on it alone: none hands seals
 #: out, or forgets anybody
@@ -48,13 +53,22 @@ def is_neutralized(env) -> bool:
     return str2bool(value or "", default=False)
 
 
-def why_not_performed(env) -> str | bool:
-    """Return why no pending run is performed, in a sentence; False if one will be."""
+def why_not_performed(env, requested_at: datetime) -> str | bool:
+    """Return why a pending run is not performed, in a sentence; False if it will be.
+
+    :param requested_at: in UTC, without a zone
+    """
     rows = env.execute_query_dict(_JOBS)
     if any(row["active"] for row in rows if row["name"] == RUNS):
-        return (_late(rows) or 0) >= LATE_SECONDS[0] and env._(
-            "No server runs the scheduled actions. Check that one does "
-            "(max_cron_threads), or do the same with the command odoo-bin cqrs."
+        # A server that has just been started catches up.
+        is_new = env.cr.now() - requested_at < PATIENCE
+        return (
+            not is_new
+            and (_late(rows) or 0) >= LATE_SECONDS[0]
+            and env._(
+                "No server runs the scheduled actions. Check that one does "
+                "(max_cron_threads), or do the same with the command odoo-bin cqrs."
+            )
         )
     if is_neutralized(env):
         return env._(

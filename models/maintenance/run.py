@@ -146,10 +146,11 @@ class CqrsRun(models.Model):
     @api.depends_context("lang")
     def _compute_waits_for(self):
         """Say what a pending run waits for, if nothing is going to perform it."""
-        pending = self.filtered(lambda run: run.state == PENDING)
-        (self - pending).waits_for = False
-        if pending:
-            pending.waits_for = why_not_performed(self.sudo().env)
+        env = self.sudo().env
+        for run in self:
+            run.waits_for = run.state == PENDING and why_not_performed(
+                env, run.create_date
+            )
 
     def _outcome(self) -> str | bool:
         """Return the outcome of the run in a sentence; False before it has ended."""
