@@ -10,9 +10,8 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext
-from ..currencies.currencies import currencies, own_currency
-from ..currencies.rates import rates_into
-from .conversion import currencies_in_use
+from ..currencies.currencies import currencies
+from .conversion import NONE, Conversion, currencies_in_use
 
 
 class CqrsOpportunityView(models.Model):
@@ -42,10 +41,10 @@ class CqrsOpportunityView(models.Model):
     @api.depends("value", "currency_id", "probability")
     @api.depends_context("uid", "company", "cqrs_currency", "cqrs_person")
     def _compute_converted(self):
-        target_id, rates = self._conversion()
-        self.figures_currency_id = target_id
+        conversion = self._conversion()
+        self.figures_currency_id = conversion.currency.id
         for opportunity in self:
-            rate = rates.get(opportunity.currency_id.id or None, Decimal(0))
+            rate = conversion.rates.get(opportunity.currency_id.id or NONE, Decimal(0))
             value = opportunity.value * float(rate)
             weighted = value * opportunity.probability * 0.01
             # To assign them would round them, and the client adds up what it shows.
@@ -54,7 +53,7 @@ class CqrsOpportunityView(models.Model):
 
     def _field_to_sql(self, alias, field_expr, query=None):
         if field_expr == "figures_currency_id":
-            return SQL("%s::integer", self._conversion()[0])
+            return SQL("%s::integer", self._conversion().currency.id)
         if field_expr == "converted_value":
             return self._converted(alias)
         if field_expr == "weighted_value":
@@ -82,33 +81,27 @@ class CqrsOpportunityView(models.Model):
         return SQL(", ").join(SQL("%s %s", part, direction) for part in parts)
 
     def _converted(self, alias: str) -> SQL:
-        __, rates = self._conversion()
-        currency = SQL.identifier(alias, "currency_id")
         return SQL(
-            "(%s * CASE %s END)",
+            "(%s * CASE COALESCE(%s, %s) %s END)",
             SQL.identifier(alias, "value"),
+            SQL.identifier(alias, "currency_id"),
+            NONE,
             SQL(" ").join(
-                SQL("WHEN %s IS NOT DISTINCT FROM %s THEN %s", currency, id_, rate)
-                for id_, rate in rates.items()
-            ),
+                SQL("WHEN %s THEN %s", id_, rate)
+                for id_, rate in self._conversion().rates.items()
+            )
+            or SQL("WHEN %s THEN 1", NONE),
         )
 
-    def _conversion(self) -> tuple[int, dict[int | None, Decimal]]:
-        """Return the id of the currency of the figures, and the rate of each into it.
-
-        None is the rate of opportunities without a currency.
-        """
-        context = AnswerContext.of(self.env, self._person())
-        known, own = currencies(context), own_currency(context)
+    def _conversion(self) -> Conversion:
+        """Return the conversion of all values into the currency of the figures."""
+        person = self._person()
+        known = currencies(AnswerContext.of(self.env, person))
         code = (
             self.env.context.get("cqrs_currency") or self.env.company.currency_id.name
         )
-        target = next((each for each in known if each.name == code), own)
-        rates = rates_into(target, {each.id for each in known}, context)
-        return target.id, {
-            **{currency_id: rate for currency_id, (__, rate) in rates.items()},
-            None: rates[own.id][1],
-        }
+        target = next((each for each in known if each.name == code), None)
+        return Conversion.of(self.env, person, target)
 
     def _person(self):
         """Return the user whose figures are asked for, where they may be seen."""
