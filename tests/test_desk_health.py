@@ -467,8 +467,8 @@ class TestDeskHealth(RealCursors):
                 "All rows match the log.",
             ),
             (
-                {"state": "done", "kind": "replay", "findings": 5},
-                "Rows corrected: 5.",
+                {"state": "done", "kind": "replay", "findings": 12345},
+                "Rows corrected: 12,345.",
             ),
             (
                 {"state": "done", "kind": "reconcile", "findings": 1},

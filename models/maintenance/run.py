@@ -11,6 +11,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 from odoo.service.model import retrying
 from odoo.tools import SQL
+from odoo.tools.misc import formatLang
 from odoo.tools.sql import table_exists
 
 from ..seals.reach import reach
@@ -172,12 +173,13 @@ class CqrsRun(models.Model):
                 BUILD: self.env._("All records already have events."),
                 ARCHIVE: self.env._("No sealed events were left to archive."),
             }[self.kind]
+        count = formatLang(self.env, self.findings, digits=0)
         return {
-            VERIFY: self.env._("Findings: %s.", self.findings),
-            REPLAY: self.env._("Rows corrected: %s.", self.findings),
-            RECONCILE: self.env._("Missing changes recorded: %s.", self.findings),
-            BUILD: self.env._("First events recorded: %s.", self.findings),
-            ARCHIVE: self.env._("Events archived: %s.", self.findings),
+            VERIFY: self.env._("Findings: %s.", count),
+            REPLAY: self.env._("Rows corrected: %s.", count),
+            RECONCILE: self.env._("Missing changes recorded: %s.", count),
+            BUILD: self.env._("First events recorded: %s.", count),
+            ARCHIVE: self.env._("Events archived: %s.", count),
         }[self.kind]
 
     def _verified(self) -> str:

@@ -1,6 +1,7 @@
 """The record of erasures: who, why and how many, never what."""
 
 from odoo import api, fields, models
+from odoo.tools.misc import formatLang
 
 from ..support.json_field import PortableJson
 from .removal import DELETE, EMPTY
@@ -41,18 +42,21 @@ class CqrsForgetting(models.Model):
     def _summary(self, counts: dict) -> str:
         names = self.env["ir.model"].sudo()
 
+        def number(value):
+            return value and formatLang(self.env, value, digits=0)
+
         def listed(numbers):
             return ", ".join(
-                f"{names._get(model).name or model} ({number})"
-                for model, number in sorted((numbers or {}).items())
+                f"{names._get(model).name or model} ({number(count)})"
+                for model, count in sorted((numbers or {}).items())
             )
 
         parts = [
             (self.env._("Deleted: %s"), listed(counts.get("deleted"))),
             (self.env._("Emptied: %s"), listed(counts.get("emptied"))),
             (self.env._("Kept: %s"), listed(counts.get("kept"))),
-            (self.env._("Messages deleted: %s"), counts.get("messages")),
-            (self.env._("Events erased: %s"), counts.get("events")),
+            (self.env._("Messages deleted: %s"), number(counts.get("messages"))),
+            (self.env._("Events erased: %s"), number(counts.get("events"))),
         ]
         return ". ".join(text % value for text, value in parts if value)
 

@@ -6,6 +6,7 @@ from functools import partial
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.tools import SQL
+from odoo.tools.misc import formatLang
 
 from ..support.progress import Report
 from ..support.transactions import committed
@@ -68,7 +69,8 @@ class CqrsRun(models.Model):
             return super()._outcome()
         if self.state == "cancelled":
             return self.env._("Cancelled. Leads forgotten so far stay forgotten.")
-        return self.env._("Leads forgotten: %s.", self.findings)
+        count = formatLang(self.env, self.findings, digits=0)
+        return self.env._("Leads forgotten: %s.", count)
 
     def _work(self, report: Report) -> tuple[int, dict]:
         if self.kind != RETENTION:

@@ -3,6 +3,7 @@ import { useService } from "@web/core/utils/hooks";
 
 import { Component, useState } from "@odoo/owl";
 
+import { formatNumber } from "../core/formats";
 import { usePolling } from "../core/use_polling";
 import { RUNS, isUnderWay, runAction } from "../desk/runs";
 
@@ -78,7 +79,7 @@ export class SyncButton extends Component {
             this.notification.add(
                 run.findings === 1
                     ? _t("1 missing change has been recorded.")
-                    : _t("%s missing changes have been recorded.", run.findings),
+                    : _t("%s missing changes have been recorded.", formatNumber(run.findings)),
                 { type: "success", buttons }
             );
         }

@@ -91,7 +91,7 @@ function logCard(log) {
                 ? [
                       _t(
                           "Erasures undone by a restored backup: %s. Repeat them under Privacy > Erasures.",
-                          log.erasures_due
+                          number(log.erasures_due)
                       ),
                   ]
                 : []),
@@ -264,7 +264,11 @@ function projectionsCard({ broken, quarantined }) {
             _t("%(name)s is broken: %(error)s. Rebuild it.", { name, error })
         ),
         ...quarantined.map(({ name, records, error }) =>
-            _t("%(name)s is missing %(records)s record(s): %(error)s", { name, records, error })
+            _t("%(name)s is missing %(records)s record(s): %(error)s", {
+                name,
+                records: number(records),
+                error,
+            })
         ),
     ];
     return {

@@ -9,6 +9,7 @@ import { standardActionServiceProps } from "@web/webclient/actions/action_servic
 import { Component, onWillStart, useState } from "@odoo/owl";
 
 import { Changes } from "../changes/changes";
+import { formatNumber } from "../core/formats";
 
 /** The timeline of the record that the action was opened on, newest first. */
 export class History extends Component {
@@ -73,7 +74,7 @@ export class History extends Component {
     countLabel(changes) {
         return changes.length === 1
             ? _t("1 field")
-            : _t("%(count)s fields", { count: changes.length });
+            : _t("%(count)s fields", { count: formatNumber(changes.length) });
     }
 }
 
