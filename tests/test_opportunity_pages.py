@@ -469,6 +469,18 @@ class TestOpportunityPages(Pages):
                 ids = self.walk(self.head, currency=self.third)
                 self.assertEqual(ids, in_order)
 
+    def test_odoos_own_lists_compare_values(self):
+        in_order = self.in_order(self.seen(self.head), "value", True)
+        records = self.env["cqrs.opportunity.view"].with_user(self.head)
+        for currencies in ((), [self.own_currency]):
+            if currencies:
+                self.put_in(*currencies)
+                in_order = self.in_order(self.seen(self.head), "value", True)
+            found = records.search([("active", "=", True)], offset=2, limit=9)
+            self.assertEqual(found.ids, in_order[2:11])
+            found = records.search([("active", "=", True)], order="value, id")
+            self.assertEqual(found.ids, in_order[::-1])
+
     def abroad(self):
         """Return a deal of a company whose currency no other deal is in."""
         self.put_in(self.own_currency)

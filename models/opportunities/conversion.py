@@ -56,7 +56,7 @@ class Conversion:
         context = AnswerContext.of(env, user)
         own = own_currency(context)
         currency = currency or own
-        used = currencies_in_use(env)
+        used = currencies_in_use(env) or (NONE,)
         rates = rates_into(currency, {id_ or own.id for id_ in used}, context)
         today = {id_: rates[id_ or own.id][1] for id_ in used}
         return cls(currency, today | {id_: Decimal(rate) for id_, rate in fixed})

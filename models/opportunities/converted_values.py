@@ -4,6 +4,7 @@ An opportunity has its value in the currency of its company, figures are in one.
 records behind a figure show both, and what they add up to is the figure.
 """
 
+import re
 from decimal import Decimal
 
 from odoo import api, fields, models
@@ -12,6 +13,11 @@ from odoo.tools import SQL
 from ..access.answer_context import AnswerContext
 from ..currencies.currencies import currencies
 from .conversion import NONE, Conversion, currencies_in_use
+
+_BY_VALUE = re.compile(r"value( asc| desc)?(, *id( asc| desc)?)?", re.IGNORECASE)
+
+#: Key of the context: values are compared within one currency
+_IN_ONE = "cqrs_in_one_currency"
 
 
 class CqrsOpportunityView(models.Model):
@@ -70,27 +76,53 @@ class CqrsOpportunityView(models.Model):
             return super()._order_field_to_sql(
                 alias, field_name, direction, nulls, query
             )
-        if len(currencies_in_use(self.env)) > 1:
+        is_one = len(currencies_in_use(self.env)) == 1
+        if not is_one and not self.env.context.get(_IN_ONE):
             return self._order_field_to_sql(
                 alias, "converted_value", direction, nulls, query
             )
-        # All are in one: an index has them in this order.
-        unit = SQL("COALESCE(%s, 0)", SQL.identifier(alias, "currency_id"))
-        parts = [unit, SQL.identifier(alias, "value")]
+        # In one currency an index has them in this order.
+        parts = [_unit(alias), SQL.identifier(alias, "value")]
         query._order_groupby.extend(parts)
         return SQL(", ").join(SQL("%s %s", part, direction) for part in parts)
 
+    def _search(self, domain, offset=0, limit=None, order=None, **options):
+        query = super()._search(domain, offset, limit, order, **options)
+        currency_ids = currencies_in_use(self.env)
+        if limit and len(currency_ids) > 1 and _BY_VALUE.fullmatch(order or ""):
+            # No index has converted values: look at the first of each currency.
+            raw = self.with_context(**{_IN_ONE: True})
+            firsts = (
+                SQL(
+                    "(SELECT %s FROM %s WHERE %s AND %s = %s ORDER BY %s LIMIT %s)",
+                    SQL.identifier(query.table, "id"),
+                    query.from_clause,
+                    query.where_clause or SQL("TRUE"),
+                    _unit(query.table),
+                    currency_id,
+                    raw._order_to_sql(order, query),
+                    offset + limit,
+                )
+                for currency_id in currency_ids
+            )
+            query.add_where(
+                SQL(
+                    "%s IN (%s)",
+                    SQL.identifier(query.table, "id"),
+                    SQL(" UNION ALL ").join(list(firsts)),
+                )
+            )
+        return query
+
     def _converted(self, alias: str) -> SQL:
         return SQL(
-            "(%s * CASE COALESCE(%s, %s) %s END)",
+            "(%s * CASE %s %s END)",
             SQL.identifier(alias, "value"),
-            SQL.identifier(alias, "currency_id"),
-            NONE,
+            _unit(alias),
             SQL(" ").join(
                 SQL("WHEN %s THEN %s", id_, rate)
                 for id_, rate in self._conversion().rates.items()
-            )
-            or SQL("WHEN %s THEN 1", NONE),
+            ),
         )
 
     def _conversion(self) -> Conversion:
@@ -111,3 +143,8 @@ class CqrsOpportunityView(models.Model):
         access = self.env(su=False)["cqrs.access"]
         found = access._people(self.env.user, SQL("id = %s", asked))
         return self.env["res.users"].browse(found[:1]) or self.env.user
+
+
+def _unit(alias: str) -> SQL:
+    """Return the currency of a row, as the indexes have it."""
+    return SQL("COALESCE(%s, 0)", SQL.identifier(alias, "currency_id"))
