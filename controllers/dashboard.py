@@ -105,13 +105,15 @@ class DashboardApi(Controller):
         company=None,
         currency=None,
     ):
-        read = request.env["cqrs.metrics"]._read
+        metrics = request.env["cqrs.metrics"]
         paging = {"sort": sort, "limit": limit, "cursor": cursor}
         given = [name for name, value in paging.items() if value is not None]
         if not by or not (given or are_many(by)):
             if given:
                 raise BadParameter(given[0], "It needs `by`: there is nothing to page.")
-            return read(user, by, company, currency)
+            return metrics._read_as_json(
+                user, by, company_ids=company, target_currency=currency
+            )
         sort = sort or "-pipeline_value"
         name = sort.removeprefix("-")
         if name in GROUPINGS and name not in by:
@@ -122,11 +124,11 @@ class DashboardApi(Controller):
             place, *keys = decode_cursor(request.env, cursor, bound_to)
             after = Groups(place, tuple(keys))
         page = Page(name, sort.startswith("-"), limit or DEFAULT_LIMIT, after)
-        metrics = read(user, by, company, currency, page)
-        following = metrics["next"] and encode_cursor(
-            request.env, (metrics["next"].place, *metrics["next"].keys), bound_to
+        answer = metrics._read(user, by, company, currency, page)
+        following = answer["next"] and encode_cursor(
+            request.env, (answer["next"].place, *answer["next"].keys), bound_to
         )
-        return json_response({**metrics, "next": following}, next_link(following))
+        return json_response({**answer, "next": following}, next_link(following))
 
     @operation(
         "/api/v2/dashboard/metrics/series",
@@ -198,6 +200,14 @@ class DashboardApi(Controller):
                     " everyone below does (`team`), and of both."
                 ),
             ),
+            Parameter(
+                "former",
+                **one_of("false", "true"),
+                description=(
+                    "With `true`, not the reports but the former people below, and who"
+                    " reported to them."
+                ),
+            ),
             COMPANY,
             CURRENCY,
             Parameter(
@@ -216,6 +226,7 @@ class DashboardApi(Controller):
         user,
         parent=None,
         metrics="false",
+        former="false",
         limit=DEFAULT_LIMIT,
         cursor=None,
         company=None,
@@ -223,13 +234,14 @@ class DashboardApi(Controller):
     ):
         env = request.env
         parent = user if parent is None else known_person(user, parent, "parent")
-        bound_to = ("hierarchy", env.uid, user.id, parent.id)
+        bound_to = ("hierarchy", env.uid, user.id, parent.id, former)
         level = env["cqrs.reports"]._read_level(
             user,
             parent,
             None if cursor is None else Keyset(*decode_cursor(env, cursor, bound_to)),
             limit,
             has_metrics=metrics == "true",
+            is_former=former == "true",
             company_ids=company,
             target_currency=currency,
         )

@@ -299,6 +299,7 @@ class TestApiHierarchy(ApiCase):
                 "parent": self.node(self.manager, 2),
                 "total": 2,
                 "items": [self.node(self.second, 0), self.node(self.seller, 0)],
+                "former": None,
                 "next": None,
             },
         )
@@ -371,6 +372,62 @@ class TestApiHierarchy(ApiCase):
             self.figures(level)[0],
             (money("1000.00"), money("730.00"), money("1730.00")),
         )
+
+    def test_former_people_have_a_row_and_all_rows_add_up(self):
+        trainee, employee = self.person("trainee", self.seller_employee)
+        newcomer, __ = self.person("newcomer", employee)
+        leaver, leaver_employee = self.person("leaver", self.manager_employee)
+        for number, user in enumerate((trainee, newcomer, leaver)):
+            self.opportunity(user, 4000 + number)
+        self.assertIsNone(self.body(self.manager, "users/hierarchy")["former"])
+        # One user is archived, of another the employee alone.
+        self.seller.active = False
+        leaver_employee.active = False
+        asked = {"metrics": "true"}
+        for fold in (False, True):
+            if fold:
+                self.env["cqrs.metrics"]._fold_batch()
+            with self.subTest(fold=fold):
+                top = self.body(self.head, "users/hierarchy", **asked)
+                self.assertIsNone(top["former"])
+                level = self.body(self.manager, "users/hierarchy", **asked)
+                self.assertEqual(level["items"][0]["name"], self.second.name)
+                self.assertEqual(level["total"], 1)
+                self.assertEqual(level["former"]["count"], 3)
+                self.assert_adds_up(level)
+        query = {**asked, "former": "true", "limit": 2}
+        first = self.body(self.manager, "users/hierarchy", **query)
+        rest = self.body(self.manager, "users/hierarchy", cursor=first["next"], **query)
+        items = first["items"] + rest["items"]
+        self.assertEqual(
+            [(item["name"], item["is_former"]) for item in items],
+            [("Leaver", True), ("Seller", True), ("Trainee", False)],
+        )
+        self.assertEqual((first["total"], first["former"]), (3, None))
+        self.assertEqual(
+            sum(item["metrics"]["pipeline_value"] for item in items),
+            level["former"]["metrics"]["pipeline_value"],
+        )
+        self.assertEqual(items[2]["metrics"]["team"]["pipeline_value"], money("4001"))
+        below = self.body(
+            self.manager, "users/hierarchy", parent=items[2]["id"], **asked
+        )
+        self.assertEqual([item["name"] for item in below["items"]], ["Newcomer"])
+        opportunities = self.body(
+            self.manager, "opportunities", salesperson=items[1]["id"]
+        )
+        self.assertEqual(opportunities["total"], 1)
+
+    def assert_adds_up(self, level):
+        """Assert that own, reports and former people add up to the parent's total."""
+        rows = [*level["items"], level["former"]]
+        for amounts in (lambda each: each, lambda each: each["exact"]):
+            parent = level["parent"]["metrics"]
+            for name in ("pipeline_value", "weighted_pipeline", "won_revenue"):
+                parts = [amounts(row["metrics"])[name] for row in rows]
+                self.assertEqual(
+                    amounts(parent["own"])[name] + sum(parts), amounts(parent)[name]
+                )
 
     def test_it_is_paged_by_name(self):
         names, cursor = [], {}

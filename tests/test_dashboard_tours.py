@@ -48,6 +48,12 @@ class TestDashboardTours(SalesOrganisation, BrowserCase):
     def test_a_manager_looks_as_a_subordinate_and_back(self):
         self.start_tour(PATH, "crm_cqrs_dashboard_look_as", login=self.manager.login)
 
+    def test_former_people_and_their_opportunities(self):
+        leaver, __ = self.person("leaver", self.manager_employee)
+        self.opportunity(leaver, 50_000, name="Left behind")
+        leaver.active = False
+        self.start_tour(PATH, "crm_cqrs_dashboard_former", login=self.manager.login)
+
     def test_a_salesperson_sees_no_one_else(self):
         self.start_tour(PATH, "crm_cqrs_dashboard_alone", login=self.seller.login)
 

@@ -4,7 +4,7 @@ from odoo.tests import tagged
 
 from ..models.access.options import OPTIONS
 from ..models.maintenance.replay import replay
-from .common import SalesOrganisation, money, other_company
+from .common import SalesOrganisation, as_json, money, other_company
 
 
 @tagged("post_install", "-at_install")
@@ -39,6 +39,44 @@ class TestMetricsAreKeptBetweenReaders(SalesOrganisation):
         self.assertEqual(self.pipeline(), money("120.00"))
         self.fold()
         self.assertEqual(self.pipeline(), money("127.00"))
+
+    def salespeople(self):
+        """Return the name and the pipeline of each salesperson, as the API has them."""
+        self.env.cr.flush()
+        metrics = self.env["cqrs.metrics"]._read_as_json(self.manager, ("salesperson",))
+        return [
+            (group["salesperson"]["name"], group["pipeline_value"])
+            for group in as_json(metrics["groups"])
+        ]
+
+    def test_groups_of_people_and_their_names(self):
+        self.assertEqual(self.salespeople(), [("Seller", money("100.00"))])
+        self.spoil_the_sums()
+        self.assertEqual(self.salespeople(), [("Seller", money("100.00"))])
+        self.seller.name = "Sold"
+        self.assertEqual(self.salespeople(), [("Sold", money("100.00"))])
+        self.deal.expected_revenue = 120
+        self.assertEqual(self.salespeople(), [("Sold", money("120.00"))])
+        self.deal.expected_revenue = 130
+        self.assertEqual(self.salespeople(), [("Sold", money("130.00"))])
+        self.fold()
+        self.assertEqual(self.salespeople(), [("Sold", money("137.00"))])
+
+    def test_people_of_a_level(self):
+        def pipeline():
+            self.env.cr.flush()
+            level = self.env["cqrs.reports"]._read_level(
+                self.manager, self.manager, has_metrics=True
+            )
+            return level["items"][0]["metrics"]["pipeline_value"]
+
+        self.assertEqual(pipeline(), money("100.00"))
+        self.spoil_the_sums()
+        self.assertEqual(pipeline(), money("100.00"))
+        self.deal.expected_revenue = 120
+        self.assertEqual(pipeline(), money("120.00"))
+        self.fold()
+        self.assertEqual(pipeline(), money("127.00"))
 
     def test_not_beyond_a_repair(self):
         self.spoil_the_sums()
@@ -136,7 +174,8 @@ class TestMetricsAreKeptBetweenReaders(SalesOrganisation):
                 (company.id, "1.00"),
                 (self.env.company.id, "100.00"),
             ):
-                found = metrics._read(self.manager, company_id=company_id)
+                chosen = company_id and (company_id,)
+                found = metrics._read(self.manager, company_ids=chosen)
                 self.assertEqual(found["pipeline_value"], money(expected))
 
     def test_each_sees_their_own(self):

@@ -105,6 +105,10 @@ _NODE = obj(
     is_manager=BOOLEAN,
     reports_count=COUNT,
 )
+_NODE["properties"]["is_former"] = {
+    **BOOLEAN,
+    "description": "With `former=true`: archived, or no employee any more.",
+}
 _NODE["properties"]["metrics"] = {
     **obj(currency=CURRENCY, **_SCOPES),
     "description": "With `metrics=true`.",
@@ -204,6 +208,20 @@ COMPONENTS = {
         parent=ref("Node"),
         total={**COUNT, "description": "Of the parent's reports."},
         items=array(ref("Node")),
+        former={
+            **nullable(
+                {
+                    **obj(count=COUNT),
+                    "properties": {
+                        "count": COUNT,
+                        "metrics": _NODE["properties"]["metrics"],
+                    },
+                }
+            ),
+            "description": "Former salespeople below the parent, and who reported to"
+            " them: whose opportunities count in the parent's team and in no report's."
+            " Null if there are none, and among these people themselves.",
+        },
         next=_NEXT,
     ),
     "MetricsBy": {
@@ -239,8 +257,8 @@ COMPONENTS = {
                 ),
                 "description": (
                     "With `by`: the figures of each stage, salesperson and so on, which"
-                    " stands beside them under its name (a team as `sales_team`), null for"
-                    " those without one."
+                    " stands beside them under its name (a team as `sales_team`), null"
+                    " for those without one."
                     " Without `sort` all of them in order of their labels, null last."
                     " Groups of tags overlap: they add up to more than the whole."
                 ),

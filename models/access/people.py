@@ -50,7 +50,7 @@ class CqrsAccess(models.AbstractModel):
         """Return the query of pairs of people, one below the other.
 
         It gives ``viewer_id``, the ``user_id`` of the one below and the ``depth``, in
-        each company anew. The user may look as the one below.
+        each company anew. The user may look as the one below, who is no former one.
         """
         return SQL(
             """
@@ -59,11 +59,23 @@ class CqrsAccess(models.AbstractModel):
                          company_id, depth
                   FROM cqrs_user_access
                   WHERE depth > 0 AND via = 'hierarchy') person
-            WHERE EXISTS (SELECT FROM cqrs_user_profile profile
-                          WHERE profile.id = user_id AND profile.active)
-              AND %s
+            WHERE %s AND %s
             """,
+            self._is_present(SQL("person.user_id")),
             self._visible(self._people_viewers(user), SQL("person")),
+        )
+
+    @api.model
+    def _is_present(self, user_id: SQL) -> SQL:
+        """Return the condition that neither a user nor the employee is archived."""
+        return SQL(
+            """
+            (EXISTS (SELECT FROM cqrs_user_profile profile
+                     WHERE profile.id = %(user)s AND profile.active)
+             AND EXISTS (SELECT FROM cqrs_employee employee
+                         WHERE employee.user_id = %(user)s AND employee.active))
+            """,
+            user=user_id,
         )
 
     @api.model

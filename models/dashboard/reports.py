@@ -5,9 +5,14 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..metrics.people import Owners
 from ..support.process_cache import VersionedCache
 
 LEVELS = VersionedCache("levels", size=128)
+FORMER = VersionedCache("former people", size=128)
+
+#: Stands for all former people among the ids of people
+_FORMER = 0
 
 #: Characters of a name that people are sorted by: a cursor has to fit into an address
 SORTED_BY = 200
@@ -23,12 +28,28 @@ class Keyset(NamedTuple):
     id: int
 
 
+class Former(NamedTuple):
+    """Former people below a person, and who reported to them.
+
+    :ivar owners: whose opportunities are theirs: owner and company of each
+    :ivar members: the owners of each former person; None for a person who reported to
+        one, whose owners are those below in the hierarchy
+    """
+
+    owners: Owners
+    members: dict[int, Owners | None]
+
+
 class CqrsReports(models.AbstractModel):
     """Reads the people below a person. Nothing is written.
 
     A person's reports are the users one level below in any company. Their metrics cover
     their own opportunities (*own*), those of everyone below (*team*), and both
     together, as far as the viewer sees them.
+
+    The person's own opportunities, the reports' and those of *former* people are
+    together what the person sees of the hierarchy: an archived salesperson keeps
+    opportunities, and is above people who are no report's.
     """
 
     _name = "cqrs.reports"
@@ -44,6 +65,7 @@ class CqrsReports(models.AbstractModel):
         has_metrics: bool = False,
         company_ids: tuple[int, ...] | None = None,
         target_currency=None,
+        is_former: bool = False,
     ) -> dict:
         """Return a person and a page of the reports, by name.
 
@@ -51,59 +73,145 @@ class CqrsReports(models.AbstractModel):
         :param parent: the ``res.users`` record whose reports are asked for
         :param has_metrics: give them; they cost as many people as are below
         :param company_ids: of ``cqrs.metrics``, as ``target_currency``
-        :return: ``{parent: node, total, items: [node], next: Keyset or None}``; a node
-            is ``{id: uuid, user_id, name, email, is_manager, reports_count, metrics:
-            {currency, **figures, own: figures, team: figures}}``, with figures as of
-            ``cqrs.metrics``
+        :param is_former: former people and who reported to them, not the reports
+        :return: ``{parent: node, total, items: [node], former, next: Keyset or None}``;
+            a node is ``{id: uuid, user_id, name, email, is_manager, reports_count,
+            metrics: {currency, **figures, own: figures, team: figures}}``, with figures
+            as of ``cqrs.metrics``; ``former`` is ``{count, metrics}``, None if there
+            are none. With ``is_former`` a node has ``is_former``, too.
         """
         access = self.env["cqrs.access"]
+        version = access._people_version(access._people_viewers(user))
+        former = FORMER.get(
+            self.env, version, (parent.id,), lambda: self._ask_former(user, parent)
+        )
+        members = sorted(former.members) if is_former else None
         nodes, total, has_next = LEVELS.get(
             self.env,
-            access._people_version(access._people_viewers(user)),
-            (parent.id, after, limit),
-            lambda: self._ask_level(user, parent, after, limit),
+            version,
+            (parent.id, after, limit, is_former),
+            lambda: self._ask_level(user, parent, after, limit, members),
         )
         nodes = [{**node} for node in nodes]
+        rest = None
+        if is_former:
+            for node in nodes[1:]:
+                node["is_former"] = former.members[node["user_id"]] is not None
+                if node["is_former"]:
+                    node |= {"is_manager": False, "reports_count": 0}
+        elif former.members:
+            rest = {"count": len(former.members)}
         if has_metrics:
             ids = [node["user_id"] for node in nodes]
+            owners = {id_: former.members.get(id_) for id_ in ids}
+            owners = {id_: some for id_, some in owners.items() if some}
+            if rest:
+                ids.append(_FORMER)
+                owners = {_FORMER: former.owners}
             metrics = self.env["cqrs.metrics"]._read_people(
-                user, ids, company_ids, target_currency
+                user, ids, company_ids, target_currency, owners
             )
             for node in nodes:
                 node["metrics"] = metrics[node["user_id"]]
+            if rest:
+                rest["metrics"] = metrics[_FORMER]
         parent_node, *nodes = nodes
         last = nodes[-1] if has_next else None
         return {
             "parent": parent_node,
             "total": total,
             "items": nodes,
+            "former": rest,
             "next": last and Keyset(last["name"][:SORTED_BY], last["user_id"]),
         }
 
-    def _ask_level(self, user, parent, after, limit) -> tuple[list[dict], int, bool]:
+    def _ask_former(self, user, parent) -> Former:
+        """Return the former people below a person, and who reported to them.
+
+        They are whoever is below the person, and neither a report nor below one.
+        """
+        rows = self.env.execute_query(
+            SQL(
+                """
+                WITH report AS MATERIALIZED (
+                    SELECT DISTINCT user_id FROM (%(below)s) below
+                    WHERE viewer_id = %(parent)s AND depth = 1
+                ),
+                other AS MATERIALIZED (
+                    SELECT user_id, company_id, NOT %(is_present)s AS is_former
+                    FROM (SELECT owner_id AS user_id, NULL::integer AS team_id,
+                                 company_id
+                          FROM cqrs_user_access
+                          WHERE viewer_id = %(parent)s AND depth > 0
+                            AND via = 'hierarchy') person
+                    WHERE %(visible)s
+                      AND NOT EXISTS (SELECT FROM report
+                                      WHERE report.user_id = person.user_id)
+                      AND (user_id, company_id) NOT IN (
+                          SELECT owner_id, company_id FROM cqrs_user_access
+                          WHERE viewer_id IN (SELECT user_id FROM report)
+                            AND depth > 0 AND via = 'hierarchy')
+                )
+                SELECT user_id, array_agg(company_id ORDER BY company_id), is_former,
+                       bool_and(EXISTS (
+                           SELECT FROM cqrs_user_access access
+                           JOIN other above ON above.user_id = access.viewer_id
+                           WHERE access.owner_id = other.user_id
+                             AND access.company_id = other.company_id
+                             AND access.depth > 0 AND access.via = 'hierarchy'
+                             AND NOT above.is_former)) AS is_below
+                FROM other GROUP BY user_id, is_former
+                """,
+                parent=parent.id,
+                below=self.env["cqrs.access"]._people_below(user),
+                visible=self.env["cqrs.access"]._visible(
+                    self.env["cqrs.access"]._people_viewers(user), SQL("person")
+                ),
+                is_present=self.env["cqrs.access"]._is_present(SQL("person.user_id")),
+            )
+        )
+        owners, members = [], {}
+        for user_id, company_ids, is_former, is_below in rows:
+            pairs = tuple((user_id, company_id) for company_id in company_ids)
+            owners += pairs
+            if not is_below:
+                members[user_id] = pairs if is_former else None
+        return Former(tuple(owners), members)
+
+    def _ask_level(
+        self, user, parent, after, limit, among: list[int] | None
+    ) -> tuple[list[dict], int, bool]:
         """Return the nodes, how many reports there are, and whether more than these."""
-        report_ids, total = self._reports(user, parent, after, limit + 1)
+        if among is None:
+            condition = SQL(
+                """
+                id IN (SELECT user_id FROM (%s) below
+                       WHERE viewer_id = %s AND depth = 1)
+                """,
+                self.env["cqrs.access"]._people_below(user),
+                parent.id,
+            )
+        else:
+            condition = SQL("id = ANY(%s)", among)
+        report_ids, total = self._first(condition, after, limit + 1)
         nodes = self._nodes(user, [parent.id, *report_ids[:limit]])
         return nodes, total, len(report_ids) > limit
 
-    def _reports(self, user, parent, after, limit) -> tuple[list[int], int]:
-        """Return the ids of the first reports, and how many there are in all."""
+    def _first(self, condition: SQL, after, limit: int) -> tuple[list[int], int]:
+        """Return the ids of the first of some people, and how many there are in all."""
         [(ids, total)] = self.env.execute_query(
             SQL(
                 """
                 WITH report AS (
                     SELECT left(name, %(sorted_by)s) AS name, id
-                    FROM cqrs_user_profile
-                    WHERE id IN (SELECT user_id FROM (%(below)s) below
-                                 WHERE viewer_id = %(parent)s AND depth = 1)
+                    FROM cqrs_user_profile WHERE %(condition)s
                 )
                 SELECT ARRAY(SELECT id FROM report WHERE %(beyond)s
                              ORDER BY name, id LIMIT %(limit)s),
                        (SELECT count(*) FROM report)
                 """,
                 sorted_by=SORTED_BY,
-                parent=parent.id,
-                below=self.env["cqrs.access"]._people_below(user),
+                condition=condition,
                 beyond=SQL("(name, id) > (%s, %s)", *after) if after else SQL("TRUE"),
                 limit=limit,
             )
@@ -115,7 +223,10 @@ class CqrsReports(models.AbstractModel):
             SQL(
                 """
                 SELECT profile.uuid AS id, profile.id AS user_id, profile.name,
-                       profile.email, COALESCE(reports, 0) > 0 AS is_manager,
+                       profile.email,
+                       EXISTS (SELECT FROM cqrs_user_access access
+                               WHERE access.viewer_id = profile.id AND depth > 0
+                                 AND via = 'hierarchy') AS is_manager,
                        COALESCE(reports, 0) AS reports_count
                 FROM unnest(%(ids)s::integer[]) WITH ORDINALITY AS page (id, number)
                 JOIN cqrs_user_profile profile ON profile.id = page.id

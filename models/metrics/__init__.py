@@ -5,6 +5,7 @@ from . import (
     groups,
     group_pages,
     reader,
+    people,
     series,
     user_snapshot,
     fold,

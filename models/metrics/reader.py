@@ -8,11 +8,10 @@ from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
 from ..projections.metrics_tables import AMOUNTS
 from ..support.answer_context import without_jit
-from .figures import converted, exact, exact_amounts, exactly, parts, scopes
+from .figures import converted, exact_amounts, exactly, scopes
 from .group_pages import FIGURES, Page
 from .groupings import GROUPINGS, are_many
 from .rounding import rounded
-from .sums import sums_of
 
 
 class CqrsMetrics(models.AbstractModel):
@@ -99,67 +98,6 @@ class CqrsMetrics(models.AbstractModel):
                 by[0], groups, figures, rates, currency
             )
         return metrics
-
-    @api.model
-    @exactly()
-    def _read_people(
-        self,
-        user,
-        person_ids: list[int],
-        company_ids: tuple[int, ...] | None = None,
-        target_currency=None,
-    ) -> dict[int, dict]:
-        """Return the figures of people, each with those below them.
-
-        :param user: the ``res.users`` record of the viewer
-        :param person_ids: of a person and of reports of that person, whose figures add
-            up to those of the person's team, if they are parts of it
-        :param company_ids: as for ``_read``, like ``target_currency``
-        :return: ``{user id: {currency, **figures, own: figures, team: figures}}`` of
-            all the people, where *own* are the person's opportunities, *team* those of
-            everyone below the person in the hierarchy
-        """
-        context = AnswerContext.of(self.env, user)
-        currency = own_currency(context)
-        without_jit(self.env)
-        viewers = self.env["cqrs.access"]._viewers(user)
-        own = SQL("person_id = user_id")
-        self.env.cr.execute(
-            SQL(
-                """
-                SELECT person_id, COALESCE(currency_id, %(currency)s) AS currency_id,
-                       %(sums)s
-                FROM (%(visible)s) visible
-                JOIN (SELECT viewer_id AS person_id, owner_id,
-                             array_agg(company_id) AS company_ids
-                      FROM cqrs_user_access
-                      WHERE viewer_id = ANY(%(people)s) AND via = 'hierarchy'
-                      GROUP BY viewer_id, owner_id) below
-                  ON owner_id = user_id
-                 AND (owner_id = person_id OR visible.company_id IS NULL
-                      OR visible.company_id = ANY(company_ids))
-                GROUP BY person_id, 2
-                ORDER BY person_id, 2
-                """,
-                currency=currency.id,
-                sums=sums_of(own),
-                visible=self._visible_rows(viewers, "owner", company_ids),
-                people=person_ids,
-            )
-        )
-        rows = exact(self.env.cr.dictfetchall())
-        currency = target_currency or currency
-        rates = rates_into(currency, {row["currency_id"] for row in rows}, context)
-        people = {person_id: [] for person_id in person_ids}
-        for row in rows:
-            people[row["person_id"]].append(row)
-        first, *others = [converted(each, rates) for each in people.values()]
-        figures = [scopes(*first, currency)]
-        figures += parts(figures[0]["team"], others, currency)
-        return {
-            person_id: {"currency": currency.name, **each}
-            for person_id, each in zip(people, figures, strict=True)
-        }
 
     @api.model
     def _count(

@@ -38,6 +38,9 @@ export function useDrillDown(getFigures) {
         openMonth(row) {
             return openRecords("won", "user_id", { range: row.range });
         },
+        openPerson({ user_id }) {
+            return openRecords("pipeline", "stage_id", { scope: "all", ownerId: user_id });
+        },
         openLead,
     };
 }
@@ -50,7 +53,8 @@ export function useDrillDown(getFigures) {
  *  that is somebody else than the user
  * @param {Object} question as of `recordsQuestion`
  */
-export function recordsDomain({ userId, isOther }, { figure, scope, range, day, stageId }) {
+export function recordsDomain({ userId, isOther }, question) {
+    const { figure, scope, range, day, stageId, ownerId } = question;
     const { statuses, closing } = FIGURES[figure];
     const domain = [["status", "in", statuses]];
     // Archived ones are not pending, but may have been won.
@@ -72,6 +76,9 @@ export function recordsDomain({ userId, isOther }, { figure, scope, range, day, 
     }
     if (stageId !== undefined) {
         domain.push(["stage_id", "=", stageId]);
+    }
+    if (ownerId) {
+        domain.push(["user_id", "=", ownerId]);
     }
     return domain;
 }

@@ -15,6 +15,7 @@ import { formatMoney, formatMoneyShortly, formatNumber } from "./formats";
 
 const PATH = "users/hierarchy";
 const LIMIT = 40;
+const FORMER = ".former";
 
 /**
  * Tree of the user's team, with the pipeline of each person.
@@ -23,6 +24,7 @@ const LIMIT = 40;
  * - `parameters`: `{company, currency}` of the figures
  * - `revision`: another number once the figures may have changed
  * - `onPick`: called with `{id, user_id, name}` of a person
+ * - `onOpen`: called with that of a former person, to show the opportunities
  */
 export class Organisation extends Component {
     static template = "crm_cqrs.Organisation";
@@ -31,13 +33,15 @@ export class Organisation extends Component {
         parameters: Object,
         revision: Number,
         onPick: Function,
+        onOpen: Function,
     };
 
     setup() {
         this.api = useApi();
         this.number = formatNumber;
         this.parameters = this.props.parameters;
-        // `levels`: the team of each person who has been expanded, by uuid.
+        // `levels`: the team of each person who has been expanded, by uuid, and the former
+        // people below, by `formerKey`.
         this.state = useState({ root: null, levels: {}, error: "", isLoading: false });
         onWillStart(() => {
             this.load();
@@ -65,23 +69,29 @@ export class Organisation extends Component {
         });
     }
 
-    /** Rows of the table, parents first: `{key, node, depth, level, isOpen}`, or
-     *  `{key, parent, depth}` for a button that shows more. */
+    /** Rows of the table, parents first: `{key, node, depth, level, isOpen}`; `former` in
+     *  the place of `node` for former people; `{key, levelKey, depth}` for a button that
+     *  shows more. */
     get rows() {
         const rows = [];
-        const add = (node, depth) => {
-            const level = this.state.levels[node.id];
+        const add = (row) => {
+            const level = this.state.levels[row.key];
             const isOpen = Boolean(level?.isOpen);
-            rows.push({ key: node.id, node, depth, level, isOpen });
-            if (isOpen) {
-                level.items.forEach((item) => add(item, depth + 1));
-                if (level.next) {
-                    rows.push({ key: `${node.id}.more`, parent: node, depth: depth + 1 });
-                }
+            rows.push({ ...row, level, isOpen });
+            if (!isOpen) {
+                return;
+            }
+            const depth = row.depth + 1;
+            level.items.forEach((node) => add({ key: node.id, node, depth }));
+            if (level.next) {
+                rows.push({ key: `${row.key}.more`, levelKey: row.key, depth });
+            }
+            if (level.former) {
+                add({ key: formerKey(row.key), former: level.former, depth });
             }
         };
         if (this.state.root) {
-            add(this.state.root, 0);
+            add({ key: this.state.root.id, node: this.state.root, depth: 0 });
         }
         return rows;
     }
@@ -108,7 +118,7 @@ export class Organisation extends Component {
             const levels = await Promise.all(
                 ids.map((id) =>
                     this.readLevel({
-                        parent: id,
+                        ...asked(id),
                         limit: Math.min(200, Math.max(LIMIT, this.state.levels[id].items.length)),
                     }).catch((error) => {
                         // Moved away, perhaps.
@@ -133,22 +143,21 @@ export class Organisation extends Component {
         });
     }
 
-    async toggle(node) {
-        const level = this.state.levels[node.id];
+    async toggle(key) {
+        const level = this.state.levels[key];
         if (level) {
             level.isOpen = !level.isOpen;
             return;
         }
         await this.attempt(async () => {
-            const read = await this.readLevel({ parent: node.id });
-            this.state.levels[node.id] = { ...read, isOpen: true };
+            this.state.levels[key] = { ...(await this.readLevel(asked(key))), isOpen: true };
         });
     }
 
-    async more(parent) {
+    async more(key) {
         await this.attempt(async () => {
-            const level = this.state.levels[parent.id];
-            const page = await this.readLevel({ parent: parent.id, cursor: level.next });
+            const level = this.state.levels[key];
+            const page = await this.readLevel({ ...asked(key), cursor: level.next });
             level.items.push(...page.items);
             level.next = page.next;
             this.awaited = page.items[0]?.id;
@@ -200,7 +209,25 @@ export class Organisation extends Component {
         return _t("Team of %s", node.name);
     }
 
-    pickLabel(node) {
-        return _t("View the dashboard as %s", node.name);
+    pick(node) {
+        node.is_former ? this.props.onOpen(node) : this.props.onPick(node);
     }
+
+    pickLabel(node) {
+        return node.is_former
+            ? _t("Open the opportunities of %s", node.name)
+            : _t("View the dashboard as %s", node.name);
+    }
+}
+
+/** Return the key of the former people below a person, among the levels. */
+function formerKey(id) {
+    return `${id}${FORMER}`;
+}
+
+/** Return the parameters by which the API gives a level. */
+function asked(key) {
+    return key.endsWith(FORMER)
+        ? { parent: key.slice(0, -FORMER.length), former: "true" }
+        : { parent: key };
 }

@@ -64,10 +64,15 @@ export class DashboardRecords extends Component {
             this.fieldService.loadFields(RECORDS_MODEL),
         ]);
         const question = recordsQuestion(this.address, fields, activeCurrencies());
-        const [{ data: person }, stages] = await Promise.all([
+        const [{ data: person }, stages, owners] = await Promise.all([
             this.api.read("users/profile", { user: question.viewAs }),
             question.stageId
                 ? this.orm.searchRead("crm.stage", [["id", "=", question.stageId]], ["name"])
+                : [],
+            question.ownerId
+                ? this.orm.searchRead("res.users", [["id", "=", question.ownerId]], ["name"], {
+                      context: { active_test: false },
+                  })
                 : [],
         ]);
         if (question.stageId && !stages.length) {
@@ -80,7 +85,7 @@ export class DashboardRecords extends Component {
             userId: person.odoo.user_id,
             isOther: person.odoo.user_id !== user.userId,
         };
-        const label = labelOf(question, stages[0]?.name);
+        const label = labelOf(question, owners[0]?.name || stages[0]?.name);
         this.config.actionId = records.id;
         this.env.config.setDisplayName(owner.isOther ? `${label} (${person.name})` : label);
         this.list = this.listProps(records, question, owner);
@@ -138,9 +143,9 @@ export class DashboardRecords extends Component {
     }
 }
 
-function labelOf({ figure, range, stageId }, stageName) {
-    if (stageId !== undefined) {
-        return _t("Pipeline, %s", stageName || _t("No stage"));
+function labelOf({ figure, range, stageId, ownerId }, name) {
+    if (stageId !== undefined || (ownerId && name)) {
+        return _t("Pipeline, %s", name || _t("No stage"));
     }
     const labels = tileLabels(range && rangeName(range));
     return { ...labels, due: _t("Due"), overdue: _t("Overdue") }[figure];

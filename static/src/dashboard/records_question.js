@@ -47,11 +47,13 @@ const NONE = "none";
  *  whole days of a zone
  * @param {string} [question.day] as `2026-11-29`, of a figure that is of one
  * @param {number|false} [question.stageId] false: without a stage
+ * @param {number} [question.ownerId] of the only salesperson
  * @param {string[]} [question.groupBy] fields, with an interval as `closed_at:month`
  * @param {{name: string, asc: boolean}[]} [question.orderBy]
  */
 export function recordsAddress(question) {
-    const { figure, viewAs, scope, currency, range, day, stageId, groupBy, orderBy } = question;
+    const { figure, viewAs, scope, currency, range, day, stageId, ownerId } = question;
+    const { groupBy, orderBy } = question;
     return {
         figure,
         view_as: viewAs,
@@ -62,6 +64,7 @@ export function recordsAddress(question) {
         tz: range?.from.zoneName,
         day,
         stage: stageId === false ? NONE : stageId,
+        owner: ownerId,
         group: groupBy?.join(),
         sort: orderBy?.map(({ name, asc }) => `${asc ? "" : "-"}${name}`).join() || undefined,
     };
@@ -79,6 +82,7 @@ export function recordsQuestion(address, fields, currencies) {
     const figure = Object.hasOwn(FIGURES, address.figure) ? address.figure : "pipeline";
     const { groupBy, isOfPeriod, closing } = FIGURES[figure];
     const stageId = address.stage === NONE ? false : Number(address.stage);
+    const ownerId = Number(address.owner);
     const hasStage = !isOfPeriod && (stageId === false || isId(stageId));
     const texts = (list) => (list ? String(list).split(",") : []);
     const orders = texts(address.sort).map((text) => ({
@@ -95,6 +99,7 @@ export function recordsQuestion(address, fields, currencies) {
         range: isOfPeriod ? days(address) : null,
         day: closing && dayOf(address),
         stageId: hasStage ? stageId : undefined,
+        ownerId: isId(ownerId) ? ownerId : undefined,
         groupBy:
             address.group === undefined
                 ? [groupBy]

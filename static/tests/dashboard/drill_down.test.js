@@ -30,6 +30,7 @@ test("the domain of a figure selects the records that it counts", () => {
     expect(last({ scope: "own" })).toEqual(["user_id", "=", 7]);
     expect(last({ stageId: 9 })).toEqual(["stage_id", "=", 9]);
     expect(last({ stageId: false })).toEqual(["stage_id", "=", false]);
+    expect(last({ ownerId: 8 })).toEqual(["user_id", "=", 8]);
     const day = "2026-11-29";
     expect(last({ figure: "due", day })).toEqual(["closing_date", ">=", day]);
     expect(last({ figure: "overdue", day })).toEqual(["closing_date", "<", day]);

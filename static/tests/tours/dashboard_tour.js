@@ -102,6 +102,24 @@ tours.add("crm_cqrs_dashboard_look_as", {
     ],
 });
 
+tours.add("crm_cqrs_dashboard_former", {
+    steps: () => [
+        { trigger: tile("pipeline", "450,000.00") },
+        {
+            content: "Former salespeople have a row, after those who are there",
+            trigger: "tr:contains(Seller) + tr .o_cqrs_former button",
+            run: "click",
+        },
+        {
+            content: "Open the opportunities of a former salesperson",
+            trigger: person("Leaver"),
+            run: "click",
+        },
+        { trigger: ".o_list_view tfoot:contains(50,000.00)" },
+        { trigger: ".o_breadcrumb:contains(Leaver)" },
+    ],
+});
+
 tours.add("crm_cqrs_dashboard_alone", {
     steps: () => [
         { trigger: tile("pipeline", "200,000.00") },
