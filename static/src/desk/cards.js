@@ -68,7 +68,7 @@ function card(health, name, title, read) {
     const part = health[name];
     const shown = part.error
         ? { value: "–", unit: "", lines: [_t("Could not be read: %s", part.error)] }
-        : read(part);
+        : read(part, { isScheduled: !health.jobs.inactive?.length });
     return { name, title, level: part.level, ...shown };
 }
 
@@ -109,12 +109,12 @@ function rateOf({ lately, per_minute, is_more, minutes }) {
         : _t("%(rate)s events per minute over the last %(minutes)s minutes.", { rate, minutes });
 }
 
-function reconcilerCard({ seconds, never, failures }) {
+function reconcilerCard({ seconds, never, failures }, { isScheduled }) {
     const lines = failures.map((failure) => _t("Recording failed: %s", failure));
     if (never.length) {
         lines.push(_t("Never reconciled: %s.", never.join(", ")));
     }
-    if (!lines.length) {
+    if (!lines.length && isScheduled) {
         lines.push(_t("Records changes made outside Odoo every five minutes."));
     }
     return {
@@ -150,7 +150,8 @@ function heldBackBy(holder) {
           );
 }
 
-function verificationCard({ last, unfinished }) {
+function verificationCard({ last, unfinished }, { isScheduled }) {
+    const schedule = isScheduled ? [_t("Verified automatically every night.")] : [];
     return {
         value: last ? number(last.findings) : "–",
         unit: _t("findings"),
@@ -162,9 +163,9 @@ function verificationCard({ last, unfinished }) {
             ...(last?.whole_seconds >= 0
                 ? [_t("All of it was verified in the last %s.", duration(last.whole_seconds))]
                 : []),
-            last?.findings
-                ? _t("Review the findings, reconcile or rebuild, then verify again.")
-                : _t("Verified automatically every night."),
+            ...(last?.findings
+                ? [_t("Review the findings, reconcile or rebuild, then verify again.")]
+                : schedule),
         ],
         runId: last?.id,
     };

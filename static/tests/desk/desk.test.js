@@ -153,6 +153,9 @@ test("a run that nothing performs says why, and the actions can be activated", a
     );
     expect(".o_cqrs_run").toHaveText(/This database is a neutralized copy/);
     expect(".o_cqrs_health[data-name=jobs]").toHaveText(/5\s+of 7 active[^]*neutralized copy/);
+    // What is switched off is not promised.
+    expect(".o_cqrs_health:contains(every night)").toHaveCount(0);
+    expect(".o_cqrs_health:contains(every five minutes)").toHaveCount(0);
     await contains(".o_cqrs_activate").click();
     expect.verifySteps([]);
     await contains(".modal-footer .btn-primary").click();
