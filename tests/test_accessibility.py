@@ -59,6 +59,14 @@ document.querySelector(".o_cqrs_opportunity")
     && document.querySelector("select[name=currency]")
 """
 
+NAME = """
+(() => {
+    const name = document.querySelector(".o_cqrs_name a");
+    const { direction, textAlign } = getComputedStyle(name);
+    return [direction, textAlign];
+})()
+"""
+
 TABLES = "document.querySelectorAll('.o_cqrs_toggle').forEach((each) => each.click())"
 UNFOLDED = """
 document.querySelectorAll("details").forEach((each) => { each.open = true; })
@@ -163,6 +171,9 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
     def check_screens(self, form: list[str]):
         self.visit(f"{DASHBOARD}?status=any", CHARTS)
         self.check(form, "charts")
+        # A name that is cut keeps its beginning, whichever way the page runs.
+        side = {"ltr": "left", "rtl": "right"}[form[1]]
+        self.assertEqual(self.js(NAME), ["ltr", side])
         self.js(TABLES)
         self.until("!document.querySelector('canvas')")
         self.check(form, "tables")

@@ -5,6 +5,12 @@ const tours = registry.category("web_tour.tours");
 const tile = (name, text) =>
     `.o_cqrs_tile[data-name="${name}"]:has(.o_cqrs_tile_value:contains(${text}))`;
 const person = (name) => `.o_cqrs_pick:contains(${name})`;
+/** Check that a text is not cut. */
+const isWhole = ({ anchor }) => {
+    if (anchor.scrollWidth > anchor.clientWidth) {
+        throw new Error(`cut: ${anchor.textContent}`);
+    }
+};
 
 /** Wait until the address has a parameter, of which a function of its text holds. */
 async function inAddress(name, holds) {
@@ -150,6 +156,8 @@ tours.add("crm_cqrs_dashboard_link", {
         { trigger: "select[name=period]:value(year)" },
         { trigger: "select[name=status]:value(won)" },
         { trigger: "th[aria-sort=ascending]:contains(Opportunity)" },
+        { trigger: ".o_cqrs_opportunity .badge:contains(Won)", run: isWhole },
+        { trigger: ".o_cqrs_pick .text-truncate:contains(Seller)", run: isWhole },
         {
             content: "What the address says wrongly is dropped from it",
             trigger: ".o_cqrs_count:contains(1 of 1)",
