@@ -42,6 +42,10 @@ class TestDashboardRecords(SalesOrganisation):
         self.assertEqual(metrics["pipeline_value"], money(f"{pending:.2f}"))
         self.assertEqual(metrics["won_revenue"], money(f"{won:.2f}"))
         self.assertEqual(won, 7_000)
+        # Values are not added up, since they may be in several currencies.
+        described = self.records(self.head).fields_get(["value", "converted_value"])
+        self.assertIsNone(described["value"].get("aggregator"))
+        self.assertEqual(described["converted_value"]["aggregator"], "sum")
 
     def test_it_can_be_asked_who_sees_what(self):
         of_seller = ("viewer_id", "=", self.seller.id)

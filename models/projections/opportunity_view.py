@@ -57,7 +57,8 @@ TABLE = Table(
             "numeric",
             source="expected_revenue",
             default="0",
-            field=fields.Monetary(readonly=True),
+            # Not added up: each may be in another currency.
+            field=fields.Monetary(aggregator=None, readonly=True),
         ),
         Column(
             "currency_id",
