@@ -11,7 +11,15 @@ from .cursors import decode_cursor, encode_cursor
 from .errors import BadParameter
 from .operations import always, json_response, operation
 from .opportunities import next_link
-from .parameters import COMPANY, CURRENCY, known_person
+from .parameters import (
+    COMPANY,
+    CURRENCY,
+    DAYS,
+    TZ,
+    asked_calendar,
+    days_asked,
+    known_person,
+)
 from .query import Parameter, list_of, one_of, person_id, whole_number
 
 MAX_LIMIT = 200
@@ -41,13 +49,15 @@ class DashboardApi(Controller):
         "/api/v2/dashboard/",
         summary="The dashboard",
         description="Your profile, your figures, and your most valuable opportunities.",
-        parameters=[COMPANY, CURRENCY],
+        parameters=[COMPANY, CURRENCY, TZ],
         response=ref("Dashboard"),
         is_view=True,
         shows_opportunities=always,
     )
-    def dashboard(self, user, company=None, currency=None):
-        return request.env["cqrs.dashboard"]._read_dashboard(user, company, currency)
+    def dashboard(self, user, company=None, currency=None, **days):
+        return request.env["cqrs.dashboard"]._read_dashboard(
+            user, company, currency, asked_calendar(days)
+        )
 
     @operation(
         "/api/v2/dashboard/metrics",
@@ -90,6 +100,7 @@ class DashboardApi(Controller):
             CURSOR,
             COMPANY,
             CURRENCY,
+            *DAYS,
         ],
         response=ref("MetricsBy"),
         is_view=True,
@@ -104,7 +115,9 @@ class DashboardApi(Controller):
         cursor=None,
         company=None,
         currency=None,
+        **days,
     ):
+        calendar, period = days_asked(days)
         metrics = request.env["cqrs.metrics"]
         paging = {"sort": sort, "limit": limit, "cursor": cursor}
         given = [name for name, value in paging.items() if value is not None]
@@ -112,19 +125,27 @@ class DashboardApi(Controller):
             if given:
                 raise BadParameter(given[0], "It needs `by`: there is nothing to page.")
             return metrics._read_as_json(
-                user, by, company_ids=company, target_currency=currency
+                user,
+                by,
+                company_ids=company,
+                target_currency=currency,
+                calendar=calendar,
+                period=period,
             )
         sort = sort or "-pipeline_value"
         name = sort.removeprefix("-")
         if name in GROUPINGS and name not in by:
             raise BadParameter("sort", f"Expected a figure, or one of {', '.join(by)}.")
-        bound_to = ("groups", request.env.uid, user.id, by, sort, company, currency)
+        bound_to = (
+            *("groups", request.env.uid, user.id, by, sort, company, currency),
+            *(calendar.zone, period),
+        )
         after = None
         if cursor is not None:
             place, *keys = decode_cursor(request.env, cursor, bound_to)
             after = Groups(place, tuple(keys))
         page = Page(name, sort.startswith("-"), limit or DEFAULT_LIMIT, after)
-        answer = metrics._read(user, by, company, currency, page)
+        answer = metrics._read(user, by, company, currency, page, calendar, period)
         following = answer["next"] and encode_cursor(
             request.env, (answer["next"].place, *answer["next"].keys), bound_to
         )
@@ -156,16 +177,17 @@ class DashboardApi(Controller):
             ),
             COMPANY,
             CURRENCY,
+            TZ,
         ],
         response=ref("MetricsSeries"),
         is_view=True,
         shows_opportunities=always,
     )
     def metrics_series(
-        self, user, months=12, compare=None, company=None, currency=None
+        self, user, months=12, compare=None, company=None, currency=None, **days
     ):
         return request.env["cqrs.metrics"]._read_series(
-            user, months, compare, company, currency
+            user, months, compare, company, currency, asked_calendar(days)
         )
 
     @operation(

@@ -30,11 +30,13 @@ class EntityTag:
     """The tag of the answer to the present request.
 
     :param user: the ``res.users`` record whose view is asked for
+    :param zone: the zone of days that is asked for
     """
 
-    def __init__(self, user):
+    def __init__(self, user, zone=None):
         http = request.httprequest
-        asked = http.path, http.query_string, answer_version(request.env, user)
+        version = answer_version(request.env, user, zone)
+        asked = http.path, http.query_string, version
         self._version = hashlib.sha256(repr(asked).encode()).hexdigest()[:32]
         self._now = AnswerContext.of(request.env).answered_at
 

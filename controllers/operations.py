@@ -108,7 +108,7 @@ def operation(path: str, *, parameters=(), **declaration):
                 left_out = _check_read_models(request.env)
             if declared.is_view:
                 values["user"] = viewed_user(values.get("user"))
-                tag = EntityTag(values["user"])
+                tag = EntityTag(values["user"], values.get("tz"))
                 if not_modified := tag.not_modified():
                     return _kept_by_the_reader(not_modified)
             response = method(self, **in_path, **values)

@@ -1,7 +1,9 @@
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from odoo.http import Controller, request
 
+from ..models.access.answer_context import AnswerContext
 from ..models.opportunities.as_json import FIELDS
 from ..models.opportunities.conversion import Conversion
 from ..models.opportunities.filters import MAX_TEXT, Filters, Range
@@ -9,11 +11,12 @@ from ..models.opportunities.orders import Keyset
 from ..models.projections.opportunity_view import ORDERS
 from ..models.support.exact_json import JsonText
 from ..models.support.json_schema import DAY, TIME, UUID
+from ..models.support.periods import Calendar
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
 from .errors import NotFoundOrHidden
 from .operations import always, json_response, operation
-from .parameters import COMPANY, CURRENCY
+from .parameters import COMPANY, CURRENCY, DAYS, days_asked
 from .query import (
     MAX_ID,
     Parameter,
@@ -94,6 +97,13 @@ _FILTERS = [
         Parameter(f"{name}_{end}", parse, schema, f"{what}, this or {less_or_more}.")
         for name, __, parse, schema, what in _RANGES
         for end, less_or_more in (("from", "more"), ("to", "less"))
+    ),
+    *DAYS,
+    Parameter(
+        "due",
+        **one_of("due", "overdue"),
+        description="Pending ones that are expected to close today or later, or that"
+        " were expected to on a day before today.",
     ),
     Parameter(
         "text",
@@ -265,16 +275,32 @@ def _filters(given: dict, user) -> Filters:
         field: Range(given.get(f"{name}_from"), given.get(f"{name}_to"))
         for name, field, *__ in _RANGES
     }
+    calendar, closes = days_asked(given)
+    statuses = given.get("status")
+    if due := given.get("due"):
+        statuses = () if statuses and "pending" not in statuses else ("pending",)
+        ranges["closing_date"] = _due(due, ranges["closing_date"], calendar)
     return Filters(
         stage_ids=given.get("stage"),
-        statuses=given.get("status"),
+        statuses=statuses,
         user_ids=user_ids,
         but_user_id=user.id if scope == "team" else None,
         company_ids=given.get("company"),
+        closes=closes,
         text=given.get("text"),
         archived=_ARCHIVED[given.get("archived", archived)],
         **ranges,
     )
+
+
+def _due(due: str, closing: Range, calendar: Calendar) -> Range:
+    """Return the days of a range on which opportunities are due, or overdue."""
+    today = AnswerContext.of(request.env).today(calendar)
+    low, high = closing
+    if due == "due":
+        return Range(max(low or today, today), high)
+    yesterday = today - timedelta(days=1)
+    return Range(low, min(high or yesterday, yesterday))
 
 
 def _user_ids(people: tuple[str, ...]) -> tuple[int | None, ...]:

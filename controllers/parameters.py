@@ -1,14 +1,26 @@
-"""The parameters that several operations have: user, company, currency."""
+"""The parameters that several operations have: user, company, currency, days."""
 
 import re
+from dataclasses import replace
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 from werkzeug.exceptions import NotFound
 
 from odoo.http import request
 
-from ..models.support.json_schema import UUID
+from ..models.access.answer_context import AnswerContext
+from ..models.support.json_schema import DAY, TIME_ZONE, UUID
+from ..models.support.periods import (
+    FIRST_DAY,
+    LAST_DAY,
+    NAMES,
+    Calendar,
+    Period,
+    zone_named,
+)
 from .errors import NotFoundOrHidden
-from .query import MAX_ID, Parameter, list_of, person_id, whole_number
+from .query import MAX_ID, Parameter, day, list_of, one_of, person_id, whole_number
 
 
 def known_person(user, uuid: str, parameter: str):
@@ -58,6 +70,52 @@ def currency(text: str):
     return found
 
 
+def time_zone(text: str) -> ZoneInfo:
+    zone = zone_named(text)
+    if zone is None:
+        raise ValueError("Expected a time zone, as Europe/Brussels.")
+    return zone
+
+
+def days_asked(given: dict) -> tuple[Calendar, Period | None]:
+    """Return the calendar of the caller, and the period that ``DAYS`` ask for.
+
+    :param given: values of the query
+    :return: None for no period: any time
+    """
+    calendar = asked_calendar(given)
+    name, first, last = (given.get(name) for name in ("period", "from", "to"))
+    if not (name or first or last):
+        return calendar, None
+    period = Period(zone=calendar.zone)
+    if name:
+        period = calendar.named(name, AnswerContext.of(request.env).today(calendar))
+    until = None
+    if last and last < LAST_DAY:
+        until = max(last, FIRST_DAY) + timedelta(days=1)
+    if first and first < FIRST_DAY:
+        first = None
+    return calendar, _narrowed(period, first and min(first, LAST_DAY), until)
+
+
+def asked_calendar(given: dict) -> Calendar:
+    """Return the calendar of the caller, in the zone that ``TZ`` asks for."""
+    calendar = AnswerContext.of(request.env).calendar
+    return replace(calendar, zone=given["tz"]) if "tz" in given else calendar
+
+
+def _narrowed(period: Period, first: date | None, until: date | None) -> Period:
+    """Return the part of a period from a day on, and before another one."""
+    firsts = [day for day in (period.first, first) if day]
+    untils = [day for day in (period.until, until) if day]
+    first, until = max(firsts, default=None), min(untils, default=None)
+    if first and until:
+        until = max(first, until)
+    if (first, until) == (period.first, period.until):
+        return period
+    return Period(first, until, period.zone)
+
+
 _COMPANIES = list_of(**whole_number(MAX_ID))
 
 _CODE = "[A-Z]{3}"
@@ -86,4 +144,28 @@ USER = Parameter(
     UUID,
     "The person to look as: somebody below you, or anyone whose opportunities you may"
     " see. You see no more than both of you do.",
+)
+
+TZ = Parameter(
+    "tz",
+    time_zone,
+    TIME_ZONE,
+    "The time zone at whose midnight days begin, by its IANA name. By default your own,"
+    " as Odoo has it.",
+)
+
+#: The period in which opportunities close
+DAYS = (
+    Parameter(
+        "period",
+        **one_of(*NAMES),
+        description=(
+            "Opportunities that close in this period alone: pending ones that are"
+            " expected to, won and lost ones that have. Weeks begin as in your"
+            " language, quarters and years are those of your company's fiscal year."
+        ),
+    ),
+    Parameter("from", day, DAY, "Opportunities that close on this day or later."),
+    Parameter("to", day, DAY, "Opportunities that close on this day or earlier."),
+    TZ,
 )

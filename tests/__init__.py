@@ -40,6 +40,7 @@ from . import (
     test_dashboard_live_in_a_browser,
     test_dashboard_records,
     test_dashboard_tours,
+    test_days_of_a_zone,
     test_default_reads,
     test_delegation,
     test_demo_organisation,

@@ -42,6 +42,8 @@ class TestDashboardTours(SalesOrganisation, BrowserCase):
         cls.opportunity(cls.peer, name="Peer deal")
 
     def test_the_head_drills_to_the_records_and_checks_the_sum(self):
+        deal = self.env["crm.lead"].search([("name", "=", "Manager deal 1")])
+        deal.date_deadline = "2020-02-29"
         self.head.group_ids += self.env.ref("crm_cqrs.group_sale_team")
         self.start_tour(PATH, "crm_cqrs_dashboard_drill", login=self.head.login)
 
@@ -157,7 +159,7 @@ class TestDashboardTours(SalesOrganisation, BrowserCase):
             self.log_in(seller)
             self.until(FIGURES)
             self.assertIn("scope=own", self.js("location.search"))
-            self.assertIn("period=year", self.js("location.search"))
+            self.assertIn("period=this_year", self.js("location.search"))
 
     def until_told(self, text):
         """Wait for a dialog with this text, and close it."""

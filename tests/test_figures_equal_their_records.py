@@ -16,6 +16,7 @@ from odoo import Command, fields
 from odoo.tests import tagged
 from odoo.tools import SQL
 
+from ..models.support.periods import NAMES
 from .api import ApiCase, exact
 from .common import other_company
 from .plain_rules import PlainRules
@@ -194,6 +195,7 @@ class TestFiguresEqualTheirRecords(ApiCase):
             self.records = self.env["cqrs.opportunity.view"].with_user(self.viewer)
             self.records = self.records.with_context(active_test=False, **context)
             self.check_metrics()
+            self.check_periods()
             self.check_series()
             self.check_people()
 
@@ -223,6 +225,7 @@ class TestFiguresEqualTheirRecords(ApiCase):
     def check_metrics(self):
         whole = self.answer("")["metrics"]
         self.check(whole, [])
+        self.check_due(whole, [])
         self.check_amounts(whole["amounts"])
         for by, domain_of in self.groupings().items():
             metrics = self.answer("metrics", by=by)
@@ -240,13 +243,52 @@ class TestFiguresEqualTheirRecords(ApiCase):
             "month": self.closes_in,
         }
 
+    def check_periods(self):
+        first, last = sorted(self.a_moment().date() for __ in range(2))
+        for period in (
+            {"period": self.random.choice([*NAMES])},
+            {"from": first.isoformat(), "to": last.isoformat()},
+        ):
+            by = self.random.choice([*self.groupings()])
+            metrics = self.answer("metrics", by=by, **period)
+            start, end = (
+                datetime.fromisoformat(metrics["period"][name])
+                .astimezone(self.zone)
+                .date()
+                for name in ("from", "until")
+            )
+            with self.subTest(**period, by=by):
+                if "from" in period:
+                    self.assertEqual((start, end), (first, last + timedelta(days=1)))
+                domain = self.closing(start, end)
+                self.check(metrics, domain)
+                self.check_parts(metrics, metrics["groups"])
+                self.check_due(metrics, domain)
+
+    def check_due(self, metrics, domain):
+        now = datetime.fromisoformat(metrics["computed_at"])
+        today = now.astimezone(self.zone).date()
+        pending = ("status", "=", "pending")
+        for name, operator in (("due", ">="), ("overdue", "<")):
+            for scope, owner in self.owners(self.viewer.id).items():
+                day = ("closing_date", operator, today)
+                found = self.sums([*domain, pending, day, *owner])
+                shown = scoped(metrics, scope)[name]
+                self.assertEqual(shown["count"], found["active_opportunities"], name)
+                self.assertEqual(Decimal(shown["exact"]), found["pipeline_value"], name)
+                digits = self.currency.decimal_places
+                self.assert_rounded(
+                    shown["amount"], found["pipeline_value"], digits, name
+                )
+
     def closes_in(self, label):
         """Return the domain of what closes in a month: expected, until it is closed."""
         if not label:
-            start, end = None, None
-        else:
-            start = date.fromisoformat(f"{label}-01")
-            end = start + relativedelta(months=1)
+            return self.closing(None, None)
+        start = date.fromisoformat(f"{label}-01")
+        return self.closing(start, start + relativedelta(months=1))
+
+    def closing(self, start, end):
         closed, pending = ("status", "!=", "pending"), ("status", "=", "pending")
         return [
             "|",
@@ -268,7 +310,7 @@ class TestFiguresEqualTheirRecords(ApiCase):
 
     @property
     def zone(self):
-        return ZoneInfo("UTC")
+        return ZoneInfo(self.viewer.tz)
 
     def check_series(self):
         series = self.answer("metrics/series", months=4, compare="quarter")
@@ -313,9 +355,7 @@ class TestFiguresEqualTheirRecords(ApiCase):
     def check(self, figures, domain, names=AMOUNTS, user_id=None, is_total=True):
         """Assert that figures are the sums of the records of a domain."""
         user_id = user_id or self.viewer.id
-        operators = {"all": [], "own": [("user_id", "=", user_id)]}
-        operators["team"] = [("user_id", "!=", user_id)]
-        for scope, owner in operators.items():
+        for scope, owner in self.owners(user_id).items():
             shown = scoped(figures, scope)
             found = self.sums([*domain, *owner])
             for name in names:
@@ -330,6 +370,13 @@ class TestFiguresEqualTheirRecords(ApiCase):
             for name in COUNTS if len(names) == len(AMOUNTS) else ():
                 self.assertEqual(shown[name], found[name], (scope, name))
         self.check_sums(figures, [figures["own"], figures["team"]], names)
+
+    def owners(self, user_id):
+        return {
+            "all": [],
+            "own": [("user_id", "=", user_id)],
+            "team": [("user_id", "!=", user_id)],
+        }
 
     def assert_rounded(self, shown, exact_, digits, message):
         unit = Decimal(1).scaleb(-digits)

@@ -135,7 +135,7 @@ class TestDashboardByKeyboard(KeyboardCase):
             self.assertEqual(self.js(CHOSEN % "scope"), "own")
             self.focus_on("select[name=period]")
             self.page.press("ArrowDown")
-            self.until(CHOSEN % "period" + " === 'year'")
+            self.until(CHOSEN % "period" + " === 'previous_quarter'")
             self.focus_on("input[type=search]")
             self.page.write_text("deal 2")
             self.wait_for_text(".o_cqrs_count", "1 of 1")

@@ -11,6 +11,7 @@ from ...models.support.json_schema import (
     MONEY,
     TEXT,
     TIME,
+    TIME_ZONE,
     UUID,
     array,
     nullable,
@@ -75,12 +76,68 @@ _CLOSED = {
 }
 _SCOPES = {**_FIGURES, "own": ref("Figures"), "team": ref("Figures")}
 
+_DUE = obj(
+    count=COUNT,
+    amount=MONEY,
+    exact={"type": "number", "description": "The amount, unrounded."},
+)
+_DATED = {
+    "due": {
+        **_DUE,
+        "description": "Pending, and expected to close today or later.",
+    },
+    "overdue": {
+        **_DUE,
+        "description": "Pending, and expected to close on a day before today.",
+    },
+}
+
+_TZ = {**TIME_ZONE, "description": "The zone at whose midnight days begin."}
+
+_FISCAL = {
+    "year": {**TEXT, "description": "The fiscal year, as 2026 or 2025–2026."},
+    "quarter": {"type": "integer", "minimum": 1, "maximum": 4},
+}
+
+_BEFORE = {
+    **nullable(
+        obj(
+            **{"from": TIME, "until": TIME},
+            **_FISCAL,
+            **_CLOSED,
+            own=obj(**_CLOSED),
+            team=obj(**_CLOSED),
+        )
+    ),
+    "description": (
+        "What was closed in the period before, in as much of it as has passed of this"
+        " one."
+    ),
+}
+
+_PERIOD = {
+    **nullable(
+        obj(
+            name=nullable(TEXT),
+            **{"from": nullable(TIME), "until": nullable(TIME)},
+            **_FISCAL,
+        )
+    ),
+    "description": "The period asked for; null for any time.",
+}
+
 _COUNTS = obj(total=COUNT, own=COUNT, subordinates=COUNT)
 
 _METRICS = {
     "user_id": INTEGER,
     "currency": CURRENCY,
-    **_SCOPES,
+    **_FIGURES,
+    **_DATED,
+    "own": ref("DatedFigures"),
+    "team": ref("DatedFigures"),
+    "tz": _TZ,
+    "period": _PERIOD,
+    "before": _BEFORE,
     "amounts": {
         **array(
             obj(
@@ -173,6 +230,7 @@ COMPONENTS = {
     "Hierarchy": _HIERARCHY,
     "Profile": _PROFILE,
     "Figures": obj(**_FIGURES),
+    "DatedFigures": obj(**_FIGURES, **_DATED),
     "Metrics": obj(**_METRICS),
     "Opportunity": {
         "type": "object",
@@ -270,21 +328,19 @@ COMPONENTS = {
     "MetricsSeries": obj(
         user_id=INTEGER,
         currency=CURRENCY,
+        tz=_TZ,
         months=array(
             obj(
                 month={"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
-                until={**TIME, "description": "The end of the month, or now."},
+                until={
+                    **TIME,
+                    "description": "The end of the month in UTC, or now: the moment of"
+                    " the levels.",
+                },
                 **_SCOPES,
             )
         ),
-        before=nullable(
-            obj(
-                **{"from": TIME, "until": TIME},
-                **_CLOSED,
-                own=obj(**_CLOSED),
-                team=obj(**_CLOSED),
-            )
-        ),
+        before=_BEFORE,
         recorded_since=nullable(
             {**TIME, "description": "The time of the first event."}
         ),

@@ -1,6 +1,7 @@
 from . import (
     access,
     options,
+    calendars,
     viewers,
     owner_scopes,
     people,

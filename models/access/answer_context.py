@@ -1,6 +1,6 @@
 """The facts that an answer depends on, and by which a cached one is thrown away."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from functools import cached_property
 
 from odoo import fields
@@ -9,9 +9,11 @@ from odoo.tools import SQL
 from ..currencies.currencies import CURRENCIES
 from ..projections.failures import IS_BROKEN
 from ..projections.metrics_tables import FOLDS, REPAIRS, TAIL
+from ..projections.opportunity_view import REPAIRS as VIEW_REPAIRS
 from ..projections.user_access import ACCESS
 from ..projections.user_profile import PEOPLE
 from ..support.answer_context import Fact, Facts
+from ..support.periods import Calendar
 from .policy import Options, Viewer
 
 # The end of the log that a snapshot sees, in so little that it is read at once: the
@@ -117,7 +119,10 @@ class AnswerContext(Facts):
     )
 
     _people = Fact(f"SELECT json_build_array(({ACCESS.query}), ({PEOPLE.query}))")
-    sums_version = Fact(f"SELECT ({FOLDS.query}) || ' ' || ({REPAIRS.query})")
+    sums_version = Fact(
+        f"SELECT ({FOLDS.query}) || ' ' || ({REPAIRS.query})"
+        f" || ' ' || ({VIEW_REPAIRS.query})"
+    )
     has_tail = Fact(f'SELECT EXISTS (SELECT FROM "{TAIL}")')
     stages = Fact(_STAGES)
     _teams = Fact(_team_leaders)
@@ -141,6 +146,15 @@ class AnswerContext(Facts):
             int(id_) for id_ in open_ids.split(",") if id_ and int(id_) < int(txid)
         )
         return event_id, *open_before
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The user's days, weeks and years."""
+        return self.env["cqrs.access"]._calendar(self.user)
+
+    def today(self, calendar: Calendar) -> date:
+        """Return the day that it is where a calendar holds."""
+        return self.answered_at.astimezone(calendar.zone).date()
 
     @property
     def broken(self) -> list[str]:

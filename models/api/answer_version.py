@@ -1,6 +1,7 @@
 """The version of an answer: one text that changes whenever the answer may."""
 
 import hashlib
+from dataclasses import replace
 
 from odoo import fields
 from odoo.modules.module import Manifest
@@ -8,7 +9,7 @@ from odoo.modules.module import Manifest
 from ..access.answer_context import AnswerContext
 
 
-def answer_version(env, user) -> str:
+def answer_version(env, user, zone=None) -> str:
     """Return a text that differs wherever two answers of one route may differ.
 
     Answers with equal texts are the same to the byte, except for the time at which they
@@ -17,9 +18,11 @@ def answer_version(env, user) -> str:
 
     :param env: the caller's environment
     :param user: the ``res.users`` record whose view is asked for
+    :param zone: the zone of days, by default that of the caller
     """
     access = env["cqrs.access"]
     asking, context = AnswerContext.of(env), AnswerContext.of(env, user)
+    calendar = replace(asking.calendar, zone=zone) if zone else asking.calendar
     ingredients = (
         # All read models follow from the events, and so do the people's rights and
         # companies, and the names of stages.
@@ -41,6 +44,10 @@ def answer_version(env, user) -> str:
         # active one, by the rates of the day, which are no events either.
         context.currencies_version,
         fields.Date.today(),
+        # Days and years are the caller's, or begin in the zone asked for. Both may
+        # change without an event, and what is overdue at midnight.
+        calendar,
+        asking.today(calendar),
         # The records that the read models leave out.
         (asking.broken, asking.left_out),
         # The code.

@@ -10,6 +10,7 @@ from ..opportunities.conversion import Conversion
 from ..opportunities.filters import Filters
 from ..opportunities.stages import stages
 from ..support.exact_json import JsonText
+from ..support.periods import Calendar
 from ..support.process_cache import VersionedCache
 
 #: The owners of opportunities that were asked for, each in a company
@@ -51,16 +52,21 @@ class CqrsDashboard(models.AbstractModel):
         user=None,
         company_ids: tuple[int, ...] | None = None,
         target_currency=None,
+        calendar: Calendar | None = None,
     ) -> dict:
         """Return ``{user, metrics, opportunities, hierarchy, meta}``.
 
         :param company_ids: of ``Filters``
         :param target_currency: the ``res.currency`` of the metrics
+        :param calendar: of ``cqrs.metrics``
         """
         user = user or self.env.user
         profile = self._read_profile(user)
         metrics = self.env["cqrs.metrics"]._read(
-            user, company_ids=company_ids, target_currency=target_currency
+            user,
+            company_ids=company_ids,
+            target_currency=target_currency,
+            calendar=calendar,
         )
         counts = metrics.pop("opportunities")
         page = self.env["cqrs.opportunities"]._read_page(

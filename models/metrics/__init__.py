@@ -1,5 +1,7 @@
 from . import (
     sums,
+    closings,
+    dated,
     groupings,
     group_rows,
     groups,

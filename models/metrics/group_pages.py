@@ -7,6 +7,7 @@ from odoo.tools import SQL
 
 from ..projections.metrics_tables import AMOUNTS, MEASURES, NOT_ZERO
 from ..support.answer_context import without_jit
+from ..support.periods import Period
 from .figures import SUMMED, exact, parts
 from .groupings import GROUPINGS, member
 
@@ -56,6 +57,7 @@ class CqrsMetrics(models.AbstractModel):
         by: tuple[str, ...],
         page: Page,
         asked: dict,
+        closes: Period,
         whole: dict,
         rates: dict,
         currency,
@@ -67,12 +69,13 @@ class CqrsMetrics(models.AbstractModel):
 
         :param asked: ``viewers``, ``own_id``, ``currency`` and ``company_ids``, as for
             ``_sums``
+        :param closes: the period in which they close, of the months' zone
         :param whole: the figures of all
         :return: ``{groups: [{<by>: label, **figures, own: figures, team: figures}],
             group_count, next: Keyset or None}``
         """
         without_jit(self.env)
-        self.env.cr.execute(self._page_query(by, page, asked, rates))
+        self.env.cr.execute(self._page_query(by, page, asked, closes, rates))
         rows = exact(self.env.cr.dictfetchall())
         following = rows[page.limit - 1 : page.limit + 1]
         rows = rows[: page.limit]
@@ -97,7 +100,12 @@ class CqrsMetrics(models.AbstractModel):
         }
 
     def _page_query(
-        self, by: tuple[str, ...], page: Page, asked: dict, rates: dict
+        self,
+        by: tuple[str, ...],
+        page: Page,
+        asked: dict,
+        closes: Period,
+        rates: dict,
     ) -> SQL:
         keys = {name: SQL.identifier(f"key_{name}") for name in by}
         numbers = SQL(", ".join(str(n + 1) for n in range(len(by))))
@@ -132,7 +140,7 @@ class CqrsMetrics(models.AbstractModel):
             currency_number=SQL(str(len(by) + 1)),
             currency=asked["currency"].id,
             sums=_sums(SQL("user_id = %s", asked["own_id"])),
-            rows=self._rows_by(by, asked["viewers"], asked["company_ids"]),
+            rows=self._rows_by(by, asked["viewers"], asked["company_ids"], closes),
             not_zero=NOT_ZERO,
             converted=_measures("sum({} * rate)", "sum({})::integer"),
             currencies=list(rates),

@@ -5,17 +5,16 @@ Whatever it does not have, such as the customer, or stage and month together, is
 up of the opportunities that somebody sees, as rows with the same measures.
 """
 
-from zoneinfo import ZoneInfo
-
 from odoo import models
 from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext
 from ..access.owner_scopes import are_few
-from ..opportunities.filters import owned
+from ..opportunities.filters import Filters, owned
+from ..support.periods import UTC, Period
 from .groupings import GROUPINGS
 
-UTC = ZoneInfo("UTC")
+ANY_TIME = Period()
 
 
 class CqrsMetrics(models.AbstractModel):
@@ -26,7 +25,7 @@ class CqrsMetrics(models.AbstractModel):
         by: tuple[str, ...],
         viewers,
         company_ids: tuple[int, ...] | None = None,
-        zone: ZoneInfo = UTC,
+        closes: Period = ANY_TIME,
     ) -> SQL:
         """Return the query of the rows that one of the viewers sees, to be grouped.
 
@@ -34,18 +33,20 @@ class CqrsMetrics(models.AbstractModel):
         opportunity with several tags has a row for each, if it is grouped by them.
 
         :param by: names of ``GROUPINGS``
+        :param closes: the period in which they close, of the months' zone
         """
         dimensions = {GROUPINGS[name].dimension for name in by} - {"owner"}
         is_summed = len(dimensions) < 2 and None not in dimensions
-        if not is_summed or ("month" in by and zone != UTC):
-            rows = self._opportunity_rows("tag" in by, viewers, zone)
-        else:
+        is_of_zone = "month" in by and closes.zone != UTC
+        if closes.is_any_time and is_summed and not is_of_zone:
             dimension = dimensions.pop() if dimensions else "owner"
             has_tail = AnswerContext.of(self.env).has_tail
             rows = self._rows(dimension) if has_tail else self._folded(dimension)
+        else:
+            rows = self._opportunity_rows("tag" in by, viewers, closes)
         return self._rows_seen(viewers, rows, company_ids)
 
-    def _opportunity_rows(self, has_tags: bool, viewers, zone: ZoneInfo) -> SQL:
+    def _opportunity_rows(self, has_tags: bool, viewers, closes: Period) -> SQL:
         scopes = self.env["cqrs.access"]._owner_scopes(viewers)
         owner_ids = [id_ for scope in scopes or () for id_ in scope.owner_ids]
         return SQL(
@@ -68,13 +69,16 @@ class CqrsMetrics(models.AbstractModel):
             CROSS JOIN LATERAL (SELECT active AND status = 'pending') state (pending)
             %(tags)s
             -- Archived ones that are neither won nor lost are in no figure.
-            WHERE (active OR status <> 'pending') AND %(owned)s
+            WHERE (active OR status <> 'pending') AND %(owned)s AND %(closes)s
             """,
-            zone=zone.key,
+            zone=closes.zone.key,
             tag=SQL("tag.id" if has_tags else "NULL::integer"),
             tags=SQL("LEFT JOIN LATERAL unnest(tag_ids) AS tag (id) ON true")
             if has_tags
             else SQL(),
+            closes=SQL("TRUE")
+            if closes.is_any_time
+            else Filters(closes=closes, archived=None).condition(),
             # By the index of the owners.
             owned=owned(owner_ids) if are_few(scopes) else SQL("TRUE"),
         )

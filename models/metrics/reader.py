@@ -8,6 +8,9 @@ from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
 from ..projections.metrics_tables import AMOUNTS
 from ..support.answer_context import without_jit
+from ..support.periods import UTC, Calendar, Period
+from .closings import has_sums_of_periods
+from .dated import described, due_figures, with_currencies
 from .figures import converted, exact_amounts, exactly, scopes
 from .group_pages import FIGURES, Page
 from .groupings import GROUPINGS, are_many
@@ -26,6 +29,8 @@ class CqrsMetrics(models.AbstractModel):
         company_ids: tuple[int, ...] | None = None,
         target_currency=None,
         page: Page | None = None,
+        calendar: Calendar | None = None,
+        period: Period | None = None,
     ) -> dict:
         """Return the metrics over all that a user sees; nothing is written.
 
@@ -47,13 +52,21 @@ class CqrsMetrics(models.AbstractModel):
             that of the user's company
         :param page: the groups to give; by default all of them in order of their
             labels, or the first page, where they are many
+        :param calendar: of who asks; by default months are UTC's, and nothing depends
+            on the day
+        :param period: of the opportunities that close in it alone: of pending ones that
+            are expected to, of won and lost ones that have
         :return: ``{user_id, currency, **figures, own: figures, team: figures, amounts:
             [{currency, rate, pipeline_value, weighted_pipeline, won_revenue, exact}],
             opportunities: {total, own, subordinates}, computed_at}``, where *own* are
             the user's own opportunities, *team* the others, and ``opportunities``
             counts those not archived; with ``by`` also ``groups: [{<by>: label,
             **figures, own: figures, team: figures}]``, and of a page ``group_count``
-            and ``next: Keyset or None``
+            and ``next: Keyset or None``. With ``calendar`` also ``tz``, ``period`` (as
+            ``described``), ``due`` and ``overdue`` (``{count, amount, exact}``, beside
+            all the figures, of own and of team), and ``before``: ``{from, until,
+            won_revenue, won, lost, win_rate, own, team}`` of what was closed in the
+            period before, in as much of it as has passed of this one
         :raise ValueError: ``by`` or the page's ``sort`` is something else
         """
         by = (by,) if isinstance(by, str) else by or ()
@@ -72,9 +85,20 @@ class CqrsMetrics(models.AbstractModel):
             "currency": currency,
             "company_ids": company_ids,
         }
-        rows = self._sums(**asked, dimension=dimension, column=column)
+        closes = period or Period(zone=calendar.zone if calendar else UTC)
+        if period or (column == "month" and calendar):
+            if column and not has_sums_of_periods(column):
+                column = None
+            rows = self._closing(asked, closes, column)
+        else:
+            rows = self._sums(**asked, dimension=dimension, column=column)
+        dated = self._dated(asked, calendar, period) if calendar else {}
         currency = target_currency or currency
-        rates = rates_into(currency, {row["currency_id"] for row in rows}, context)
+        rates = rates_into(
+            currency,
+            {row["currency_id"] for row in rows}.union(*dated.values()),
+            context,
+        )
         totals = [row for row in rows if not row["is_group"]]
         total, own = converted(totals, rates)
         figures = scopes(total, own, currency)
@@ -91,12 +115,26 @@ class CqrsMetrics(models.AbstractModel):
             "computed_at": AnswerContext.of(self.env).answered_at,
         }
         if page:
-            metrics |= self._page_of_groups(by, page, asked, figures, rates, currency)
+            metrics |= self._page_of_groups(
+                by, page, asked, closes, figures, rates, currency
+            )
         elif by:
-            groups = rows if column else self._sums_of_groups(by[0], asked)
+            groups = rows if column else self._sums_of_groups(by[0], asked, closes)
             metrics["groups"] = self._all_groups(
                 by[0], groups, figures, rates, currency
             )
+        if calendar:
+            dated = {
+                name: converted(with_currencies(sums), rates)
+                for name, sums in dated.items()
+            }
+            metrics["tz"] = calendar.zone.key
+            metrics["period"] = period and described(period, calendar)
+            before = dated.pop("before", None)
+            metrics["before"] = before and self._before_figures(
+                calendar, period, scopes(*before, currency)
+            )
+            metrics |= due_figures(figures, (total, own), dated, currency)
         return metrics
 
     @api.model

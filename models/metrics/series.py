@@ -8,21 +8,21 @@ from dateutil.relativedelta import relativedelta
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..access import policy
 from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
 from ..projections.metrics_tables import MEASURES
 from ..support.answer_context import without_jit
+from ..support.periods import Calendar, Period, month_of, next_month
+from .dated import Sums, by_currency, with_currencies
 from .figures import converted, exact, exactly, less, scopes
 from .sums import sums_of
 
-#: Measures of a moment, and figures of the opportunities closed in a month
+#: Measures of a moment; the others are of the opportunities closed in a month
 LEVELS = ("total", "active", "pipeline_value", "weighted_pipeline")
-CLOSED = ("won_revenue", "won", "lost", "win_rate")
 
-#: Months of each period
-PERIODS = {"month": 1, "quarter": 3, "year": 12}
+#: Periods to compare with
+PERIODS = ("month", "quarter", "year")
 
 
 class CqrsMetrics(models.AbstractModel):
@@ -37,6 +37,7 @@ class CqrsMetrics(models.AbstractModel):
         compare: str | None = None,
         company_ids: tuple[int, ...] | None = None,
         target_currency=None,
+        calendar: Calendar | None = None,
     ) -> dict:
         """Return the metrics at the end of each of the last months and now.
 
@@ -45,29 +46,34 @@ class CqrsMetrics(models.AbstractModel):
         present month: as ``as_of`` replays them, but for the owners whose opportunities
         the user may see today, at today's rates. ``won_revenue``, ``won``, ``lost`` and
         ``win_rate`` are those of opportunities closed in the month, with their present
-        values.
+        values. Months end at midnight UTC for the former, of the calendar's zone for
+        the latter.
 
         :param months: the number of months, the present one included
         :param compare: ``"month"``, ``"quarter"`` or ``"year"``: add the figures closed
             in the period before the present one, in as much of it as has passed of the
             present one
         :param company_ids: as for ``_read``, like ``target_currency``
-        :return: ``{user_id, currency, months: [{month, until, **figures, own: figures,
-            team: figures}], before, recorded_since, computed_at}``, the oldest first;
-            ``before: {from, until, won_revenue, won, lost, win_rate, own, team}`` is
-            None without ``compare``, ``recorded_since`` the time of the first event
+        :param calendar: of who asks; UTC's by default
+        :return: ``{user_id, currency, tz, months: [{month, until, **figures, own:
+            figures, team: figures}], before, recorded_since, computed_at}``, the oldest
+            first; ``before: {from, until, won_revenue, won, lost, win_rate, own,
+            team}`` is None without ``compare``, ``recorded_since`` the time of the
+            first event
         :raise ValueError: ``compare`` is something else
         """
         if compare is not None and compare not in PERIODS:
             raise ValueError(f"compare {compare!r}: not one of {', '.join(PERIODS)}")
-        now = AnswerContext.of(self.env).answered_at
-        present = now.date().replace(day=1)
+        calendar = calendar or Calendar()
+        asking = AnswerContext.of(self.env)
+        now, today = asking.answered_at, asking.today(calendar)
+        present = month_of(today)
         first = present - relativedelta(months=months - 1)
         context = AnswerContext.of(self.env, user)
         currency = own_currency(context)
         viewers = self.env["cqrs.access"]._viewers(user)
         whose = {"viewers": viewers, "own_id": user.id}
-        level = self._by_currency(
+        level = by_currency(
             row
             for row in self._sums(
                 **whose,
@@ -79,28 +85,33 @@ class CqrsMetrics(models.AbstractModel):
             if not row["is_group"]
         )
         asked = {**whose, "currency": currency, "company_ids": company_ids}
-        changes = self._sums_of_months(**asked, dimension="change", first=first)
-        closings = self._sums_of_months(
-            **asked, dimension="month", first=first, last=present
-        )
-        before = (
-            self._closed_before(**asked, period=compare, now=now) if compare else None
-        )
+        changes = self._changes_of_months(**asked, first=first)
+        closings = defaultdict(list)
+        shown = Period(first, next_month(present), calendar.zone)
+        for row in self._closing(asked, shown, "month"):
+            if row["is_group"]:
+                closings[row["group"]].append(row)
+        closings = {month: by_currency(rows) for month, rows in closings.items()}
+        period, closed_before = None, {}
+        if compare:
+            period = calendar.period(compare, today)
+            closed_before = self._closed_before(asked, calendar, period)
         currency = target_currency or currency
         rates = rates_into(
             currency,
             {
                 currency_id
-                for each in (level, *changes.values(), *closings.values())
+                for each in (
+                    *(level, *changes.values()),
+                    *(*closings.values(), closed_before),
+                )
                 for currency_id in each
-            }
-            | set(before["rows"] if before else ()),
+            },
             context,
         )
 
         def in_one(rows: dict[int, dict]) -> tuple[dict, dict]:
-            each = [{"currency_id": id_, **row} for id_, row in rows.items()]
-            return converted(each, rates)
+            return converted(with_currencies(rows), rates)
 
         items = []
         for back in range(months):
@@ -121,33 +132,31 @@ class CqrsMetrics(models.AbstractModel):
                     **scopes(*figures, currency),
                 }
             )
-            level = less(level, changes.get(month, {}))
-        if before:
-            rows = before.pop("rows")
-            before |= _closed_scopes(scopes(*in_one(rows), currency))
+            # UTC may be a month ahead.
+            for later in [each for each in changes if each >= month]:
+                level = less(level, changes.pop(later))
+        before = period and self._before_figures(
+            calendar, period, scopes(*in_one(closed_before), currency)
+        )
         return {
             "user_id": user.id,
             "currency": currency.name,
+            "tz": calendar.zone.key,
             "months": items[::-1],
             "before": before,
             "recorded_since": self._recorded_since(),
             "computed_at": now,
         }
 
-    def _sums_of_months(
+    def _changes_of_months(
         self,
         viewers,
         own_id: int,
         currency,
         company_ids: tuple[int, ...] | None,
-        dimension: str,
         first: date,
-        last: date | None = None,
-    ) -> dict[date, dict[int, dict]]:
-        """Return the sums of each month, from the first on: ``{month: {currency: …}}``.
-
-        Each is as those of ``_sums``.
-        """
+    ) -> dict[date, Sums]:
+        """Return the sums of the changes of each month in UTC, from the first on."""
         without_jit(self.env)
         self.env.cr.execute(
             SQL(
@@ -155,117 +164,25 @@ class CqrsMetrics(models.AbstractModel):
                 SELECT month, COALESCE(currency_id, %(currency)s) AS currency_id,
                        %(sums)s
                 FROM (%(visible)s) visible
-                WHERE month >= %(first)s AND month <= %(last)s
+                WHERE month >= %(first)s
                 GROUP BY 1, 2
                 """,
                 currency=currency.id,
                 sums=sums_of(SQL("user_id = %s", own_id)),
-                visible=self._visible_rows(viewers, dimension, company_ids),
+                visible=self._visible_rows(viewers, "change", company_ids),
                 first=first,
-                last=last or date.max,
             )
         )
         months = defaultdict(dict)
         for row in exact(self.env.cr.dictfetchall()):
-            months[row.pop("month")][row.pop("currency_id")] = row
+            months[row.pop("month")][row["currency_id"]] = row
         return months
-
-    def _closed_before(
-        self,
-        viewers,
-        own_id,
-        currency,
-        company_ids: tuple[int, ...] | None,
-        period: str,
-        now,
-    ) -> dict:
-        """Return ``{from, until, rows: {currency: sums}}`` of the period before."""
-        length = PERIODS[period]
-        start = now.date().replace(day=1)
-        start -= relativedelta(months=(start.month - 1) % length)
-        before = start - relativedelta(months=length)
-        # The period before may be shorter.
-        until = min(_start(before) + (now - _start(start)), _start(start))
-        last = until.date().replace(day=1)
-        asked = {
-            "viewers": viewers,
-            "own_id": own_id,
-            "currency": currency,
-            "company_ids": company_ids,
-        }
-        rows = self._closed_between(**asked, start=_start(last), end=until)
-        whole = self._sums_of_months(
-            **asked,
-            dimension="month",
-            first=before,
-            last=last - relativedelta(days=1),
-        )
-        for month in whole.values():
-            rows = less(rows, month, sign=-1)
-        return {"from": _start(before), "until": until, "rows": rows}
-
-    def _closed_between(
-        self,
-        viewers,
-        own_id: int,
-        currency,
-        company_ids: tuple[int, ...] | None,
-        start: datetime,
-        end: datetime,
-    ) -> dict[int, dict]:
-        """Return the sums of opportunities closed from ``start`` on, before ``end``."""
-        self.env.cr.execute(
-            SQL(
-                """
-                SELECT COALESCE(currency_id, %(currency)s) AS currency_id, %(sums)s
-                FROM (
-                    SELECT user_id, currency_id,
-                           0 AS total, 0 AS active,
-                           0 AS pipeline_value, 0 AS weighted_pipeline,
-                           CASE status WHEN 'won' THEN 1 ELSE 0 END AS won,
-                           CASE status WHEN 'lost' THEN 1 ELSE 0 END AS lost,
-                           CASE status WHEN 'won' THEN value ELSE 0 END AS won_revenue
-                    FROM cqrs_opportunity_view opportunity
-                    WHERE closed_at >= %(start)s AND closed_at < %(end)s
-                      AND status IN ('won', 'lost') AND %(company)s AND %(visible)s
-                ) closed
-                GROUP BY 1
-                """,
-                currency=currency.id,
-                sums=sums_of(SQL("user_id = %s", own_id)),
-                start=start.replace(tzinfo=None),
-                end=end.replace(tzinfo=None),
-                company=SQL("TRUE")
-                if company_ids is None
-                else policy.in_companies(company_ids, SQL("opportunity")),
-                visible=self.env["cqrs.access"]._visible(viewers, SQL("opportunity")),
-            )
-        )
-        return self._by_currency(exact(self.env.cr.dictfetchall()))
-
-    def _by_currency(self, rows) -> dict[int, dict]:
-        return {row.pop("currency_id"): row for row in rows}
 
     def _recorded_since(self) -> datetime | None:
         rows = self.env.execute_query(
             SQL("SELECT occurred_at FROM cqrs_event ORDER BY position LIMIT 1")
         )
         return rows[0][0].astimezone(timezone.utc) if rows else None
-
-
-def _closed_scopes(figures: dict) -> dict:
-    return {
-        **_closed(figures),
-        "own": _closed(figures["own"]),
-        "team": _closed(figures["team"]),
-    }
-
-
-def _closed(figures: dict) -> dict:
-    return {
-        **{name: figures[name] for name in CLOSED},
-        "exact": {"won_revenue": figures["exact"]["won_revenue"]},
-    }
 
 
 def _start(day: date) -> datetime:

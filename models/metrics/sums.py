@@ -1,5 +1,6 @@
 """The sums of the opportunities that a person sees: folded sums and the tail."""
 
+from datetime import date
 from itertools import chain
 
 from odoo import models
@@ -40,6 +41,12 @@ def _sum(name: str, own: SQL) -> SQL:
     )
 
 
+def _within(first: date | None, until: date | None) -> SQL:
+    conditions = [SQL("month >= %s", first)] if first else []
+    conditions += [SQL("month < %s", until)] if until else []
+    return SQL(" AND ").join(conditions or [SQL("TRUE")])
+
+
 class CqrsMetrics(models.AbstractModel):
     """Adds the folded sums to those of the tail.
 
@@ -58,6 +65,7 @@ class CqrsMetrics(models.AbstractModel):
         column: str | None,
         currency=None,
         company_ids: tuple[int, ...] | None = None,
+        months: tuple[date | None, date | None] | None = None,
     ) -> list[dict]:
         """Return the sums in each currency, over all and of each group.
 
@@ -67,18 +75,26 @@ class CqrsMetrics(models.AbstractModel):
         :param own_id: the user whose opportunities are the own
         :param currency: the currency of opportunities without one
         :param company_ids: of these companies alone, or of no company; None for all
+        :param months: the first one to add up, and the one after the last; None for all
         """
         without_jit(self.env)
 
-        def sum_folded():
-            rows = self._rows_seen(viewers, self._folded(dimension), company_ids)
-            return self._sum(own_id, column, rows)
+        def sums(rows):
+            if months:
+                rows = SQL("SELECT * FROM (%s) month WHERE %s", rows, _within(*months))
+            return self._sum(
+                own_id, column, self._rows_seen(viewers, rows, company_ids)
+            )
 
-        key = own_id, dimension, column, company_ids
-        folded = FOLDED.get(self.env, self._version(viewers), key, sum_folded)
-        tail = self._contributions(SQL.identifier(TAIL))
+        key = own_id, dimension, column, company_ids, months
+        folded = FOLDED.get(
+            self.env,
+            self._version(viewers),
+            key,
+            lambda: sums(self._folded(dimension)),
+        )
         changed = (
-            self._sum(own_id, column, self._rows_seen(viewers, tail, company_ids))
+            sums(self._contributions(SQL.identifier(TAIL)))
             if AnswerContext.of(self.env).has_tail
             else ()
         )

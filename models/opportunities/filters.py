@@ -7,6 +7,7 @@ from typing import NamedTuple
 from odoo.tools import SQL
 
 from ..access import policy
+from ..support.periods import Period
 from ..support.sql_arrays import integers
 
 #: Characters of a text to search for
@@ -66,6 +67,8 @@ class Filters:
     :ivar value: ``Decimal``, each in the currency of its opportunity
     :ivar closing_date: days (``date``)
     :ivar created_at: times (aware ``datetime``), as ``closed_at`` and ``changed_at``
+    :ivar closes: a ``Period``: pending ones are expected to close in it, won and lost
+        ones have
     :ivar text: its terms are looked up before it becomes a condition (``text.py``);
         an empty one is none
     :ivar terms: each finds the opportunity, by its words, its owner or its stage.
@@ -84,6 +87,7 @@ class Filters:
     closed_at: Range = _OPEN
     created_at: Range = _OPEN
     changed_at: Range = _OPEN
+    closes: Period | None = None
     text: str | None = None
     terms: tuple[Term, ...] | None = None
     archived: bool | None = False
@@ -117,6 +121,8 @@ class Filters:
             for operator, bound in zip((">=", "<="), getattr(self, name), strict=True):
                 if bound is not None:
                     conditions.append(SQL(f"%s {operator} %s", column, _utc(bound)))
+        if self.closes is not None:
+            conditions.append(_closes_in(self.closes))
         if self.terms is not None:
             conditions += [term.condition for term in self.terms] or [SQL("FALSE")]
         return SQL(" AND ").join(conditions)
@@ -150,6 +156,22 @@ def owned(owner_ids) -> SQL:
     if not all(owner_ids):
         return SQL("(%s OR view.user_id IS NULL)", some)
     return some
+
+
+def _closes_in(period: Period) -> SQL:
+    return SQL(
+        "(view.status = 'pending' AND %s OR view.status <> 'pending' AND %s)",
+        _between("closing_date", period.first, period.until),
+        _between("closed_at", _utc(period.start), _utc(period.end)),
+    )
+
+
+def _between(column: str, start, end) -> SQL:
+    column = SQL.identifier("view", column)
+    conditions = [SQL("%s IS NOT NULL", column)]
+    conditions += [SQL("%s >= %s", column, start)] if start else []
+    conditions += [SQL("%s < %s", column, end)] if end else []
+    return SQL(" AND ").join(conditions)
 
 
 def _utc(bound):

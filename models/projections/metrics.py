@@ -190,14 +190,14 @@ class CqrsMetrics(models.AbstractModel):
     def _contributions(self, changes: SQL) -> SQL:
         """Return the query of the amounts that changes take from the sums and add.
 
-        It gives the columns of ``KEY`` and ``MEASURES``, and the month of the change.
+        It gives the columns of ``KEY`` and ``MEASURES``, the month of the change, and
+        the moment of closing: of a pending one the day on which it is expected.
         """
         return SQL(
             """
             SELECT user_id, team_id, company_id,
                    "company_id.currency_id" AS currency_id, stage_id,
-                   date_trunc('month', CASE WHEN won OR lost THEN %(closed)s
-                       ELSE %(deadline)s::timestamp END)::date AS month,
+                   date_trunc('month', closes_at)::date AS month, closes_at,
                    CASE WHEN present THEN sign ELSE 0 END AS total,
                    CASE WHEN pending THEN sign ELSE 0 END AS active,
                    CASE WHEN won THEN sign ELSE 0 END AS won,
@@ -214,6 +214,8 @@ class CqrsMetrics(models.AbstractModel):
                 -- from which the planner would expect to find next to no row.
                 SELECT side.*,
                        sign * COALESCE(%(value)s, 0) AS value,
+                       CASE WHEN won_status IN ('won', 'lost') THEN %(closed)s
+                            ELSE %(deadline)s::timestamp END AS closes_at,
                        type = 'opportunity' AND active AS present,
                        type = 'opportunity' AND active
                            AND COALESCE(won_status, '') NOT IN ('won', 'lost')

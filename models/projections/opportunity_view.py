@@ -5,8 +5,12 @@ from odoo.tools import SQL
 
 from ..currencies.currencies import CURRENCIES
 from ..support.indexes import create_missing
+from ..support.versions import CountedVersion
 from .search_terms import terms_function
 from .table import Column, Table, upsert
+
+#: The version by repairs: sums that are read from this table are kept
+REPAIRS = CountedVersion("cqrs_opportunity_view_repairs")
 
 
 class Order(NamedTuple):
@@ -184,6 +188,7 @@ class CqrsOpportunityView(models.Model):
     _order = "value desc, id desc"
     _cqrs_consumes = ("crm.lead",)
     _cqrs_tables = (TABLE,)
+    _cqrs_versions = (REPAIRS,)
 
     vars().update(TABLE.orm_fields)
 

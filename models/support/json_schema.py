@@ -7,6 +7,8 @@ BOOLEAN = {"type": "boolean"}
 UUID = {"type": "string", "format": "uuid"}
 DAY = {"type": "string", "format": "date"}
 TIME = {"type": "string", "format": "date-time"}
+#: The format is a name of this API's own: OpenAPI has none for zones.
+TIME_ZONE = {"type": "string", "format": "iana-time-zone"}
 CURRENCY = {"type": "string", "description": "ISO 4217, of the amounts beside it."}
 MONEY = {
     "type": "number",

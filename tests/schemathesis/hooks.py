@@ -14,6 +14,9 @@ def before_call(context, case, kwargs):
     # Next to no currency is active, and of others there is nothing.
     if isinstance(query.get("currency"), str) and is_positive:
         query["currency"] = "USD"
+    # Few texts are a time zone.
+    if isinstance(query.get("tz"), str) and is_positive:
+        query["tz"] = "Asia/Kolkata"
     # Of most positions there is no event: each would be waited for. What is none by
     # the contract stays wrong.
     position = query.get("min_position")

@@ -58,7 +58,7 @@ export function monthColumns(money) {
 export function monthRows(byMonth, now, scope) {
     return (
         byMonth &&
-        lastMonths(byMonth.groups, now, scope).map((month) => ({
+        lastMonths(byMonth.groups, now.setZone(byMonth.tz), scope).map((month) => ({
             key: month.month,
             label: month.from.toFormat("LLL yy"),
             range: { from: month.from, to: month.to },

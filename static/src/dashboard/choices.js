@@ -4,8 +4,8 @@
  * `companies.js` has them.
  *
  *     const offer = { company: "1,3", currencies: [], ownCurrency: "EUR" };
- *     const view = initialView({ scope: "own" }, { period: "year" }, offer);
- *     // { scope: "own", period: "year", sort: "-value", status: "pending", company: "1,3",
+ *     const view = initialView({ scope: "own" }, { period: "this_year" }, offer);
+ *     // { scope: "own", period: "this_year", sort: "-value", status: "pending", company: "1,3",
  *     //   viewAs: undefined, stage: undefined, search: "", currency: undefined }
  *     opportunityParameters({ ...view, search: "desk" });
  *     // { scope: "own", sort: "-value", text: "desk", status: "pending", … }
@@ -18,9 +18,16 @@ import { _t } from "@web/core/l10n/translation";
 
 export const SCOPES = { all: _t("All"), own: _t("Own"), team: _t("Team") };
 export const PERIODS = {
-    month: _t("This Month"),
-    quarter: _t("This Quarter"),
-    year: _t("This Year"),
+    today: _t("Today"),
+    yesterday: _t("Yesterday"),
+    this_week: _t("This Week"),
+    previous_week: _t("Previous Week"),
+    this_month: _t("This Month"),
+    previous_month: _t("Previous Month"),
+    this_quarter: _t("This Quarter"),
+    previous_quarter: _t("Previous Quarter"),
+    this_year: _t("This Year"),
+    previous_year: _t("Previous Year"),
     all: _t("All Time"),
 };
 export const STATUSES = {
@@ -33,7 +40,7 @@ const SORTS = ["value", "name", "stage", "closing_date"];
 
 const DEFAULTS = {
     scope: "all",
-    period: "quarter",
+    period: "this_quarter",
     sort: "-value",
     status: "pending",
 };
@@ -86,12 +93,17 @@ export function initialView(given, remembered, offer) {
         search: given.search === undefined ? "" : String(given.search).slice(0, 200),
     };
     for (const [name, accepts] of Object.entries(ACCEPTS)) {
-        const values = [given[name], remembered[name], DEFAULTS[name]];
+        const values = [given[name], remembered[name], DEFAULTS[name]].map(present);
         view[name] = values.find((value) => accepts(value, offer));
     }
     // The current company's, even when looking as somebody else: so figures compare.
     view.currency ||= offer.currencies.length ? offer.ownCurrency : undefined;
     return view;
+}
+
+/** Return a choice by its present name: `quarter` was what `this_quarter` is. */
+function present(value) {
+    return ["month", "quarter", "year"].includes(value) ? `this_${value}` : value;
 }
 
 /** Return whether a number is the id of a record in Odoo, for all that is known. */
@@ -128,6 +140,11 @@ export function switched(view, before, after) {
         company: after.company,
         currency: isOwn ? after.ownCurrency : view.currency,
     };
+}
+
+/** Return the period of the API; undefined for any time. */
+export function periodParameter({ period }) {
+    return period === "all" ? undefined : period;
 }
 
 /** Return the parameters for the figures of anybody. */

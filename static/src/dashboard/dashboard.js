@@ -181,6 +181,13 @@ export class Dashboard extends Component {
         this.drillDown.openTile(name, this.tiles.range);
     }
 
+    openDue(name) {
+        const { computed_at, tz } = this.state.byStage;
+        // As the server reads it, in any language.
+        const today = DateTime.fromISO(computed_at, { zone: tz }).toISODate();
+        this.drillDown.openDue(name, today);
+    }
+
     /** Stages to choose from; the chosen one stays when its last opportunity leaves it. */
     get stages() {
         const groups = this.state.byStage?.groups || [];

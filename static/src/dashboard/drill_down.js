@@ -32,6 +32,10 @@ export function useDrillDown(getFigures) {
             const { groupBy, isOfPeriod } = FIGURES[name];
             return openRecords(name, groupBy, isOfPeriod ? { range } : {});
         },
+        /** @param {"due"|"overdue"} name */
+        openDue(name, day) {
+            return openRecords(name, FIGURES[name].groupBy, { day });
+        },
         openStage(row) {
             return openRecords("pipeline", "user_id", { stageId: row.key || false });
         },

@@ -1,14 +1,16 @@
 /**
- * Arithmetic of the dashboard: sums, levels and changes of the API's figures in periods.
+ * Periods, months, levels and changes of the API's figures.
  *
- *     closedIn(byMonth.groups, periodRange("quarter", DateTime.now()), "own");
- *     // { won_revenue: 12345.67, won: 1, lost: 1, win_rate: 0.5 }
+ *     const { period, tz } = metrics; // of `metrics?period=this_quarter`
+ *     periodName(period.name, periodRange(period, tz), period); // "Q4 2026"
  *
  * Pure: takes values and returns values, in time linear in the groups. Months are texts
- * as `2026-11`, in UTC, as the API's are.
+ * as `2026-11`, in the zone of the API's answer.
  */
 
 import { _t } from "@web/core/l10n/translation";
+
+import { rangeName } from "./records_question";
 
 const { DateTime } = luxon;
 
@@ -16,7 +18,7 @@ export const MONTHS_SHOWN = 12;
 
 // For the server, whatever digits the user's language has.
 const LATIN = { locale: "en", numberingSystem: "latn" };
-const MONTHS = { month: 1, quarter: 3, year: 12 };
+const NOTHING = { won_revenue: 0, won: 0, lost: 0, win_rate: null };
 
 /** Return the figures of a scope: of all opportunities, of the own, or of the team. */
 export function scoped(figures, scope) {
@@ -24,53 +26,37 @@ export function scoped(figures, scope) {
 }
 
 /**
- * @param {"month"|"quarter"|"year"|"all"} period
- * @param {luxon.DateTime} now
- * @param {number} [back] how many periods before the present one
- * @returns {{from: luxon.DateTime, to: luxon.DateTime}|null} without `to`; null: all
+ * @param {{from: string, until: string}|null} period of the API; null: any time
+ * @param {string} zone of the answer
+ * @returns {{from: luxon.DateTime, to: luxon.DateTime}|null} without `to`
  */
-export function periodRange(period, now, back = 0) {
-    if (period === "all") {
-        return null;
-    }
-    const from = now.toUTC().startOf(period).minus({ months: back * MONTHS[period] });
-    return { from, to: from.plus({ months: MONTHS[period] }) };
-}
-
-/** Return the name of a period in the language of `from`, as "Q4 2026". */
-export function periodName(period, range) {
-    return {
-        month: () => range.from.toFormat("LLLL yyyy"),
-        quarter: () =>
-            _t("Q%(quarter)s %(year)s", {
-                quarter: range.from.toFormat("q"),
-                year: range.from.toFormat("yyyy"),
-            }),
-        year: () => range.from.toFormat("yyyy"),
-    }[period]();
+export function periodRange(period, zone) {
+    return (
+        period && {
+            from: DateTime.fromISO(period.from, { zone }),
+            to: DateTime.fromISO(period.until, { zone }),
+        }
+    );
 }
 
 /**
- * Return the sums of the opportunities closed in a range.
+ * Return the name of a period in the language of the range, as "Q4 2026".
  *
- * @param {Object[]} groups of metrics by month
- * @returns {{won_revenue: number, won: number, lost: number, win_rate: number|null}}
+ * @param {string} period as `this_quarter`
+ * @param {{from: luxon.DateTime}} range
+ * @param {{year: string, quarter: number}} fiscal year and quarter of the period
  */
-export function closedIn(groups, range, scope) {
-    const sums = { won_revenue: 0, won: 0, lost: 0 };
-    for (const group of groups) {
-        if (range && !(group.month && isWithin(group.month, range))) {
-            continue;
-        }
-        const figures = scoped(group, scope);
-        for (const name in sums) {
-            sums[name] += figures[name];
-        }
-    }
-    // A sum of exact amounts, in binary fractions: rounded to what amounts have at most.
-    sums.won_revenue = Math.round(sums.won_revenue * 1e4) / 1e4;
-    const closed = sums.won + sums.lost;
-    return { ...sums, win_rate: closed ? sums.won / closed : null };
+export function periodName(period, range, { year, quarter }) {
+    const unit = period.replace(/^(this|previous)_/, "");
+    const names = {
+        week: () => rangeName({ from: range.from, to: range.from.plus({ weeks: 1 }) }),
+        month: () => range.from.toFormat("LLLL yyyy"),
+        quarter: () => _t("Q%(quarter)s %(year)s", { quarter, year }),
+        year: () => year,
+    };
+    return unit in names
+        ? names[unit]()
+        : rangeName({ from: range.from, to: range.from.plus({ days: 1 }) });
 }
 
 /**
@@ -87,13 +73,14 @@ export function levels(series, scope, name) {
 }
 
 /**
- * Return a figure as it was when a range began; null if it is not known.
+ * Return a figure as it was when a range began; null if it is not known: levels are those
+ * at the ends of months.
  *
  * @param {{from: luxon.DateTime}} range
  */
 export function levelBefore(series, range, scope, name) {
     const key = range.from.minus({ months: 1 }).toFormat("yyyy-MM", LATIN);
-    const month = series.months.find((each) => each.month === key);
+    const month = range.from.day === 1 && series.months.find((each) => each.month === key);
     return month && isRecorded(series, month) ? scoped(month, scope)[name] : null;
 }
 
@@ -102,27 +89,26 @@ function isRecorded(series, month) {
     return series.recorded_since && time(month.until) > time(series.recorded_since);
 }
 
-/** Return the part of the pipeline that is expected to be closed in a range. */
-export function expectedIn(groups, range, scope) {
-    return groups
-        .filter((group) => range && group.month && isWithin(group.month, range))
-        .reduce((sum, group) => sum + scoped(group, scope).pipeline_value, 0);
-}
-
 /**
- * Return the sums of the opportunities closed in each of the last months, oldest first.
+ * Return the figures of the opportunities closed in each of the last months, oldest first.
  *
+ * @param {Object[]} groups of metrics by month
+ * @param {luxon.DateTime} now in the zone of the answer
  * @returns {{month: string, from: luxon.DateTime, to: luxon.DateTime,
  *  won_revenue: number, won: number, lost: number, win_rate: number|null}[]}
  */
 export function lastMonths(groups, now, scope, count = MONTHS_SHOWN) {
     const months = [];
     for (let back = count - 1; back >= 0; back--) {
-        const range = periodRange("month", now, back);
+        const from = now.startOf("month").minus({ months: back });
+        const month = from.toFormat("yyyy-MM", LATIN);
+        const group = groups.find((each) => each.month === month);
+        const { won_revenue, won, lost, win_rate } = group ? scoped(group, scope) : NOTHING;
         months.push({
-            month: range.from.toFormat("yyyy-MM", LATIN),
-            ...range,
-            ...closedIn(groups, range, scope),
+            month,
+            from,
+            to: from.plus({ months: 1 }),
+            ...{ won_revenue, won, lost, win_rate },
         });
     }
     return months;
@@ -153,9 +139,4 @@ export function linePoints(values) {
             return `${x.toFixed(1)},${y.toFixed(1)}`;
         })
         .join(" ");
-}
-
-function isWithin(month, range) {
-    const start = DateTime.fromISO(`${month}-01`, { zone: "utc" });
-    return start >= range.from && start < range.to;
 }

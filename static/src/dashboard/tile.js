@@ -8,6 +8,7 @@ import { Component } from "@odoo/owl";
  * - `trend`: `{text, tone, icon, title}`, compared with the previous period
  * - `points`: points of a line through the last months, for a `viewBox` of 100 × 24
  * - `share`: filled part of a bar, from 0 to 1
+ * - `parts`: `{name, text, title, isAlert}`, figures of their own below it
  * - `hasChanged`: whether the figure has just changed
  */
 export class Tile extends Component {
@@ -20,8 +21,10 @@ export class Tile extends Component {
         trend: { type: [Object, { value: null }], optional: true },
         points: { type: String, optional: true },
         share: { type: [Number, { value: null }], optional: true },
+        parts: { type: Array, optional: true },
         hasChanged: Boolean,
         onOpen: Function,
+        onOpenPart: Function,
     };
 
     get hasShare() {

@@ -1,9 +1,8 @@
 import { _t } from "@web/core/l10n/translation";
 
+import { PERIODS } from "./choices";
 import {
     change,
-    closedIn,
-    expectedIn,
     lastMonths,
     levelBefore,
     levels,
@@ -28,19 +27,24 @@ export function tileLabels(period) {
 /** Texts of the tiles: each figure, and how it came about. */
 export class Tiles {
     /**
-     * @param {Object} read `{byStage, byMonth, series}`, the API's metrics, each null
-     *  until it is known
+     * @param {Object} read `{byStage, byMonth, closing, series}`, the API's metrics,
+     *  each null until it is known; `closing` are those of the period
      * @param {Object} view `{scope, period}`
      * @param {luxon.DateTime} now
      * @param {boolean} hasOthers whether the figures differ between all and the own
      */
-    constructor({ byStage, byMonth, series }, { scope, period }, now, hasOthers) {
-        Object.assign(this, { byStage, byMonth, series, scope, period, now, hasOthers });
-        this.range = periodRange(period, now);
+    constructor({ byStage, byMonth, closing, series }, { scope, period }, now, hasOthers) {
+        Object.assign(this, { byStage, byMonth, closing, series, scope, now, hasOthers });
+        // Until the figures of another period are there, those shown have their name.
+        this.period = closing ? closing.period?.name || "all" : period;
+        this.range = closing && periodRange(closing.period, closing.tz);
     }
 
     get labels() {
-        return tileLabels(this.range && periodName(this.period, this.range));
+        const name = this.range
+            ? periodName(this.period, this.range, this.closing.period)
+            : this.period !== "all" && PERIODS[this.period];
+        return tileLabels(name);
     }
 
     /** The number of each tile, by its name. */
@@ -62,7 +66,7 @@ export class Tiles {
         return Object.entries(this.labels).map(([name, label]) => ({
             name,
             label,
-            ...(tiles[name] || { value: "" }),
+            ...(tiles[name] || { value: "", parts: name === "pipeline" ? [] : undefined }),
         }));
     }
 
@@ -70,14 +74,16 @@ export class Tiles {
         const { pipeline, weighted, won, active, win_rate } = this.values;
         const { own, team } = this.byStage;
         const { closed, closedTrend } = this;
-        const due = expectedIn(this.byMonth.groups, this.range, this.scope);
-        const months = lastMonths(this.byMonth.groups, this.now, this.scope);
+        const expected = closed.pipeline_value;
+        const now = this.now.setZone(this.byMonth.tz);
+        const months = lastMonths(this.byMonth.groups, now, this.scope);
         const isOfBoth = this.scope === "all" && this.hasOthers;
         return {
             pipeline: {
                 value: this.money(pipeline),
-                note: this.pipelineNote(due),
-                share: this.range && pipeline ? due / pipeline : null,
+                note: this.pipelineNote(expected),
+                share: this.range && pipeline ? expected / pipeline : null,
+                parts: this.dueParts,
                 ...this.level("pipeline_value", pipeline),
             },
             weighted: {
@@ -120,25 +126,48 @@ export class Tiles {
         };
     }
 
+    /** Figures of the opportunities that close in the period. */
     get closed() {
-        return closedIn(this.byMonth.groups, this.range, this.scope);
+        return scoped(this.closing, this.scope);
     }
 
-    pipelineNote(due) {
+    /** Parts of the pipeline: due, and overdue. */
+    get dueParts() {
+        const { due, overdue } = scoped(this.byStage, this.scope);
+        return [
+            {
+                name: "due",
+                text: _t("%s due", formatNumber(due.count)),
+                title: _t("%s expected to close today or later", this.money(due.amount)),
+            },
+            {
+                name: "overdue",
+                text: _t("%s overdue", formatNumber(overdue.count)),
+                title: _t(
+                    "%s expected to close before today",
+                    this.money(overdue.amount)
+                ),
+                isAlert: overdue.count > 0,
+            },
+        ];
+    }
+
+    pipelineNote(expected) {
         const { average_value } = scoped(this.byStage, this.scope);
         if (average_value === null) {
             return _t("No open opportunities");
         }
         return this.range
-            ? _t("%(amount)s due in %(period)s", {
-                  amount: this.short(due),
-                  period: periodName(this.period, this.range),
+            ? _t("%(amount)s expected in %(period)s", {
+                  amount: this.short(expected),
+                  period: periodName(this.period, this.range, this.closing.period),
               })
             : _t("%s on average", this.money(average_value));
     }
 
     get periodBefore() {
-        return periodName(this.period, periodRange(this.period, this.now, 1));
+        const { before, tz } = this.closing;
+        return periodName(this.period, periodRange(before, tz), before);
     }
 
     /** Trend of a level, such as the pipeline, since the period began; and its line. */
@@ -147,7 +176,9 @@ export class Tiles {
         if (!series || series.currency !== this.byStage.currency) {
             return {};
         }
-        const before = range && levelBefore(series, range, scope, name);
+        // A past period has no present level.
+        const isPresent = range && this.period.startsWith("this_");
+        const before = isPresent ? levelBefore(series, range, scope, name) : null;
         const isCount = name === "active_opportunities";
         const title =
             before !== null &&
@@ -163,13 +194,11 @@ export class Tiles {
 
     /** Trend of the closed figures, against an equal part of the previous period. */
     get closedTrend() {
-        const { series, closed } = this;
-        const isOfThis =
-            series?.period === this.period && series.currency === this.byStage.currency;
-        if (!isOfThis || !series.before) {
+        const { closed } = this;
+        if (!this.closing.before) {
             return {};
         }
-        const before = scoped(series.before, this.scope);
+        const before = scoped(this.closing.before, this.scope);
         const title = (text) =>
             _t("%(before)s in the same part of %(period)s", {
                 before: text,

@@ -3,7 +3,7 @@ import { browser } from "@web/core/browser/browser";
 import { onWillUnmount, useState } from "@odoo/owl";
 
 import { isAborted, useApi } from "./api";
-import { figureParameters } from "./choices";
+import { figureParameters, periodParameter } from "./choices";
 import { Tiles } from "./tiles";
 
 const { DateTime } = luxon;
@@ -12,12 +12,12 @@ const { DateTime } = luxon;
 const MARKED = 8000;
 /** Months of the series: those shown, and the one before a year's first */
 const MONTHS_READ = 13;
-const NOTHING = { person: null, byStage: null, byMonth: null, series: null };
+const NOTHING = { person: null, byStage: null, byMonth: null, closing: null, series: null };
 
 /**
  * Read the figures of a dashboard, and read them again.
  *
- * - `state`: `{me, person, byStage, byMonth, series}`, answers of the API, null while
+ * - `state`: `{me, person, byStage, byMonth, closing, series}`, answers of the API, null while
  *   they are not there; `position` and `readAt` of the figures; `leftOut`, a count of
  *   records; `revision`, another number after each change; `changed`, by tile; `error`
  *   where nothing can be shown; `isBehind` and the `reason` where the figures shown are
@@ -76,23 +76,22 @@ export function useDashboardData(view) {
 
     async function read() {
         api.abort();
-        const { viewAs, period } = view;
+        const { viewAs } = view;
+        const period = periodParameter(view);
         const parameters = { user: viewAs, ...figureParameters(view) };
         const ask = (path, more) => api.read(path, { ...parameters, ...more });
-        const series = ask("metrics/series", {
-            months: MONTHS_READ,
-            compare: period === "all" ? undefined : period,
-        });
+        const series = ask("metrics/series", { months: MONTHS_READ });
         // Awaited later, when the numbers stand.
         series.catch(() => {});
         try {
-            const [person, byStage, byMonth] = await Promise.all([
+            const [person, byStage, byMonth, closing] = await Promise.all([
                 viewAs ? api.read("users/profile", { user: viewAs }) : { data: state.me },
                 ask("metrics", { by: "stage" }),
                 ask("metrics", { by: "month" }),
+                period && ask("metrics", { period }),
             ]);
-            show(person.data, byStage, byMonth);
-            state.series = { ...(await series).data, period };
+            show(person.data, byStage, byMonth, closing || byStage);
+            state.series = (await series).data;
         } catch (error) {
             if (isAborted(error)) {
                 return;
@@ -107,14 +106,17 @@ export function useDashboardData(view) {
         }
     }
 
-    function show(person, byStage, byMonth) {
-        const isSameCurrency = state.byStage?.currency === byStage.data.currency;
-        const before = isSameCurrency && state.byMonth && tileValues();
+    function show(person, byStage, byMonth, closing) {
+        const isSame =
+            state.byStage?.currency === byStage.data.currency &&
+            state.closing?.period?.name === closing.data.period?.name;
+        const before = isSame && state.byMonth && tileValues();
         Object.assign(state, {
             person,
             byStage: byStage.data,
             byMonth: byMonth.data,
-            position: Math.min(byStage.position, byMonth.position),
+            closing: closing.data,
+            position: Math.min(...[byStage, byMonth, closing].map((each) => each.position)),
             readAt: DateTime.fromISO(byMonth.data.computed_at),
             leftOut: byMonth.leftOut,
             isBehind: false,

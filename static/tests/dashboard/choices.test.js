@@ -20,7 +20,7 @@ const DEFAULT = {
     stage: undefined,
     search: "",
     scope: "all",
-    period: "quarter",
+    period: "this_quarter",
     sort: "-value",
     status: "pending",
     company: undefined,
@@ -31,18 +31,20 @@ const PERSON = "0192f0c1-2345-7678-9abc-def012345678";
 test("without an address or a memory the defaults hold", () => {
     expect(initialView({}, {}, ALONE)).toEqual(DEFAULT);
     expect(initialView({}, {}, OFFER)).toEqual({ ...DEFAULT, company: "2,1", currency: "EUR" });
+    // As an older address has it.
+    expect(initialView({ period: "year" }, {}, ALONE).period).toBe("this_year");
 });
 
 test("the address precedes the memory, which precedes the default", () => {
     const view = initialView(
         { scope: "team", view_as: PERSON, stage: "3", search: "desk" },
-        { scope: "own", period: "year", currency: "USD", viewAs: PERSON },
+        { scope: "own", period: "this_year", currency: "USD", viewAs: PERSON },
         OFFER
     );
     expect(view).toEqual({
         ...DEFAULT,
         scope: "team",
-        period: "year",
+        period: "this_year",
         viewAs: PERSON,
         stage: 3,
         search: "desk",
@@ -135,9 +137,9 @@ test("by day, the order is that of the day that the column shows", () => {
 
 test("a choice makes all, some or none of the figures wrong", () => {
     const outdated = (choice) => outdatedBy(DEFAULT, { ...DEFAULT, ...choice });
-    expect(outdated({ viewAs: PERSON, period: "year" })).toBe("all");
+    expect(outdated({ viewAs: PERSON, period: "this_year" })).toBe("all");
     expect(outdated({ company: "1" })).toBe("all");
-    expect(outdated({ period: "year" })).toBe("some");
+    expect(outdated({ period: "this_year" })).toBe("some");
     expect(outdated({ currency: "USD" })).toBe("some");
     expect(outdated({ scope: "own", sort: "name", status: "won", search: "desk" })).toBe("none");
 });

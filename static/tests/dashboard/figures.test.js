@@ -1,83 +1,72 @@
-import { after, describe, expect, test } from "@odoo/hoot";
+import { after, beforeEach, describe, expect, test } from "@odoo/hoot";
+import { allowTranslations, patchWithCleanup } from "@web/../tests/web_test_helpers";
+
+import { localization } from "@web/core/l10n/localization";
 
 import {
     change,
-    closedIn,
-    expectedIn,
     lastMonths,
     levelBefore,
     levels,
     linePoints,
+    periodName,
     periodRange,
 } from "@crm_cqrs/dashboard/figures";
 
 describe.current.tags("headless");
+beforeEach(() => {
+    allowTranslations();
+    patchWithCleanup(localization, { dateFormat: "MM/dd/yyyy" });
+});
 
 const { DateTime } = luxon;
 const NOW = DateTime.fromISO("2026-11-24T13:00:00Z");
 
-const figures = (won_revenue, won, lost, pipeline_value = 0) => ({
-    won_revenue,
-    won,
-    lost,
-    pipeline_value,
-});
-const month = (month, total, own = figures(0, 0, 0)) => ({
-    month,
-    ...total,
-    own,
-    team: Object.fromEntries(Object.keys(total).map((key) => [key, total[key] - own[key]])),
-});
+const closed = (won_revenue, won, lost, win_rate) => ({ won_revenue, won, lost, win_rate });
 const MONTHS = [
-    month("2025-12", figures(5, 1, 0)),
-    month("2026-09", figures(10.1, 1, 3)),
-    month("2026-10", figures(0.1, 2, 1, 7), figures(0.1, 1, 0, 7)),
-    month("2026-11", figures(0.2, 1, 0, 8)),
-    month("2027-01", figures(0, 0, 0, 100)),
-    month(null, figures(1000, 1, 0, 1)),
+    { month: "2025-12", ...closed(5, 1, 0, 1), own: closed(0, 0, 0, null) },
+    { month: "2026-10", ...closed(0.1, 2, 1, 0.6667), own: closed(0.1, 1, 0, 1) },
+    { month: null, ...closed(1000, 1, 0, 1), own: closed(0, 0, 0, null) },
 ];
+const range = (from, until, zone) => periodRange({ from, until }, zone);
 
-test("a period is whole, in UTC, and has a previous period", () => {
-    const days = (range) => [range.from.toISODate(), range.to.toISODate()];
-    expect(days(periodRange("month", NOW))).toEqual(["2026-11-01", "2026-12-01"]);
-    expect(days(periodRange("quarter", NOW))).toEqual(["2026-10-01", "2027-01-01"]);
-    expect(days(periodRange("quarter", NOW, 1))).toEqual(["2026-07-01", "2026-10-01"]);
-    expect(days(periodRange("year", NOW, 1))).toEqual(["2025-01-01", "2026-01-01"]);
-    expect(periodRange("all", NOW)).toBe(null);
-    // In the user's time zone November has begun.
-    const elsewhere = DateTime.fromISO("2026-11-01T01:00:00+02:00", { setZone: true });
-    expect(days(periodRange("month", elsewhere))).toEqual(["2026-10-01", "2026-11-01"]);
+test("a period begins and ends at the midnights that the API gives", () => {
+    const quarter = range(
+        "2026-10-01T07:00:00+00:00",
+        "2027-01-01T08:00:00+00:00",
+        "America/Los_Angeles"
+    );
+    expect(quarter.from.toISO()).toBe("2026-10-01T00:00:00.000-07:00");
+    expect(quarter.to.toISO()).toBe("2027-01-01T00:00:00.000-08:00");
+    expect(periodRange(null, "UTC")).toBe(null);
 });
 
-test("closed figures are added up over a period", () => {
-    const quarter = periodRange("quarter", NOW);
-    expect(closedIn(MONTHS, quarter, "all")).toEqual({
-        won_revenue: 0.3,
-        won: 3,
-        lost: 1,
-        win_rate: 0.75,
-    });
-    expect(closedIn(MONTHS, quarter, "own").won_revenue).toBe(0.1);
-    expect(closedIn(MONTHS, quarter, "team").won).toBe(2);
-    // All time includes figures without a month.
-    expect(closedIn(MONTHS, null, "all").won_revenue).toBe(1015.4);
-    expect(closedIn([], quarter, "all").win_rate).toBe(null);
-});
-
-test("figures due in a period are added up", () => {
-    expect(expectedIn(MONTHS, periodRange("quarter", NOW), "all")).toBe(15);
-    expect(expectedIn(MONTHS, periodRange("quarter", NOW), "own")).toBe(7);
-    expect(expectedIn(MONTHS, null, "all")).toBe(0);
+test("a period is named by its days, or its fiscal year", () => {
+    const from = "2026-10-01T00:00:00+00:00";
+    const name = (period, fiscal = { year: "2026", quarter: 4 }) =>
+        periodName(period, range(from, from, "UTC"), fiscal);
+    expect(name("today")).toBe("10/01/2026");
+    expect(name("previous_week")).toBe("10/01/2026 to 10/07/2026");
+    expect(name("this_month")).toBe("October 2026");
+    expect(name("this_quarter")).toBe("Q4 2026");
+    expect(name("previous_quarter", { year: "2026–2027", quarter: 3 })).toBe("Q3 2026–2027");
+    expect(name("this_year")).toBe("2026");
 });
 
 test("the last months are complete, the oldest first", () => {
-    const months = lastMonths(MONTHS, NOW, "all");
+    const months = lastMonths(MONTHS, NOW.toUTC(), "all");
     expect(months.length).toBe(12);
     expect(months[0].month).toBe("2025-12");
     expect(months[0].won_revenue).toBe(5);
     expect(months[1].won_revenue).toBe(0);
     expect(months[1].win_rate).toBe(null);
     expect(months.at(-1).month).toBe("2026-11");
+    expect(lastMonths(MONTHS, NOW.toUTC(), "own").at(-2).won).toBe(1);
+    // In this zone it is still October.
+    const early = DateTime.fromISO("2026-11-01T03:00:00Z").setZone("America/Los_Angeles");
+    const last = lastMonths(MONTHS, early, "all").at(-1);
+    expect([last.month, last.won]).toEqual(["2026-10", 2]);
+    expect(last.to.toUTC().toISO()).toBe("2026-11-01T07:00:00.000Z");
 });
 
 const level = (month, until, active, own) => ({
@@ -103,13 +92,15 @@ test("levels at the end of a month are known since the first event", () => {
     expect(levels(SERIES, "all", name)).toEqual([null, 4, 6, 5]);
     expect(levels(SERIES, "own", name)).toEqual([null, 1, 3, 2]);
     expect(levels({ months: [], recorded_since: null }, "all", name)).toEqual([]);
-    const before = (period, scope) =>
-        levelBefore(SERIES, periodRange(period, NOW), scope, name);
-    expect(before("month", "all")).toBe(6);
-    expect(before("quarter", "team")).toBe(3);
+    const before = (from, scope) =>
+        levelBefore(SERIES, { from: DateTime.fromISO(from, { zone: "utc" }) }, scope, name);
+    expect(before("2026-11-01", "all")).toBe(6);
+    expect(before("2026-10-01", "team")).toBe(3);
     // Before the first event, and before the series.
-    expect(levelBefore(SERIES, periodRange("month", NOW, 2), "all", name)).toBe(null);
-    expect(before("year", "all")).toBe(null);
+    expect(before("2026-09-01", "all")).toBe(null);
+    expect(before("2026-01-01", "all")).toBe(null);
+    // Levels are those at the ends of months.
+    expect(before("2026-11-02", "all")).toBe(null);
 });
 
 test("months are read alike in every language", () => {
@@ -117,9 +108,8 @@ test("months are read alike in every language", () => {
     after(() => Object.assign(luxon.Settings, { defaultLocale, defaultNumberingSystem }));
     Object.assign(luxon.Settings, { defaultLocale: "ar", defaultNumberingSystem: "arab" });
     const now = DateTime.fromISO("2026-11-24T13:00:00Z");
-    const quarter = periodRange("quarter", now);
-    expect(closedIn(MONTHS, quarter, "all").won).toBe(3);
     expect(lastMonths(MONTHS, now, "all").at(-1).month).toBe("2026-11");
+    expect(lastMonths(MONTHS, now, "all").at(-2).won).toBe(2);
 });
 
 test("a change from zero has no ratio", () => {

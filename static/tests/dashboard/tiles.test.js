@@ -13,38 +13,59 @@ beforeEach(() => {
 
 const { DateTime } = luxon;
 const NOW = DateTime.fromISO("2026-11-24T13:00:00Z");
-const OTHER = { won_revenue: 0, won: 0, lost: 0, pipeline_value: 0 };
+const OTHER = { won_revenue: 0, won: 0, lost: 0, win_rate: null, pipeline_value: 0 };
 
 const open = (pipeline_value, weighted_pipeline, active_opportunities) => ({
     pipeline_value,
     weighted_pipeline,
     active_opportunities,
     average_value: active_opportunities ? pipeline_value / active_opportunities : null,
+    due: { count: active_opportunities ? 1 : 0, amount: 25 },
+    overdue: { count: active_opportunities ? 3 : 0, amount: 75 },
 });
 const split = (total, own, team = own) => ({ ...total, own, team });
 
 const READ = {
     byStage: { currency: "CQX", ...split(open(400, 100, 4), open(100, 20, 1), open(300, 80, 3)) },
     byMonth: {
+        tz: "UTC",
         groups: [
             { month: "2026-10", ...split({ ...OTHER, won_revenue: 30, won: 1, lost: 1 }, OTHER) },
-            { month: "2026-11", ...split({ ...OTHER, won: 2, pipeline_value: 100 }, OTHER) },
-            { month: "2027-01", ...split({ ...OTHER, pipeline_value: 300 }, OTHER) },
+            { month: "2026-11", ...split({ ...OTHER, won: 2 }, OTHER) },
         ],
+    },
+    closing: {
+        tz: "UTC",
+        period: {
+            name: "this_quarter",
+            from: "2026-10-01T00:00:00Z",
+            until: "2027-01-01T00:00:00Z",
+            year: "2026",
+            quarter: 4,
+        },
+        ...split(
+            { won_revenue: 30, won: 3, lost: 1, win_rate: 0.75, pipeline_value: 100 },
+            OTHER
+        ),
+        before: {
+            from: "2026-07-01T00:00:00Z",
+            until: "2026-08-24T13:00:00Z",
+            year: "2026",
+            quarter: 3,
+            ...split({ won_revenue: 60, won: 1, lost: 3, win_rate: 0.25 }, OTHER),
+        },
     },
     series: {
         currency: "CQX",
-        period: "quarter",
         recorded_since: "2026-01-01T00:00:00Z",
         months: [
             { month: "2026-09", until: "2026-10-01T00:00:00Z", ...split(open(200, 100, 5), OTHER) },
             { month: "2026-10", until: "2026-11-01T00:00:00Z", ...split(open(300, 100, 4), OTHER) },
             { month: "2026-11", until: "2026-11-24T13:00:00Z", ...split(open(400, 100, 4), OTHER) },
         ],
-        before: split({ won_revenue: 60, won: 1, lost: 3, win_rate: 0.25 }, OTHER),
     },
 };
-const VIEW = { scope: "all", period: "quarter" };
+const VIEW = { scope: "all", period: "this_quarter" };
 
 const tiles = (read = {}, view = {}, hasOthers = true) =>
     Object.fromEntries(
@@ -56,21 +77,26 @@ const tiles = (read = {}, view = {}, hasOthers = true) =>
 const trend = (tile) => tile.trend && [tile.trend.icon, tile.trend.text, tile.trend.title];
 
 test("tiles show their labels before the figures are loaded", () => {
-    const list = Object.values(tiles({ byStage: null, byMonth: null, series: null }));
+    const list = Object.values(tiles({ byStage: null, byMonth: null, closing: null, series: null }));
     expect(list.map(({ label, value }) => [label, value])).toEqual([
         ["Pipeline", ""],
         ["Weighted Pipeline", ""],
-        ["Won, Q4 2026", ""],
+        ["Won, This Quarter", ""],
         ["Active Opportunities", ""],
-        ["Win Rate, Q4 2026", ""],
+        ["Win Rate, This Quarter", ""],
     ]);
 });
 
 test("open figures show their share, owners and trend", () => {
     const { pipeline, weighted, active } = tiles();
     expect(pipeline.value).toInclude("400.00");
-    expect(pipeline.note).toMatch(/^.*100.* due in Q4 2026$/);
+    expect(pipeline.note).toMatch(/^.*100.* expected in Q4 2026$/);
     expect(pipeline.share).toBe(0.25);
+    expect(pipeline.parts.map(({ text, isAlert }) => [text, isAlert])).toEqual([
+        ["1 due", undefined],
+        ["3 overdue", true],
+    ]);
+    expect(pipeline.parts[1].title).toMatch(/75.* expected to close before today$/);
     expect(trend(pipeline).slice(0, 2)).toEqual(["fa-arrow-up", "100%"]);
     expect(trend(pipeline)[2]).toMatch(/200.* at the end of Q3 2026$/);
     expect(pipeline.points).toBe("0.0,12.0 50.0,7.0 100.0,2.0");
@@ -99,17 +125,25 @@ test("closed figures compare with the same part of the previous period", () => {
 });
 
 test("all time has no previous period and no part due", () => {
-    const { pipeline, won } = tiles({}, { period: "all" });
+    const { pipeline, won } = tiles({
+        closing: { ...READ.closing, period: null, before: null },
+    });
     expect([pipeline.share, pipeline.trend, won.label]).toEqual([null, null, "Won"]);
     expect(pipeline.note).toMatch(/100\.00.* on average$/);
     expect(won.trend).toBe(undefined);
 });
 
-test("figures of different periods or currencies are not compared", () => {
-    const { series } = READ;
-    expect(tiles({ series: { ...series, period: "year" } }).won.trend).toBe(undefined);
-    const other = tiles({ series: { ...series, currency: "USD" } });
-    expect([other.won.trend, other.pipeline.trend]).toEqual([undefined, undefined]);
+test("a period that has passed is not compared with the present pipeline", () => {
+    const period = { ...READ.closing.period, name: "previous_quarter" };
+    const { pipeline, won } = tiles({ closing: { ...READ.closing, period } });
+    expect(won.label).toBe("Won, Q4 2026");
+    expect(pipeline.trend).toBe(null);
+    expect(trend(won)[1]).toBe("50%");
+});
+
+test("figures of different currencies are not compared", () => {
+    const other = tiles({ series: { ...READ.series, currency: "USD" } });
+    expect(other.pipeline.trend).toBe(undefined);
 });
 
 test("a person without a team sees no team figures; an empty pipeline says so", () => {

@@ -56,6 +56,23 @@ tours.add("crm_cqrs_dashboard_drill", {
             trigger: ".o_breadcrumb a:contains(Sales Dashboard)",
             run: "click",
         },
+        {
+            content: "What is overdue stands out, and opens its records",
+            trigger: "[data-part=overdue].text-danger:contains(1 overdue)",
+            run: "click",
+        },
+        { trigger: ".o_breadcrumb:contains(Overdue)" },
+        { trigger: ".o_list_view tfoot:contains(100,000.00)" },
+        {
+            trigger: ".o_breadcrumb a:contains(Sales Dashboard)",
+            run: "click",
+        },
+        {
+            content: "Another period has figures of its own",
+            trigger: "select[name=period]",
+            run: "select yesterday",
+        },
+        { trigger: `${tile("won", "0.00")}:not(:contains(Q))` },
         { trigger: "[data-scope=own]", run: "click" },
         { trigger: tile("pipeline", "0.00") },
         { trigger: "[data-scope=team]", run: "click" },
@@ -153,7 +170,7 @@ tours.add("crm_cqrs_dashboard_link", {
     steps: () => [
         { trigger: ".o_cqrs_banner:contains(Seller)" },
         { trigger: "[data-scope=own][aria-pressed=true]" },
-        { trigger: "select[name=period]:value(year)" },
+        { trigger: "select[name=period]:value(this_year)" },
         { trigger: "select[name=status]:value(won)" },
         { trigger: "th[aria-sort=ascending]:contains(Opportunity)" },
         { trigger: ".o_cqrs_opportunity .badge:contains(Won)", run: isWhole },

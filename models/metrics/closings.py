@@ -1,0 +1,241 @@
+"""The sums of the opportunities that close in a period, by the days of a zone.
+
+The roll-up has sums by month of closing, and its months begin at midnight UTC. So a
+period is added up of
+
+* its whole months, from the roll-up,
+* what closed between the midnights of the zone and of UTC, where such a month begins
+  and ends: added or taken away,
+* the days that are not a whole month.
+
+The latter two are ranges of moments, and read from the opportunity view by its indexes.
+A process keeps them like the folded sums: what the view says, without the changes that
+are not folded yet, changes only with a fold. So whoever asks again pays for these
+changes alone, and a period is exact at every moment.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from itertools import chain
+
+from odoo import models
+from odoo.tools import SQL
+
+from ..access.answer_context import AnswerContext
+from ..projections.metrics_tables import AMOUNTS, KEY, MEASURES, TAIL, each
+from ..support.answer_context import without_jit
+from ..support.periods import Period, midnight, month_of
+from .figures import added
+from .ranges import Range, boundaries, edges, naive, rest
+from .sums import FOLDED
+
+#: Sums of nothing that is closed
+_NOTHING_CLOSED = {
+    f"{prefix}{name}": Decimal(0) if name in AMOUNTS else 0
+    for prefix in ("", "own_")
+    for name in ("won", "lost", "won_revenue")
+}
+
+
+class CqrsMetrics(models.AbstractModel):
+    _inherit = "cqrs.metrics"
+
+    def _closing(self, asked: dict, period: Period, column: str | None = None) -> list:
+        """Return the sums of the opportunities that close in a period.
+
+        Rows are those of ``_sums``. A pending opportunity closes on its expected day.
+
+        :param asked: ``viewers``, ``own_id``, ``currency`` and ``company_ids``, as for
+            ``_sums``
+        :param column: of the groups; None for no groups
+        """
+        if column in (None, "month"):
+            rows, ranges = self._by_months(asked, period, column)
+        else:
+            whole, rows, ranges = period.whole_months, [], rest(period)
+            if whole:
+                rows = self._sums(
+                    **asked, dimension="month", column=column, months=whole
+                )
+                ranges += edges(filter(None, whole), period)
+        return added(chain(rows, self._in_ranges(asked, ranges, column)))
+
+    def _by_months(self, asked: dict, period: Period, column: str | None):
+        """Return the rows of the whole months of a period, and the other ranges."""
+        if period.whole_months is None:
+            return [], rest(period)
+        first, until = period.whole_months
+        rows = self._sums(**asked, dimension="month", column="month")
+        bounds = {first, until} - {None}
+        if column:
+            # Between two whole months they only matter if each month is wanted.
+            closed = (row["group"] for row in rows if row["won"] or row["lost"])
+            bounds |= boundaries(filter(None, closed))
+        ranges = [*edges(sorted(bounds), period), *rest(period)]
+        if not column or first or until:
+            groups = [
+                row
+                for row in rows
+                if row["is_group"]
+                and row["group"]
+                and (first is None or first <= row["group"])
+                and (until is None or row["group"] < until)
+            ]
+            total = {"is_group": False, "group": None}
+            rows = [*(row | total for row in groups), *(groups if column else ())]
+        return rows, ranges
+
+    def _closed_until(self, asked: dict, period: Period, moment: datetime) -> list:
+        """Return the sums of the opportunities closed in a period before a moment."""
+        day = moment.astimezone(period.zone).date()
+        days = Period(period.first, day, period.zone)
+        start = midnight(day, period.zone)
+        rows = self._closing(asked, days)
+        if start < moment:
+            # Its end is another one each time: nothing to keep.
+            last = [Range(naive(start), naive(moment), 1, month_of(day))]
+            rows = added(chain(rows, self._in_ranges(asked, last, None, is_kept=False)))
+        return rows
+
+    def _expected(self, asked: dict, period: Period) -> list:
+        """Return the sums of the opportunities expected to close in a period."""
+        rows, ranges = self._by_months(asked, period, None)
+        pending = [each for each in ranges if each.is_pending]
+        rows = added(chain(rows, self._in_ranges(asked, pending, None)))
+        return [row | _NOTHING_CLOSED for row in rows]
+
+    def _in_ranges(
+        self,
+        asked: dict,
+        ranges: Iterable[Range],
+        column: str | None,
+        is_kept: bool = True,
+    ) -> list[dict]:
+        """Return the sums of the opportunities in some ranges, as ``_sums``."""
+        ranges = tuple(each for each in ranges if each.start < each.end)
+        if not ranges:
+            return []
+        without_jit(self.env)
+        viewers, own_id = asked["viewers"], asked["own_id"]
+        others = {
+            name: value
+            for name, value in asked.items()
+            if name not in ("viewers", "own_id", "currency")
+        }
+        context = AnswerContext.of(self.env)
+        view = self._view_rows(ranges)
+        tail = _in(ranges, self._contributions(SQL.identifier(TAIL)))
+
+        def sums(rows):
+            return self._sum(own_id, column, self._rows_seen(viewers, rows, **others))
+
+        if not is_kept:
+            return added(sums(view), asked["currency"])
+
+        def sum_folded():
+            rows = view
+            if context.has_tail:
+                rows = SQL("%s UNION ALL %s", view, _negated(tail))
+            return sums(rows)
+
+        # A record that the read models leave out, and then do not, makes no change.
+        version = self._version(viewers)
+        key = own_id, ranges, column, context.left_out, *others.items()
+        folded = FOLDED.get(self.env, version, key, sum_folded)
+        changed = sums(tail) if context.has_tail else ()
+        return added(chain(folded, changed), asked["currency"])
+
+    def _view_rows(self, ranges: tuple[Range, ...]) -> SQL:
+        """Return the query of the opportunities in ranges, as rows of the sums.
+
+        Each kind of closing has an index.
+        """
+        closed = tuple(each for each in ranges if not each.is_pending)
+        pending = tuple(each for each in ranges if each.is_pending)
+        parts = []
+        if closed:
+            parts.append(
+                SQL(
+                    """
+                    SELECT user_id, team_id, company_id, currency_id, stage_id,
+                           range.month, sign * active::integer AS total, 0 AS active,
+                           sign * (status = 'won')::integer AS won,
+                           sign * (status = 'lost')::integer AS lost,
+                           0::numeric AS pipeline_value,
+                           0::numeric AS weighted_pipeline,
+                           CASE WHEN status = 'won' THEN sign * value ELSE 0
+                           END AS won_revenue
+                    FROM %s
+                    JOIN cqrs_opportunity_view
+                      ON closed_at >= range.start AND closed_at < range.end
+                     AND status IN ('won', 'lost')
+                    """,
+                    _table(closed),
+                )
+            )
+        if pending:
+            parts.append(
+                SQL(
+                    """
+                    SELECT user_id, team_id, company_id, currency_id, stage_id,
+                           range.month, sign, sign, 0, 0, sign * value,
+                           sign * value
+                               * COALESCE(probability, 0) * 0.01,
+                           0
+                    FROM %s
+                    JOIN cqrs_opportunity_view
+                      ON closing_date >= range.start::date
+                     AND closing_date < range.end::date
+                     AND status = 'pending' AND active
+                    """,
+                    _table(pending),
+                )
+            )
+        # Names of the columns are those of the first part.
+        names = SQL(", ".join(KEY + MEASURES))
+        return SQL(
+            "SELECT * FROM (%s) AS closing (%s)", SQL(" UNION ALL ").join(parts), names
+        )
+
+
+def has_sums_of_periods(column: str) -> bool:
+    """Return whether the roll-up has sums of each month by a column."""
+    return column in ("month", "user_id", "team_id")
+
+
+def _table(ranges: tuple[Range, ...]) -> SQL:
+    starts, ends, signs, months, kinds = zip(*ranges, strict=True)
+    return SQL(
+        """
+        unnest(%s::timestamp[], %s::timestamp[], %s::integer[], %s::date[],
+               %s::boolean[]) AS range (start, "end", sign, month, is_pending)
+        """,
+        *map(list, (starts, ends, signs, months, kinds)),
+    )
+
+
+def _in(ranges: tuple[Range, ...], contributions: SQL) -> SQL:
+    """Return the query of the contributions in ranges, with the ranges' signs."""
+    return SQL(
+        """
+        SELECT %(key)s, range.month, %(measures)s
+        FROM (%(contributions)s) contribution
+        JOIN %(ranges)s
+          ON closes_at >= range.start AND closes_at < range.end
+         AND CASE WHEN is_pending THEN active <> 0 ELSE won <> 0 OR lost <> 0 END
+        """,
+        key=each("{}", KEY[:-1]),
+        measures=each("{0} * sign AS {0}"),
+        contributions=contributions,
+        ranges=_table(ranges),
+    )
+
+
+def _negated(rows: SQL) -> SQL:
+    return SQL(
+        "SELECT %s, %s FROM (%s) negated",
+        each("{}", KEY),
+        each("- {0} AS {0}"),
+        rows,
+    )
