@@ -111,8 +111,8 @@ _FILTERS = [
         {"type": "string", "maxLength": MAX_TEXT},
         "Words, each of which begins a word of the opportunity's name, the customer's,"
         " the salesperson's or the stage's (in your language). Capitals, accents and"
-        " the forms of a letter do not matter; in scripts without spaces any part of a word"
-        " is found. Punctuation parts words, and by itself finds nothing.",
+        " the forms of a letter do not matter; in scripts without spaces any part of a"
+        " word is found. Punctuation parts words, and by itself finds nothing.",
     ),
     Parameter(
         "archived",

@@ -755,6 +755,57 @@ class TestOpportunityFilters(Pages):
         self.assertEqual((page.ids, page.next), ([], None))
         self.assertEqual(self.env["cqrs.opportunities"]._count(portal), 0)
 
+    def test_words_owners_and_stages_are_one_list_in_every_order(self):
+        self.seller.name, self.stages[-1].name = "Blue Seller", "Blue Stage"
+        nile, between = self.customers[1], self.stages[-1]
+
+        def is_blue(deal):
+            return deal.active and (
+                deal.partner_id == nile
+                or deal.user_id == self.seller
+                or deal.stage_id == between
+            )
+
+        def is_blue_desk(deal):
+            return is_blue(deal) and deal.name.lower().startswith("desk")
+
+        self.env.cr.execute("ANALYZE cqrs_opportunity_view")
+        count = self.env["cqrs.opportunities"]._count
+        for text, wanted, frequent in (
+            ("BLUE", is_blue, 0),
+            ("desk blue", is_blue_desk, 10**9),
+        ):
+            self.enterContext(patch.object(thresholds, "FREQUENT_WORD", frequent))
+            filters, expected = Filters(text=text), self.seen(self.head, wanted)
+            pending = expected.filtered(lambda d: d.won_status == "pending")
+            others = expected.filtered(lambda d: d.user_id != self.seller)
+            self.assertGreater(len(pending), 3)
+            for given, some in (
+                (filters, expected),
+                (replace(filters, statuses=("pending",)), pending),
+                (replace(filters, but_user_id=self.seller.id), others),
+            ):
+                self.assertEqual(count(self.head, given), len(some))
+            for sort in ORDERS:
+                how = {"sort": sort, "descending": sort != "name"}
+                for name in ("merge", "walk", "walk, then merge"):
+                    with self.subTest(text, plan=name, **how), plan(name):
+                        ids = self.walk(self.head, filters=filters, **how)
+                        self.assertEqual(ids, self.in_order(expected, *how.values()))
+
+    def test_frequent_words_of_few_owners_are_merged(self):
+        self.env.cr.execute("ANALYZE cqrs_opportunity_view")
+        for frequent, way in ((0, "_gather"), (10**9, "_merge")):
+            with (
+                patch.object(thresholds, "FREQUENT_WORD", frequent),
+                plan("merge"),
+                calls() as called,
+            ):
+                self.env["cqrs.opportunities"]._read_page(
+                    self.head, filters=Filters(text="desk")
+                )
+                self.assertEqual(called, [way])
+
     def test_words_are_found_whatever_stands_between_them(self):
         names = [
             "Design/Build 2nd phase",

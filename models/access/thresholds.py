@@ -24,3 +24,8 @@ WALKED_ENTRIES = 2000
 #: stand in arrays of which each element is compared with each row, so more of them are
 #: hashed.
 INDEXED_OWNERS = 300
+
+#: A word is frequent if at least one of so many opportunities has it: of few owners,
+#: each one's first rows are then looked through for it. A manager of 259 has 150 rows
+#: of each owner, and finds the first with such a word as soon as all are gathered.
+FREQUENT_WORD = 12

@@ -1,6 +1,6 @@
 """Filters of opportunities, and their conditions in SQL."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import NamedTuple
 
@@ -74,6 +74,7 @@ class Filters:
     :ivar terms: each finds the opportunity, by its words, its owner or its stage.
         There may be none, of a text that has nothing but punctuation: it finds nothing.
     :ivar archived: True for those alone, False for the others, None for both
+    :ivar but: not what one of these lets through
     :raise ValueError: the text is longer than ``MAX_TEXT``, or a time is not aware
     """
 
@@ -91,6 +92,7 @@ class Filters:
     text: str | None = None
     terms: tuple[Term, ...] | None = None
     archived: bool | None = False
+    but: tuple["Filters", ...] = ()
 
     def __post_init__(self):
         if self.text and len(self.text) > MAX_TEXT:
@@ -125,7 +127,24 @@ class Filters:
             conditions.append(_closes_in(self.closes))
         if self.terms is not None:
             conditions += [term.condition for term in self.terms] or [SQL("FALSE")]
+        for others in self.but:
+            conditions.append(SQL("(%s) IS NOT TRUE", others.condition()))
         return SQL(" AND ").join(conditions)
+
+    def narrowed(
+        self,
+        user_ids: tuple[int, ...] | None = None,
+        stage_ids: tuple[int, ...] | None = None,
+    ) -> "Filters | None":
+        """Return these filters, of some owners and stages alone; None if none is left.
+
+        :param user_ids: None is any, as for ``stage_ids``
+        """
+        owners = _common(self.user_ids, user_ids)
+        narrow = replace(
+            self, user_ids=owners, stage_ids=_common(self.stage_ids, stage_ids)
+        )
+        return None if () in (narrow.user_ids, narrow.stage_ids) else narrow
 
     @property
     def are_plain(self) -> bool:
@@ -145,6 +164,14 @@ class Filters:
 
 
 UNFILTERED = Filters()
+
+
+def _common(ids: tuple | None, others: tuple | None) -> tuple | None:
+    """Return the ids in both; None stands for all."""
+    if ids is None or others is None:
+        return others if ids is None else ids
+    allowed = set(others)
+    return tuple(id_ for id_ in ids if id_ in allowed)
 
 
 def owned(owner_ids) -> SQL:

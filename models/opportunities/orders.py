@@ -73,6 +73,10 @@ class Segment(NamedTuple):
     keys: tuple[str | None, ...] = ()
     rates: tuple[tuple[int, Decimal], ...] = ()
 
+    def is_of(self, stage_ids: tuple[int, ...] | None) -> bool:
+        """Return whether a segment of the order by stage has one of some stages."""
+        return stage_ids is None or not {*map(str, stage_ids)}.isdisjoint(self.keys)
+
     def has(self, keyset: Keyset) -> bool:
         return keyset.key in self.keys if self.keys else keyset.key is not None
 
@@ -115,6 +119,26 @@ def segments(
         for number, part in enumerate(parts)
         if after is None or any(each.has(after) for each in parts[: number + 1])
     ]
+
+
+def in_order(found: list[list[Keyset]], order: Order, descending: bool):
+    """Return the places of a segment, found in several ways, in order and each once.
+
+    >>> five, four, three = Keyset("10.0", 5), Keyset("9.5", 4), Keyset("9.5", 3)
+    >>> ways = [[five, four], [four, three]]
+    >>> [place.id for place in in_order(ways, ORDERS["value"], True)]
+    [5, 4, 3]
+    """
+    if len(found) == 1:
+        return found[0]
+    # Dates, times and names compare as PostgreSQL writes them.
+    comparable = Decimal if order.type == "numeric" else str
+    places = {place.id: place for some in found for place in some}.values()
+    return sorted(
+        places,
+        key=lambda place: (place.key and comparable(place.key), place.id),
+        reverse=descending,
+    )
 
 
 def condition(

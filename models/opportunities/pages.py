@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -12,11 +13,11 @@ from ..projections.opportunity_view import ORDERS
 from ..support.answer_context import without_jit
 from .conversion import Conversion
 from .filters import UNFILTERED, Filters, owned
-from .orders import Bound, Keyset, Segment, condition, segments, units
+from .orders import Bound, Keyset, Segment, condition, in_order, segments, units
 from .page_ends import PageEnd
 from .page_plans import PagePlans
 from .stages import stages
-from .text import resolved
+from .text import alternatives, are_frequent, by_words, resolved
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,20 @@ class CqrsOpportunities(models.AbstractModel):
             fixed = after.rates if after else ()
             conversion = Conversion.of(self.env, user, currency, fixed)
             rates = conversion.rates
-        search = self._search_for(user, filters, sort, descending)
+        searches = [
+            (way, self._search_for(user, way, sort, descending))
+            for way in alternatives(filters)
+        ]
         places, bound = [], after
         for segment in segments(sort, descending, wanted_ids, after, rates):
             # One more tells whether there is a next page.
-            places += search.places(segment, bound, limit + 1 - len(places))
+            wanted = limit + 1 - len(places)
+            found = [
+                search.places(segment, bound, wanted)
+                for way, search in searches
+                if sort != "stage" or segment.is_of(way.stage_ids)
+            ]
+            places += in_order(found, ORDERS[sort], descending)[:wanted]
             if len(places) > limit:
                 break
             bound = None
@@ -113,6 +123,10 @@ class CqrsOpportunities(models.AbstractModel):
             if others.user_ids is None or but in others.user_ids:
                 count -= self._count(user, replace(others, user_ids=(but,)))
             return count
+        ways = alternatives(filters) if filters.terms else []
+        if by_name := [way for way in ways if way.are_summed]:
+            others = by_words(filters, by_name)
+            return self._count_any(user, by_name) + self._count(user, others)
         if filters.are_summed:
             return self.env["cqrs.metrics"]._count(
                 user,
@@ -123,6 +137,18 @@ class CqrsOpportunities(models.AbstractModel):
             )
         return self._search_for(user, filters).count()
 
+    def _count_any(self, user, ways: list[Filters]) -> int:
+        """Return how many opportunities one of some filters lets through."""
+        if not ways:
+            return 0
+        way, *others = ways
+        both = (way.narrowed(other.user_ids, other.stage_ids) for other in others)
+        return (
+            self._count(user, way)
+            + self._count_any(user, others)
+            - self._count_any(user, list(filter(None, both)))
+        )
+
     def _search_for(
         self, user, filters: Filters, sort: str = "value", descending: bool = True
     ) -> "Search":
@@ -130,26 +156,26 @@ class CqrsOpportunities(models.AbstractModel):
         access = self.env["cqrs.access"]
         viewers = access._viewers(user)
         scopes, view = access._owner_scopes(viewers), SQL("view")
-        plans = PagePlans(
-            ORDERS[sort],
-            descending,
-            wanted=filters.condition(),
-            visible=access._visible(viewers, view)
+        visible = (
+            access._visible(viewers, view)
             if scopes is None
-            else in_scopes(scopes, view),
+            else in_scopes(scopes, view)
         )
+        wanted = filters
         if filters.user_ids is not None:
             owner_ids = {id_ or NONE for id_ in filters.user_ids}
             scopes = (
                 [_undecided(owner_ids)] if scopes is None else _of(owner_ids, scopes)
             )
+            # Those of the scopes are asked for where they are few.
+            if are_few(scopes):
+                wanted = replace(filters, user_ids=None)
         return Search(
             self.env,
-            plans,
+            PagePlans(ORDERS[sort], descending, wanted.condition(), visible),
             viewers,
             scopes,
-            # All terms are found by indexes.
-            can_merge=not filters.terms,
+            terms=filters.terms,
             is_plain=filters.are_plain,
             key=(self.env.uid, user.id, filters, sort, descending),
         )
@@ -159,20 +185,20 @@ class Search:
     """Finds the places of opportunities in one order, by one plan or another.
 
     :param scopes: the owners whose opportunities are seen and wanted, if known
-    :param can_merge: whether few owners are merged at once
+    :param terms: those of the filters
     :param is_plain: whether the filters ask no more than whose, and whether archived
     :param key: equal for searches with the same first page
     """
 
     def __init__(
-        self, env, plans: PagePlans, viewers, scopes, can_merge, is_plain, key: tuple
+        self, env, plans: PagePlans, viewers, scopes, terms, is_plain, key: tuple
     ):
         self._env = env
         self._plans = plans
         self._viewers = viewers
         self._scopes = scopes
         self._are_few = are_few(scopes)
-        self._can_merge = can_merge
+        self._terms = terms
         self._is_plain = is_plain
         self._key = key
 
@@ -195,6 +221,11 @@ class Search:
         if scopes is None:
             return self._walk(segment, bounds, limit, None)[0]
         return self._merge(segment, bounds, scopes, limit)
+
+    @cached_property
+    def _can_merge(self) -> bool:
+        """Whether few owners are merged: rare words are found by their index."""
+        return not self._terms or are_frequent(self._env, self._terms)
 
     def count(self) -> int:
         """Return how many opportunities there are."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from odoo.tools import SQL
 
+from ..access import thresholds
 from ..access.answer_context import AnswerContext
 from ..support.process_cache import VersionedCache
 from .filters import Filters, Term
@@ -40,6 +41,63 @@ class Names:
             ids.add(self.terms[at][1])
             at += 1
         return tuple(sorted(ids))
+
+
+#: Terms each of whose ways to find something is searched by itself
+SPLIT_TERMS = 2
+
+
+def alternatives(filters: Filters) -> list[Filters]:
+    """Return filters that together let through what these do.
+
+    Words, owners and stages are found by an index each, in plans of their own. For a
+    condition that joins them by OR, PostgreSQL reads all rows of the three and sorts.
+
+    :param filters: resolved
+    """
+    if not filters.terms:
+        return [filters]
+    named = [term for term in filters.terms if term.user_ids or term.stage_ids]
+    split = named[:SPLIT_TERMS]
+    others = tuple(term for term in filters.terms if term not in split)
+    found = [replace(filters, terms=others)]
+    for term in split:
+        found = [way for each in found for way in _ways(each, term)]
+    return [replace(each, terms=each.terms or None) for each in dict.fromkeys(found)]
+
+
+def _ways(filters: Filters, term: Term) -> list[Filters]:
+    """Return filters for each way in which a term finds something."""
+    by_word = replace(filters, terms=(*filters.terms, Term(term.beginnings)))
+    by_owner = filters.narrowed(user_ids=term.user_ids)
+    by_stage = filters.narrowed(stage_ids=term.stage_ids)
+    return list(filter(None, (by_word, by_owner, by_stage)))
+
+
+def by_words(filters: Filters, others: list[Filters]) -> Filters:
+    """Return filters of what these let through, and the others do not.
+
+    :param others: alternatives without a term
+    """
+    beginnings = {word for term in filters.terms for word in term.beginnings}
+    # It follows from the rest, and has an index.
+    some_word = Term(tuple(sorted(beginnings)))
+    return replace(filters, terms=(*filters.terms, some_word), but=tuple(others))
+
+
+def are_frequent(env, terms: tuple[Term, ...]) -> bool:
+    """Return whether many opportunities have the terms, by PostgreSQL's statistics."""
+    condition = SQL(" AND ").join(term.condition for term in terms)
+    query = SQL("SELECT FROM cqrs_opportunity_view view WHERE %s", condition)
+    [(plans,)] = env.execute_query(SQL("EXPLAIN (FORMAT JSON) %s", query))
+    [(total,)] = env.execute_query(
+        SQL(
+            "SELECT reltuples FROM pg_class"
+            " WHERE oid = 'cqrs_opportunity_view'::regclass"
+        )
+    )
+    # A table that was never analysed has -1.
+    return 0 < total < plans[0]["Plan"]["Plan Rows"] * thresholds.FREQUENT_WORD
 
 
 def resolved(env, filters: Filters) -> Filters:
