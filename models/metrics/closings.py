@@ -14,7 +14,7 @@ are not folded yet, changes only with a fold. So whoever asks again pays for the
 changes alone, and a period is exact at every moment.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
@@ -50,6 +50,25 @@ class CqrsMetrics(models.AbstractModel):
             ``_sums``
         :param column: of the groups; None for no groups
         """
+        return self._kept_without_tail(
+            asked,
+            ("closing", period, column),
+            lambda: self._add_up_closing(asked, period, column),
+        )
+
+    def _kept_without_tail(self, asked: dict, key: tuple, make: Callable):
+        """Return a value that follows from sums; a process keeps it between two folds.
+
+        With a tail it is made anew, of sums of which each is kept.
+        """
+        context = AnswerContext.of(self.env)
+        if context.has_tail:
+            return make()
+        names = ("own_id", "currency", "company_ids")
+        key = *key, context.left_out, *map(asked.get, names)
+        return FOLDED.get(self.env, self._version(asked["viewers"]), key, make)
+
+    def _add_up_closing(self, asked: dict, period: Period, column: str | None) -> list:
         if column in (None, "month"):
             rows, ranges = self._by_months(asked, period, column)
         else:

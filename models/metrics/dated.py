@@ -1,7 +1,7 @@
 """Figures that depend on the day: of a period and the one before it, due, overdue."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from odoo import models
 
@@ -31,17 +31,26 @@ class CqrsMetrics(models.AbstractModel):
         :param asked: as for ``_closing``
         :param period: in which they close; None for any time
         """
-        present = AnswerContext.of(self.env).today(calendar)
+        context = AnswerContext.of(self.env)
         closing = period or Period(zone=calendar.zone)
+        present = context.today(calendar)
+        sums = self._kept_without_tail(
+            asked,
+            ("due", closing, present),
+            lambda: self._due(asked, closing, present),
+        )
+        if period and period.is_bounded:
+            before = self._closed_before(asked, calendar, period)
+            sums = {**sums, "before": before}
+        return sums
+
+    def _due(self, asked: dict, closing: Period, present: date) -> dict[str, Sums]:
         until = min(present, closing.until or present)
         past = replace(closing, until=until)
         is_past_empty = past.first is not None and past.first >= until
         dated = by_currency(self._expected(asked, closing))
         overdue = by_currency([] if is_past_empty else self._expected(asked, past))
-        sums = {"due": less(dated, overdue), "overdue": overdue}
-        if period and period.is_bounded:
-            sums["before"] = self._closed_before(asked, calendar, period)
-        return sums
+        return {"due": less(dated, overdue), "overdue": overdue}
 
     def _closed_before(self, asked: dict, calendar: Calendar, period: Period) -> Sums:
         """Return the sums closed in as much of the period before as of this one."""

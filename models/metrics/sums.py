@@ -15,7 +15,7 @@ from ..support.process_cache import VersionedCache
 from .figures import added, exact
 
 #: The folded sums that somebody sees
-FOLDED = VersionedCache("folded sums", size=512)
+FOLDED = VersionedCache("folded sums", size=1024)
 
 
 def sums_of(own: SQL) -> SQL:
