@@ -6,7 +6,7 @@
 * *gather* all that the filters leave and sort it, where little of it is wanted.
 
 Each applies the condition of access to each row, or to each owner and company where
-these are known. ``pages.py`` runs them: few owners are merged at once; for many,
+these are known. ``search.py`` runs them: few owners are merged at once; for many,
 ``WALKED_ENTRIES`` of the order are walked first, and where they do not fill a page the
 owners are merged or, with further filters, what these leave is gathered.
 
