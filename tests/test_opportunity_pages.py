@@ -82,8 +82,18 @@ class Pages(SalesOrganisation):
         cls.doubled, cls.third = cls.env["res.currency"].create(
             [{"name": "CQD", "symbol": "d"}, {"name": "CQT", "symbol": "t"}]
         )
-        cls.rate(cls.doubled, 0.5)
-        cls.rate(cls.third, 3)
+        cls.env["res.currency.rate"].create(
+            [
+                {
+                    "currency_id": currency.id,
+                    "rate": rate,
+                    "name": "2020-01-01",
+                    "company_id": False,
+                }
+                for currency, rate in ((cls.doubled, 0.5), (cls.third, 3))
+            ]
+        )
+        cls.env.flush_all()
         cls.stages = cls.stage_new | cls.stage_won
         cls.stages |= cls.env["crm.stage"].create({"name": "Between", "sequence": -50})
         cls.customers = cls.env["res.partner"].create(
@@ -119,18 +129,11 @@ class Pages(SalesOrganisation):
     @classmethod
     def rate(cls, currency, rate):
         """Set how many of a currency one of the company's own is."""
-        cls.env["res.currency.rate"].search(
-            [("currency_id", "=", currency.id)]
-        ).unlink()
-        cls.env["res.currency.rate"].create(
-            {
-                "currency_id": currency.id,
-                "rate": rate,
-                "name": "2020-01-01",
-                "company_id": False,
-            }
+        cls.env.cr.execute(
+            "UPDATE res_currency_rate SET rate = %s WHERE currency_id = %s",
+            [rate, currency.id],
         )
-        cls.env.flush_all()
+        cls.env["res.currency.rate"].invalidate_model()
 
     @classmethod
     def put_in(cls, *currencies):
