@@ -158,7 +158,7 @@ export class Tiles {
             return _t("No open opportunities");
         }
         return this.range
-            ? _t("%(amount)s expected in %(period)s", {
+            ? _t("%(amount)s expected, %(period)s", {
                   amount: this.short(expected),
                   period: periodName(this.period, this.range, this.closing.period),
               })

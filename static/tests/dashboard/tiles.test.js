@@ -90,7 +90,7 @@ test("tiles show their labels before the figures are loaded", () => {
 test("open figures show their share, owners and trend", () => {
     const { pipeline, weighted, active } = tiles();
     expect(pipeline.value).toInclude("400.00");
-    expect(pipeline.note).toMatch(/^.*100.* expected in Q4 2026$/);
+    expect(pipeline.note).toMatch(/^.*100.* expected, Q4 2026$/);
     expect(pipeline.share).toBe(0.25);
     expect(pipeline.parts.map(({ text, isAlert }) => [text, isAlert])).toEqual([
         ["1 due", undefined],
