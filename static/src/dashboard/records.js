@@ -78,6 +78,9 @@ export class DashboardRecords extends Component {
         if (question.stageId && !stages.length) {
             question.stageId = undefined;
         }
+        if (question.ownerId && !owners.length) {
+            question.ownerId = undefined;
+        }
         question.viewAs = person.id;
         this.question = question;
         this.publish();

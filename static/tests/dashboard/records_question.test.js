@@ -22,6 +22,7 @@ const DEFAULT = {
     range: null,
     day: undefined,
     stageId: undefined,
+    ownerId: undefined,
     groupBy: ["stage_id"],
     orderBy: [],
 };
@@ -47,6 +48,7 @@ test("an address gives the question again", () => {
         range: days("2026-10-01", "2027-01-01"),
         day: undefined,
         stageId: undefined,
+        ownerId: 7,
         groupBy: ["user_id", "closed_at:month"],
         orderBy: [
             { name: "closed_at", asc: false },
@@ -63,6 +65,7 @@ test("an address gives the question again", () => {
         tz: "America/Los_Angeles",
         day: undefined,
         stage: undefined,
+        owner: 7,
         group: "user_id,closed_at:month",
         sort: "-closed_at,user_id",
     });
@@ -91,6 +94,7 @@ test("unknown choices of an address are left out", () => {
         from: "2026-10-01",
         to: "2026-12-31",
         stage: "1.5",
+        owner: "-7",
         sort: "viewer_id,-nothing,constructor,--user_id",
     };
     expect(recordsQuestion(wrong, FIELDS, ["EUR"])).toEqual(DEFAULT);
