@@ -23,9 +23,15 @@ ENDPOINTS = {
     "metrics by stage": f"{DASHBOARD}metrics?by=stage",
     "metrics by salesperson": f"{DASHBOARD}metrics?by=salesperson",
     "metrics by month": f"{DASHBOARD}metrics?by=month",
+    "metrics by team": f"{DASHBOARD}metrics?by=team",
     "profile": f"{DASHBOARD}users/profile",
     "hierarchy": f"{DASHBOARD}users/hierarchy",
     "hierarchy with metrics": f"{DASHBOARD}users/hierarchy?metrics=true",
+}
+#: Added up of the opportunities themselves
+GROUPS = {
+    "metrics by customer": f"{DASHBOARD}metrics?by=customer",
+    "metrics by stage and month": f"{DASHBOARD}metrics?by=stage,month",
 }
 ORDERS = ("value", "closing_date", "created_at", "changed_at", "stage", "name")
 BEFORE = "before"
@@ -40,6 +46,7 @@ TITLES = (
     *(f"page {sort}" for sort in SORTS),
     *(f"page 1000 {sort}" for sort in SORTS),
     *("v2 dashboard", "v1 dashboard", "v1 page"),
+    *GROUPS,
     *("Odoo's dashboard", "Odoo's sums", "Odoo's page", "Odoo's page 1000"),
 )
 """What each role asks for; the ``v2 dashboard`` in turn with v1 and Odoo."""
@@ -79,6 +86,8 @@ def cases(plan: Plan) -> tuple[dict[str, Case], ...]:
         slow[f"{name}: v2 dashboard"] = case(Person.get, DASHBOARD)
         slow[f"{name}: v1 dashboard"] = case(Person.get, "/api/sales/dashboard/real")
         slow[f"{name}: v1 page"] = case(Person.get, "/api/opportunities")
+        for title, url in GROUPS.items():
+            slow[f"{name}: {title}"] = case(Person.get, url)
         bare = Cases(plan, "bare", role)
         slow[f"{name}: Odoo's sums"] = bare(odoo_sums)
         slow[f"{name}: Odoo's page"] = bare(odoo_page)

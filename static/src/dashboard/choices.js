@@ -16,7 +16,8 @@
 
 import { _t } from "@web/core/l10n/translation";
 
-export const SCOPES = { all: _t("All"), own: _t("Own"), team: _t("Team") };
+/** The others' are all that somebody sees; a team is who is below in the organization. */
+export const SCOPES = { all: _t("All"), own: _t("Own"), team: _t("Others") };
 export const PERIODS = {
     today: _t("Today"),
     yesterday: _t("Yesterday"),

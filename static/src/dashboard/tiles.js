@@ -106,9 +106,9 @@ export class Tiles {
             active: {
                 value: formatNumber(active),
                 note: isOfBoth
-                    ? _t("%(own)s own, %(team)s team", {
+                    ? _t("%(own)s own, %(others)s others", {
                           own: formatNumber(own.active_opportunities),
-                          team: formatNumber(team.active_opportunities),
+                          others: formatNumber(team.active_opportunities),
                       })
                     : "",
                 share: isOfBoth && active ? own.active_opportunities / active : null,

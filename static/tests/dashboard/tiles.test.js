@@ -104,7 +104,7 @@ test("open figures show their share, owners and trend", () => {
     expect(trend(weighted).slice(0, 2)).toEqual(["fa-minus", "0%"]);
     expect([active.value, active.note, active.share]).toEqual([
         "4",
-        "1 own, 3 team",
+        "1 own, 3 others",
         0.25,
     ]);
     expect(trend(active)).toEqual(["fa-arrow-down", "20%", "5 at the end of Q3 2026"]);
