@@ -34,6 +34,8 @@ CURSOR = Parameter(
     "The `next` of an answer, to go on after it.",
 )
 
+#: The order by the label of the first grouping
+_LABEL = "label"
 _GROUPINGS = list_of(**one_of(*GROUPINGS))
 
 
@@ -78,13 +80,13 @@ class DashboardApi(Controller):
                 **one_of(
                     *(
                         f"{sign}{name}"
-                        for name in (*FIGURES, *GROUPINGS)
+                        for name in (*FIGURES, _LABEL)
                         for sign in ("", "-")
                     )
                 ),
                 description=(
-                    "The order of a page of groups: by a figure, or by the labels of a"
-                    " grouping in `by`; with `-` from the greatest down"
+                    "The order of a page of groups: by a figure, or by the label of the"
+                    " first grouping in `by`; with `-` from the greatest down"
                     " (`-pipeline_value` by default). Ties are broken by the keys of"
                     " the groups; those without a value come last, or first with `-`."
                 ),
@@ -119,11 +121,10 @@ class DashboardApi(Controller):
     ):
         calendar, period = days_asked(days)
         metrics = request.env["cqrs.metrics"]
-        paging = {"sort": sort, "limit": limit, "cursor": cursor}
-        given = [name for name, value in paging.items() if value is not None]
-        if not by or not (given or are_many(by)):
-            if given:
-                raise BadParameter(given[0], "It needs `by`: there is nothing to page.")
+        is_paged = sort or limit or cursor is not None
+        if not by or not (is_paged or are_many(by)):
+            if cursor is not None:
+                raise BadParameter("cursor", "It needs `by`: there is nothing to page.")
             return metrics._read_as_json(
                 user,
                 by,
@@ -134,8 +135,8 @@ class DashboardApi(Controller):
             )
         sort = sort or "-pipeline_value"
         name = sort.removeprefix("-")
-        if name in GROUPINGS and name not in by:
-            raise BadParameter("sort", f"Expected a figure, or one of {', '.join(by)}.")
+        if name == _LABEL:
+            name = by[0]
         bound_to = (
             *("groups", request.env.uid, user.id, by, sort, company, currency),
             *(calendar.zone, period),

@@ -43,7 +43,7 @@ class TestDaysOfAZone(SalesOrganisation):
         self.env.cr.flush()
         return deal
 
-    def read(self, zone="UTC", name=None, today=None, user=None, by=None, **period):
+    def figures(self, zone="UTC", name=None, today=None, user=None, by=None, **period):
         self.env.cr.flush()
         calendar = Calendar(ZoneInfo(zone))
         if name:
@@ -79,7 +79,7 @@ class TestDaysOfAZone(SalesOrganisation):
             by_odoo = {quarter.date(): amount for quarter, amount in groups}
             for __ in ("in the tail", "folded"):
                 found = [
-                    self.read(zone, "this_quarter", day)["won_revenue"]
+                    self.figures(zone, "this_quarter", day)["won_revenue"]
                     for day in (date(2026, 9, 30), date(2026, 12, 31))
                 ]
                 with self.subTest(zone):
@@ -88,7 +88,7 @@ class TestDaysOfAZone(SalesOrganisation):
                         (date(2026, 7, 1), date(2026, 10, 1)), found, strict=True
                     ):
                         self.assertEqual(by_odoo.get(first, 0), float(amount))
-                    groups = self.read(zone, by="month")["groups"]
+                    groups = self.figures(zone, by="month")["groups"]
                     months = {g["month"]: g["won_revenue"] for g in groups}
                     self.assertEqual(
                         [months.get(m, money("0.00")) for m in ("2026-09", "2026-10")],
@@ -124,7 +124,7 @@ class TestDaysOfAZone(SalesOrganisation):
                     start.date() + timedelta(days=days) for days in sorted(bounds)
                 )
                 for by in (None, "month", "stage", "salesperson"):
-                    found = self.read(zone, by=by, first=first, until=until)
+                    found = self.figures(zone, by=by, first=first, until=until)
                     expected = self.plain(deals, zone, first, until)
                     with self.subTest(state, zone=zone, by=by, days=(first, until)):
                         self.assertEqual(self.told(found), expected[None])
@@ -144,7 +144,7 @@ class TestDaysOfAZone(SalesOrganisation):
                         )
             if state == "in the tail":
                 self.fold()
-                self.read(by="month")
+                self.figures(by="month")
                 deals[1].date_closed = datetime(2026, 3, 1, 1)
                 deals[4].date_deadline = date(2026, 2, 3)
                 self.env.cr.flush()
@@ -158,7 +158,7 @@ class TestDaysOfAZone(SalesOrganisation):
         bounds = {"first": date(2026, 3, 2), "until": date(2026, 3, 9)}
 
         def revenue():
-            return self.read(**bounds)["won_revenue"]
+            return self.figures(**bounds)["won_revenue"]
 
         def spoil():
             self.env.cr.execute(
@@ -224,19 +224,19 @@ class TestDaysOfAZone(SalesOrganisation):
         ):
             for __ in ("in the tail", "folded"):
                 with self.subTest(zone), at(2026, 2, 28, 2):
-                    found = self.read(zone)
+                    found = self.figures(zone)
                     self.assertEqual(found["overdue"], counted(*overdue))
                     self.assertEqual(found["due"], counted(*due))
                     self.assertEqual(found["own"]["overdue"], counted(1, "0.50"))
                     self.assertEqual(found["own"]["due"], counted(0, "0.00"))
                     self.assertEqual(found["team"]["due"], counted(*due))
-                    month = self.read(zone, "this_month", date(2026, 2, 28))
+                    month = self.figures(zone, "this_month", date(2026, 2, 28))
                     self.assertEqual(month["pipeline_value"], money("320.50"))
                     self.assertEqual(
                         month["overdue"]["amount"] + month["due"]["amount"],
                         money("320.50"),
                     )
-                    later = self.read(zone, "this_month", date(2026, 3, 5))
+                    later = self.figures(zone, "this_month", date(2026, 3, 5))
                     self.assertEqual(later["overdue"], counted(0, "0.00"))
                 self.fold()
 
@@ -248,13 +248,13 @@ class TestDaysOfAZone(SalesOrganisation):
         self.won("2026-01-31 12:00:00", 4000)
         # 21:00 on 9 March.
         with at(2026, 3, 10, 4):
-            found = self.read("America/Los_Angeles", "this_month", date(2026, 3, 9))
+            found = self.figures("America/Los_Angeles", "this_month", date(2026, 3, 9))
         self.assertEqual(found["before"]["won_revenue"], money("21.00"))
         self.assertEqual(found["before"]["team"]["won"], 2)
         self.assertEqual(found["before"]["from"], datetime(2026, 2, 1, 8, tzinfo=UTC))
         self.assertEqual(found["before"]["until"], datetime(2026, 2, 10, 5, tzinfo=UTC))
         with at(2026, 4, 10, 4):
-            found = self.read("America/Los_Angeles", "this_month", date(2026, 3, 9))
+            found = self.figures("America/Los_Angeles", "this_month", date(2026, 3, 9))
         self.assertEqual(found["before"]["won_revenue"], money("321.00"))
 
     def test_months_of_the_series_are_those_of_the_zone(self):

@@ -105,7 +105,7 @@ class TestManagerDashboard(SalesOrganisation, HttpCase):
             deal.partner_id = customer
         self.env.cr.flush()
         self.authenticate(self.manager.login, self.manager.login)
-        url = "/api/v2/dashboard/metrics?by=customer,salesperson&limit=1&sort=customer"
+        url = "/api/v2/dashboard/metrics?by=customer,salesperson&limit=1&sort=label"
         groups = []
         while url:
             response = self.url_open(url)
@@ -133,11 +133,11 @@ class TestManagerDashboard(SalesOrganisation, HttpCase):
         )
         cursor = self.url_open(f"{METRICS}?by=customer&limit=1").json()["next"]
         for query, parameter in {
-            "sort=won": "sort",
+            f"cursor={cursor}": "cursor",
             "by=team,team": "by",
             "by=team,stage,month": "by",
             "by=price": "by",
-            "by=customer&sort=stage": "sort",
+            "by=customer&sort=customer": "sort",
             f"by=customer&cursor={cursor}x": "cursor",
             f"by=tag&cursor={cursor}": "cursor",
         }.items():
