@@ -186,16 +186,16 @@ def deep_cursors(plan: Plan, role: Role) -> tuple[int, dict[str, str | None]]:
     """
     from odoo.addons.crm_cqrs.controllers.cursors import encode_cursor
     from odoo.addons.crm_cqrs.controllers.opportunities import (
-        _filters,
         _place,
         list_of_opportunities,
     )
+    from odoo.addons.crm_cqrs.models.opportunities.filters import Filters
 
     cursors = {}
     with environment(plan.databases["installed"], role.user_id) as env:
         # Of no user's request: the reader is asked for whom.
         reader = env["cqrs.opportunities"].sudo()
-        filters = _filters({}, env.user)
+        filters = Filters()
         total = reader._count(env.user, filters)
         number = min(DEEP, max(total // PAGE_SIZE, 1))
         for sort in SORTS:

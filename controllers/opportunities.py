@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 from odoo.http import Controller, request
 
 from ..models.access.answer_context import AnswerContext
-from ..models.opportunities.as_json import FIELDS
+from ..models.opportunities.as_json import API_FIELDS, FIELDS
 from ..models.opportunities.conversion import Conversion
 from ..models.opportunities.filters import MAX_TEXT, Filters, Range
 from ..models.opportunities.orders import Keyset
@@ -61,8 +61,8 @@ _RANGES = (
 
 _FIELDS = Parameter(
     "fields",
-    **list_of(**one_of(*FIELDS)),
-    description="The fields to give, all by default.",
+    **list_of(**one_of(*API_FIELDS)),
+    description="The fields to give; all by default but `converted_value`.",
 )
 _CURRENCY = Parameter(
     "currency",

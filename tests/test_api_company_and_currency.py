@@ -289,9 +289,13 @@ class TestApiCompanyAndCurrency(ApiCase):
                 each["currency"]: each["rate"]
                 for each in self.body(self.manager, "metrics", currency=code)["amounts"]
             }
-            page = self.body(self.manager, "opportunities", currency=code, limit=3)
+            asked = {
+                "currency": code,
+                "fields": "odoo_id,value,currency,converted_value",
+            }
+            page = self.body(self.manager, "opportunities", **asked, limit=3)
             rest = self.body(
-                self.manager, "opportunities", currency=code, cursor=page["next"]
+                self.manager, "opportunities", **asked, cursor=page["next"]
             )
             items = page["items"] + rest["items"]
             self.assertEqual({item["currency"] for item in items}, set(rates))
@@ -303,7 +307,7 @@ class TestApiCompanyAndCurrency(ApiCase):
                     {"amount": round(amount, 2), "currency": code},
                 )
             one = self.body(
-                self.manager, f"opportunities/{items[0]['odoo_id']}", currency=code
+                self.manager, f"opportunities/{items[0]['odoo_id']}", **asked
             )
             self.assertEqual(one["converted_value"], items[0]["converted_value"])
             # Of another list: its order is that of other rates.

@@ -306,7 +306,7 @@ class TestVersionOfTheLog(RealCursors):
         """Return version and greatest position, as a new transaction sees them."""
         with self.registry.cursor() as cr:
             env = self.environment(cr)
-            log = answer_version._log(AnswerContext.of(env))
+            log = AnswerContext.of(env).log_version
             cr.execute("SELECT max(position) FROM cqrs_event")
             return log, cr.fetchone()[0]
 
@@ -370,7 +370,7 @@ class TestVersionOfTheLog(RealCursors):
                 self.assertTrue(all(writer.is_alive() for writer in writers))
                 with self.registry.cursor() as cr:
                     env = self.environment(cr)
-                    held = answer_version._log(AnswerContext.of(env))
+                    held = AnswerContext.of(env).log_version
                     cr.execute("SELECT count(*) FROM cqrs_event")
                     seen.append((held, cr.fetchone()[0]))
         finally:

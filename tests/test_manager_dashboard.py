@@ -86,6 +86,11 @@ class TestManagerDashboard(SalesOrganisation, HttpCase):
                     "pipeline_value": Decimal("400000.00"),
                     "weighted_pipeline": Decimal("0.00"),
                     "won_revenue": Decimal("0.00"),
+                    "exact": {
+                        "pipeline_value": Decimal(400000),
+                        "weighted_pipeline": 0,
+                        "won_revenue": 0,
+                    },
                 },
                 {
                     "currency": "CQX",
@@ -93,6 +98,11 @@ class TestManagerDashboard(SalesOrganisation, HttpCase):
                     "pipeline_value": Decimal("1000.02"),
                     "weighted_pipeline": Decimal("0.00"),
                     "won_revenue": Decimal("0.00"),
+                    "exact": {
+                        "pipeline_value": Decimal("1000.02"),
+                        "weighted_pipeline": 0,
+                        "won_revenue": 0,
+                    },
                 },
             ],
         )

@@ -555,10 +555,6 @@ class TestOpportunityPages(Pages):
                 "name": deal.name,
                 "value": Decimal("1234.56"),
                 "currency": currency.name,
-                "converted_value": {
-                    "amount": Decimal("1234.56"),
-                    "currency": self.own_currency.name,
-                },
                 "stage": {"id": deal.stage_id.id, "name": deal.stage_id.name},
                 "status": "won",
                 "salesperson": {

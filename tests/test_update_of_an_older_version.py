@@ -39,6 +39,30 @@ class TestUpdateOfAnOlderVersion(SalesOrganisation):
             "SELECT words::text FROM cqrs_opportunity_view WHERE id = %s", [deal.id]
         )
         self.assertEqual(self.env.cr.fetchone(), ("'strasse'",))
+        # Plans are made with statistics at once.
+        self.env.cr.execute(
+            "SELECT FROM pg_statistic"
+            " WHERE starelid = 'cqrs_opportunity_view'::regclass"
+        )
+        self.assertGreater(self.env.cr.rowcount, 0)
+
+    def test_retention_was_two_columns_of_the_company(self):
+        company = self.env.company
+        self.env.cr.execute(
+            """
+            ALTER TABLE res_company
+                ADD cqrs_retention_months integer, ADD cqrs_retention_mode varchar;
+            UPDATE res_company
+            SET cqrs_retention_months = 7, cqrs_retention_mode = 'empty'
+            WHERE id = %s
+            """,
+            [company.id],
+        )
+        for __ in range(2):
+            migrate(self.env.cr, "19.0.1.4.0", "post-retention")
+        company.invalidate_recordset()
+        self.assertEqual(company.cqrs_retention_months, 7)
+        self.assertEqual(company.cqrs_retention_mode, "empty")
 
     def test_a_company_may_be_missing_and_a_look_may_fail(self):
         self.env.cr.execute(

@@ -1,11 +1,16 @@
 """The days, weeks and years of a person: time zone, language, fiscal year."""
 
 import calendar
+import re
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ..support.company_parameters import company_parameter, set_company_parameter
 from ..support.periods import UTC, Calendar, zone_named
+
+#: The parameter of a company that says where its fiscal year ends: day/month
+YEAR_END = "fiscal_year_end"
 
 _MONTHS = [
     ("1", "January"),
@@ -28,28 +33,45 @@ class ResCompany(models.Model):
 
     _inherit = "res.company"
 
-    cqrs_year_last_day = fields.Integer("Last Day of the Year", default=31)
+    cqrs_year_last_day = fields.Integer(
+        "Last Day of the Year",
+        compute="_compute_cqrs_year_end",
+        inverse="_inverse_cqrs_year_end",
+    )
     cqrs_year_last_month = fields.Selection(
-        _MONTHS, "Last Month of the Year", default="12"
+        _MONTHS,
+        "Last Month of the Year",
+        compute="_compute_cqrs_year_end",
+        inverse="_inverse_cqrs_year_end",
     )
 
-    @api.constrains("cqrs_year_last_day", "cqrs_year_last_month")
-    def _check_cqrs_year_end(self):
+    def _compute_cqrs_year_end(self):
         for company in self:
-            month = int(company.cqrs_year_last_month or 12)
-            __, last = calendar.monthrange(2000, month)  # a leap year
-            if not 1 <= company.cqrs_year_last_day <= last:
+            day, month = company._cqrs_stored_year_end()
+            company.cqrs_year_last_day = day
+            company.cqrs_year_last_month = str(month)
+
+    def _inverse_cqrs_year_end(self):
+        for company in self:
+            day, month = company.cqrs_year_last_day, company.cqrs_year_last_month
+            __, last = calendar.monthrange(2000, int(month or 12))  # a leap year
+            if not 1 <= day <= last:
                 raise ValidationError(
                     self.env._("The fiscal year cannot end on a day that is not there.")
                 )
+            set_company_parameter(company, YEAR_END, f"{day}/{month or 12}")
+
+    def _cqrs_stored_year_end(self) -> tuple[int, int]:
+        text = company_parameter(self, YEAR_END)
+        found = re.fullmatch(r"([1-9]|[12]\d|3[01])/([1-9]|1[0-2])", text)
+        return (int(found[1]), int(found[2])) if found else (31, 12)
 
     def _cqrs_year_end(self) -> tuple[int, int]:
         """Return the last day and the last month of the fiscal year."""
         self.ensure_one()
-        prefix = (
-            "fiscalyear_last" if "fiscalyear_last_day" in self else "cqrs_year_last"
-        )
-        return self[f"{prefix}_day"] or 31, int(self[f"{prefix}_month"] or 12)
+        if "fiscalyear_last_day" not in self:
+            return self._cqrs_stored_year_end()
+        return self.fiscalyear_last_day or 31, int(self.fiscalyear_last_month or 12)
 
 
 class ResConfigSettings(models.TransientModel):

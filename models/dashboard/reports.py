@@ -5,6 +5,7 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..metrics.figures import is_nothing
 from ..metrics.people import Owners
 from ..support.process_cache import VersionedCache
 
@@ -31,7 +32,9 @@ class Keyset(NamedTuple):
 class Former(NamedTuple):
     """Former people below a person, and who reported to them.
 
-    :ivar owners: whose opportunities are theirs: owner and company of each
+    :ivar owners: whose opportunities are theirs, and of those without a company also
+        whose are people of companies that the viewer does not work in: owner and
+        company of each
     :ivar members: the owners of each former person; None for a person who reported to
         one, whose owners are those below in the hierarchy
     """
@@ -49,7 +52,8 @@ class CqrsReports(models.AbstractModel):
 
     The person's own opportunities, the reports' and those of *former* people are
     together what the person sees of the hierarchy: an archived salesperson keeps
-    opportunities, and is above people who are no report's.
+    opportunities, and is above people who are no report's. Somebody who reports to two
+    people in two companies counts in the rows of both.
     """
 
     _name = "cqrs.reports"
@@ -99,7 +103,7 @@ class CqrsReports(models.AbstractModel):
                 node["is_former"] = former.members[node["user_id"]] is not None
                 if node["is_former"]:
                     node |= {"is_manager": False, "reports_count": 0}
-        elif former.members:
+        elif former.members or (former.owners and has_metrics):
             rest = {"count": len(former.members)}
         if has_metrics:
             ids = [node["user_id"] for node in nodes]
@@ -115,6 +119,8 @@ class CqrsReports(models.AbstractModel):
                 node["metrics"] = metrics[node["user_id"]]
             if rest:
                 rest["metrics"] = metrics[_FORMER]
+                if not former.members and is_nothing(metrics[_FORMER]):
+                    rest = None
         parent_node, *nodes = nodes
         last = nodes[-1] if has_next else None
         return {
@@ -128,7 +134,9 @@ class CqrsReports(models.AbstractModel):
     def _ask_former(self, user, parent) -> Former:
         """Return the former people below a person, and who reported to them.
 
-        They are whoever is below the person, and neither a report nor below one.
+        They are whoever is below the person, and neither a report nor below one. Of
+        people in companies that the user does not work in nothing is said; but what
+        they own without a company is seen, and counts.
         """
         rows = self.env.execute_query(
             SQL(
@@ -138,29 +146,34 @@ class CqrsReports(models.AbstractModel):
                     WHERE viewer_id = %(parent)s AND depth = 1
                 ),
                 other AS MATERIALIZED (
-                    SELECT user_id, company_id, NOT %(is_present)s AS is_former
-                    FROM (SELECT owner_id AS user_id, NULL::integer AS team_id,
-                                 company_id
-                          FROM cqrs_user_access
-                          WHERE viewer_id = %(parent)s AND depth > 0
-                            AND via = 'hierarchy') person
-                    WHERE %(visible)s
-                      AND NOT EXISTS (SELECT FROM report
+                    SELECT user_id, company_id, is_shown,
+                           NOT %(is_present)s AS is_former
+                    FROM (SELECT person.*, %(visible)s AS is_shown
+                          FROM (SELECT owner_id AS user_id, NULL::integer AS team_id,
+                                       company_id
+                                FROM cqrs_user_access
+                                WHERE viewer_id = %(parent)s AND depth > 0
+                                  AND via = 'hierarchy') person) person
+                    WHERE NOT EXISTS (SELECT FROM report
                                       WHERE report.user_id = person.user_id)
-                      AND (user_id, company_id) NOT IN (
-                          SELECT owner_id, company_id FROM cqrs_user_access
+                      AND NOT EXISTS (
+                          SELECT FROM cqrs_user_access access
                           WHERE viewer_id IN (SELECT user_id FROM report)
-                            AND depth > 0 AND via = 'hierarchy')
+                            AND depth > 0 AND via = 'hierarchy'
+                            AND access.owner_id = person.user_id
+                            AND (access.company_id = person.company_id
+                                 OR NOT is_shown))
                 )
                 SELECT user_id, array_agg(company_id ORDER BY company_id), is_former,
+                       is_shown,
                        bool_and(EXISTS (
                            SELECT FROM cqrs_user_access access
                            JOIN other above ON above.user_id = access.viewer_id
                            WHERE access.owner_id = other.user_id
                              AND access.company_id = other.company_id
                              AND access.depth > 0 AND access.via = 'hierarchy'
-                             AND NOT above.is_former)) AS is_below
-                FROM other GROUP BY user_id, is_former
+                             AND above.is_shown AND NOT above.is_former)) AS is_below
+                FROM other GROUP BY user_id, is_former, is_shown
                 """,
                 parent=parent.id,
                 below=self.env["cqrs.access"]._people_below(user),
@@ -171,10 +184,10 @@ class CqrsReports(models.AbstractModel):
             )
         )
         owners, members = [], {}
-        for user_id, company_ids, is_former, is_below in rows:
+        for user_id, company_ids, is_former, is_shown, is_below in rows:
             pairs = tuple((user_id, company_id) for company_id in company_ids)
             owners += pairs
-            if not is_below:
+            if is_shown and not is_below:
                 members[user_id] = pairs if is_former else None
         return Former(tuple(owners), members)
 

@@ -1,6 +1,7 @@
 """Sentences about changed fields: which value each had, and which it has."""
 
 import unicodedata
+from contextlib import suppress
 
 from odoo.tools.misc import format_datetime, formatLang, get_lang
 
@@ -67,7 +68,9 @@ def _value(env, event, change: dict, side: str) -> str | None:
     if change["type"] in _LONG or len(text) > _LENGTH or "\n" in text:
         return None
     if change["type"] == "datetime":
-        text = format_datetime(env, text)
+        # A year that Odoo does not read stays as it is recorded.
+        with suppress(ValueError, OverflowError):
+            text = format_datetime(env, text)
     elif change["path"] in _PERCENTAGES:
         number = (getattr(event, side) or {}).get(change["path"])
         if isinstance(number, int | float):

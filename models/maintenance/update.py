@@ -3,6 +3,7 @@
 import logging
 
 from odoo import models
+from odoo.tools import SQL
 
 from ..projections.failures import broken
 from ..support.transactions import is_raised
@@ -26,6 +27,9 @@ class CqrsProjection(models.AbstractModel):
         try:
             with self.env.cr.savepoint(flush=False):
                 replay(self.env, [self._name])
+                # Until autovacuum comes, plans would be those of an empty table.
+                for table in self._cqrs_tables:
+                    self.env.cr.execute(SQL("ANALYZE %s", SQL.identifier(table.name)))
         except Exception as error:
             if is_raised(error):
                 raise

@@ -180,5 +180,10 @@ def exact_amounts(sums: dict) -> dict:
     return {name: sums[name].normalize() for name in AMOUNTS}
 
 
+def is_nothing(figures: dict) -> bool:
+    """Return whether figures count no opportunity."""
+    return not any(figures[name] for name in ("active_opportunities", "won", "lost"))
+
+
 def _ratio(part: int, whole: int) -> Decimal:
     return (Decimal(part) / whole).quantize(Decimal("0.0001"), ROUND_HALF_UP)

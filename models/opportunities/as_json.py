@@ -48,11 +48,13 @@ class ApiField(NamedTuple):
 
     :ivar sql: the expression of its JSON over the relations of ``items``
     :ivar schema: its JSON Schema
+    :ivar is_given: it is in an answer also if it is not asked for
     """
 
     name: str
     sql: str
     schema: dict
+    is_given: bool = True
 
 
 _FIELDS = (
@@ -74,6 +76,7 @@ _FIELDS = (
             **obj(amount=MONEY, currency=CURRENCY),
             "description": "In the viewer's currency, or in `currency`.",
         },
+        is_given=False,
     ),
     ApiField(
         "stage",
@@ -147,8 +150,8 @@ _FIELDS = (
 )
 #: ``{name: field}``, in the order of the answers
 API_FIELDS = {field.name: field for field in _FIELDS}
-#: Their names
-FIELDS = tuple(API_FIELDS)
+#: The names of those that are given where none are asked for
+FIELDS = tuple(field.name for field in _FIELDS if field.is_given)
 
 
 def items(
@@ -162,7 +165,7 @@ def items(
 
     It has marks in the place of owners. An amount has the digits of its currency.
 
-    :param names: names of ``FIELDS``
+    :param names: names of ``API_FIELDS``
     :param stages: ``{stage id: name}``
     :param currency_id: the currency of an opportunity without one
     :param conversion: that of converted values

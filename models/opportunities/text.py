@@ -134,7 +134,8 @@ def _people(env) -> Names:
 
 
 def _stages(env) -> Names:
-    names = stages(env)
+    # A name that SQL has written may be anything.
+    names = {id_: name for id_, name in stages(env).items() if isinstance(name, str)}
 
     def ask():
         ids, texts = list(names), list(names.values())

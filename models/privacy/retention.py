@@ -8,6 +8,7 @@ from odoo.exceptions import ValidationError
 from odoo.tools import SQL
 from odoo.tools.misc import formatLang
 
+from ..support.company_parameters import company_parameter, set_company_parameter
 from ..support.progress import Report
 from ..support.transactions import committed
 from .finder import Found, merged_into
@@ -25,17 +26,39 @@ BATCH = 100
 class ResCompany(models.Model):
     _inherit = "res.company"
 
-    cqrs_retention_months = fields.Integer("Forget Lost Leads After (Months)")
+    cqrs_retention_months = fields.Integer(
+        "Forget Lost Leads After (Months)",
+        compute="_compute_cqrs_retention",
+        inverse="_inverse_cqrs_retention",
+    )
     cqrs_retention_mode = fields.Selection(
-        MODES, "Forgotten Leads", default=DELETE, required=True
+        MODES,
+        "Forgotten Leads",
+        compute="_compute_cqrs_retention",
+        inverse="_inverse_cqrs_retention",
     )
 
-    @api.constrains("cqrs_retention_months")
-    def _check_cqrs_retention_months(self):
-        if any(company.cqrs_retention_months < 0 for company in self):
-            raise ValidationError(
-                self.env._("The number of months must be 0 (off) or more.")
-            )
+    def _compute_cqrs_retention(self):
+        for company in self:
+            months, mode = company._cqrs_retention()
+            company.cqrs_retention_months = months
+            company.cqrs_retention_mode = mode
+
+    def _inverse_cqrs_retention(self):
+        for company in self:
+            months, mode = company.cqrs_retention_months, company.cqrs_retention_mode
+            if months < 0:
+                raise ValidationError(
+                    self.env._("The number of months must be 0 (off) or more.")
+                )
+            set_company_parameter(company, RETENTION, f"{months} {mode or DELETE}")
+
+    def _cqrs_retention(self) -> tuple[int, str]:
+        """Return the months after which leads are forgotten, 0 for never, and how."""
+        months, __, mode = company_parameter(self, RETENTION).partition(" ")
+        if not months.isdecimal() or mode not in dict(MODES):
+            return 0, DELETE
+        return int(months), mode
 
 
 class ResConfigSettings(models.TransientModel):
@@ -120,18 +143,39 @@ def due_leads(
 
     :param at: the time at which it is asked, now by default
     """
-    return env.execute_query(SQL(_DUE, limit=limit, at=at or env.cr.now()))
+    rules = {
+        company.id: company._cqrs_retention()
+        for company in env["res.company"]
+        .sudo()
+        .with_context(active_test=False)
+        .search([])
+    }
+    rules = {id_: rule for id_, rule in rules.items() if rule[0]}
+    if not rules:
+        return []
+    months, modes = zip(*rules.values(), strict=True)
+    return env.execute_query(
+        SQL(
+            _DUE,
+            company_ids=list(rules),
+            months=list(months),
+            modes=list(modes),
+            limit=limit,
+            at=at or env.cr.now(),
+        )
+    )
 
 
 # The time of the last event that archived a lead; of its first one if the lead was
 # archived when recording began. A lead that was emptied has an erasure after it.
 _DUE = """
-    SELECT lead.id, company.cqrs_retention_mode
+    SELECT lead.id, rule.mode
     FROM crm_lead lead
     LEFT JOIN res_users users ON users.id = lead.user_id
     LEFT JOIN crm_team team ON team.id = lead.team_id
-    JOIN res_company company
-      ON company.id = COALESCE(
+    JOIN unnest(%(company_ids)s::integer[], %(months)s::integer[], %(modes)s::text[])
+        AS rule (company_id, months, mode)
+      ON rule.company_id = COALESCE(
           lead.company_id, users.company_id, team.company_id,
           (SELECT min(id) FROM res_company HAVING count(*) = 1))
     CROSS JOIN LATERAL (
@@ -144,9 +188,9 @@ _DUE = """
           AND (after -> 'active' = 'false' OR version = 1)
         ORDER BY version DESC LIMIT 1
     ) archived
-    WHERE NOT lead.active AND company.cqrs_retention_months > 0
+    WHERE NOT lead.active
       AND archived.occurred_at
-          < %(at)s::timestamptz - make_interval(months => company.cqrs_retention_months)
+          < %(at)s::timestamptz - make_interval(months => rule.months)
       AND NOT EXISTS (
           SELECT FROM cqrs_event
           WHERE stream_model = 'crm.lead' AND stream_id = lead.id
