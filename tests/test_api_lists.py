@@ -6,6 +6,7 @@ from odoo.tests import tagged
 
 from ..controllers.contract.schemas import OPPORTUNITY
 from ..models.access.options import OPTIONS
+from ..models.opportunities.as_json import FIELDS
 from ..models.projections.opportunity_view import ORDERS
 from .api import ApiCase, exact
 from .test_opportunity_pages import Pages
@@ -175,6 +176,9 @@ class TestApiPages(Pages, ApiCase):
         self.assertEqual([list(item) for item in some], [["value", "odoo_id"]] * 3)
         self.assertIsInstance(some[0]["value"], Decimal)
         everything = self.body(self.head, PATH, limit=1)["items"][0]
+        self.assertEqual(list(everything), list(FIELDS))
+        every_name = ",".join(OPPORTUNITY)
+        everything = self.body(self.head, PATH, fields=every_name, limit=1)["items"][0]
         self.assertEqual(list(everything), list(OPPORTUNITY))
         response = self.get(self.head, PATH, fields="value,colour")
         self.assertProblem(
