@@ -5,6 +5,7 @@ from functools import cache
 
 import psycopg2
 
+from devtools.console import Failure
 from devtools.web.person import DASHBOARD, Person
 
 from . import currencies
@@ -60,7 +61,13 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     for some, seconds in zip(cases(plan), boxes, strict=True):
         interleave(some, plan.pick(*seconds), samples, on_round=on_round)
     if BEFORE in plan.databases:
-        some = {**asked(plan, "installed", "now "), **asked(plan, BEFORE, "before ")}
+        before = asked(plan, BEFORE, "before ")
+        now = asked(plan, "installed", "now ")
+        some = before | {
+            name: case
+            for name, case in now.items()
+            if name.replace("now ", "before ", 1) in before
+        }
         seconds = plan.pick(0, 120, 600)
         interleave(some, seconds, samples, on_round=on_round)
     result = found(plan, samples)
@@ -108,7 +115,7 @@ def who(plan: Plan) -> tuple[str, ...]:
 
 
 def asked(plan: Plan, kind: str, prefix: str = "") -> dict[str, Case]:
-    """Return what is asked of v2, for each role."""
+    """Return what is asked of v2, for each role; of an older one, what it answers."""
     result: dict[str, Case] = {}
     for name in who(plan):
         role = plan.roles[name]
@@ -120,16 +127,28 @@ def asked(plan: Plan, kind: str, prefix: str = "") -> dict[str, Case]:
         known = {"If-None-Match": etag}
         result[f"{before}304"] = case(Person.get, DASHBOARD, 304, known)
         for endpoint, url in ENDPOINTS.items():
-            result[f"{before}{endpoint}"] = case(Person.get, url)
+            if kind != BEFORE or answers(case.person, url):
+                result[f"{before}{endpoint}"] = case(Person.get, url)
         number, cursors = deep_cursors(plan, role)
         for sort, cursor in cursors.items():
             url = f"{PAGE}?sort={sort}"
+            if kind == BEFORE and not answers(case.person, url):
+                continue
             result[f"{before}page {sort}"] = case(Person.get, url)
             # A cursor is signed by the database that it was made in.
             if number > 1 and kind == "installed" and not prefix:
                 url = f"{url}&cursor={cursor}"
                 result[f"{before}page 1000 {sort}"] = case(Person.get, url)
     return result
+
+
+def answers(person: Person, url: str) -> bool:
+    """Return whether a version has what is asked of a newer one."""
+    try:
+        person.get(url)
+    except Failure:
+        return False
+    return True
 
 
 class Cases:
