@@ -330,7 +330,10 @@ class TestPeriods(SalesOrganisation):
         self.env["res.lang"]._lang_get("en_US").week_start = "7"
         self.seller.tz = "Asia/Kolkata"
         company = self.seller.company_id
-        calendar = self.env["cqrs.access"]._calendar
+
+        def calendar(user):
+            return AnswerContext.of(self.env, user).calendar
+
         if "fiscalyear_last_day" in company:
             self.skipTest("The fiscal year is that of the module for accounting.")
         company.write({"cqrs_year_last_day": 31, "cqrs_year_last_month": "3"})

@@ -14,6 +14,7 @@ from ..projections.user_access import ACCESS
 from ..projections.user_profile import PEOPLE
 from ..support.answer_context import Fact, Facts
 from ..support.periods import Calendar
+from .calendars import calendar_of, calendar_row
 from .policy import Options, Viewer
 
 # The end of the log that a snapshot sees, in so little that it is read at once: the
@@ -117,6 +118,9 @@ class AnswerContext(Facts):
         ("res.currency", "res.currency.rate", "res.company", "res.users"),
         is_in_tag=True,
     )
+    _calendar = Fact(
+        calendar_row, ("res.users", "res.partner", "res.company"), is_in_tag=True
+    )
 
     _people = Fact(f"SELECT json_build_array(({ACCESS.query}), ({PEOPLE.query}))")
     sums_version = Fact(
@@ -150,7 +154,7 @@ class AnswerContext(Facts):
     @cached_property
     def calendar(self) -> Calendar:
         """The user's days, weeks and years."""
-        return self.env["cqrs.access"]._calendar(self.user)
+        return calendar_of(self.env, self._calendar)
 
     def today(self, calendar: Calendar) -> date:
         """Return the day that it is where a calendar holds."""

@@ -3,8 +3,9 @@
 import calendar
 import re
 
-from odoo import api, fields, models
+from odoo import fields, models
 from odoo.exceptions import ValidationError
+from odoo.tools import SQL
 
 from ..support.company_parameters import company_parameter, set_company_parameter
 from ..support.periods import UTC, Calendar, zone_named
@@ -62,16 +63,10 @@ class ResCompany(models.Model):
             set_company_parameter(company, YEAR_END, f"{day}/{month or 12}")
 
     def _cqrs_stored_year_end(self) -> tuple[int, int]:
+        """Return the last day and the last month of the fiscal year."""
         text = company_parameter(self, YEAR_END)
         found = re.fullmatch(r"([1-9]|[12]\d|3[01])/([1-9]|1[0-2])", text)
         return (int(found[1]), int(found[2])) if found else (31, 12)
-
-    def _cqrs_year_end(self) -> tuple[int, int]:
-        """Return the last day and the last month of the fiscal year."""
-        self.ensure_one()
-        if "fiscalyear_last_day" not in self:
-            return self._cqrs_stored_year_end()
-        return self.fiscalyear_last_day or 31, int(self.fiscalyear_last_month or 12)
 
 
 class ResConfigSettings(models.TransientModel):
@@ -89,16 +84,37 @@ class ResConfigSettings(models.TransientModel):
         self.cqrs_has_fiscal_year = "fiscalyear_last_day" in self.env["res.company"]
 
 
-class CqrsAccess(models.AbstractModel):
-    _inherit = "cqrs.access"
+def calendar_row(context) -> SQL:
+    """Return the query of what the calendar of a context's user is made of.
 
-    @api.model
-    def _calendar(self, user=None) -> Calendar:
-        """Return the calendar of a user, that of ``env`` by default."""
-        user = (user or self.env.user).sudo()
-        language = self.env["res.lang"]._get_data(code=self.env.lang or user.lang)
-        return Calendar(
-            zone_named(user.tz) or UTC,
-            int(language.week_start or 1),
-            user.company_id._cqrs_year_end(),
-        )
+    One row of the user, where the ORM would read all columns of user and partner.
+    """
+    year_end = SQL("company.id")
+    if "fiscalyear_last_day" in context.env["res.company"]:
+        year_end = SQL("fiscalyear_last_day, fiscalyear_last_month")
+    return SQL(
+        """
+        SELECT json_build_array(partner.tz, partner.lang, %s)
+        FROM res_users users
+        JOIN res_partner partner ON partner.id = users.partner_id
+        JOIN res_company company ON company.id = users.company_id
+        WHERE users.id = %s
+        """,
+        year_end,
+        context.user.id,
+    )
+
+
+def calendar_of(env, row: list) -> Calendar:
+    """Return the calendar of somebody.
+
+    :param row: as ``calendar_row`` gives it
+    """
+    zone, language, *year_end = row
+    week = env["res.lang"]._get_data(code=env.lang or language).week_start
+    if len(year_end) == 1:
+        year_end = env["res.company"].browse(year_end)._cqrs_stored_year_end()
+    day, month = year_end
+    return Calendar(
+        zone_named(zone) or UTC, int(week or 1), (day or 31, int(month or 12))
+    )
