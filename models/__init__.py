@@ -10,6 +10,7 @@ from . import (
     api,
     history,
     opportunities,
+    past,
     dashboard,
     live,
     maintenance,

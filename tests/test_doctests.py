@@ -16,6 +16,7 @@ PURE = {
     "models.metrics.figures",
     "models.opportunities.orders",
     "models.opportunities.page_plans",
+    "models.past.certainty",
     "models.seals.document",
     "models.seals.key",
     "models.seals.merkle",

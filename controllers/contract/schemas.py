@@ -3,6 +3,7 @@
 from ...models.dashboard.dashboard import DASHBOARD_FIELDS
 from ...models.metrics.groupings import GROUPINGS, member
 from ...models.opportunities.as_json import API_FIELDS
+from ...models.past.certainty import MISSING
 from ...models.support.json_schema import (
     BOOLEAN,
     COUNT,
@@ -124,6 +125,31 @@ _PERIOD = {
         )
     ),
     "description": "The period asked for; null for any time.",
+}
+
+#: ``{field: schema}`` of what each answer of the past rests on (``past/certainty.py``)
+CERTAINTY = {
+    "recorded_since": {
+        **nullable(TIME),
+        "description": "The first event; earlier moments are reconstructed.",
+    },
+    "reconstructed": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": (
+            "The share of the opportunities behind the figures that is reconstructed"
+            " from what Odoo has tracked."
+        ),
+    },
+    "missing": {
+        **array({"type": "string", "enum": list(MISSING)}),
+        "description": (
+            "What is not known before recording began: deleted opportunities, so that"
+            " totals may be too low; probabilities and closing dates, so that figures"
+            " which need them are null."
+        ),
+    },
 }
 
 _COUNTS = obj(total=COUNT, own=COUNT, subordinates=COUNT)
