@@ -3,9 +3,9 @@
 from datetime import datetime, timezone
 from decimal import ROUND_DOWN, Decimal
 
-#: Words for what answers lack that reach back before the first event. Deleted opportunities have
-#: left nothing; probabilities and closing dates are not tracked by Odoo, so that
-#: whatever needs them is null.
+#: Words for what answers lack that reach back before the first event. Deleted
+#: opportunities have left nothing; probabilities and closing dates are not tracked by
+#: Odoo, so that whatever needs them is null.
 DELETED = "deleted"
 PROBABILITY = "probability"
 CLOSING_DATE = "closing_date"
@@ -46,10 +46,11 @@ def certainty(
     them is null then.
 
     >>> first = datetime(2026, 3, 1, tzinfo=timezone.utc)
-    >>> certainty(first, datetime(2026, 1, 1, tzinfo=timezone.utc), 4, 3)
-    {'recorded_since': datetime.datetime(2026, 3, 1, 0, 0, tzinfo=datetime.timezone.utc),
-     'reconstructed': Decimal('0.7500'),
-     'missing': ['deleted', 'probability', 'closing_date']}
+    >>> answer = certainty(first, datetime(2026, 1, 1, tzinfo=timezone.utc), 4, 3)
+    >>> answer["reconstructed"], answer["missing"]
+    (Decimal('0.7500'), ['deleted', 'probability', 'closing_date'])
+    >>> answer["recorded_since"] == first
+    True
     >>> certainty(first, datetime(2026, 1, 1, tzinfo=timezone.utc), 4, 0)["missing"]
     ['deleted']
     >>> certainty(first, datetime(2026, 4, 1, tzinfo=timezone.utc), 4, 0)["missing"]
