@@ -16,6 +16,7 @@ from odoo.exceptions import AccessDenied, AccessError, MissingError, UserError
 from odoo.http import SessionExpiredException
 
 from ..models.api.ir_http import unauthorized
+from ..models.projections.following import NotFilled
 
 #: Seconds after which to ask again, unless another time is known
 RETRY_SECONDS = 1
@@ -107,6 +108,8 @@ def as_http(exc: Exception) -> HTTPException:
         return ServiceUnavailable(
             "The database cannot answer just now.", retry_after=RETRY_SECONDS
         )
+    if isinstance(exc, NotFilled):
+        return ReadModelBroken(f"A read model is not ready: {exc}.", [exc.projection])
     if isinstance(exc, psycopg2.Error) and (exc.pgcode or "").startswith(("42", "XX")):
         # A table or a column is missing, or cannot be read.
         return ReadModelBroken("A read model cannot be read.", [])

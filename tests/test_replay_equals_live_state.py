@@ -71,6 +71,7 @@ class TestReplayEqualsLiveState(SalesOrganisation):
                 (
                     "cqrs.stream",
                     "cqrs.metrics",
+                    "cqrs.opportunity.span",
                     "cqrs.opportunity.view",
                     "cqrs.user.access",
                     "cqrs.user.profile",
@@ -110,6 +111,7 @@ class TestReplayEqualsLiveState(SalesOrganisation):
         drifted = {
             "cqrs.stream": (1, 1),
             "cqrs.metrics": (0, 0),
+            "cqrs.opportunity.span": (0, 0),
             "cqrs.opportunity.view": (1, 1),
             "cqrs.user.access": (1, 0),
             "cqrs.user.profile": (0, 0),

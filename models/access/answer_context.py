@@ -162,8 +162,13 @@ class AnswerContext(Facts):
 
     @property
     def broken(self) -> list[str]:
-        """The projections that are broken."""
-        return (self._failures or {}).get("broken") or []
+        """The projections that are broken, of those that each answer may read."""
+        # A followed one tells those who read it by itself (``following.py``).
+        return [
+            name
+            for name in (self._failures or {}).get("broken") or []
+            if name not in self.env or not self.env[name]._cqrs_is_followed
+        ]
 
     @property
     def left_out(self) -> int:

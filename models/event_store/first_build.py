@@ -102,6 +102,7 @@ class CqrsEvent(models.Model):
                 report(done / total, f"{model}, {done} of {total} records")
                 if batch is first and others:
                     self._execute_here(_statistics(self._tables()))
+        self.env["cqrs.projection"]._catch_up()
         report(1, "indexes and statistics")
         self._execute_here([*indexes, *_statistics(self._tables())])
         return events

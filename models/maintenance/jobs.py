@@ -19,6 +19,7 @@ OF_A_COPY = (
     RUNS,
     "ir_cron_reconcile",
     "ir_cron_fold_metrics",
+    "ir_cron_follow_log",
     "ir_cron_refresh_metrics",
     "ir_cron_verify",
 )

@@ -64,6 +64,9 @@ def replay(
     if repair:
         wanted = remake_faulty(env, wanted)
     needed = _needed(env, wanted)
+    for name in wanted if repair else ():
+        if name != STREAMS:
+            env[name]._begin_repair()
     progress = Progress(report, fill_steps(needed) + len(wanted))
     with shadowed(env, needed, upto, progress) as shadow:
         replayed = [compare(shadow, name, repair, progress) for name in wanted]

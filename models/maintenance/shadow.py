@@ -46,14 +46,22 @@ class Shadow:
         (self._schema,) = self.cr.fetchone()
         self._tables = [STREAM]
         for projection in projections:
-            self._tables += [table.name for table in projection._cqrs_tables]
-            self._tables += [each.table for each in projection._cqrs_versions]
+            self._tables += projection._declared_tables()
+        # Before their names mean the shadows.
+        self._relations = {
+            projection._name: projection._relation(self.live, is_filled=True)
+            for projection in projections
+            if projection._cqrs_is_followed
+        }
 
     def live(self, table: str) -> SQL:
         return SQL.identifier(self._schema, table)
 
     def covered(self, projection) -> Callable[[str], SQL]:
         """Return the function that gives a live table as far as its shadow goes."""
+        if relation := self._relations.get(projection._name):
+            [followed] = projection._cqrs_tables
+            return lambda name: relation if name == followed.name else self.live(name)
         model = projection._model_of_each_row()
         if self.scope.is_whole or model is None:
             return self.live

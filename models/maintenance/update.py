@@ -24,6 +24,8 @@ class CqrsProjection(models.AbstractModel):
     def _rebuild_if_broken(self):
         if self._name not in broken(self.env):
             return
+        if self._cqrs_is_followed and not self._is_filled_at_once():
+            return self._wake_follower()
         try:
             with self.env.cr.savepoint(flush=False):
                 replay(self.env, [self._name])

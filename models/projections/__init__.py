@@ -4,8 +4,10 @@ from . import (
     quarantine,
     healing,
     rebuilt_tables,
+    following,
     user_access,
     user_profile,
     opportunity_view,
     metrics,
+    opportunity_span,
 )

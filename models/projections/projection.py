@@ -174,7 +174,12 @@ class CqrsProjection(models.AbstractModel):
         ]
 
     def _consumers(self, model: str) -> list:
-        return [p for p in self._projections() if model in p._cqrs_consumes]
+        """Return the projections that apply a model in the writing transaction."""
+        return [
+            p
+            for p in self._projections()
+            if model in p._cqrs_consumes and not p._cqrs_is_followed
+        ]
 
     @api.model
     def _apply_changes(
@@ -209,7 +214,12 @@ class CqrsProjection(models.AbstractModel):
         return [
             (
                 projection._name,
-                [m for m in projection._cqrs_consumes if not projection._statements(m)],
+                [
+                    m
+                    for m in projection._cqrs_consumes
+                    if not projection._cqrs_is_followed
+                    and not projection._statements(m)
+                ],
             )
             for projection in self._projections()
         ]
