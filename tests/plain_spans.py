@@ -12,7 +12,7 @@ from odoo.tools import SQL
 #: The time at which a span ends that lasts
 FOREVER = datetime.max.replace(tzinfo=timezone.utc)
 
-_MOST = Decimal(1.7976931348623157e308)
+_MOST = Decimal("1.7976931348623157e308")
 
 
 def plain_spans(env, lead_ids=None):

@@ -1,6 +1,5 @@
 """The past of opportunities: followed, exact at every moment, and what the log says."""
 
-
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL
 

@@ -1,12 +1,12 @@
 """Followed projections: filled after the commit, and exact at every moment.
 
 A followed projection adds nothing to the transaction that writes. A cron (each minute,
-and at once after a bulk write) applies the events that its *checkpoint* has not seen. The
-checkpoint is a snapshot: an event is unseen if that snapshot does not show its
+and at once after a bulk write) applies the events that its *checkpoint* has not seen.
+The checkpoint is a snapshot: an event is unseen if that snapshot does not show its
 transaction. So the follower skips no transaction that commits late, and waits for none.
 
-A reader adds what is unseen by itself: it takes the *dirty* streams, those with an unseen
-event, from the log instead of from the table (``_relation``).
+A reader adds what is unseen by itself: it takes the *dirty* streams, those with an
+unseen event, from the log instead of from the table (``_relation``).
 
 *What it costs*: a reader pays a probe of the log's index, and for each dirty stream the
 fold of its events.
@@ -35,8 +35,8 @@ FILL_AT_ONCE_UPTO = 20_000
 #: Events in one transaction, from which on they do not wait for the cron's next minute
 FOLLOW_AT_ONCE_FROM = 1000
 
-# The condition that a checkpoint has not seen an event of its epoch. The transaction that
-# wrote the checkpoint has seen those of its own events that came before it.
+# The condition that a checkpoint has not seen an event of its epoch. The transaction
+# that wrote the checkpoint has seen those of its own events that came before it.
 _IS_UNSEEN = SQL(
     """
     event.txid >= pg_snapshot_xmin(checkpoint.snapshot)
@@ -369,7 +369,7 @@ class CqrsProjection(models.AbstractModel):
         """
         if not self._take_checkpoint(waits):
             return 0
-        dirty, left_out, is_filling = self._dirty()
+        dirty, __, is_filling = self._dirty()
         if is_filling:
             return 0
         # Those left out before are tried again once the other projections have them.
@@ -480,7 +480,7 @@ class CqrsProjection(models.AbstractModel):
 
     @api.model
     def _follow_again(self, stream_ids: list[int]):
-        """Write the rows of some streams anew, since no event tells that they change."""
+        """Write the rows of some streams anew, where no event tells of a change."""
         self._follow_streams(list(stream_ids))
         self._count_repair(SQL.identifier)
 

@@ -70,10 +70,10 @@ class CqrsOpportunitySpan(models.AbstractModel):
     A span holds from ``since`` (inclusive) to ``until`` (exclusive, ``infinity`` while
     it lasts). ``version`` is that of the event which began it. An event is dated with
     the start of its transaction, so a later version may bear an earlier time: ``since``
-    never decreases, it is the latest time so far. Spans of no length are left out, which
-    makes the events of one transaction one span; events that change nothing here begin
-    none. ``value`` is exact, in ``currency_id``; a value that Odoo cannot read counts as
-    in ``cqrs_opportunity_view``.
+    never decreases, it is the latest time so far. Spans of no length are left out,
+    which makes the events of one transaction one span; events that change nothing here
+    begin none. ``value`` is exact, in ``currency_id``; a value that Odoo cannot read
+    counts as in ``cqrs_opportunity_view``.
 
     Rows with a version of 0 or less are reconstructed (``is_recorded`` is false).
     """
@@ -130,8 +130,8 @@ class CqrsOpportunitySpan(models.AbstractModel):
         """Return the query of the spans that events add up to, in the table's columns.
 
         *What it does*: lays the changes of each stream over its creation, dates each
-        state with the latest time so far, drops states that a later one of the same time
-        replaces, then those that equal the one before.
+        state with the latest time so far, drops states that a later one of the same
+        time replaces, then those that equal the one before.
 
         *Example*: of ``1: A at 10:00, 2: B at 10:00, 3: B at 11:00, 4: deleted at
         12:00`` it makes ``2: B from 10:00 to 12:00``.
