@@ -1,5 +1,7 @@
 """Errors of the API, and the one that each exception becomes."""
 
+from datetime import datetime, timezone
+
 import psycopg2
 import psycopg2.pool
 from werkzeug.exceptions import (
@@ -52,6 +54,22 @@ class NotFoundOrHidden(NotFound):
     def __init__(self, what: str, parameter: str | None = None):
         super().__init__(f"There is no such {what}, or none that you may see.")
         self.members = {"parameter": parameter} if parameter else {}
+
+
+class BeforeHistory(NotFound):
+    """A moment of which there is no history yet.
+
+    :param since: from when on there is; None if there is none
+    """
+
+    kind = "before-history"
+
+    def __init__(self, parameter: str, since: datetime | None):
+        when = since and since.astimezone(timezone.utc).isoformat()
+        super().__init__(
+            f"There is history since {when}." if when else "There is no history."
+        )
+        self.members = {"parameter": parameter, "since": when}
 
 
 class NoSalesAccess(Forbidden):

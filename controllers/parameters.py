@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from werkzeug.exceptions import NotFound
@@ -19,7 +19,7 @@ from ..models.support.periods import (
     Period,
     zone_named,
 )
-from .errors import NotFoundOrHidden
+from .errors import BeforeHistory, NotFoundOrHidden
 from .query import MAX_ID, Parameter, day, list_of, one_of, person_id, whole_number
 
 
@@ -104,6 +104,20 @@ def asked_calendar(given: dict) -> Calendar:
     return replace(calendar, zone=given["tz"]) if "tz" in given else calendar
 
 
+def hierarchy_at(team: str, moment: datetime) -> datetime | None:
+    """Return the moment whose hierarchy ``TEAM`` asks for; None for today's.
+
+    :param moment: that of the answer, aware
+    :raise BeforeHistory: no hierarchy of it is recorded
+    """
+    if team == "now":
+        return None
+    since = request.env["cqrs.access"]._hierarchy_since()
+    if since is None or moment < since:
+        raise BeforeHistory("team", since)
+    return moment
+
+
 def _narrowed(period: Period, first: date | None, until: date | None) -> Period:
     """Return the part of a period from a day on, and before another one."""
     firsts = [day for day in (period.first, first) if day]
@@ -152,6 +166,16 @@ TZ = Parameter(
     TIME_ZONE,
     "The time zone at whose midnight days begin, by its IANA name. By default your own,"
     " as Odoo has it.",
+)
+
+TEAM = Parameter(
+    "team",
+    **one_of("now", "then"),
+    description=(
+        "Whose past is seen: that of whoever stands below you today (`now`, by default)"
+        " or stood there at that moment (`then`). Everything else is as today, and who"
+        " has left is seen by a setting of Odoo alone."
+    ),
 )
 
 #: The period in which opportunities close

@@ -46,6 +46,12 @@ KINDS = {
         "There is nothing under this path, or nothing that you may see: the answer does"
         " not tell which.",
     ),
+    "before-history": ProblemKind(
+        404,
+        "Before History",
+        "What you ask for was before anything was recorded or could be reconstructed."
+        " The member since says from when on there is history.",
+    ),
     "method-not-allowed": ProblemKind(
         405,
         "Method Not Allowed",

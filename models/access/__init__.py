@@ -3,6 +3,7 @@ from . import (
     options,
     calendars,
     viewers,
+    past_hierarchy,
     owner_scopes,
     people,
     delegation,

@@ -1,5 +1,7 @@
 """Access to opportunities, as the other models ask for it."""
 
+from datetime import datetime
+
 from odoo import api, models
 from odoo.tools import SQL
 
@@ -14,9 +16,19 @@ class CqrsAccess(models.AbstractModel):
     _description = "Opportunity Access"
 
     @api.model
-    def _visible(self, viewers: list[Viewer], row: SQL) -> SQL:
-        """Return the condition under which one of the viewers sees a row."""
-        return policy.visible(viewers, row, self._options())
+    def _visible(
+        self, viewers: list[Viewer], row: SQL, at: datetime | None = None
+    ) -> SQL:
+        """Return the condition under which one of the viewers sees a row.
+
+        :param row: the alias of a relation with ``user_id``, ``team_id``,
+            ``company_id``: of an opportunity as it is, or as it was
+        :param at: the moment whose hierarchy decides, aware; today's by default.
+            Everything else is today's, and what today's hierarchy hides stays hidden,
+            unless the option ``past_teams`` is on.
+        """
+        hierarchy = None if at is None else self._hierarchy_of(viewers, at)
+        return policy.visible(viewers, row, self._options(), hierarchy)
 
     @api.model
     def _may_see(self, user, opportunity_id: int) -> bool:

@@ -11,6 +11,7 @@ OPTIONS = {
     "team_leaders": "crm_cqrs.team_leaders_see_their_team",
     "unassigned": "crm_cqrs.salespeople_see_unassigned",
     "department_managers": "crm_cqrs.department_managers_see_their_department",
+    "past_teams": "crm_cqrs.past_teams_show_who_left",
 }
 
 
@@ -46,4 +47,8 @@ class ResConfigSettings(models.TransientModel):
     cqrs_department_managers = fields.Boolean(
         "Department managers see their department's opportunities",
         config_parameter=OPTIONS["department_managers"],
+    )
+    cqrs_past_teams = fields.Boolean(
+        "Past teams show who has left them",
+        config_parameter=OPTIONS["past_teams"],
     )

@@ -1,6 +1,7 @@
 """The owners whose opportunities somebody sees, where they are few enough to list."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from odoo import api, models
@@ -80,22 +81,34 @@ class CqrsAccess(models.AbstractModel):
     _inherit = "cqrs.access"
 
     @api.model
-    def _visible_owners(self, viewers: list[Viewer]) -> SQL | None:
-        """Return ``policy.visible_owners`` of the viewers."""
+    def _visible_owners(
+        self, viewers: list[Viewer], at: datetime | None = None
+    ) -> SQL | None:
+        """Return ``policy.visible_owners`` of the viewers.
+
+        :param at: as for ``_visible``
+        """
         context = AnswerContext.of(self.env)
-        return policy.visible_owners(viewers, context.options, context.team_leader_ids)
+        hierarchy = None if at is None else self._hierarchy_of(viewers, at)
+        return policy.visible_owners(
+            viewers, context.options, context.team_leader_ids, hierarchy
+        )
 
     @api.model
-    def _owner_scopes(self, viewers: list[Viewer]) -> list[OwnerScope] | None:
+    def _owner_scopes(
+        self, viewers: list[Viewer], at: datetime | None = None
+    ) -> list[OwnerScope] | None:
         """Return the owners, and their companies, that one of the viewers sees.
 
         That is ``_visible``, decided once for each owner and company rather than for
         each row; each owner is in one scope. None: the owners do not decide, or are
         more than ``KNOWN_OWNERS``.
+
+        :param at: as for ``_visible``
         """
 
         def ask():
-            owners = self._visible_owners(viewers)
+            owners = self._visible_owners(viewers, at)
             leader_ids = AnswerContext.of(self.env).team_leader_ids
             if owners is None or policy.depends_on_team(viewers, leader_ids):
                 return None
@@ -107,12 +120,15 @@ class CqrsAccess(models.AbstractModel):
             rows = self.env.execute_query(query)
             if len(rows) > thresholds.KNOWN_OWNERS:
                 return None
-            return self._scopes_of([owner_id for (owner_id,) in rows], viewers)
+            return self._scopes_of([owner_id for (owner_id,) in rows], viewers, at)
 
-        return SCOPES.get(self.env, self._visibility_version(viewers), (), ask)
+        return SCOPES.get(self.env, self._visibility_version(viewers, at), (), ask)
 
     def _scopes_of(
-        self, owner_ids: list[int | None], viewers: list[Viewer]
+        self,
+        owner_ids: list[int | None],
+        viewers: list[Viewer],
+        at: datetime | None,
     ) -> list[OwnerScope]:
         company_ids = {id_ for viewer in viewers for id_ in viewer.company_ids}
         rows = self.env.execute_query(
@@ -131,22 +147,26 @@ class CqrsAccess(models.AbstractModel):
                 """,
                 owner_ids,
                 [*company_ids, None],
-                self._visible(viewers, SQL("cell")),
+                self._visible(viewers, SQL("cell"), at),
             )
         )
         return [OwnerScope(tuple(owners), tuple(ids)) for owners, ids in rows]
 
     @api.model
-    def _visibility_version(self, viewers: list[Viewer]) -> tuple | None:
+    def _visibility_version(
+        self, viewers: list[Viewer], at: datetime | None = None
+    ) -> tuple | None:
         """Return the version of ``_visible``: equal ones let the same rows through.
 
-        None where the past is read.
+        None where the past is read by a replay.
+
+        :param at: as for ``_visible``
         """
         context = AnswerContext.of(self.env)
         version = context.closure_version
         if version is None:
             return None
-        return (version, context.options, context.teams, *viewers)
+        return (version, context.options, context.teams, at, *viewers)
 
     @api.model
     def _people_version(self, viewers: list[Viewer]) -> tuple | None:

@@ -30,23 +30,75 @@ read leads in Odoo; ``viewers.py`` leaves them out.
 >>> visible([], SQL("lead"), Options()).code
 '(FALSE)'
 
+The hierarchy may be that of another moment (``Hierarchy``), and everything else of
+today. Then, but for an option, a user sees no row that the hierarchy of today hides.
+
 A condition costs a probe of the index of ``cqrs_user_access`` for each row and viewer,
 or one hash of the viewer's owners for many rows. No opportunity stores who sees it: a
 manager's move writes rows of people alone.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from odoo.tools import SQL
+
+from ..support.sql_arrays import integers
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of the settings that let users see more."""
+    """The options of the settings that let users see more.
+
+    :ivar past_teams: where the hierarchy is that of another moment, it alone decides
+    """
 
     team_leaders: bool = False
     unassigned: bool = False
     department_managers: bool = False
+    past_teams: bool = False
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """The owners below some viewers at a moment.
+
+    :ivar owner_ids: ``{(viewer id, via): {company id: owners}}``, with ``via`` as in
+        ``cqrs_user_access``
+    """
+
+    owner_ids: dict[tuple[int, str], dict[int, tuple[int, ...]]] = field(
+        default_factory=dict
+    )
+
+    def above(self, viewer: "Viewer", row: SQL, via: str) -> SQL:
+        """Return the condition that a row's owner was below a viewer."""
+        owners = self.owner_ids.get((viewer.id, via), {})
+        arms = [
+            SQL(
+                "(%s.company_id = %s AND %s.user_id = ANY(%s))",
+                row,
+                company_id,
+                row,
+                integers(owners[company_id]),
+            )
+            for company_id in viewer.company_ids
+            if company_id in owners
+        ]
+        if owners:
+            arms.append(
+                SQL(
+                    "(%s.company_id IS NULL AND %s.user_id = ANY(%s))",
+                    row,
+                    row,
+                    integers(self.all_owner_ids(viewer, via)),
+                )
+            )
+        return SQL("(%s)", SQL(" OR ").join(arms or [SQL("FALSE")]))
+
+    def all_owner_ids(self, viewer: "Viewer", via: str) -> list[int]:
+        """Return the owners who were below a viewer in any company."""
+        owners = self.owner_ids.get((viewer.id, via), {})
+        return sorted({id_ for each in owners.values() for id_ in each})
 
 
 @dataclass(frozen=True)
@@ -70,28 +122,39 @@ class Viewer:
     bounded_by: "tuple[Viewer, ...] | None" = None
 
 
-def visible(viewers: list[Viewer], row: SQL, options: Options) -> SQL:
+def visible(
+    viewers: list[Viewer],
+    row: SQL,
+    options: Options,
+    hierarchy: Hierarchy | None = None,
+) -> SQL:
     """Return the condition under which one of the viewers sees a row.
 
     :param row: the alias of a relation with ``user_id``, ``team_id``, ``company_id``
+    :param hierarchy: that of a moment; today's by default
     """
-    conditions = [_sees(viewer, row, options) for viewer in viewers]
-    return SQL("(%s)", SQL(" OR ").join(conditions or [SQL("FALSE")]))
+    conditions = [_sees(viewer, row, options, hierarchy) for viewer in viewers]
+    condition = SQL("(%s)", SQL(" OR ").join(conditions or [SQL("FALSE")]))
+    if hierarchy is None or options.past_teams:
+        return condition
+    return SQL("(%s AND %s)", condition, visible(viewers, row, options))
 
 
-def _sees(viewer: Viewer, row: SQL, options: Options) -> SQL:
+def _sees(
+    viewer: Viewer, row: SQL, options: Options, hierarchy: Hierarchy | None
+) -> SQL:
     if viewer.bounded_by is not None:
         return SQL(
             "(%s AND %s)",
-            _sees(replace(viewer, bounded_by=None), row, options),
-            visible(list(viewer.bounded_by), row, options),
+            _sees(replace(viewer, bounded_by=None), row, options, hierarchy),
+            visible(list(viewer.bounded_by), row, options, hierarchy),
         )
     if viewer.sees_all and not viewer.own_only:
         return in_company(viewer, row)
     return SQL(
         "(%s AND (%s))",
         in_company(viewer, row),
-        SQL(" OR ").join(reasons(viewer, row, options).values()),
+        SQL(" OR ").join(reasons(viewer, row, options, hierarchy).values()),
     )
 
 
@@ -109,14 +172,17 @@ def in_companies(company_ids: tuple[int, ...], row: SQL) -> SQL:
     )
 
 
-def reasons(viewer: Viewer, row: SQL, options: Options) -> dict[str, SQL]:
+def reasons(
+    viewer: Viewer, row: SQL, options: Options, hierarchy: Hierarchy | None = None
+) -> dict[str, SQL]:
     """Return the conditions by name, of which one must hold for the viewer."""
+    above = _above if hierarchy is None else hierarchy.above
     conditions = {"owner": SQL("%s.user_id = %s", row, viewer.id)}
     if viewer.own_only:
         return conditions
-    conditions["hierarchy"] = _above(viewer, row, "hierarchy")
+    conditions["hierarchy"] = above(viewer, row, "hierarchy")
     if options.department_managers:
-        conditions["department_managers"] = _above(viewer, row, "department")
+        conditions["department_managers"] = above(viewer, row, "department")
     if options.team_leaders:
         conditions["team_leaders"] = SQL(
             """
@@ -134,7 +200,10 @@ def reasons(viewer: Viewer, row: SQL, options: Options) -> dict[str, SQL]:
 
 
 def visible_owners(
-    viewers: list[Viewer], options: Options, team_leader_ids: set[int]
+    viewers: list[Viewer],
+    options: Options,
+    team_leader_ids: set[int],
+    hierarchy: Hierarchy | None = None,
 ) -> SQL | None:
     """Return the query of the users whose opportunities one of the viewers may see.
 
@@ -143,27 +212,38 @@ def visible_owners(
     sees everything or leads a team.
 
     :param team_leader_ids: whoever leads a sales team, where leaders see their team
+    :param hierarchy: as for ``visible``
     """
     if any(viewer.sees_all and not viewer.own_only for viewer in viewers):
         # The user sees everything, so that the bound alone decides.
         bounds = viewers[0].bounded_by
         if bounds is None:
             return None
-        return visible_owners(list(bounds), options, team_leader_ids)
+        return visible_owners(list(bounds), options, team_leader_ids, hierarchy)
     owners = [SQL("SELECT unnest(%s::integer[])", [viewer.id for viewer in viewers])]
     if above := [viewer for viewer in viewers if not viewer.own_only]:
         if any(viewer.id in team_leader_ids for viewer in above):
             return None
-        owners.append(
-            SQL(
-                """
-                SELECT owner_id FROM cqrs_user_access
-                WHERE viewer_id = ANY(%s) AND via = ANY(%s)
-                """,
-                [viewer.id for viewer in above],
-                ["hierarchy"] + ["department"] * options.department_managers,
+        vias = ["hierarchy"] + ["department"] * options.department_managers
+        if hierarchy is None:
+            owners.append(
+                SQL(
+                    """
+                    SELECT owner_id FROM cqrs_user_access
+                    WHERE viewer_id = ANY(%s) AND via = ANY(%s)
+                    """,
+                    [viewer.id for viewer in above],
+                    vias,
+                )
             )
-        )
+        else:
+            ids = {
+                id_
+                for viewer in above
+                for via in vias
+                for id_ in hierarchy.all_owner_ids(viewer, via)
+            }
+            owners.append(SQL("SELECT unnest(%s)", integers(sorted(ids))))
         if options.unassigned and any(viewer.is_salesperson for viewer in above):
             owners.append(SQL("SELECT NULL"))
     return SQL(" UNION ALL ").join(owners)

@@ -6,6 +6,7 @@ from . import (
     rebuilt_tables,
     following,
     user_access,
+    hierarchy_span,
     user_profile,
     opportunity_view,
     metrics,
