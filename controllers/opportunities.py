@@ -5,7 +5,6 @@ from odoo.http import Controller, request
 
 from ..models.access.answer_context import AnswerContext
 from ..models.opportunities.as_json import API_FIELDS, FIELDS
-from ..models.opportunities.conversion import Conversion
 from ..models.opportunities.filters import MAX_TEXT, Filters, Range
 from ..models.opportunities.orders import Keyset
 from ..models.projections.opportunity_view import ORDERS
@@ -183,13 +182,12 @@ class OpportunitiesApi(Controller):
             limit,
             currency,
         )
-        conversion = page.conversion or Conversion.of(env, user, currency)
         following = page.next and encode_cursor(env, _place(page.next), bound_to)
         return json_response(
             {
                 "total": env["cqrs.opportunities"]._count(user, filters),
                 "items": env["cqrs.dashboard"]._opportunities(
-                    page.ids, user, fields, conversion
+                    page.ids, user, fields, currency, page.conversion
                 ),
                 "next": following,
             },
@@ -212,8 +210,7 @@ class OpportunitiesApi(Controller):
         if not request.env["cqrs.access"]._may_see(user, opportunity_id):
             raise NotFoundOrHidden("opportunity")
         dashboard = request.env["cqrs.dashboard"]
-        conversion = Conversion.of(request.env, user, currency)
-        array = dashboard._opportunities([opportunity_id], user, fields, conversion)
+        array = dashboard._opportunities([opportunity_id], user, fields, currency)
         return JsonText(array.text.removeprefix("[").removesuffix("]"))
 
     @operation(

@@ -14,7 +14,7 @@ from ..projections.user_access import ACCESS
 from ..projections.user_profile import PEOPLE
 from ..support.answer_context import Fact, Facts
 from ..support.periods import Calendar
-from .calendars import calendar_of, calendar_row
+from .calendars import calendar_of, stored_year_end
 from .policy import Options, Viewer
 
 # The end of the log that a snapshot sees, in so little that it is read at once: the
@@ -70,10 +70,17 @@ def _delegations(context) -> SQL:
     )
 
 
-def _currencies(context) -> SQL:
+def _person(context) -> SQL:
+    # One row, where the ORM would read all columns of user, partner and company.
     return SQL(
-        f"SELECT concat_ws(' ', company_id, ({CURRENCIES.query})) FROM res_users"
-        " WHERE id = %s",
+        """
+        SELECT json_build_array(
+            users.company_id, (%s), partner.tz, partner.lang, (%s))
+        FROM res_users users JOIN res_partner partner ON partner.id = users.partner_id
+        WHERE users.id = %s
+        """,
+        SQL(CURRENCIES.query),
+        stored_year_end(context.env, SQL("users.company_id")),
         context.user.id,
     )
 
@@ -100,9 +107,7 @@ class AnswerContext(Facts):
     :ivar last_event: id, transaction, whether on a replica, snapshot; None for no event
     :ivar position: the highest one; None for no event
     :ivar delegations: lender, first and last day of each about now
-    :ivar currencies_version: of the user's company and its currency, of the active
-        currencies and of their rates
-    :ivar sums_version: of what is folded; None where the past is read
+        :ivar sums_version: of what is folded; None where the past is read
     :ivar has_tail: whether there are changes that are not folded. Most of the time
         there are none, and to plan their sums takes longer than this.
     :ivar stages: id and ``{language: name}`` of each, in the order of the pipeline
@@ -113,13 +118,13 @@ class AnswerContext(Facts):
     position = Fact("SELECT max(position) FROM ONLY cqrs_event", is_in_tag=True)
     _failures = Fact(_FAILURES, is_in_tag=True)
     delegations = Fact(_delegations, ("cqrs.delegation",), is_in_tag=True)
-    currencies_version = Fact(
-        _currencies,
-        ("res.currency", "res.currency.rate", "res.company", "res.users"),
+    _person = Fact(
+        _person,
+        (
+            *("res.users", "res.partner", "res.company"),
+            *("res.currency", "res.currency.rate"),
+        ),
         is_in_tag=True,
-    )
-    _calendar = Fact(
-        calendar_row, ("res.users", "res.partner", "res.company"), is_in_tag=True
     )
 
     _people = Fact(f"SELECT json_build_array(({ACCESS.query}), ({PEOPLE.query}))")
@@ -151,10 +156,17 @@ class AnswerContext(Facts):
         )
         return event_id, *open_before
 
+    @property
+    def currencies_version(self) -> tuple | None:
+        """The version of the user's company, and of currencies and their rates."""
+        person = self._person
+        return person and tuple(person[:2])
+
     @cached_property
     def calendar(self) -> Calendar:
         """The user's days, weeks and years."""
-        return calendar_of(self.env, self._calendar)
+        company_id, __, *row = self._person
+        return calendar_of(self.env, company_id, *row)
 
     def today(self, calendar: Calendar) -> date:
         """Return the day that it is where a calendar holds."""

@@ -84,36 +84,32 @@ class ResConfigSettings(models.TransientModel):
         self.cqrs_has_fiscal_year = "fiscalyear_last_day" in self.env["res.company"]
 
 
-def calendar_row(context) -> SQL:
-    """Return the query of what the calendar of a context's user is made of.
+def stored_year_end(env, company_id: SQL) -> SQL:
+    """Return the query of the last day and month of a company's fiscal year.
 
-    One row of the user, where the ORM would read all columns of user and partner.
+    It gives a JSON array, or NULL if no module for accounting keeps them.
     """
-    year_end = SQL("company.id")
-    if "fiscalyear_last_day" in context.env["res.company"]:
-        year_end = SQL("fiscalyear_last_day, fiscalyear_last_month")
+    if "fiscalyear_last_day" not in env["res.company"]:
+        return SQL("NULL::json")
     return SQL(
         """
-        SELECT json_build_array(partner.tz, partner.lang, %s)
-        FROM res_users users
-        JOIN res_partner partner ON partner.id = users.partner_id
-        JOIN res_company company ON company.id = users.company_id
-        WHERE users.id = %s
+        SELECT json_build_array(fiscalyear_last_day, fiscalyear_last_month)
+        FROM res_company WHERE id = %s
         """,
-        year_end,
-        context.user.id,
+        company_id,
     )
 
 
-def calendar_of(env, row: list) -> Calendar:
-    """Return the calendar of somebody.
+def calendar_of(env, company_id: int, zone, language, year_end) -> Calendar:
+    """Return the calendar of somebody who works in a company.
 
-    :param row: as ``calendar_row`` gives it
+    :param zone: name of the person's time zone, or None
+    :param language: code of the person's language, or None
+    :param year_end: value of ``stored_year_end``
     """
-    zone, language, *year_end = row
     week = env["res.lang"]._get_data(code=env.lang or language).week_start
-    if len(year_end) == 1:
-        year_end = env["res.company"].browse(year_end)._cqrs_stored_year_end()
+    if year_end is None:
+        year_end = env["res.company"].browse(company_id)._cqrs_stored_year_end()
     day, month = year_end
     return Calendar(
         zone_named(zone) or UTC, int(week or 1), (day or 31, int(month or 12))

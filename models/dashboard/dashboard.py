@@ -1,11 +1,13 @@
 """The dashboard of the API, read from the projections alone."""
 
+import json
+
 from odoo import api, models
 from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
-from ..opportunities.as_json import FIELDS, items, owners, with_owners
+from ..opportunities.as_json import CONVERTED, FIELDS, items, owners, with_owners
 from ..opportunities.conversion import Conversion
 from ..opportunities.filters import Filters
 from ..opportunities.stages import stages
@@ -62,13 +64,13 @@ class CqrsDashboard(models.AbstractModel):
         """
         user = user or self.env.user
         profile = self._read_profile(user)
-        metrics = self.env["cqrs.metrics"]._read(
+        metrics = self.env["cqrs.metrics"]._read_as_json(
             user,
             company_ids=company_ids,
             target_currency=target_currency,
             calendar=calendar,
         )
-        counts = metrics.pop("opportunities")
+        counts = json.loads(metrics.pop("opportunities").text)
         page = self.env["cqrs.opportunities"]._read_page(
             user,
             filters=Filters(company_ids=company_ids),
@@ -80,9 +82,7 @@ class CqrsDashboard(models.AbstractModel):
             "metrics": metrics,
             "opportunities": {
                 **counts,
-                "items": self._opportunities(
-                    page.ids, user, DASHBOARD_FIELDS, page.conversion
-                ),
+                "items": self._opportunities(page.ids, user, DASHBOARD_FIELDS),
             },
             "hierarchy": profile["hierarchy"],
             "meta": self._meta(),
@@ -90,17 +90,24 @@ class CqrsDashboard(models.AbstractModel):
 
     @api.model
     def _opportunities(
-        self, ids: list[int], user, names: tuple[str, ...] = FIELDS, conversion=None
+        self,
+        ids: list[int],
+        user,
+        names: tuple[str, ...] = FIELDS,
+        target_currency=None,
+        conversion: Conversion | None = None,
     ) -> JsonText:
         """Return the array of opportunities as the API shows them, in this order.
 
         :param ids: of opportunities that the user sees
         :param names: of the fields to give
-        :param conversion: that of converted values, by default into the currency of
-            the user's company
+        :param target_currency: the ``res.currency`` of converted values, by default
+            that of the user's company
+        :param conversion: into it, if it is known
         """
         currency = own_currency(AnswerContext.of(self.env, user))
-        conversion = conversion or Conversion.of(self.env, user)
+        if conversion is None and CONVERTED in names:
+            conversion = Conversion.of(self.env, user, target_currency)
         query = items(ids, names, stages(self.env), currency.id, conversion)
         [(text,)] = self.env.execute_query(query)
         return JsonText(with_owners(text, self._owners))

@@ -13,43 +13,50 @@ from .figures import converted, exact, parts
 from .groupings import GROUPINGS, member
 from .sums import sums_of
 
-#: The groups of salespeople that somebody sees, as JSON
-SALESPEOPLE = VersionedCache("salespeople", size=32)
+#: The figures that somebody sees, as JSON; those of groups may be thousands
+TOTALS = VersionedCache("figures", size=1024)
+GROUPS = VersionedCache("figures of groups", size=32)
 
 
 class CqrsMetrics(models.AbstractModel):
     _inherit = "cqrs.metrics"
 
     @api.model
-    def _read_as_json(self, user, by, **asked) -> dict:
-        """Return ``_read`` with the groups as JSON, which a process keeps if many.
+    def _read_as_json(
+        self, user, by=(), calendar=None, period=None, **asked
+    ) -> dict[str, JsonText]:
+        """Return ``_read`` as JSON, which a process keeps while it stays the same.
 
-        There are as many groups as people, and to make the figures of each takes longer
-        than to add them up.
+        To make the figures, above all of thousands of people, takes longer than to add
+        them up.
 
         :param asked: further arguments of ``_read``
         """
-        if tuple(by) != ("salesperson",):
-            return self._read(user, by, **asked)
 
-        def make() -> JsonText:
-            return JsonText(dumps(self._read(user, by, **asked)["groups"]))
+        def make() -> dict[str, JsonText]:
+            answer = self._read(user, by, calendar=calendar, period=period, **asked)
+            return {name: JsonText(dumps(value)) for name, value in answer.items()}
 
-        key = user.id, *sorted(asked.items())
-        groups = SALESPEOPLE.get(self.env, self._version_of_groups(user), key, make)
-        return {**self._read(user, **asked), "groups": groups}
+        asking = AnswerContext.of(self.env)
+        # What closed in the period before is counted up to the present moment.
+        version = None if period else self._version_of_figures(user, by)
+        today = calendar and asking.today(calendar)
+        key = user.id, by, calendar, today, *sorted(asked.items())
+        kept = (GROUPS if by else TOTALS).get(self.env, version, key, make)
+        return {**kept, "computed_at": JsonText(dumps(asking.answered_at))}
 
-    def _version_of_groups(self, user) -> tuple | None:
-        """Return the version of the groups of people and their figures."""
+    def _version_of_figures(self, user, by: tuple[str, ...]) -> tuple | None:
+        """Return the version of figures and of the groups' labels."""
         asking = AnswerContext.of(self.env)
         folded = self._version(self.env["cqrs.access"]._viewers(user))
         if folded is None or asking.people_version is None:
             return None
+        follows_from_few = set(by) <= {"salesperson", "month"} and not asking.has_tail
         return (
             folded,
             asking.people_version,
-            # Other events change neither.
-            tuple(asking.last_event) if asking.has_tail else None,
+            None if follows_from_few else asking.log_version,
+            self.env.lang if by else None,
             asking.left_out,
             AnswerContext.of(self.env, user).currencies_version,
             fields.Date.today(),

@@ -43,6 +43,10 @@ _OWNER_MARK = f"""
 """
 
 
+#: The field that needs a conversion
+CONVERTED = "converted_value"
+
+
 class ApiField(NamedTuple):
     """A field of an opportunity in the API.
 
@@ -63,7 +67,7 @@ _FIELDS = (
     ApiField("value", "round(page.value, currency.decimal_places)", MONEY),
     ApiField("currency", "currency.name", CURRENCY),
     ApiField(
-        "converted_value",
+        CONVERTED,
         """
         json_build_object(
             'amount', round(
@@ -159,7 +163,7 @@ def items(
     names: tuple[str, ...],
     stages: dict[int, str | None],
     currency_id: int,
-    conversion: Conversion,
+    conversion: Conversion | None = None,
 ) -> SQL:
     """Return the query of the JSON array of opportunities, in order of ids, as text.
 
@@ -168,15 +172,14 @@ def items(
     :param names: names of ``API_FIELDS``
     :param stages: ``{stage id: name}``
     :param currency_id: the currency of an opportunity without one
-    :param conversion: that of converted values
+    :param conversion: that of converted values, where they are given
     """
     return SQL(
         """
         SELECT COALESCE(json_agg(item ORDER BY number), '[]')::text
         FROM unnest(%(ids)s) WITH ORDINALITY AS place (id, number)
         JOIN cqrs_opportunity_view page ON page.id = place.id
-        CROSS JOIN (SELECT %(stages)s::jsonb AS stages, %(rates)s::jsonb AS rates,
-                           %(target)s AS currency, %(digits)s AS decimal_places) given
+        CROSS JOIN (SELECT %(stages)s::jsonb AS stages%(conversion)s) given
         JOIN res_currency currency
           ON currency.id = COALESCE(page.currency_id, %(currency_id)s)
         CROSS JOIN LATERAL (SELECT %(expressions)s) item
@@ -184,12 +187,17 @@ def items(
         ids=integers(ids),
         stages=json.dumps(stages),
         currency_id=currency_id,
-        rates=json.dumps(
-            {id_ or 0: str(rate) for id_, rate in conversion.rates.items()}
-        ),
-        target=conversion.currency.name,
-        digits=conversion.currency.decimal_places,
+        conversion=_converting(conversion) if CONVERTED in names else SQL(),
         expressions=_expressions(names),
+    )
+
+
+def _converting(conversion: Conversion) -> SQL:
+    return SQL(
+        ", %s::jsonb AS rates, %s AS currency, %s AS decimal_places",
+        json.dumps({id_ or 0: str(rate) for id_, rate in conversion.rates.items()}),
+        conversion.currency.name,
+        conversion.currency.decimal_places,
     )
 
 
