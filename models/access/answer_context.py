@@ -14,7 +14,7 @@ from ..projections.user_access import ACCESS
 from ..projections.user_profile import PEOPLE
 from ..support.answer_context import Fact, Facts
 from ..support.periods import Calendar
-from .calendars import calendar_of, stored_year_end
+from .calendars import stored_year_end
 from .policy import Options, Viewer
 
 # The end of the log that a snapshot sees, in so little that it is read at once: the
@@ -165,8 +165,10 @@ class AnswerContext(Facts):
     @cached_property
     def calendar(self) -> Calendar:
         """The user's days, weeks and years."""
-        company_id, __, *row = self._person
-        return calendar_of(self.env, company_id, *row)
+        company_id, __, zone, language, year_end = self._person
+        return self.env["cqrs.access"]._calendar_of(
+            company_id, zone, self.env.lang or language, year_end and tuple(year_end)
+        )
 
     def today(self, calendar: Calendar) -> date:
         """Return the day that it is where a calendar holds."""

@@ -5,7 +5,7 @@ import re
 
 from odoo import fields, models
 from odoo.exceptions import ValidationError
-from odoo.tools import SQL
+from odoo.tools import SQL, ormcache
 
 from ..support.company_parameters import company_parameter, set_company_parameter
 from ..support.periods import UTC, Calendar, zone_named
@@ -100,17 +100,23 @@ def stored_year_end(env, company_id: SQL) -> SQL:
     )
 
 
-def calendar_of(env, company_id: int, zone, language, year_end) -> Calendar:
-    """Return the calendar of somebody who works in a company.
+class CqrsAccess(models.AbstractModel):
+    _inherit = "cqrs.access"
 
-    :param zone: name of the person's time zone, or None
-    :param language: code of the person's language, or None
-    :param year_end: value of ``stored_year_end``
-    """
-    week = env["res.lang"]._get_data(code=env.lang or language).week_start
-    if year_end is None:
-        year_end = env["res.company"].browse(company_id)._cqrs_stored_year_end()
-    day, month = year_end
-    return Calendar(
-        zone_named(zone) or UTC, int(week or 1), (day or 31, int(month or 12))
-    )
+    # Odoo empties this cache whenever parameters or languages change.
+    @ormcache("company_id", "zone", "code", "year_end", cache="stable")
+    def _calendar_of(
+        self, company_id: int, zone: str | None, code: str, year_end: tuple | None
+    ) -> Calendar:
+        """Return the calendar of somebody who works in a company.
+
+        :param zone: name of the person's time zone
+        :param code: of the language
+        :param year_end: value of ``stored_year_end``
+        """
+        week = self.env["res.lang"]._get_data(code=code).week_start
+        company = self.env["res.company"].browse(company_id)
+        day, month = year_end or company._cqrs_stored_year_end()
+        return Calendar(
+            zone_named(zone) or UTC, int(week or 1), (day or 31, int(month or 12))
+        )
