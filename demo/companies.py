@@ -20,32 +20,38 @@ def two_companies(env):
     return main + second
 
 
-def add_currency_rates(main, second, rates):
+def find_companies(env):
+    """The same two, made in an earlier part of the build."""
+    second = env["res.company"].search([("name", "=", SECOND_COMPANY)])
+    return env.ref("base.main_company") + second
+
+
+def add_currency_rate(companies, day, rate):
     """Value either company's currency in the books of the other.
 
-    :param rates: (day, units of the second currency for one of the main) pairs; days
-        that have a rate already keep it
+    :param day: from when on; a day that has a rate already keeps it
+    :param rate: units of the second currency for one of the main one
     """
+    main, second = companies
     for company, foreign, exponent in (
         (main, second.currency_id, 1),
         (second, main.currency_id, -1),
     ):
         Rate = main.env["res.currency.rate"]
-        known = Rate.search(
-            [("company_id", "=", company.id), ("currency_id", "=", foreign.id)]
-        )
-        known_days = set(known.mapped("name"))
+        known = [
+            ("company_id", "=", company.id),
+            ("currency_id", "=", foreign.id),
+            ("name", "=", day),
+        ]
+        if Rate.search_count(known, limit=1):
+            continue
         # Relative to the company's own currency: the technical rate is relative to
         # whichever currency the database's other rates count from.
         Rate.create(
-            [
-                {
-                    "name": day,
-                    "currency_id": foreign.id,
-                    "company_id": company.id,
-                    "company_rate": rate**exponent,
-                }
-                for day, rate in rates
-                if day not in known_days
-            ]
+            {
+                "name": day,
+                "currency_id": foreign.id,
+                "company_id": company.id,
+                "company_rate": rate**exponent,
+            }
         )

@@ -8,29 +8,45 @@
 
 `plan.py` decides what there is; `companies.py`, `staff.py` and `pipeline.py` make it.
 The caller commits. No message is sent, and nothing leaves the machine.
+
+Where a clock can be turned, everything happens at its time, each moment in a
+transaction of its own: ``before_the_addon`` is what happens in Odoo before this addon
+is installed, ``after_the_installation`` all that follows (see ``devtools/demo.py``).
 """
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from itertools import groupby
 
 from odoo import SUPERUSER_ID, fields
 from odoo.exceptions import UserError
 
-from .companies import add_currency_rates, two_companies
+from .clock import Present
+from .companies import add_currency_rate, find_companies, two_companies
+from .deals import DAYS_PER_MONTH
 from .pipeline import Pipeline
 from .plan import HEAD_LOGIN, plan
 from .staff import PASSWORD, Staff
 
-__all__ = ["PASSWORD", "Organisation", "build_organisation"]
+__all__ = [
+    "PASSWORD",
+    "Organisation",
+    "after_the_installation",
+    "before_the_addon",
+    "build_organisation",
+]
 
-QUIET = {
+TRACKED = {
     "mail_auto_subscribe_no_notify": True,
     "mail_create_nolog": True,
     "mail_create_nosubscribe": True,
-    "mail_notrack": True,
     "no_reset_password": True,
-    "tracking_disable": True,
 }
+QUIET = {**TRACKED, "mail_notrack": True, "tracking_disable": True}
+
+MONTHS_BEFORE = 3  # how long Odoo is in use before the addon is installed
+FORGET_AFTER = 200  # moments: what was played is not needed in memory
 
 
 @dataclass(frozen=True)
@@ -71,8 +87,70 @@ class Organisation:
         return tuple(id_ for rank in self.user_ids_by_rank for id_ in rank)
 
 
-def build_organisation(
+def build_organisation(env, *, progress=None, **sizes):
+    """Build the organisation that the arguments determine, and describe it.
+
+    The database's open stages and lost reasons, in their number, take part in it.
+
+    :param sizes: seed, levels, users, opportunities, months, today, see `_plan`
+    :param progress: called as ``progress(done, total, label)``
+    :rtype: Organisation
+    :raise UserError: where the database has the organisation already
+    :raise ValueError: where the sizes make no organisation
+    """
+    builder = _Builder(env, QUIET, Present(), progress, sizes)
+    builder.found()
+    builder.staff.grant_team_privilege()
+    builder.play(builder.happenings())
+    return builder.describe()
+
+
+def before_the_addon(env, clock, **sizes):
+    """Build what happens before the addon is installed, as Odoo tracks it.
+
+    :param clock: a `ClockFile`; it then stands at the time of the installation
+    :param sizes: see `build_organisation`; ``today`` is the real day, not the clock's
+    """
+    builder = _Builder(env, TRACKED, clock, None, sizes)
+    clock.turn_to(builder.the_plan.begins)
+    builder.found()
+    clock.end_moment(builder.env)
+    installed_at = builder.installed_at()
+    builder.play([one for one in builder.happenings() if one[0] < installed_at])
+    clock.turn_to(installed_at)
+
+
+def after_the_installation(env, clock, **sizes):
+    """Build all that happens since, up to the day before today, and describe it.
+
+    :param sizes: the same as before the installation
+    :rtype: Organisation
+    """
+    builder = _Builder(env, QUIET, clock, None, sizes)
+    builder.find()
+    clock.end_moment(builder.env)
+    installed_at = builder.installed_at()
+    clock.turn_to(installed_at + timedelta(minutes=10))
+    builder.staff.grant_team_privilege()
+    clock.end_moment(builder.env)
+    builder.play([one for one in builder.happenings() if one[0] >= installed_at])
+    clock.turn_to(datetime.combine(builder.the_plan.ends, time(0)) - timedelta(hours=1))
+    _catch_up(builder.env)
+    return builder.describe()
+
+
+def _catch_up(env):
+    """Do what scheduled actions have done on a server that ran all the time."""
+    env["cqrs.opportunity.span"]._follow_all()
+    env["cqrs.metrics"]._fold()
+    env["cqrs.dashboard.metrics"]._refresh()
+    env["cqrs.seal"]._seal()
+
+
+def _plan(
     env,
+    stages,
+    lost_reasons,
     *,
     seed=19,
     levels=3,
@@ -80,35 +158,16 @@ def build_organisation(
     opportunities=2000,
     months=18,
     today=None,
-    progress=None,
 ):
-    """Build the organisation that the arguments determine, and describe it.
-
-    The database's open stages and lost reasons, in their number, take part in it.
+    """Plan an organisation for this database.
 
     :param levels: ranks of managers between the head and the salespeople
     :param users: everybody, the head included
     :param opportunities: how many `crm.lead` there will be, a few of them leads
     :param months: how long the history is; it ends the day before `today`
     :param today: a date, by default the present one
-    :param progress: called as ``progress(done, total, label)``
-    :rtype: Organisation
-    :raise UserError: where the database has the organisation already
-    :raise ValueError: where the sizes make no organisation
     """
-    env = env(user=SUPERUSER_ID, su=True, context={**env.context, **QUIET})
-    Users = env["res.users"].with_context(active_test=False)
-    if Users.search_count([("login", "=", HEAD_LOGIN)], limit=1):
-        raise UserError(
-            env._(
-                "This database already contains the sales organization of %s.",
-                HEAD_LOGIN,
-            )
-        )
-    progress = progress or _no_progress
-    stages = _open_stages(env)
-    lost_reasons = _lost_reasons(env)
-    the_plan = plan(
+    return plan(
         seed=seed,
         levels=levels,
         users=users,
@@ -118,16 +177,115 @@ def build_organisation(
         stages=len(stages),
         lost_reasons=len(lost_reasons),
     )
-    companies = two_companies(env)
-    add_currency_rates(*companies, the_plan.rates)
-    env = env(context={**env.context, "allowed_company_ids": companies.ids})
-    staff = Staff(env, the_plan.people, companies, progress)
-    pipeline = Pipeline(
-        env, companies, staff, _contacts(env, the_plan.customers), stages, lost_reasons
-    )
-    lead_ids = pipeline.play(the_plan.deals, progress)
-    staff.archive_leavers()
-    return _describe(the_plan, companies, staff, lead_ids)
+
+
+class _Builder:
+    """Plays the plan of an organisation into a database."""
+
+    def __init__(self, env, context, clock, progress, sizes):
+        self.env = env(user=SUPERUSER_ID, su=True, context={**env.context, **context})
+        self.clock = clock
+        self.progress = progress or _no_progress
+        self.stages = _open_stages(self.env)
+        self.lost_reasons = _lost_reasons(self.env)
+        self.the_plan = _plan(self.env, self.stages, self.lost_reasons, **sizes)
+
+    def found(self):
+        """Make the companies, the first people, the teams and the customers."""
+        Users = self.env["res.users"].with_context(active_test=False)
+        if Users.search_count([("login", "=", HEAD_LOGIN)], limit=1):
+            raise UserError(
+                self.env._(
+                    "This database already contains the sales organization of %s.",
+                    HEAD_LOGIN,
+                )
+            )
+        self._spare_work()
+        self._employ(two_companies(self.env))
+        self.staff.found(self.progress)
+        self._sell(_contacts(self.env, self.the_plan.customers))
+
+    def _spare_work(self):
+        """Switch off what Odoo does for each lead to no purpose here."""
+        parameters = self.env["ir.config_parameter"]
+        # Scoring learns from leads that are younger than this. Nothing here asks it,
+        # and counting is half of the cost of a deal won or lost.
+        day = fields.Date.to_string(self.the_plan.ends)
+        parameters.set_param("crm.pls_start_date", day)
+        # Enrichment asks Odoo's servers, where no demonstration should.
+        parameters.set_param("crm.iap.lead.enrich.setting", "manual")
+
+    def find(self):
+        """Find what an earlier part of the build has made."""
+        self._employ(find_companies(self.env))
+        self.staff.find()
+        self._sell(_find_contacts(self.env, self.the_plan.customers))
+        self.pipeline.find(self.the_plan.deals)
+
+    def _employ(self, companies):
+        context = {**self.env.context, "allowed_company_ids": companies.ids}
+        self.env = self.env(context=context)
+        self.companies = companies.with_env(self.env)
+        self.staff = Staff(self.env, self.the_plan.people, self.companies)
+
+    def _sell(self, contacts):
+        self.pipeline = Pipeline(
+            self.env,
+            self.companies,
+            self.staff,
+            contacts,
+            self.stages,
+            self.lost_reasons,
+            self.clock,
+        )
+
+    def installed_at(self):
+        """The moment at which the addon is installed, in the history of a clock."""
+        begins = self.the_plan.begins
+        day = begins.date() + timedelta(days=round(MONTHS_BEFORE * DAYS_PER_MONTH))
+        return datetime.combine(day, time(5))
+
+    def happenings(self):
+        """Return (moment, part, what happens in it), in order of time."""
+        begins = self.the_plan.begins
+        happenings = [
+            (max(begins, datetime.combine(day, time(6))), "rate", (day, rate))
+            for day, rate in self.the_plan.rates
+        ]
+        happenings += [
+            (at, "career", (happen, index))
+            for at, index, happen in self.staff.careers()
+        ]
+        happenings += [
+            (at, "deal", (deal, what))
+            for at, deal, what in self.pipeline.happenings(self.the_plan.deals)
+        ]
+        return sorted(happenings, key=lambda one: one[0])
+
+    def play(self, happenings):
+        """Have everything happen, moment by moment."""
+        total = len(self.the_plan.deals)
+        moments = groupby(happenings, key=lambda one: one[0])
+        for number, (at, batch) in enumerate(moments, start=1):
+            self.clock.turn_to(at)
+            deals = []
+            for __, part, what in batch:
+                if part == "rate":
+                    add_currency_rate(self.companies, *what)
+                elif part == "career":
+                    happen, index = what
+                    happen(index)
+                else:
+                    deals.append(what)
+            self.pipeline.happen(deals)
+            self.clock.end_moment(self.env)
+            if not number % FORGET_AFTER:
+                self.progress(len(self.pipeline.lead_ids), total, "opportunities")
+                self.env.invalidate_all()
+        self.progress(total, total, "opportunities")
+
+    def describe(self):
+        return _describe(self.the_plan, self.companies, self.staff, self.pipeline)
 
 
 def _open_stages(env):
@@ -172,23 +330,32 @@ def _contacts(env, customers):
     )
 
 
-def _describe(the_plan, companies, staff, lead_ids):
+def _find_contacts(env, customers):
+    """The same, made in an earlier part of the build."""
+    emails = [customer.contact_email for customer in customers]
+    found = env["res.partner"].search([("email", "in", emails)])
+    by_email = {contact.email: contact.id for contact in found}
+    return env["res.partner"].browse(by_email[email] for email in emails)
+
+
+def _describe(the_plan, companies, staff, pipeline):
     people = the_plan.people
-    deal_counts = Counter(deal.owner for deal in the_plan.deals)
+    deals = [deal for deal in the_plan.deals if not deal.is_gone]
+    deal_counts = Counter(deal.owner for deal in deals)
     salespeople = [
         index
         for index, person in enumerate(people)
         if person.rank == people[-1].rank and not person.leaves
     ]
     salesperson = max(salespeople, key=deal_counts.__getitem__)
-    manager = people[salesperson].manager
+    manager = people[salesperson].manager_now
     peer = max(
-        (index for index in salespeople if people[index].manager != manager),
+        (index for index in salespeople if people[index].manager_now != manager),
         key=deal_counts.__getitem__,
     )
     ranks = defaultdict(list)
-    for user, person in zip(staff.users, people, strict=True):
-        ranks[person.rank].append(user.id)
+    for index, person in enumerate(people):
+        ranks[person.rank].append(staff.users[index].id)
     return Organisation(
         head_login=HEAD_LOGIN,
         director_login=people[staff.directors[salesperson]].login,
@@ -198,9 +365,13 @@ def _describe(the_plan, companies, staff, lead_ids):
         company_ids=tuple(companies.ids),
         team_ids=tuple(dict.fromkeys(team.id for team in staff.teams)),
         user_ids_by_rank=tuple(map(tuple, ranks.values())),
-        archived_user_ids=tuple(staff.users.filtered(lambda one: not one.active).ids),
-        employee_ids=tuple(staff.employees.ids),
-        lead_ids=lead_ids,
+        archived_user_ids=tuple(
+            staff.users[index].id
+            for index, person in enumerate(people)
+            if person.leaves
+        ),
+        employee_ids=tuple(employee.id for employee in staff.employees.values()),
+        lead_ids=tuple(pipeline.lead_ids[deal.name] for deal in deals),
     )
 
 

@@ -10,11 +10,11 @@ import math
 import random
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from itertools import islice
 
 from . import names
-from .deals import Deal, DealPlanner
+from .deals import DAYS_PER_MONTH, Deal, DealPlanner, working_day
 
 MAIL_DOMAIN = "polaris.example"
 HEAD_NAME = "Ingrid Solberg"
@@ -24,14 +24,18 @@ DEALS_PER_CUSTOMER = 8
 # A rank's share of deals per head, against a salesperson's: managers sell little.
 SELLING = {"head": 0.15, "manager": 0.4, "salesperson": 1.0}
 
-LEAVER_SHARE = 0.05  # of the salespeople: archived in the end
+# Of the salespeople:
+LEAVER_SHARE = 0.05  # archived when they leave
+NEWCOMER_SHARE = 0.15  # hired when the organisation exists already
+MOVER_SHARE = 0.12  # get another manager
 
 
 @dataclass(frozen=True)
 class Person:
     """``manager`` is an index into the plan's people, ``rank`` 0 for the head.
 
-    ``companies`` are indexes (0 main, 1 second), the first being home.
+    ``companies`` are indexes (0 main, 1 second), the first being home. ``manager`` is
+    the first one; who moves has ``last_manager`` from the day ``moves`` on.
     """
 
     name: str
@@ -41,7 +45,19 @@ class Person:
     companies: tuple[int, ...]
     activity: float
     skill: float
-    leaves: bool = False
+    hired: date | None = None
+    moves: date | None = None
+    leaves: date | None = None
+    last_manager: int | None = None
+
+    @property
+    def manager_now(self):
+        return self.manager if self.last_manager is None else self.last_manager
+
+    def works_on(self, day):
+        return not (
+            (self.hired and day < self.hired) or (self.leaves and day >= self.leaves)
+        )
 
 
 @dataclass(frozen=True)
@@ -57,9 +73,12 @@ class Plan:
     """People by rank, head first; deals by creation date.
 
     ``rates`` are (first day of a month, units of the second currency for one of the
-    main one).
+    main one). The organisation exists from ``begins`` on, before the first deal, and
+    all of it happens before the day ``ends``.
     """
 
+    begins: datetime
+    ends: date
     people: tuple[Person, ...]
     customers: tuple[Customer, ...]
     deals: tuple[Deal, ...]
@@ -85,12 +104,16 @@ def plan(*, seed, levels, users, opportunities, months, today, stages, lost_reas
     def rng(part):
         return random.Random(f"{seed}/{part}")
 
+    days = round(months * DAYS_PER_MONTH)
     staff = _people(rng("people"), _rank_sizes(users, levels))
+    staff = _with_careers(rng("careers"), staff, today, days)
     customers = _customers(
         rng("customers"), math.ceil(opportunities / DEALS_PER_CUSTOMER)
     )
     planner = DealPlanner(rng("deals"), staff, customers, today, stages, lost_reasons)
     return Plan(
+        begins=datetime.combine(today - timedelta(days=days + 7), time(6)),
+        ends=today,
         people=staff,
         customers=customers,
         deals=planner.deals(opportunities, months),
@@ -137,7 +160,7 @@ def _people(rng, rank_sizes):
             name = next(full_names)
             staff.append(_person(rng, name, rank, manager, companies, selling))
         above = list(range(first, len(staff)))
-    return tuple(_with_leavers(rng, staff, above))
+    return staff
 
 
 def _person(rng, name, rank, manager, companies, selling):
@@ -153,21 +176,59 @@ def _person(rng, name, rank, manager, companies, selling):
     )
 
 
-def _with_leavers(rng, staff, salespeople):
-    """The staff, of whom a few salespeople leave; no manager loses the last report."""
-    team_sizes = Counter(staff[index].manager for index in salespeople)
-    leavers_left = max(1, round(len(salespeople) * LEAVER_SHARE))
-    leavers = set()
-    for index in rng.sample(salespeople, len(salespeople)):
-        manager = staff[index].manager
-        if leavers_left and team_sizes[manager] > 1:
-            leavers.add(index)
-            team_sizes[manager] -= 1
-            leavers_left -= 1
-    return [
-        replace(person, leaves=True) if index in leavers else person
-        for index, person in enumerate(staff)
-    ]
+def _with_careers(rng, staff, today, days):
+    """The staff, some of whom are hired later, get another manager, or leave.
+
+    No manager is ever without a report, and nobody changes the director.
+    """
+    staff = list(staff)
+
+    def day(earliest, latest):
+        share = rng.uniform(earliest, latest)
+        return working_day(today - timedelta(days=max(1, round(days * (1 - share)))))
+
+    salespeople = [i for i, one in enumerate(staff) if one.rank == staff[-1].rank]
+    team_sizes = Counter(person.manager for person in staff)
+    candidates = rng.sample(salespeople, len(salespeople))
+    for share, fields in (
+        (LEAVER_SHARE, lambda: {"leaves": day(0.4, 0.9)}),
+        (NEWCOMER_SHARE, lambda: {"hired": day(0.2, 0.85)}),
+    ):
+        wanted = max(1, round(len(salespeople) * share))
+        for index in list(candidates):
+            if wanted and team_sizes[staff[index].manager] > 1:
+                staff[index] = replace(staff[index], **fields())
+                team_sizes[staff[index].manager] -= 1
+                candidates.remove(index)
+                wanted -= 1
+    # And a manager, with all the people below, unless there is but one rank of them.
+    managers = [i for i, one in enumerate(staff) if 1 < one.rank < staff[-1].rank]
+    wanted = max(1, round(len(salespeople) * MOVER_SHARE))
+    for group, count in ((managers, 1), (candidates, wanted)):
+        moved = 0
+        for index in rng.sample(group, len(group)):
+            person = staff[index]
+            others = [
+                other
+                for other, peer in enumerate(staff)
+                if peer.rank == person.rank - 1
+                and other != person.manager
+                and _director(staff, other) == _director(staff, index)
+            ]
+            if moved < count and others and team_sizes[person.manager] > 1:
+                staff[index] = replace(
+                    person, moves=day(0.25, 0.95), last_manager=rng.choice(others)
+                )
+                team_sizes[person.manager] -= 1
+                moved += 1
+    return tuple(staff)
+
+
+def _director(staff, index):
+    """The one of the first rank below the head that a person works under."""
+    while staff[index].rank > 1:
+        index = staff[index].manager
+    return index
 
 
 def _customers(rng, count):

@@ -2,17 +2,23 @@
 
 The organisation is built once, in a database that is never served; ``demo`` is a
 copy of it, and so is each database of ``--check``, however ``demo`` was used since.
+
+It has a past: it is built in a PostgreSQL server of its own that tells the time by a
+file, as the Odoo does that builds, and then brought into the usual one. Odoo is
+installed there nineteen months ago, and the addon when people have worked with it for
+three months (see ``demo/organisation.py``).
 """
 
 import json
 import os
 import secrets
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TypedDict
 
-from .bootstrap import odoo
-from .console import Failure, say
-from .databases import database, template
+from .bootstrap import faketime, odoo
+from .console import Failure, say, step
+from .databases import database, other_servers, server, template
 from .environment import PROVISIONING, Environment, environment, provisioning_lock
 from .locks import exclusive
 from .paths import ADDON, LOGS, ROOT, STATE, digest, identity, write_atomically
@@ -23,22 +29,40 @@ NAME = "demo"
 LOG = LOGS / "demo-server.log"
 UNRELATED = {"devtools", "docs", "tests", "benchmarks", "__pycache__"}
 """Folders that an installed addon does not depend on."""
-BUILD = """
+DAYS_AGO = 580
+"""When Odoo is installed: before the first of the organisation."""
+SET_UP = """
 import json
 import os
+from datetime import date
 
-from odoo.addons.crm_cqrs.demo.organisation import PASSWORD, build_organisation
+from odoo.addons.crm_cqrs.demo import organisation
+from odoo.addons.crm_cqrs.demo.clock import ClockFile
 
-organisation = build_organisation(env)
-env.cr.commit()
-logins = {
-    "head": organisation.head_login,
-    "manager": organisation.manager_login,
-    "salesperson": organisation.salesperson_login,
-}
-with open(os.environ["CRM_CQRS_RESULT"], "w") as file:
-    json.dump({"password": PASSWORD, "logins": logins}, file)
+today = date.fromisoformat(os.environ["CRM_CQRS_TODAY"])
+clock = ClockFile(os.environ.get("FAKETIME_TIMESTAMP_FILE"))
 """
+BEFORE = f"""{SET_UP}
+organisation.before_the_addon(env, clock, today=today)
+"""
+BUILD = f"""{SET_UP}
+if clock.path:
+    built = organisation.after_the_installation(env, clock, today=today)
+else:
+    built = organisation.build_organisation(env, today=today)
+env.cr.commit()
+logins = {{
+    "head": built.head_login,
+    "manager": built.manager_login,
+    "salesperson": built.salesperson_login,
+}}
+with open(os.environ["CRM_CQRS_RESULT"], "w") as file:
+    json.dump({{"password": organisation.PASSWORD, "logins": logins}}, file)
+"""
+RESUME_CRONS = """
+UPDATE ir_cron SET nextcall = greatest(nextcall, now() AT TIME ZONE 'UTC')
+"""
+"""Or each would count all its intervals since the day of the installation."""
 MAKE_KEY = """
 import os
 
@@ -56,12 +80,14 @@ class Description(TypedDict):
 
     checkout: identity of the checkout that made it
     sources: fingerprint of the addon that is installed in it
+    has_past: whether its events bear the dates of what they tell
     password, logins: of the generated users; logins by rank
     key_file: where the head's API key is kept
     """
 
     checkout: str
     sources: str
+    has_past: bool
     password: str
     logins: dict[str, str]
     key_file: str
@@ -75,10 +101,10 @@ def serve(port: int) -> int:
         source = ensure_source(env)
         description = ensure_demo(env, source)
         key = ensure_key(env, description)
-        with serving.served(env.environ, NAME, port, LOG) as server:
+        with serving.served(env.environ, NAME, port, LOG) as process:
             say(welcome(port, description, key))
             try:
-                code = server.wait()
+                code = process.wait()
             except KeyboardInterrupt:
                 say("Stopping.")
                 return 0
@@ -145,28 +171,80 @@ def note(env: Environment, name: str, description: Description) -> None:
 
 def ensure_source(env: Environment) -> str:
     """Return the database with the organisation, built or brought up to date."""
-    base = template.ensure(env)
     name = template.prefix("demo") + "source"
     with exclusive(provisioning_lock(), PROVISIONING):
         if description := describe(env, name):
             bring_up_to_date(env, name, description)
             return name
         partial = f"{name}_new"
-        database.create_from(env.environ, base, partial)
+        database.drop(env.environ, partial)
         sources = sources_digest()
-        template.run_odoo(env, f"Installing {ADDON}", "-d", partial, "-i", ADDON)
-        built = run_shell(env, "Building the sales organisation", partial, BUILD)
+        today = datetime.now(timezone.utc)
+        library = time_machine()
+        if library:
+            built = build_in_the_past(env, library, partial, today)
+        else:
+            built = build_at_once(env, partial, today)
         # Or its desk would have only estimates to show until autovacuum comes by.
         database.query_in(env.environ, partial, "VACUUM (ANALYZE)")
         description = {
             "checkout": identity(),
             "sources": sources,
+            "has_past": library is not None,
             **json.loads(built),
             "key_file": "",
         }
         note(env, partial, description)
         database.rename(env.environ, partial, name)
     return name
+
+
+def time_machine() -> Path | None:
+    """Return libfaketime; None, with the reason said, where there cannot be a past."""
+    reason = (
+        "the server that the environment names keeps its own time"
+        if server.is_external()
+        else ""
+    )
+    if not reason:
+        try:
+            return faketime.ensure()
+        except Failure as failure:
+            reason = str(failure)
+    say(f"The demo is built without a past, all its events are of today: {reason}")
+    return None
+
+
+def build_in_the_past(
+    env: Environment, library: Path, name: str, today: datetime
+) -> str:
+    """Build the organisation under a clock of its own; returns what ``BUILD`` does."""
+    begins = (today - timedelta(days=DAYS_AGO)).replace(hour=6, minute=0)
+    with other_servers.in_the_past(library, begins) as variables:
+        past = Environment(env.odoo, {**env.environ, **variables})
+        template.install(past, name)
+        run_builder(past, "Selling before the addon", name, BEFORE, today)
+        template.run_odoo(past, f"Installing {ADDON}", "-d", name, "-i", ADDON)
+        built = run_builder(past, "Building the sales organisation", name, BUILD, today)
+        real = {**env.environ, "PGPORT": variables["PGPORT"]}
+        with step("Bringing the demo into the present"):
+            database.bring(real, name, to=env.environ)
+    database.query_in(env.environ, name, RESUME_CRONS)
+    return built
+
+
+def build_at_once(env: Environment, name: str, today: datetime) -> str:
+    """Build the organisation by the real clock."""
+    database.create_from(env.environ, template.ensure(env), name)
+    template.run_odoo(env, f"Installing {ADDON}", "-d", name, "-i", ADDON)
+    return run_builder(env, "Building the sales organisation", name, BUILD, today)
+
+
+def run_builder(
+    env: Environment, title: str, name: str, script: str, today: datetime
+) -> str:
+    day = today.date().isoformat()
+    return run_shell(env, title, name, script, CRM_CQRS_TODAY=day)
 
 
 def ensure_demo(env: Environment, source: str) -> Description:

@@ -1,12 +1,16 @@
+import tempfile
+import time
 from collections import Counter, defaultdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
 from unittest.mock import patch
 
 from odoo.exceptions import AccessDenied, UserError
 from odoo.tests import TransactionCase, tagged
 
 from ..demo import plan as planning
-from ..demo.deals import Kind
+from ..demo.clock import ClockFile, seconds
+from ..demo.deals import CLOSING, Kind
 from ..demo.organisation import PASSWORD, build_organisation
 
 SIZES = {"levels": 3, "users": 24, "opportunities": 120, "months": 12}
@@ -189,9 +193,54 @@ class TestDemoOrganisation(OrganisationCase):
         )
         self.assertTrue(all(lead.lost_reason_id for lead in lost))
 
+    def test_who_moved_has_the_other_manager_and_newcomers_have_one(self):
+        people = self.plan().people
+        for index, person in enumerate(people):
+            if not (person.moves or person.hired):
+                continue
+            employees = self.env["hr.employee"].with_context(active_test=False)
+            employee = employees.search([("user_id.login", "=", person.login)])
+            manager = people[person.manager_now]
+            self.assertEqual(employee.parent_id.user_id.login, manager.login, index)
+        self.assertTrue(any(person.moves for person in people))
+        self.assertTrue(any(person.hired for person in people))
+
+    def test_most_open_deals_have_an_activity_planned(self):
+        leads = self.leads(self.organisation).filtered(
+            lambda lead: (
+                lead.type == "opportunity"
+                and lead.active
+                and lead.won_status == "pending"
+            )
+        )
+        planned = leads.filtered("activity_ids")
+        self.assertGreater(len(planned), len(leads) / 2)
+        self.assertLess(len(planned), len(leads))
+        for lead in planned:
+            self.assertEqual(lead.activity_ids.user_id, lead.user_id)
+
+    def test_who_did_it_is_who_worked_on_the_deal(self):
+        self.env.cr.execute(
+            """SELECT type, count(*), count(DISTINCT user_id) FROM cqrs_event
+                WHERE stream_model = 'crm.lead' AND stream_id = ANY(%s)
+                  AND user_id = ANY(%s)
+                GROUP BY type""",
+            [list(self.organisation.lead_ids), list(self.organisation.user_ids)],
+        )
+        writers = {
+            type_: (count, users) for type_, count, users in self.env.cr.fetchall()
+        }
+        self.assertGreaterEqual(
+            writers["OpportunityCreated"][0], len(self.organisation.lead_ids) * 0.9
+        )
+        self.assertGreater(writers["OpportunityCreated"][1], 5)
+        self.assertGreater(writers["OpportunityReassigned"][1], 1)
+
     def test_amounts_add_up_to_the_plan(self):
         planned = defaultdict(float)
         for deal in self.plan().deals:
+            if deal.is_gone:
+                continue
             value, status = deal.value, "pending"
             for change in deal.changes:
                 if change.kind is Kind.VALUE:
@@ -247,8 +296,19 @@ class TestDemoOrganisation(OrganisationCase):
     def test_nobody_is_written_to(self):
         self.create_mail.assert_not_called()
         leads = self.leads(self.organisation)
-        self.assertFalse(leads.message_ids)
-        self.assertFalse(leads.message_follower_ids)
+        merged = {
+            change.value
+            for deal in self.plan().deals
+            for change in deal.changes
+            if change.kind is Kind.MERGED
+        }
+        self.assertTrue(merged)
+        # Odoo notes a merger, and who plans an activity follows the lead.
+        noted = leads.filtered("message_ids")
+        self.assertEqual(set(noted.mapped("name")), merged)
+        self.assertFalse(leads.message_ids.notification_ids)
+        followed = leads.filtered("message_follower_ids")
+        self.assertEqual(followed, leads.filtered("activity_ids"))
 
     def test_no_service_is_asked_about_the_customers(self):
         leads = self.leads(self.organisation)
@@ -259,6 +319,100 @@ class TestDemoOrganisation(OrganisationCase):
     def test_second_call_is_refused_whatever_its_seed(self):
         with self.assertRaisesRegex(UserError, "ingrid.solberg@polaris.example"):
             self.build(seed=SEED + 1)
+
+
+@tagged("post_install", "-at_install")
+class TestPastOfTheDemoOrganisation(OrganisationCase):
+    """What is planned for a clock that can be turned, which ``./dev demo`` has."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.whole = cls.plan(seed=19, users=60, opportunities=2000, months=18)
+        cls.changes = [
+            (deal, change) for deal in cls.whole.deals for change in deal.changes
+        ]
+
+    def test_every_change_has_its_time_and_a_person_who_works_then(self):
+        people = self.whole.people
+        for deal in self.whole.deals:
+            self.assertGreater(deal.created, self.whole.begins)
+            self.assertTrue(people[deal.by].works_on(deal.created.date()))
+            moments = [deal.created, *(change.at for change in deal.changes)]
+            # In order, and no two at once, which would be one event.
+            self.assertEqual(moments, sorted(set(moments)))
+            self.assertLess(moments[-1].date(), TODAY)
+            for change in deal.changes:
+                self.assertTrue(people[change.by].works_on(change.at.date()))
+                if change.kind is Kind.OWNER:
+                    self.assertTrue(people[change.value].works_on(change.at.date()))
+
+    def test_it_is_spread_over_eighteen_months(self):
+        months = Counter(f"{change.at:%Y-%m}" for __, change in self.changes)
+        created = Counter(f"{deal.created:%Y-%m}" for deal in self.whole.deals)
+        self.assertGreaterEqual(len(months), 18)
+        self.assertGreaterEqual(min(list(created.values())[1:-1]), 40)
+
+    def test_an_eighth_of_the_open_deals_is_overdue(self):
+        open_deals = [deal for deal in self.whole.deals if deal.is_open]
+        overdue = [deal for deal in open_deals if deal.last_deadline < TODAY]
+        self.assertGreater(len(open_deals), 400)
+        self.assertTrue(0.10 <= len(overdue) / len(open_deals) <= 0.15)
+
+    def test_closing_dates_move_both_ways_and_stages_too(self):
+        moved = Counter()
+        for deal in self.whole.deals:
+            deadline, stage = deal.deadline, 0
+            for change in deal.changes:
+                if change.kind is Kind.DEADLINE:
+                    moved["later" if change.value > deadline else "sooner"] += 1
+                    self.assertNotEqual(change.value, deadline)
+                    deadline = change.value
+                elif change.kind is Kind.STAGE:
+                    moved["on" if change.value > stage else "back"] += 1
+                    stage = change.value
+        for way, least in {"later": 1000, "sooner": 50, "on": 1500, "back": 50}.items():
+            self.assertGreater(moved[way], least, way)
+
+    def test_who_leaves_hands_over_and_has_no_new_deals(self):
+        leavers = {
+            index: person.leaves
+            for index, person in enumerate(self.whole.people)
+            if person.leaves
+        }
+        self.assertTrue(leavers)
+        handed_over = 0
+        for deal in self.whole.deals:
+            if left := leavers.get(deal.owner):
+                self.assertLess(deal.created.date(), left)
+                handed_over += any(
+                    change.kind is Kind.OWNER and left - change.at.date() < timedelta(9)
+                    for change in deal.changes
+                )
+        self.assertGreater(handed_over, 2)
+
+    def test_a_duplicate_is_merged_into_a_deal_that_is_open(self):
+        by_name = {deal.name: deal for deal in self.whole.deals}
+        mergers = [change for __, change in self.changes if change.kind is Kind.MERGED]
+        self.assertEqual(len(mergers), 30)
+        for merger in mergers:
+            survivor = by_name[merger.value]
+            self.assertLess(survivor.created, merger.at)
+            before = [c.kind for c in survivor.changes if c.at <= merger.at]
+            self.assertFalse(CLOSING & set(before))
+
+    def test_the_clock_file_has_the_seconds_to_the_moment(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "clock")
+            path.write_bytes(seconds(0))
+            clock = ClockFile(path)
+            moment = datetime(2025, 6, 2, 8, 30)
+            clock.turn_to(moment)
+            past = int(path.read_bytes())
+            expected = moment.replace(tzinfo=timezone.utc).timestamp() - time.time()
+            self.assertAlmostEqual(past, expected, delta=2)
+            # PostgreSQL must never read half of it.
+            self.assertEqual(len(path.read_bytes()), len(seconds(0)))
 
 
 @tagged("post_install", "-at_install")
@@ -299,6 +453,10 @@ class TestDemoOrganisationRepeated(OrganisationCase):
         deals = self.plan().deals
         kinds = {change.kind for deal in deals for change in deal.changes}
         self.assertEqual(kinds, set(Kind))
+        gone = self.env["crm.lead"].with_context(active_test=False)
+        names = [deal.name for deal in deals if deal.is_gone]
+        self.assertFalse(gone.search([("name", "in", names)]))
+        deals = [deal for deal in deals if not deal.is_gone]
         self.assertEqual(
             [len(seen[lead_id]) - 1 for lead_id in organisation.lead_ids],
             [len(deal.changes) for deal in deals],
@@ -335,8 +493,8 @@ class TestDemoOrganisationRepeated(OrganisationCase):
             if any(change.kind is Kind.WON for change in deal.changes)
         ]
         self.assertEqual(plan.people[5].login, "sofia.suzuki@polaris.example")
-        self.assertEqual(len(won), 37)
-        self.assertAlmostEqual(sum(deal.value for deal in won), 3932204.11, places=2)
+        self.assertEqual(len(won), 38)
+        self.assertAlmostEqual(sum(deal.value for deal in won), 1574156.41, places=2)
 
     def test_names_are_unique_at_any_size(self):
         plan = self.plan(users=6500, opportunities=11000)

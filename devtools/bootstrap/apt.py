@@ -17,6 +17,8 @@ from ..process import output_of, run_logged
 STABLE = "trixie"
 """By its code name: "stable" will be another release one day, with other fonts."""
 UNSTABLE = "unstable"
+OLD_STABLE = "bookworm"
+"""For what is compiled: it runs on machines as old as that, and on newer ones."""
 KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
     Path("/usr/share/keyrings/debian-archive-keyring.pgp"),

@@ -7,13 +7,16 @@ the log of events, in any database of the same server.
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
+from ..bootstrap import faketime
 from ..console import Failure
 from ..paths import remove_tree
 from ..process import free_port, guarded
@@ -58,6 +61,24 @@ def younger() -> Iterator[dict[str, str]]:
             yield variables
 
 
+@contextmanager
+def in_the_past(library: Path, moment: datetime) -> Iterator[dict[str, str]]:
+    """Run a new and empty cluster whose clock is a file, which stands at a moment.
+
+    Gives what leads libpq to it, and Odoo to the same clock.
+    """
+    with new_folder("past") as folder:
+        cluster.create(folder)
+        # Where the server's account gets at them.
+        own_library, clock = folder / library.name, folder / "clock"
+        shutil.copyfile(library, own_library)
+        own_library.chmod(0o755)
+        faketime.write_clock(clock, moment)
+        preload = faketime.variables(own_library, clock)
+        with served(folder, preload) as variables:
+            yield {**variables, **preload}
+
+
 def copy(folder: Path, environ: Mapping[str, str], *options: str) -> None:
     """Copy the cluster of a running server of ours."""
     cluster.run(
@@ -86,10 +107,12 @@ def new_folder(name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[dict[str, str]]:
+def served(
+    folder: Path, preload: Mapping[str, str] | None = None
+) -> Iterator[dict[str, str]]:
     """Serve a cluster for the block; gives the variables that lead libpq to it."""
     port = free_port()  # names the socket's file, in the folder of the private server's
-    server = start(folder, port)
+    server = start(folder, port, preload or {})
     try:
         wait_until_it_answers(server, port, folder / LOG)
         yield {**cluster.variables(), "PGPORT": str(port)}
@@ -98,7 +121,9 @@ def served(folder: Path) -> Iterator[dict[str, str]]:
         server.wait()
 
 
-def start(folder: Path, port: int) -> "subprocess.Popen[bytes]":
+def start(
+    folder: Path, port: int, preload: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
     settings = {
         **SETTINGS,
         "port": port,
@@ -116,6 +141,7 @@ def start(folder: Path, port: int) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            env={**os.environ, **preload},
             cwd=cluster.home(),
             **cluster.account(),
         )

@@ -32,13 +32,18 @@ def ensure(env: Environment) -> str:
             for old in database.names_starting_with(env.environ, prefix("template")):
                 database.drop(env.environ, old)
             partial = f"{name}_new"
-            run_odoo(
-                env,
-                f"Building the template database ({MODULES} with demo data)",
-                *("-d", partial, "-i", MODULES, "--with-demo"),
-            )
+            install(env, partial)
             database.rename(env.environ, partial, name)
     return name
+
+
+def install(env: Environment, name: str) -> None:
+    """Make a database with Odoo's modules and their demo data."""
+    run_odoo(
+        env,
+        f"Building the template database ({MODULES} with demo data)",
+        *("-d", name, "-i", MODULES, "--with-demo"),
+    )
 
 
 def run_odoo(env: Environment, title: str, *arguments: str) -> None:
