@@ -4,6 +4,7 @@ from . import (
     position,
     dashboard,
     opportunities,
+    flow,
     events,
     v1,
     contract,

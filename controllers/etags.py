@@ -31,12 +31,13 @@ class EntityTag:
 
     :param user: the ``res.users`` record whose view is asked for
     :param zone: the zone of days that is asked for
+    :param further: the version of what the answer depends on beside these
     """
 
-    def __init__(self, user, zone=None):
+    def __init__(self, user, zone=None, further=None):
         http = request.httprequest
         version = answer_version(request.env, user, zone)
-        asked = http.path, http.query_string, version
+        asked = http.path, http.query_string, version, further
         self._version = hashlib.sha256(repr(asked).encode()).hexdigest()[:32]
         self._now = AnswerContext.of(request.env).answered_at
 

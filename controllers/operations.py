@@ -52,6 +52,8 @@ class Operation:
     :ivar shows_opportunities: a function of the query's values: whether the answer
         shows opportunities, or figures of them. Callers who may read none in Odoo then
         get 403
+    :ivar further_version: a function of the query's values: the version of what the
+        answer depends on beside the facts of ``AnswerContext``, if anything
     :ivar other_media_types: ``{media type: JSON Schema}`` of the answers that a client
         may ask for instead of JSON
     :ivar exists_for: a function of a ``res.users`` record: whether the path exists for
@@ -68,6 +70,7 @@ class Operation:
     is_deprecated: bool = False
     is_view: bool = False
     shows_opportunities: Callable[[dict], bool] | None = None
+    further_version: Callable[[dict], object] = lambda values: None
     other_media_types: dict[str, dict] = field(default_factory=dict)
     exists_for: Callable[[object], bool] = lambda user: True
 
@@ -107,8 +110,9 @@ def operation(path: str, *, parameters=(), **declaration):
             if declared.is_view or declared.is_deprecated:
                 left_out = _check_read_models(request.env)
             if declared.is_view:
+                further = declared.further_version(values)
                 values["user"] = viewed_user(values.get("user"))
-                tag = EntityTag(values["user"], values.get("tz"))
+                tag = EntityTag(values["user"], values.get("tz"), further)
                 if not_modified := tag.not_modified():
                     return _kept_by_the_reader(not_modified)
             response = method(self, **in_path, **values)

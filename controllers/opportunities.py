@@ -1,4 +1,6 @@
-from datetime import timedelta
+import re
+from datetime import date, timedelta
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from odoo.http import Controller, request
@@ -6,8 +8,16 @@ from odoo.http import Controller, request
 from ..models.access.answer_context import AnswerContext
 from ..models.opportunities.as_json import API_FIELDS, FIELDS
 from ..models.opportunities.filters import MAX_TEXT, Filters, Range
-from ..models.opportunities.orders import Keyset
-from ..models.projections.opportunity_view import ORDERS
+from ..models.opportunities.orders import SORTS, Keyset
+from ..models.opportunities.pace import (
+    COUNTS,
+    DURATIONS,
+    IDLE_DAYS,
+    KINDS,
+    PUSHES,
+    PaceFilters,
+    activities_version,
+)
 from ..models.support.exact_json import JsonText
 from ..models.support.json_schema import DAY, TIME, UUID
 from ..models.support.periods import Calendar
@@ -15,7 +25,7 @@ from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
 from .errors import NotFoundOrHidden
 from .operations import always, json_response, operation
-from .parameters import COMPANY, CURRENCY, DAYS, days_asked
+from .parameters import COMPANY, CURRENCY, DAYS, asked_calendar, days_asked
 from .query import (
     MAX_ID,
     Parameter,
@@ -31,6 +41,7 @@ from .query import (
 URL = "/api/v2/dashboard/opportunities"
 
 MAX_LIMIT = 200
+MAX_DAYS = 999_999
 DEFAULT_LIMIT = 80
 
 _NOBODY = "none"
@@ -58,10 +69,54 @@ _RANGES = (
     ("changed", "changed_at", time, TIME, "Time of the last event"),
 )
 
+_IS_SO = {"true": True, "false": False}
+_DAYS_TEXT = {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,6})?$"}
+
+
+def _days(text: str) -> Decimal:
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII):
+        raise ValueError("Expected a number of days, as 14 or 0.5.")
+    return Decimal(text)
+
+
+_TIMES = whole_number(MAX_DAYS, 0)
+#: Two parameters each, ``<name>_from`` and ``<name>_to``, on the pace
+_PACES = (
+    *(
+        (name, what, _days, _DAYS_TEXT)
+        for name, what in zip(
+            DURATIONS,
+            (
+                "Days since an open one was created",
+                "Days for which an open one has been in its stage",
+                "Days since a person or an import changed an open one",
+            ),
+            strict=True,
+        )
+    ),
+    *(
+        (name, what, _TIMES["parse"], _TIMES["schema"])
+        for name, what in zip(
+            COUNTS,
+            (
+                "How often the closing date moved later",
+                "By how many days it moved later, all in all",
+            ),
+            strict=True,
+        )
+    ),
+)
+
+SALESPERSON = Parameter(
+    "salesperson",
+    **list_of(_salesperson, {"anyOf": [UUID, {"const": _NOBODY}]}),
+    description="Owned by these people; `none` is for those that nobody owns.",
+)
 _FIELDS = Parameter(
     "fields",
     **list_of(**one_of(*API_FIELDS)),
-    description="The fields to give; all by default but `converted_value`.",
+    description="The fields to give; by default all but `converted_value` and those of"
+    " the pace, from `age_days` on.",
 )
 _CURRENCY = Parameter(
     "currency",
@@ -81,10 +136,11 @@ _FILTERS = [
         **list_of(**one_of("pending", "won", "lost")),
         description="Opportunities with these states.",
     ),
+    SALESPERSON,
     Parameter(
-        "salesperson",
-        **list_of(_salesperson, {"anyOf": [UUID, {"const": _NOBODY}]}),
-        description="Owned by these people; `none` is for those that nobody owns.",
+        "team_id",
+        **list_of(**whole_number(MAX_ID)),
+        description="Of these sales teams, by their ids in Odoo.",
     ),
     Parameter(
         "scope",
@@ -103,6 +159,31 @@ _FILTERS = [
         **one_of("due", "overdue"),
         description="Pending ones that are expected to close today or later, or that"
         " were expected to on a day before today.",
+    ),
+    *(
+        Parameter(f"{name}_{end}", parse, schema, f"{what}, this or {less_or_more}.")
+        for name, what, parse, schema in _PACES
+        for end, less_or_more in (("from", "more"), ("to", "less"))
+    ),
+    *(
+        Parameter(
+            name,
+            **one_of(*_IS_SO),
+            description=f"Open ones that are {word}, or that are not.",
+        )
+        for name, word in (("is_overdue", "overdue"), ("is_stuck", "stuck"))
+    ),
+    Parameter(
+        "attention",
+        **list_of(**one_of(*KINDS)),
+        description=(
+            "Open ones that need attention for one of these reasons: `overdue`;"
+            " `stuck`, in its stage for longer than nine in ten of the deals that its"
+            " company has won; `pushed`, its closing date moved later"
+            f" {PUSHES} times or more;"
+            f" `idle`, not changed for {IDLE_DAYS} days or more; `no_activity`, none is"
+            " planned."
+        ),
     ),
     Parameter(
         "text",
@@ -123,10 +204,12 @@ _FILTERS = [
 _PAGING = [
     Parameter(
         "sort",
-        **one_of(*(f"{sign}{order}" for order in ORDERS for sign in ("", "-"))),
+        **one_of(*(f"{sign}{order}" for order in SORTS for sign in ("", "-"))),
         description=(
             "The order: with `-` from the greatest down (`-value` by default)."
             " Ties are broken by id; what has none comes last, or first with `-`."
+            " What has no days or pushes comes last both ways: an opportunity that is"
+            " not open, or was never pushed."
             " Values compare as converted, at the rates of the first page. Names are in"
             " the order of Unicode's code points: capitals before small letters."
         ),
@@ -146,6 +229,13 @@ _PAGING = [
 ]
 
 
+def _version_of_activities(values: dict) -> tuple | None:
+    """Return the version of the planned activities, if the answer depends on them."""
+    if "attention" in (*values, *values.get("fields", ())):
+        return activities_version(request.env)
+    return None
+
+
 class OpportunitiesApi(Controller):
     @operation(
         URL,
@@ -158,6 +248,7 @@ class OpportunitiesApi(Controller):
         parameters=[*_FILTERS, _CURRENCY, *_PAGING, _FIELDS],
         response=ref("Opportunities"),
         is_view=True,
+        further_version=_version_of_activities,
         shows_opportunities=always,
     )
     def opportunities(
@@ -187,7 +278,12 @@ class OpportunitiesApi(Controller):
             {
                 "total": env["cqrs.opportunities"]._count(user, filters),
                 "items": env["cqrs.dashboard"]._opportunities(
-                    page.ids, user, fields, currency, page.conversion
+                    page.ids,
+                    user,
+                    fields,
+                    currency,
+                    page.conversion,
+                    _today(given),
                 ),
                 "next": following,
             },
@@ -202,6 +298,7 @@ class OpportunitiesApi(Controller):
         parameters=[_CURRENCY, _FIELDS],
         response=ref("Opportunity"),
         is_view=True,
+        further_version=_version_of_activities,
         shows_opportunities=always,
     )
     def opportunity(self, opportunity_id, user, fields=FIELDS, currency=None):
@@ -264,10 +361,10 @@ def next_link(cursor: str | None) -> dict[str, str]:
 def _filters(given: dict, user) -> Filters:
     people, scope = given.get("salesperson"), given.get("scope")
     archived = "any" if "lost" in given.get("status", ()) else "false"
-    user_ids = people and _user_ids(people)
+    owner_ids = people and user_ids(people)
     if scope == "own":
-        is_wanted = user_ids is None or user.id in user_ids
-        user_ids = (user.id,) if is_wanted else ()
+        is_wanted = owner_ids is None or user.id in owner_ids
+        owner_ids = (user.id,) if is_wanted else ()
     ranges = {
         field: Range(given.get(f"{name}_from"), given.get(f"{name}_to"))
         for name, field, *__ in _RANGES
@@ -280,14 +377,36 @@ def _filters(given: dict, user) -> Filters:
     return Filters(
         stage_ids=given.get("stage"),
         statuses=statuses,
-        user_ids=user_ids,
+        user_ids=owner_ids,
+        team_ids=given.get("team_id"),
         but_user_id=user.id if scope == "team" else None,
         company_ids=given.get("company"),
         closes=closes,
         text=given.get("text"),
+        pace=_pace(given, calendar),
         archived=_ARCHIVED[given.get("archived", archived)],
         **ranges,
     )
+
+
+def _today(given: dict) -> date:
+    return AnswerContext.of(request.env).today(asked_calendar(given))
+
+
+def _pace(given: dict, calendar: Calendar) -> PaceFilters | None:
+    """Return the filters of the pace, None where none is asked for."""
+    filters = PaceFilters(
+        today=AnswerContext.of(request.env).today(calendar),
+        days=tuple(
+            (name, given.get(f"{name}_from"), given.get(f"{name}_to"))
+            for name in (*DURATIONS, *COUNTS)
+            if {f"{name}_from", f"{name}_to"} & given.keys()
+        ),
+        is_overdue=_IS_SO.get(given.get("is_overdue")),
+        is_stuck=_IS_SO.get(given.get("is_stuck")),
+        attention=given.get("attention"),
+    )
+    return None if filters == PaceFilters(filters.today) else filters
 
 
 def _due(due: str, closing: Range, calendar: Calendar) -> Range:
@@ -300,7 +419,8 @@ def _due(due: str, closing: Range, calendar: Calendar) -> Range:
     return Range(low, min(high or yesterday, yesterday))
 
 
-def _user_ids(people: tuple[str, ...]) -> tuple[int | None, ...]:
+def user_ids(people: tuple[str, ...]) -> tuple[int | None, ...]:
+    """Return the ids of ``SALESPERSON``; None is nobody."""
     uuids = [person for person in people if person != _NOBODY]
     ids = request.env["cqrs.dashboard"]._user_ids(uuids)
     return (*ids, None) if _NOBODY in people else ids

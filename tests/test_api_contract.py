@@ -81,7 +81,7 @@ class TestApiContract(HttpCase):
             parameters["limit"]["schema"],
             {"type": "integer", "minimum": 1, "maximum": 200},
         )
-        self.assertEqual(len(parameters["sort"]["schema"]["enum"]), 14)
+        self.assertEqual(len(parameters["sort"]["schema"]["enum"]), 24)
         self.assertIs(parameters["status"]["explode"], True)
         self.assertIn("min_position", parameters)
         [id_, *__] = paths["/api/v2/dashboard/access/{opportunity_id}"]["get"][

@@ -69,6 +69,8 @@ class TestApiExamples(ApiCase):
                 manager,
                 f"{v2}metrics/series?months=1&compare=quarter",
             ),
+            "flow": (manager, f"{v2}flow"),
+            "attention": (manager, f"{v2}attention"),
             "profile": (manager, f"{v2}users/profile"),
             "hierarchy": (manager, f"{v2}users/hierarchy?metrics=true"),
             "opportunities": (

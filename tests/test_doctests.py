@@ -17,6 +17,7 @@ PURE = {
     "models.opportunities.orders",
     "models.opportunities.page_plans",
     "models.past.certainty",
+    "models.past.flow_figures",
     "models.seals.document",
     "models.seals.key",
     "models.seals.merkle",

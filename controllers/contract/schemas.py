@@ -3,6 +3,7 @@
 from ...models.dashboard.dashboard import DASHBOARD_FIELDS
 from ...models.metrics.groupings import GROUPINGS, member
 from ...models.opportunities.as_json import API_FIELDS
+from ...models.opportunities.pace import KINDS
 from ...models.past.certainty import MISSING
 from ...models.support.json_schema import (
     BOOLEAN,
@@ -76,6 +77,48 @@ _CLOSED = {
     "exact": _exact("won_revenue"),
 }
 _SCOPES = {**_FIGURES, "own": ref("Figures"), "team": ref("Figures")}
+
+_DAYS = nullable({"type": "number", "minimum": 0})
+_FLOW = {
+    "stages": array(
+        obj(
+            stage=nullable(obj(id=INTEGER, name=nullable(TEXT))),
+            entered={**COUNT, "description": "Moves into it, of any kind."},
+            moved_on={**COUNT, "description": "To a later stage."},
+            moved_back={**COUNT, "description": "To an earlier stage."},
+            won={**COUNT, "description": "Won from there."},
+            lost={**COUNT, "description": "Lost from there."},
+            median_days={
+                **_DAYS,
+                "description": "Of the stays that ended in the period by moving, being"
+                " won or lost: the shortest that half of them are no longer than.",
+            },
+            p90_days={**_DAYS, "description": "The same of nine in ten."},
+        )
+    ),
+    "deals": {**COUNT, "description": "Won or lost in the period."},
+    "won": COUNT,
+    "lost": COUNT,
+    "win_rate": nullable({"type": "number", "minimum": 0, "maximum": 1}),
+    "won_revenue": MONEY,
+    "average_value": nullable({**MONEY, "description": "Of the won deals."}),
+    "cycle_days": {
+        **_DAYS,
+        "description": "The mean time for which the won deals had been open.",
+    },
+    "velocity": {
+        **nullable(MONEY),
+        "description": "Deals × average value × win rate ÷ cycle days: an amount a"
+        " day.",
+    },
+    "exact": _exact("won_revenue"),
+}
+
+_AT_STAKE = {
+    "count": COUNT,
+    "amount": MONEY,
+    "exact": {"type": "number", "description": "The amount, unrounded."},
+}
 
 _DUE = obj(
     count=COUNT,
@@ -201,6 +244,10 @@ _NODE["properties"]["metrics"] = {
 _ITEM = obj(**{name: OPPORTUNITY[name] for name in DASHBOARD_FIELDS})
 
 _NAMED = nullable(obj(id=INTEGER, name=nullable(TEXT)))
+_SALESPERSON = nullable(
+    obj(id=nullable(UUID), user_id=INTEGER, name=nullable(TEXT), email=nullable(TEXT))
+)
+_MONTH = {"type": ["string", "null"], "pattern": "^[0-9]{4}-[0-9]{2}$"}
 
 _NEXT = {
     "type": ["string", "null"],
@@ -324,18 +371,8 @@ COMPONENTS = {
                                 for name in GROUPINGS
                                 if name not in ("salesperson", "month")
                             },
-                            "salesperson": nullable(
-                                obj(
-                                    id=nullable(UUID),
-                                    user_id=INTEGER,
-                                    name=nullable(TEXT),
-                                    email=nullable(TEXT),
-                                )
-                            ),
-                            "month": {
-                                "type": ["string", "null"],
-                                "pattern": "^[0-9]{4}-[0-9]{2}$",
-                            },
+                            "salesperson": _SALESPERSON,
+                            "month": _MONTH,
                         },
                     }
                 ),
@@ -370,6 +407,32 @@ COMPONENTS = {
         recorded_since=nullable(
             {**TIME, "description": "The time of the first event."}
         ),
+        computed_at=TIME,
+    ),
+    "Flow": {
+        **obj(
+            user_id=INTEGER,
+            **{"from": TIME},
+            until={**TIME, "description": "The moment after the last one."},
+            currency=CURRENCY,
+            tz=_TZ,
+            settled={
+                **BOOLEAN,
+                "description": "No transaction that began in the period is open.",
+            },
+            **_FLOW,
+            **CERTAINTY,
+            computed_at=TIME,
+        ),
+    },
+    "Attention": obj(
+        user_id=INTEGER,
+        currency=CURRENCY,
+        kinds={
+            **array(obj(kind={"enum": list(KINDS)}, **_AT_STAKE)),
+            "description": "Each kind once. An opportunity may be of several.",
+        },
+        any={**obj(**_AT_STAKE), "description": "Of one kind or several."},
         computed_at=TIME,
     ),
     "Access": obj(
@@ -408,4 +471,20 @@ COMPONENTS = {
             "trace_id": {**TEXT, "description": "Also stands in the server's log."},
         },
     },
+}
+
+COMPONENTS["Flow"]["properties"]["groups"] = {
+    **array(
+        {
+            **obj(**_FLOW),
+            "properties": {
+                **_FLOW,
+                "sales_team": _NAMED,
+                "salesperson": _SALESPERSON,
+                "month": _MONTH,
+            },
+        }
+    ),
+    "description": "With `by`: the flow of each, which stands beside its figures under"
+    " its name (a team as `sales_team`), null for those without one.",
 }

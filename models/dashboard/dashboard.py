@@ -1,15 +1,24 @@
 """The dashboard of the API, read from the projections alone."""
 
 import json
+from datetime import date
 
 from odoo import api, models
 from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
-from ..opportunities.as_json import CONVERTED, FIELDS, items, owners, with_owners
+from ..opportunities.as_json import (
+    CONVERTED,
+    FIELDS,
+    PACE_FIELDS,
+    items,
+    owners,
+    with_owners,
+)
 from ..opportunities.conversion import Conversion
 from ..opportunities.filters import Filters
+from ..opportunities.pace import told
 from ..opportunities.stages import stages
 from ..support.exact_json import JsonText
 from ..support.periods import Calendar
@@ -96,6 +105,7 @@ class CqrsDashboard(models.AbstractModel):
         names: tuple[str, ...] = FIELDS,
         target_currency=None,
         conversion: Conversion | None = None,
+        today: date | None = None,
     ) -> JsonText:
         """Return the array of opportunities as the API shows them, in this order.
 
@@ -104,11 +114,16 @@ class CqrsDashboard(models.AbstractModel):
         :param target_currency: the ``res.currency`` of converted values, by default
             that of the user's company
         :param conversion: into it, if it is known
+        :param today: the day that it is for the caller, by default in the caller's zone
         """
         currency = own_currency(AnswerContext.of(self.env, user))
         if conversion is None and CONVERTED in names:
             conversion = Conversion.of(self.env, user, target_currency)
-        query = items(ids, names, stages(self.env), currency.id, conversion)
+        pace = None
+        if not PACE_FIELDS.isdisjoint(names):
+            asking = AnswerContext.of(self.env)
+            pace = told(self.env, today or asking.today(asking.calendar))
+        query = items(ids, names, stages(self.env), currency.id, conversion, pace)
         [(text,)] = self.env.execute_query(query)
         return JsonText(with_owners(text, self._owners))
 

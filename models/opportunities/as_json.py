@@ -15,6 +15,7 @@ from odoo.tools import SQL
 
 from ..support.json_schema import (
     BOOLEAN,
+    COUNT,
     CURRENCY,
     DAY,
     INTEGER,
@@ -28,6 +29,7 @@ from ..support.json_schema import (
 )
 from ..support.sql_arrays import integers
 from .conversion import Conversion
+from .pace import IDLE_DAYS, KINDS, PUSHES
 
 # As in ISO 8601; the tables have times in UTC, without a zone.
 _ISO_TIME = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
@@ -152,10 +154,57 @@ _FIELDS = (
         {**TIME, "description": "Of its last event."},
     ),
 )
+_DAYS = nullable({"type": "number", "minimum": 0})
+
+#: Fields of the pace, over a row ``told`` of ``pace.told``
+_PACE_FIELDS = tuple(
+    ApiField(name, f"told.{name}", schema, is_given=False)
+    for name, schema in {
+        "age_days": {
+            **_DAYS,
+            "description": "Since its creation, while it is open: pending and not"
+            " archived. A duration, with one digit.",
+        },
+        "stage_days": {
+            **_DAYS,
+            "description": "In its stage, while it is open. Time in which it was"
+            " archived, closed or a lead does not count.",
+        },
+        "idle_days": {
+            **_DAYS,
+            "description": "Since a person or an import last changed it, while it is"
+            " open.",
+        },
+        "pushes": {**COUNT, "description": "How often its closing date moved later."},
+        "pushed_days": {
+            **COUNT,
+            "description": "By how many days it did, all in all.",
+        },
+        "is_overdue": {
+            **BOOLEAN,
+            "description": "It is open, and was expected to close before today.",
+        },
+        "is_stuck": {
+            **BOOLEAN,
+            "description": "It is open, and in its stage for longer than nine in ten of"
+            " the deals that its company has won were.",
+        },
+        "attention": {
+            **array({"enum": list(KINDS)}),
+            "description": "Why it needs attention: it is overdue, stuck, pushed"
+            f" ({PUSHES} times or more), idle ({IDLE_DAYS} days or more), or no"
+            " activity is planned.",
+        },
+    }.items()
+)
+_FIELDS = (*_FIELDS, *_PACE_FIELDS)
+
 #: ``{name: field}``, in the order of the answers
 API_FIELDS = {field.name: field for field in _FIELDS}
 #: The names of those that are given where none are asked for
 FIELDS = tuple(field.name for field in _FIELDS if field.is_given)
+#: The names of those of the pace
+PACE_FIELDS = frozenset(field.name for field in _PACE_FIELDS)
 
 
 def items(
@@ -164,6 +213,7 @@ def items(
     stages: dict[int, str | None],
     currency_id: int,
     conversion: Conversion | None = None,
+    pace: SQL | None = None,
 ) -> SQL:
     """Return the query of the JSON array of opportunities, in order of ids, as text.
 
@@ -173,6 +223,7 @@ def items(
     :param stages: ``{stage id: name}``
     :param currency_id: the currency of an opportunity without one
     :param conversion: that of converted values, where they are given
+    :param pace: the joins of ``pace.told``, where names ask for it
     """
     return SQL(
         """
@@ -182,12 +233,14 @@ def items(
         CROSS JOIN (SELECT %(stages)s::jsonb AS stages%(conversion)s) given
         JOIN res_currency currency
           ON currency.id = COALESCE(page.currency_id, %(currency_id)s)
+        %(pace)s
         CROSS JOIN LATERAL (SELECT %(expressions)s) item
         """,
         ids=integers(ids),
         stages=json.dumps(stages),
         currency_id=currency_id,
         conversion=_converting(conversion) if CONVERTED in names else SQL(),
+        pace=pace or SQL(),
         expressions=_expressions(names),
     )
 

@@ -9,6 +9,9 @@ from odoo.tools import SQL
 from ..access import policy
 from ..support.periods import Period
 from ..support.sql_arrays import integers
+from .pace import PaceFilters
+
+_VIEW = SQL("view")
 
 #: Characters of a text to search for
 MAX_TEXT = 200
@@ -63,6 +66,7 @@ class Filters:
     :ivar statuses: of ``pending``, ``won``, ``lost``
     :ivar user_ids: owned by one of these; None among them is *unassigned*
     :ivar but_user_id: not owned by this one
+    :ivar team_ids: of these sales teams
     :ivar company_ids: of these companies, or of no company
     :ivar value: ``Decimal``, each in the currency of its opportunity
     :ivar closing_date: days (``date``)
@@ -75,6 +79,7 @@ class Filters:
         There may be none, of a text that has nothing but punctuation: it finds nothing.
     :ivar archived: True for those alone, False for the others, None for both
     :ivar but: not what one of these lets through
+    :ivar pace: a condition of its own (``pace.py``), since it depends on the moment
     :raise ValueError: the text is longer than ``MAX_TEXT``, or a time is not aware
     """
 
@@ -82,6 +87,7 @@ class Filters:
     statuses: tuple[str, ...] | None = None
     user_ids: tuple[int | None, ...] | None = None
     but_user_id: int | None = None
+    team_ids: tuple[int, ...] | None = None
     company_ids: tuple[int, ...] | None = None
     value: Range = _OPEN
     closing_date: Range = _OPEN
@@ -93,6 +99,7 @@ class Filters:
     terms: tuple[Term, ...] | None = None
     archived: bool | None = False
     but: tuple["Filters", ...] = ()
+    pace: PaceFilters | None = None
 
     def __post_init__(self):
         if self.text and len(self.text) > MAX_TEXT:
@@ -116,6 +123,8 @@ class Filters:
             conditions.append(owned(self.user_ids))
         if self.but_user_id is not None:
             conditions.append(SQL("view.user_id IS DISTINCT FROM %s", self.but_user_id))
+        if self.team_ids is not None:
+            conditions.append(SQL("view.team_id = ANY(%s)", list(self.team_ids)))
         if self.company_ids is not None:
             conditions.append(policy.in_companies(self.company_ids, SQL("view")))
         for name in ("value", "closing_date", "closed_at", "created_at", "changed_at"):
@@ -174,14 +183,15 @@ def _common(ids: tuple | None, others: tuple | None) -> tuple | None:
     return tuple(id_ for id_ in ids if id_ in allowed)
 
 
-def owned(owner_ids) -> SQL:
-    """Return the condition that one of some owners, or nobody, owns a row ``view``.
+def owned(owner_ids, row: SQL = _VIEW) -> SQL:
+    """Return the condition that one of some owners, or nobody, owns a row.
 
     :param owner_ids: None, or 0, is nobody
+    :param row: the alias of the relation
     """
-    some = SQL("view.user_id = ANY(%s)", integers(filter(None, owner_ids)))
+    some = SQL("%s.user_id = ANY(%s)", row, integers(filter(None, owner_ids)))
     if not all(owner_ids):
-        return SQL("(%s OR view.user_id IS NULL)", some)
+        return SQL("(%s OR %s.user_id IS NULL)", some, row)
     return some
 
 

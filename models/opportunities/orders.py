@@ -37,7 +37,11 @@ from typing import NamedTuple
 
 from odoo.tools import SQL
 
+from ..projections.opportunity_pace import PACE_ORDERS
 from ..projections.opportunity_view import ORDERS, Order
+
+#: All orders, by name
+SORTS = ORDERS | PACE_ORDERS
 
 #: The greatest id of an opportunity
 _MAX = 2**31 - 1
@@ -97,11 +101,11 @@ def segments(
 ) -> list[Segment]:
     """Return the parts of an order one after another; the first has ``after``.
 
-    :param sort: one of ``ORDERS``
+    :param sort: one of ``SORTS``
     :param stage_ids: those that are wanted, in the order of the pipeline
     :param rates: those of the units of the order
     """
-    order = ORDERS[sort]
+    order = SORTS[sort]
     if order.unit:
         return [Segment(SQL("%s = unit.id", order.unit), rates=tuple(rates.items()))]
     if sort == "stage":
@@ -112,7 +116,8 @@ def segments(
         parts = [Segment()]
     if order.is_nullable:
         parts.append(Segment(keys=(None,)))
-    if descending:
+    # What has no pace comes last both ways: nobody looks for it.
+    if descending and sort not in PACE_ORDERS:
         parts.reverse()
     return [
         part
@@ -132,7 +137,7 @@ def in_order(found: list[list[Keyset]], order: Order, descending: bool):
     if len(found) == 1:
         return found[0]
     # Dates, times and names compare as PostgreSQL writes them.
-    comparable = Decimal if order.type == "numeric" else str
+    comparable = Decimal if order.type in ("numeric", "integer") else str
     places = {place.id: place for some in found for place in some}.values()
     return sorted(
         places,

@@ -30,6 +30,9 @@ from odoo.tools import SQL
 from ..access.owner_scopes import NONE, OwnerScope
 from ..projections.opportunity_view import Order
 
+_ROWS = SQL("cqrs_opportunity_view view")
+_OWNER = SQL("view.user_id")
+
 # A condition on plain columns, of which PostgreSQL has statistics: it takes expressions
 # for rare, and would read and sort all the rows of an owner.
 _IN_COMPANIES = SQL(
@@ -44,12 +47,16 @@ class PagePlans:
 
     :ivar wanted: the condition of the filters on a row ``view``
     :ivar visible: the condition of access on it
+    :ivar rows: the relation of the rows ``view``
+    :ivar owner: the column of it by which, with the key, an index is sorted
     """
 
     order: Order
     descending: bool
     wanted: SQL
     visible: SQL
+    rows: SQL = _ROWS
+    owner: SQL = _OWNER
 
     @property
     def behind(self) -> str:
@@ -86,7 +93,7 @@ class PagePlans:
                 SELECT view.key, view.id, view.number > %(entries)s AS is_next
                 FROM (SELECT view.*, %(key)s AS key,
                              row_number() OVER (%(order)s) AS number
-                      FROM cqrs_opportunity_view view
+                      FROM %(rows)s
                       WHERE %(where)s
                       %(order)s
                       LIMIT %(entries)s + 1) view
@@ -107,6 +114,7 @@ class PagePlans:
             ),
             direction=self._direction,
             entries=entries,
+            rows=self.rows,
             wanted=self.wanted,
             visible=self.visible,
             limit=limit,
@@ -123,7 +131,7 @@ class PagePlans:
             """
             SELECT key::text, id
             FROM (SELECT view.*, %(key)s AS key
-                  FROM %(units)s CROSS JOIN cqrs_opportunity_view view
+                  FROM %(units)s CROSS JOIN %(rows)s
                   WHERE %(where)s AND %(wanted)s AND %(owned)s OFFSET 0) view
             WHERE %(visible)s
             ORDER BY view.key %(direction)s, view.id %(direction)s LIMIT %(limit)s
@@ -132,6 +140,7 @@ class PagePlans:
             if self.order.unit
             else self.order.key,
             units=units,
+            rows=self.rows,
             where=where,
             wanted=self.wanted,
             owned=owned,
@@ -155,14 +164,16 @@ class PagePlans:
         first_of_owner, first_of_nobody = (
             SQL(
                 """
-                SELECT view.user_id, %(key)s AS key, view.id
-                FROM cqrs_opportunity_view view
+                SELECT %(owner)s, %(key)s AS key, view.id
+                FROM %(rows)s
                 WHERE %(owned)s AND %(where)s AND %(wanted)s AND %(visible)s
-                ORDER BY view.user_id %(direction)s, %(key)s %(direction)s,
+                ORDER BY %(owner)s %(direction)s, %(key)s %(direction)s,
                          view.id %(direction)s
                 LIMIT (SELECT %(each)s)
                 """,
+                owner=self.owner,
                 key=self.order.key,
+                rows=self.rows,
                 owned=owned,
                 where=where,
                 wanted=self.wanted,
@@ -171,8 +182,8 @@ class PagePlans:
                 each=each,
             )
             for owned in (
-                SQL("view.user_id = owner_id"),
-                SQL("owner_id = 0 AND view.user_id IS NULL"),
+                SQL("%s = owner_id", self.owner),
+                SQL("owner_id = 0 AND %s IS NULL", self.owner),
             )
         )
         return SQL(

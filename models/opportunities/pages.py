@@ -1,4 +1,4 @@
-"""Pages of opportunities, in seven orders, at the cost of the page."""
+"""Pages of opportunities, in many orders, at the cost of the page."""
 
 from dataclasses import dataclass, replace
 
@@ -6,11 +6,12 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..access.owner_scopes import NONE, are_few, in_scopes
-from ..projections.opportunity_view import ORDERS
+from ..projections.opportunity_pace import PACE_ORDERS
 from ..support.answer_context import without_jit
 from .conversion import Conversion
 from .filters import UNFILTERED, Filters, owned
-from .orders import Keyset, in_order, segments
+from .orders import SORTS, Keyset, in_order, segments
+from .pace import pace_condition, paced_rows
 from .page_plans import PagePlans
 from .search import Search, restricted, undecided
 from .stages import stages
@@ -54,15 +55,18 @@ class CqrsOpportunities(models.AbstractModel):
         place in the order meanwhile, even if stages are reordered or rates change.
 
         :param user: a ``res.users`` record
-        :param sort: one of ``ORDERS``
+        :param sort: one of ``SORTS``
         :param after: begin behind this place, whether or not anything is there now
         :param limit: rows of the page, one at least
         :param currency: the ``res.currency`` in which values compare, by default that
             of the user's company; to be the same from page to page
         :raise ValueError: there is no such order
         """
-        if sort not in ORDERS:
-            raise ValueError(f"no such order: {sort} (there are {', '.join(ORDERS)})")
+        if sort not in SORTS:
+            raise ValueError(f"no such order: {sort} (there are {', '.join(SORTS)})")
+        order = SORTS[sort]
+        # The longest time has the earliest key.
+        descending ^= order.is_until_now
         filters = resolved(self.env, filters)
         stage_ids = self._stage_ids(after) if sort == "stage" else ()
         wanted_ids = [
@@ -71,7 +75,7 @@ class CqrsOpportunities(models.AbstractModel):
             if filters.stage_ids is None or id_ in filters.stage_ids
         ]
         conversion, rates = None, {}
-        if ORDERS[sort].unit:
+        if order.unit:
             fixed = after.rates if after else ()
             conversion = Conversion.of(self.env, user, currency, fixed)
             rates = conversion.rates
@@ -88,7 +92,7 @@ class CqrsOpportunities(models.AbstractModel):
                 for way, search in searches
                 if sort != "stage" or segment.is_of(way.stage_ids)
             ]
-            places += in_order(found, ORDERS[sort], descending)[:wanted]
+            places += in_order(found, order, descending)[:wanted]
             if len(places) > limit:
                 break
             bound = None
@@ -146,6 +150,13 @@ class CqrsOpportunities(models.AbstractModel):
             - self._count_any(user, list(filter(None, both)))
         )
 
+    def _condition(self, filters: Filters) -> SQL:
+        if filters.pace is None:
+            return filters.condition()
+        return SQL(
+            "%s AND %s", filters.condition(), pace_condition(self.env, filters.pace)
+        )
+
     def _search_for(
         self, user, filters: Filters, sort: str = "value", descending: bool = True
     ) -> Search:
@@ -171,7 +182,13 @@ class CqrsOpportunities(models.AbstractModel):
                 wanted = replace(filters, user_ids=None)
         return Search(
             self.env,
-            PagePlans(ORDERS[sort], descending, wanted.condition(), visible),
+            PagePlans(
+                SORTS[sort],
+                descending,
+                self._condition(wanted),
+                visible,
+                **paced_rows(self.env) if sort in PACE_ORDERS else {},
+            ),
             viewers,
             scopes,
             terms=filters.terms,

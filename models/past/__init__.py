@@ -1,1 +1,1 @@
-from . import certainty
+from . import certainty, flow, attention

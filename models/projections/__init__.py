@@ -11,4 +11,6 @@ from . import (
     opportunity_view,
     metrics,
     opportunity_span,
+    stage_move,
+    opportunity_pace,
 )

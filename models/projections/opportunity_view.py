@@ -21,12 +21,14 @@ class Order(NamedTuple):
     :ivar is_nullable: whether an opportunity may lack it
     :ivar unit: the expression of what the key is measured in, an id, if rows differ in
         that: the indexes give the rows of each unit sorted
+    :ivar is_until_now: whether people see the time from the key until now
     """
 
     key: SQL
     type: str
     is_nullable: bool = False
     unit: SQL | None = None
+    is_until_now: bool = False
 
 
 ORDERS = {

@@ -1,0 +1,276 @@
+"""The flow of opportunities through the stages of the pipeline in a period."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import chain
+from zoneinfo import ZoneInfo
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..access import policy
+from ..access.answer_context import AnswerContext
+from ..access.owner_scopes import are_few, in_scopes
+from ..currencies.currencies import own_currency
+from ..currencies.rates import rates_into
+from ..metrics.figures import exactly
+from ..metrics.groupings import member
+from ..opportunities.filters import owned
+from ..opportunities.stages import stages
+from ..support.answer_context import without_jit
+from ..support.periods import UTC
+from ..support.process_cache import VersionedCache
+from .certainty import certainty
+from .flow_figures import Counted, Row
+
+#: The moves of settled periods
+COUNTED = VersionedCache("flow", size=128)
+
+#: Rows up to which a process keeps the moves of a period
+KEPT_UPTO = 50_000
+
+#: The groupings of the flow
+BY = ("team", "salesperson", "month")
+
+_GROUPS = {"team": SQL("move.team_id"), "salesperson": SQL("move.user_id")}
+
+
+@dataclass(frozen=True)
+class FlowScope:
+    """The moves that count.
+
+    :ivar since: aware, the first moment
+    :ivar until: aware, the moment after the last one
+    :ivar user_ids: owned by one of these; None among them is *unassigned*
+    :ivar stage_ids: into or out of one of these
+    :ivar closing: expected days of closing, the first and the last one
+    :ivar hierarchy_at: the moment whose hierarchy decides; None for today's
+    """
+
+    since: datetime
+    until: datetime
+    company_ids: tuple[int, ...] | None = None
+    user_ids: tuple[int | None, ...] | None = None
+    team_ids: tuple[int, ...] | None = None
+    stage_ids: tuple[int, ...] | None = None
+    closing: tuple[date | None, date | None] = (None, None)
+    hierarchy_at: datetime | None = None
+
+    @property
+    def conditions(self) -> list[SQL]:
+        """The conditions on a row ``move`` within the scope, but for its time."""
+        found, move = [], SQL("move")
+        if self.company_ids is not None:
+            found.append(policy.in_companies(self.company_ids, move))
+        if self.user_ids is not None:
+            found.append(owned(self.user_ids, move))
+        if self.team_ids is not None:
+            found.append(SQL("move.team_id = ANY(%s)", list(self.team_ids)))
+        if self.stage_ids is not None:
+            ids = list(self.stage_ids)
+            found.append(
+                SQL("(from_stage_id = ANY(%s) OR to_stage_id = ANY(%s))", ids, ids)
+            )
+        for operator, day in zip((">=", "<="), self.closing, strict=True):
+            if day is not None:
+                found.append(SQL(f"move.closing_date {operator} %s", day))
+        return found
+
+
+class CqrsFlow(models.AbstractModel):
+    """Reads the moves of opportunities between stages. Nothing is written.
+
+    Whose moves one sees follows from today's rights, asked of the owner, team and
+    company after the move.
+    """
+
+    _name = "cqrs.flow"
+    _description = "Flow of the Pipeline"
+
+    @api.model
+    @exactly()
+    def _read(
+        self,
+        user,
+        scope: FlowScope,
+        by: str | None = None,
+        target_currency=None,
+        zone: ZoneInfo = UTC,
+    ) -> dict:
+        """Return the flow of a period.
+
+        *Example*: a deal is created in *New*, two days later is in *Proposal*, and is
+        won a day after that. *New* was entered once and left once, by moving on after
+        2.0 days; *Proposal* was entered once, and one deal was won from there after 1.0
+        days; the cycle took 3.0 days.
+
+        *What it costs*: one pass over the moves of the period. What a period had before
+        the present day is counted once in a process.
+
+        :param user: a ``res.users`` record
+        :param by: one of ``BY``
+        :param target_currency: that of the amounts, by default the user's company's
+        :param zone: in which months begin
+        :return: ``{user_id, from, until, currency, settled, stages: [{stage, entered,
+            moved_on, moved_back, won, lost, median_days, p90_days}], deals, won, lost,
+            win_rate, won_revenue, average_value, cycle_days, velocity, exact, groups,
+            recorded_since, reconstructed, missing, computed_at}``, amounts in
+            ``currency``; of a group the same figures beside its label, from ``stages``
+            to ``exact``
+        """
+        if by is not None and by not in BY:
+            raise ValueError(f"flow by {by!r}: not one of {', '.join(BY)}")
+        without_jit(self.env)
+        context = AnswerContext.of(self.env, user)
+        now = AnswerContext.of(self.env).answered_at
+        own = own_currency(context)
+        currency = target_currency or own
+        viewers = self.env["cqrs.access"]._viewers(user)
+        rows = self._rows(viewers, scope, by, zone)
+        currency_ids = {row.currency_id or own.id for row in rows if row.kind == "won"}
+        converted = rates_into(currency, currency_ids, context)
+        rates = {id_: rate for id_, (__, rate) in converted.items()}
+        rates[None] = rates.get(own.id)
+        answer = {
+            "user_id": user.id,
+            "from": scope.since,
+            "until": scope.until,
+            "currency": currency.name,
+            "tz": zone.key,
+            "settled": self._is_settled(scope),
+            **self._figures(rows, scope, rates, currency),
+        }
+        if by:
+            answer["groups"] = self._groups(by, rows, scope, rates, currency)
+        return {
+            **answer,
+            **self._certainty(viewers, scope),
+            "computed_at": now,
+        }
+
+    def _figures(self, rows: list[Row], scope: FlowScope, rates: dict, currency):
+        counted = Counted.of(rows)
+        places = {id_: number for number, id_ in enumerate(stages(self.env))}
+
+        def rank(stage_id: int | None) -> tuple:
+            # A stage that is not known any more comes behind those of the pipeline.
+            return places.get(stage_id, len(places)), stage_id or 0
+
+        found = counted.stage_ids
+        if scope.stage_ids is not None:
+            found &= {*scope.stage_ids}
+        names = stages(self.env)
+        return {
+            "stages": [
+                {
+                    "stage": id_ and {"id": id_, "name": names.get(id_)},
+                    **counted.of_stage(id_, rank),
+                }
+                for id_ in sorted(found, key=rank)
+            ],
+            **counted.totals(rates, currency),
+        }
+
+    def _groups(self, by: str, rows: list[Row], scope, rates, currency) -> list[dict]:
+        groups = {}
+        for row in rows:
+            groups.setdefault(row.group, []).append(row)
+        labels = self.env["cqrs.metrics"]._labels(by, set(groups))
+        return [
+            {member(by): label, **self._figures(groups[key], scope, rates, currency)}
+            for key, label in labels.items()
+            if key in groups
+        ]
+
+    # -- the moves --
+
+    def _rows(self, viewers, scope: FlowScope, by: str | None, zone) -> list[Row]:
+        """Return the counted moves; a process keeps those before the present day."""
+        group = _GROUPS.get(by, SQL("NULL"))
+        if by == "month":
+            group = SQL("date_trunc('month', move.at AT TIME ZONE %s)::date", zone.key)
+        today = AnswerContext.of(self.env).answered_at.replace(
+            hour=0, minute=0, second=0, microsecond=0
+        )
+        middle = min(max(scope.since, today), scope.until)
+        version = self._version(viewers, scope, middle)
+        if version is None or middle == scope.since:
+            return self._count(viewers, scope, group, scope.since, scope.until)
+        key = scope.since, middle, by, by == "month" and zone.key, repr(scope)
+        store = COUNTED.store(self.env)
+        before = store.get((version, key))
+        if before is None:
+            before = self._count(viewers, scope, group, scope.since, middle)
+            if len(before) <= KEPT_UPTO:
+                store[version, key] = before
+        after = self._count(viewers, scope, group, middle, scope.until)
+        return list(chain(before, after))
+
+    def _version(self, viewers, scope: FlowScope, until: datetime) -> tuple | None:
+        """Return the version of the moves before a moment; None if they may change."""
+        access, spans = self.env["cqrs.access"], self.env["cqrs.opportunity.span"]
+        visibility = access._visibility_version(viewers, scope.hierarchy_at)
+        if visibility is None or not self.env["cqrs.stage.move"]._is_settled(until):
+            return None
+        return visibility, spans._version()
+
+    def _is_settled(self, scope: FlowScope) -> bool:
+        return self.env["cqrs.stage.move"]._is_settled(scope.until)
+
+    def _count(self, viewers, scope: FlowScope, group: SQL, since, until) -> list[Row]:
+        if since >= until:
+            return []
+        # Tenths of a day, rounded half up.
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT %(group)s, from_stage_id, to_stage_id, kind,
+                       CASE WHEN kind = 'won' THEN currency_id END, count(*),
+                       (COALESCE(sum(value) FILTER (WHERE kind = 'won'), 0))::text,
+                       COALESCE(sum(open_for) FILTER (WHERE kind = 'won'), 0)::bigint,
+                       (stayed + 4320000000) / 8640000000
+                FROM (%(moves)s) move
+                GROUP BY 1, 2, 3, 4, 5, 9
+                """,
+                group=group,
+                moves=self._moves(viewers, scope, since, until),
+            )
+        )
+        return [
+            Row(*row[:6], Decimal(value), open_for, tenths)
+            for *row, value, open_for, tenths in rows
+        ]
+
+    def _moves(self, viewers, scope: FlowScope, since, until) -> SQL:
+        """Return the query of the moves of a period that one of the viewers sees."""
+        access, move = self.env["cqrs.access"], SQL("move")
+        seen = access._owner_scopes(viewers, scope.hierarchy_at)
+        condition = (
+            in_scopes(seen, move)
+            if are_few(seen)
+            else access._visible(viewers, move, scope.hierarchy_at)
+        )
+        return SQL(
+            "SELECT * FROM %s move WHERE at >= %s AND at < %s AND %s",
+            self.env["cqrs.stage.move"]._relation(),
+            since,
+            until,
+            SQL(" AND ").join([*scope.conditions, condition]),
+        )
+
+    def _certainty(self, viewers, scope: FlowScope) -> dict:
+        recorded_since = self.env["cqrs.opportunity.span"]._recorded_since()
+        count = reconstructed = 0
+        if recorded_since is None or scope.since < recorded_since:
+            [(count, reconstructed)] = self.env.execute_query(
+                SQL(
+                    """
+                    SELECT count(DISTINCT opportunity_id),
+                           count(DISTINCT opportunity_id) FILTER (WHERE NOT is_recorded)
+                    FROM (%s) move
+                    """,
+                    self._moves(viewers, scope, scope.since, scope.until),
+                )
+            )
+        return certainty(recorded_since, scope.since, count, reconstructed)

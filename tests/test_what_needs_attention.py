@@ -1,0 +1,417 @@
+"""The pace of opportunities, and what needs attention, equal plain loops."""
+
+import random
+from datetime import timedelta
+from decimal import Decimal
+from unittest.mock import patch
+
+from odoo.tests import tagged
+
+from ..models.access import thresholds
+from ..models.maintenance.replay import replay
+from ..models.opportunities.filters import Filters
+from ..models.opportunities.pace import IDLE_DAYS, KINDS, PUSHES, PaceFilters
+from ..models.projections.opportunity_pace import PACE_ORDERS
+from . import plain_flow
+from .api import ApiCase
+from .common import as_json, money, without_triggers
+from .test_flow_of_stages import DAY, START, Histories
+
+NAMES = ("age_days", "stage_days", "idle_days", "pushes", "pushed_days")
+
+
+class Paces(Histories):
+    """Lives of deals, of whose events some are made by nobody."""
+
+    def norms(self, days=None, deals=10):
+        """Let won deals of the company have been in a stage for so many days at most.
+
+        Without days, have them worked out.
+        """
+        self.env.cr.execute("DELETE FROM cqrs_stage_norm")
+        if days is None:
+            self.env["cqrs.opportunity.pace"]._work_out_norms()
+
+    def won_after(self, *days):
+        """Let deals be won that were in the first stage for so many days."""
+        for number in days:
+            deal = self.created(START, self.peer)
+            self.change(deal, START + number * DAY, stage_id=self.stage_won.id)
+
+    def told_of(self, user, deals, names=(*NAMES, "is_overdue", "is_stuck")):
+        """Return what the API says of the pace of deals, in their order."""
+        self.env.cr.flush()
+        items = self.env["cqrs.dashboard"]._opportunities(
+            deals.ids, user, ("odoo_id", *names), today=self.today
+        )
+        return as_json(items)
+
+    @property
+    def today(self):
+        return self.now.date()
+
+    def changed_by_nobody(self, deal, moment, **values):
+        """Let a job change a deal."""
+        deal.write(values)
+        last = self.told
+        self.happened(moment, deal)
+        with without_triggers(self.env.cr):
+            self.env.cr.execute(
+                "UPDATE cqrs_event SET origin = 'cron' WHERE position > %s", [last]
+            )
+
+    def page(self, user, sort="-value", **filters):
+        """Return the ids of all pages of a list, three at a time."""
+        self.env.cr.flush()
+        pages, ids, after = self.env["cqrs.opportunities"], [], None
+        filters = Filters(**filters)
+        while True:
+            page = pages._read_page(
+                user, sort.lstrip("-"), sort.startswith("-"), filters, after, 3
+            )
+            ids += page.ids
+            after = page.next
+            if after is None:
+                self.assertEqual(pages._count(user, filters), len(ids))
+                return ids
+
+    def paced(self, **filters):
+        return {"pace": PaceFilters(self.today, **filters)}
+
+
+@tagged("post_install", "-at_install")
+class TestPace(Paces):
+    def test_the_days_of_one_deal(self):
+        deal = self.created(
+            self.now - 50 * DAY, self.seller, date_deadline="2026-01-01"
+        )
+        self.change(deal, self.now - 30 * DAY, date_deadline="2026-02-01")
+        self.change(deal, self.now - 20 * DAY, stage_id=self.stages[1].id)
+        self.change(deal, self.now - 15 * DAY, date_deadline="2026-01-15")
+        self.change(deal, self.now - 10 * DAY, active=False, probability=20)
+        self.change(deal, self.now - 6 * DAY, active=True, probability=20)
+        self.changed_by_nobody(deal, self.now - 1 * DAY, date_deadline="2026-01-20")
+        for state in ("unseen", "followed"):
+            with self.subTest(state):
+                [told] = self.told_of(self.manager, deal)
+                self.assertEqual(
+                    [told[name] for name in NAMES],
+                    [
+                        Decimal("50.0"),
+                        Decimal("16.0"),
+                        Decimal("6.0"),
+                        2,
+                        31 + 5,
+                    ],
+                )
+                self.assertTrue(told["is_overdue"])
+            self.follow()
+
+    def test_days_are_those_of_open_ones(self):
+        deal = self.created(self.now - 5 * DAY, self.seller, date_deadline="2026-01-01")
+        self.change(deal, self.now - 4 * DAY, date_deadline="2026-02-01")
+        self.change(deal, self.now - 3 * DAY, stage_id=self.stage_won.id)
+        [told] = self.told_of(self.seller, deal)
+        self.assertEqual([told[name] for name in NAMES], [None, None, None, 1, 31])
+        self.assertFalse(told["is_overdue"])
+        self.change(deal, self.now - 2 * DAY, stage_id=self.stages[1].id)
+        [told] = self.told_of(self.seller, deal)
+        self.assertEqual(told["age_days"], Decimal("5.0"))
+        self.assertEqual(told["stage_days"], Decimal("2.0"))
+
+    def leads(self):
+        """Return the opportunities of this test that are still there."""
+        leads = self.env["crm.lead"].with_context(active_test=False)
+        found = leads.browse(self.histories).exists()
+        return found.filtered(lambda lead: lead.type == "opportunity")
+
+    def expected(self, lead):
+        """Return age, time in stage, pushes and pushed days of a deal, by a loop."""
+        history = self.histories[lead.id]
+        __, stay = plain_flow.walk(history, self.now)
+        is_open = history[-1][1].is_open
+        age = self.now - history[0][0] if is_open else None
+        return (age, stay if is_open else None, *plain_flow.pushes(history))
+
+    def test_random_lives_equal_a_plain_loop(self):
+        draw = random.Random(22)
+        self.lives(draw, 30)
+        for state in ("unseen", "followed", "with more"):
+            with self.subTest(state):
+                leads = self.leads()
+                for told in self.told_of(self.env.user, leads):
+                    lead = leads.browse(told["odoo_id"])
+                    age, stay, pushes, days = self.expected(lead)
+                    self.assertEqual(
+                        [told[n] for n in NAMES if n != "idle_days"],
+                        [
+                            age and plain_flow.tenths(age),
+                            stay and plain_flow.tenths(stay),
+                            pushes,
+                            days,
+                        ],
+                        self.histories[lead.id],
+                    )
+            if state == "unseen":
+                self.follow()
+                self.lives(draw, 5)
+        [replayed] = replay(self.env, ["cqrs.opportunity.pace"], repair=False)
+        self.assertEqual(replayed.drift, 0)
+
+    def test_every_order_both_ways(self):
+        draw = random.Random(23)
+        self.lives(draw, 30)
+        for few in (500, 0):
+            for sort in PACE_ORDERS:
+                with (
+                    self.subTest(sort=sort, few=few),
+                    patch.object(thresholds, "FEW_OWNERS", few),
+                ):
+                    self.assertOrdered(sort)
+            self.follow()
+
+    def assertOrdered(self, sort):
+        up, down = (self.page(self.head, f"{sign}{sort}") for sign in ("", "-"))
+        self.assertEqual(sorted(up), sorted(down))
+        team = self.head | self.manager | self.seller
+        mine = self.leads().filtered(lambda d: d.active and d.user_id in team)
+        self.assertEqual(sorted(up), sorted(mine.ids))
+        told = {
+            each["odoo_id"]: each
+            for each in self.told_of(self.head, mine, (sort, "status"))
+        }
+        is_time = PACE_ORDERS[sort].is_until_now
+
+        def key(id_):
+            value = told[id_][sort]
+            return value or None
+
+        for ids, is_down in ((up, False), (down, True)):
+            values = [key(id_) for id_ in ids]
+            known = [value for value in values if value is not None]
+            self.assertEqual(known, sorted(known, reverse=is_down))
+            self.assertEqual(values[len(known) :], [None] * (len(ids) - len(known)))
+            if not is_time:
+                # Ties are broken by id.
+                keys = [(key(id_), id_) for id_ in ids if key(id_)]
+                self.assertEqual(keys, sorted(keys, reverse=is_down))
+
+    def test_filters_of_days(self):
+        old = self.created(self.now - 50 * DAY, self.seller, date_deadline="2026-01-01")
+        self.change(old, self.now - 20 * DAY, date_deadline="2026-01-11")
+        new = self.created(self.now - 5 * DAY, self.seller)
+        won = self.created(self.now - 70 * DAY, self.seller)
+        self.change(won, self.now - 60 * DAY, stage_id=self.stage_won.id)
+        for days, expected in (
+            (("age_days", Decimal(10), None), old),
+            (("age_days", None, Decimal(10)), new),
+            (("age_days", Decimal(5), Decimal(50)), old | new),
+            (("stage_days", Decimal("5.1"), None), old),
+            (("idle_days", Decimal(20), None), old),
+            (("idle_days", Decimal("20.1"), None), self.env["crm.lead"]),
+            (("pushes", 1, None), old),
+            (("pushes", None, 0), new | won),
+            (("pushed_days", 10, 10), old),
+            (("pushed_days", 11, None), self.env["crm.lead"]),
+        ):
+            with self.subTest(days):
+                ids = self.page(self.manager, **self.paced(days=(days,)))
+                self.assertEqual(sorted(ids), sorted(expected.ids))
+
+    def test_stuck_is_longer_than_nine_in_ten(self):
+        self.won_after(*range(1, 11))
+        self.norms()
+        deals = [
+            self.created(self.now - days * DAY, self.seller)
+            for days in (9, 9 + 1 / 86400, 8)
+        ]
+        deals = self.env["crm.lead"].union(*deals)
+        self.assertEqual(
+            [told["is_stuck"] for told in self.told_of(self.seller, deals)],
+            [False, True, False],
+        )
+        stuck = self.page(self.seller, **self.paced(is_stuck=True))
+        self.assertEqual(stuck, deals[1].ids)
+        loose = self.page(self.seller, **self.paced(is_stuck=False))
+        self.assertEqual(sorted(loose), sorted((deals[0] | deals[2]).ids))
+        # In another stage nothing was won.
+        deals[1].stage_id = self.stages[1]
+        self.assertEqual(self.page(self.seller, **self.paced(is_stuck=True)), [])
+
+    def test_nine_in_ten_of_nine_deals_cannot_be_told(self):
+        self.won_after(*range(1, 10))
+        self.norms()
+        self.created(self.now - 100 * DAY, self.seller)
+        self.assertEqual(self.page(self.seller, **self.paced(is_stuck=True)), [])
+
+    def test_what_is_won_today_counts_tomorrow(self):
+        self.won_after(*range(1, 10))
+        today = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
+        deal = self.created(START, self.peer)
+        self.change(deal, today, stage_id=self.stage_won.id)
+        self.norms()
+        self.env.cr.execute(
+            "SELECT count(*) FROM cqrs_stage_norm WHERE stage_id = %s",
+            [self.stage_new.id],
+        )
+        self.assertEqual(self.env.cr.fetchone(), (0,))
+
+
+@tagged("post_install", "-at_install")
+class TestWhatNeedsAttention(Paces, ApiCase):
+    def planned(self, deal):
+        return deal.activity_schedule(
+            "mail.mail_activity_data_todo", user_id=self.env.user.id
+        )
+
+    def deals(self):
+        """Return deals of the seller, ``{name: deal}``, each of one kind at most."""
+        self.won_after(*[15] * 10)
+        self.norms()
+        today = self.now
+        deals = {
+            name: self.created(today - 5 * DAY, self.seller, revenue, name=name)
+            for name, revenue in (
+                ("fine", 1),
+                ("overdue", 20),
+                ("pushed", 300),
+                ("no_activity", 4000),
+            )
+        }
+        deals["stuck"] = self.created(today - 20 * DAY, self.seller, 50_000.5)
+        deals["idle"] = self.created(today - 14 * DAY, self.seller, 600_000)
+        later = self.today + timedelta(days=100)
+        for name, deal in deals.items():
+            if name != "no_activity":
+                self.planned(deal)
+            closing = self.today - timedelta(days=1) if name == "overdue" else later
+            self.change(
+                deal,
+                today - (14 if name == "idle" else 1) * DAY,
+                date_deadline=closing,
+            )
+        for number in range(PUSHES):
+            self.change(
+                deals["pushed"],
+                today - DAY + timedelta(hours=number + 1),
+                date_deadline=later + timedelta(days=number + 1),
+            )
+        return deals
+
+    def test_each_kind(self):
+        deals = self.deals()
+        listed = {kind: self.asked(attention=kind) for kind in KINDS}
+        self.assertEqual(listed, {kind: deals[kind].ids for kind in KINDS})
+        several = self.asked(attention="overdue,pushed,idle")
+        self.assertEqual(
+            several, [deals[kind].id for kind in ("idle", "pushed", "overdue")]
+        )
+        items = self.body(
+            self.manager, "opportunities", fields="odoo_id,attention", status="pending"
+        )["items"]
+        told = {each["odoo_id"]: each["attention"] for each in items}
+        self.assertEqual(
+            told,
+            {deal.id: [name] if name in KINDS else [] for name, deal in deals.items()},
+        )
+
+    def asked(self, **query):
+        """Return the ids of a list, page by page."""
+        query = {"fields": "odoo_id", "limit": 2, **query}
+        ids, cursor = [], {}
+        while True:
+            page = self.body(self.manager, "opportunities", **query, **cursor)
+            ids += [each["odoo_id"] for each in page["items"]]
+            if page["next"] is None:
+                self.assertEqual(page["total"], len(ids))
+                return ids
+            cursor = {"cursor": page["next"]}
+
+    def test_counts_and_amounts_are_those_of_the_lists(self):
+        deals = self.deals()
+        self.opportunity(self.peer, 77)
+        found = self.body(self.manager, "attention")
+        self.assertEqual([each["kind"] for each in found["kinds"]], list(KINDS))
+        for each in found["kinds"]:
+            deal = deals[each["kind"]]
+            with self.subTest(each["kind"]):
+                self.assertEqual(each["count"], 1)
+                self.assertEqual(each["amount"], money(f"{deal.expected_revenue:.2f}"))
+                self.assertEqual(each["exact"], money(str(deal.expected_revenue)))
+        total = self.body(
+            self.manager, "opportunities", attention=",".join(KINDS), limit=1
+        )["total"]
+        self.assertEqual(found["any"]["count"], total)
+        self.assertEqual(found["any"]["amount"], money("654320.50"))
+        one = self.body(self.manager, "attention", salesperson=self.uuid(self.manager))
+        self.assertEqual(one["any"]["count"], 0)
+
+    def test_an_activity_that_is_done_is_not_planned(self):
+        deal = self.created(self.now, self.seller)
+        self.assertEqual(self.asked(attention="no_activity"), deal.ids)
+        activity = self.planned(deal)
+        self.assertEqual(self.asked(attention="no_activity"), [])
+        activity.action_done()
+        self.assertEqual(self.asked(attention="no_activity"), deal.ids)
+
+    def test_a_reader_is_told_when_an_activity_is_planned(self):
+        deal = self.created(self.now, self.seller)
+        for path, query in (
+            ("attention", {}),
+            ("opportunities", {"attention": "no_activity"}),
+            ("opportunities", {"fields": "attention"}),
+        ):
+            with self.subTest(path, **query):
+                tag = self.get(self.seller, path, **query).headers["ETag"]
+                held = {"If-None-Match": tag}
+                self.assertEqual(self.ask(path, held, **query).status_code, 304)
+                activity = self.planned(deal)
+                self.env.cr.flush()
+                self.assertEqual(self.ask(path, held, **query).status_code, 200)
+                activity.unlink()
+                self.env.cr.flush()
+
+    def test_closed_and_archived_ones_need_none(self):
+        for values in (
+            {"stage_id": self.stage_won.id},
+            {"active": False, "probability": 20},
+        ):
+            deal = self.created(START, self.seller, date_deadline="2025-02-01")
+            self.change(deal, START + DAY, **values)
+        self.assertEqual(self.asked(attention=",".join(KINDS), archived="any"), [])
+        self.assertEqual(self.body(self.manager, "attention")["any"]["count"], 0)
+
+    def test_the_day_is_that_of_the_zone(self):
+        deal = self.created(self.now - DAY, self.seller)
+        moment = self.now.replace(hour=12, minute=0, second=0, microsecond=0)
+        deal.date_deadline = moment.date()
+        self.happened(self.now - DAY, deal)
+        # At noon in UTC it is the next day in Kiritimati.
+        from .test_days_of_a_zone import at
+
+        with at(*moment.timetuple()[:6]):
+            for zone, is_overdue in (("UTC", False), ("Pacific/Kiritimati", True)):
+                with self.subTest(zone):
+                    query = {"tz": zone, "fields": "is_overdue"}
+                    [item] = self.body(self.seller, "opportunities", **query)["items"]
+                    self.assertIs(item["is_overdue"], is_overdue)
+                    found = self.body(self.seller, "attention", tz=zone)["kinds"][0]
+                    self.assertEqual(found["count"], int(is_overdue))
+
+    def test_parameters_that_are_wrong(self):
+        for query in (
+            {"attention": "bored"},
+            {"age_days_from": "-1"},
+            {"pushes_to": "1.5"},
+            {"is_stuck": "yes"},
+        ):
+            with self.subTest(**query):
+                answer = self.get(self.seller, "opportunities", **query)
+                self.assertProblem(answer, 400, parameter=next(iter(query)))
+
+    def test_idle_counts_from_days(self):
+        deal = self.created(self.now - IDLE_DAYS * DAY, self.seller)
+        self.happened(self.now - IDLE_DAYS * DAY, deal)
+        self.assertEqual(
+            self.page(self.seller, **self.paced(attention=("idle",))), deal.ids
+        )
