@@ -150,6 +150,8 @@ class TestVerifyGoesOn(SalesOrganisation):
                 "cqrs_user_access",
                 f"DELETE FROM cqrs_user_access WHERE owner_id = {self.seller.id}",
             ),
+            ("cqrs_employee_span", "DELETE FROM cqrs_employee_span"),
+            ("cqrs_department_span", "DELETE FROM cqrs_department_span"),
             ("cqrs_metrics", "DELETE FROM cqrs_metrics_tail"),
         ):
             with self.subTest(table), self.env.cr.savepoint() as savepoint:

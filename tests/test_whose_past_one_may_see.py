@@ -21,6 +21,7 @@ from odoo.tools import SQL
 from ..models.access.options import OPTIONS
 from ..models.access.owner_scopes import in_scopes
 from ..models.access.policy import Hierarchy
+from ..models.maintenance.oracle import ORACLES
 from ..models.maintenance.replay import replay
 from .common import RealCursors, SalesOrganisation, other_company, without_triggers
 from .plain_rules import PlainRules
@@ -185,6 +186,8 @@ class Reorganisations(History):
         try:
             self.midnight()
             self.everybody_sees_the_past_that_the_rule_says()
+            for table in ("cqrs_employee_span", "cqrs_department_span"):
+                assert list(ORACLES[table](self.env)) == []
         finally:
             self.undo()
 

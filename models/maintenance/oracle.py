@@ -177,6 +177,66 @@ def _access(env, sample: Sample | None) -> Iterator[Drift]:
 
 
 @_oracle
+def _employee_spans(env, sample: Sample | None):
+    fields = {
+        "user_id": "user_id",
+        "parent_id": "parent_id",
+        "company_id": "company_id",
+        "department_id": "current_version_id.department_id",
+        "active": "active",
+    }
+    yield from _hierarchy_spans(env, "hr.employee", "cqrs_employee_span", fields)
+
+
+@_oracle
+def _department_spans(env, sample: Sample | None):
+    fields = {"parent_id": "parent_id", "manager_id": "manager_id"}
+    yield from _hierarchy_spans(env, "hr.department", "cqrs_department_span", fields)
+
+
+def _hierarchy_spans(env, model: str, table: str, fields: dict[str, str]):
+    """Compare where the records of a model stood with the log, one event after another.
+
+    There are few of them, so that all are looked at.
+
+    :param fields: ``{column: captured field}``
+    """
+    current = env["cqrs.event"]._sources()[model].schema_version
+    query = SQL(
+        "SELECT stream_id, version, schema_version, occurred_at, before IS NULL,"
+        " after::text FROM cqrs_event WHERE stream_model = %s"
+        " ORDER BY stream_id, version",
+        model,
+    )
+    expected = {}
+    former_id = state = since = lasting = None
+    for id_, version, schema, occurred_at, is_creation, after in env.execute_query(
+        query
+    ):
+        if id_ != former_id:
+            former_id, state, since, lasting = id_, {}, occurred_at, None
+        after = upcast(model, schema, current, after and json.loads(after))
+        if not (after is None or is_creation or set(fields.values()) & set(after)):
+            continue
+        since = max(since, occurred_at)
+        if lasting:
+            expected[lasting]["until"] = since
+            if expected[lasting]["since"] == since:
+                del expected[lasting]
+            lasting = None
+        if after is None:
+            continue
+        state = after if is_creation else {**state, **after}
+        lasting = id_, version
+        expected[lasting] = {"since": since, "until": None} | {
+            column: state.get(field) for column, field in fields.items()
+        }
+        if "active" in fields:
+            expected[lasting]["active"] = bool(state.get("active"))
+    yield from _differences(env, table, ("id", "version"), expected)
+
+
+@_oracle
 def _metrics(env, sample: Sample | None):
     owners = sample and sample.owners
     with localcontext(EXACT):
@@ -319,14 +379,18 @@ ORACLES = {
     "cqrs_opportunity_view": _opportunities,
     "cqrs_user_profile": _profiles,
     "cqrs_user_access": _access,
+    "cqrs_employee_span": _employee_spans,
+    "cqrs_department_span": _department_spans,
     "cqrs_metrics": _metrics,
 }
 
 
 # Odoo's cursor turns numeric into float; a number that is not set is 0 to the ORM.
+# Python has no infinite time.
 _COLUMNS = {
     "value": SQL("value::text"),
     "probability": SQL("COALESCE(probability, 0)"),
+    "until": SQL("NULLIF(until, 'infinity')"),
 }
 
 
