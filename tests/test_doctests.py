@@ -12,6 +12,7 @@ from .. import controllers, models
 PURE = {
     "models.access.policy",
     "models.api.origins",
+    "models.dashboard.past_tree",
     "models.event_store.event_type",
     "models.metrics.figures",
     "models.opportunities.orders",

@@ -24,7 +24,7 @@ from ..models.access.policy import Hierarchy
 from ..models.maintenance.oracle import ORACLES
 from ..models.maintenance.replay import replay
 from .common import RealCursors, SalesOrganisation, other_company, without_triggers
-from .plain_rules import PlainRules
+from .plain_rules import ALL_DOCUMENTS, PlainRules
 from .plain_spans import plain_spans
 from .test_projections_equal_the_oracle import HISTORIES, SEED, STEPS, History
 
@@ -84,6 +84,18 @@ def seen(env, user, rows, at=None, caller=None):
     if scopes is not None:
         assert numbers(in_scopes(scopes, SQL("span"))) == found
     return found
+
+
+def tree(env, user, parent, **asked):
+    """Return the level below a person, and the level of the former people there."""
+    access = env["cqrs.access"]
+    has_metrics = bool(access._viewers(user))
+    return [
+        env["cqrs.reports"]._read_level(
+            user, parent, has_metrics=has_metrics, is_former=is_former, **asked
+        )
+        for is_former in (False, True)
+    ]
 
 
 class Place(NamedTuple):
@@ -188,6 +200,7 @@ class Reorganisations(History):
             self.everybody_sees_the_past_that_the_rule_says()
             for table in ("cqrs_employee_span", "cqrs_department_span"):
                 assert list(ORACLES[table](self.env)) == []
+            self.the_tree_of_now_is_that_of_today()
         finally:
             self.undo()
 
@@ -226,6 +239,17 @@ class Reorganisations(History):
                     at_that_time &= today
                 assert seen(self.env, user, rows, moment, caller) == at_that_time, who
                 self.case.told[at_that_time == today] += 1
+
+    def the_tree_of_now_is_that_of_today(self):
+        employees = self.env["hr.employee"].search([("user_id.active", "=", False)])
+        if employees:
+            return  # Today they are former people; nothing says whether they were then.
+        now = datetime.now(timezone.utc)
+        for user in self.users[:3].filtered("active"):
+            for parent in self.users:
+                assert tree(self.env, user, parent) == tree(
+                    self.env, user, parent, at=now
+                ), (user.login, parent.login)
 
     def all_leads(self):
         self.env.cr.execute(
@@ -481,6 +505,51 @@ class TestWhosePastOneMaySee(Past, TransactionCase):
         self.assertEqual(self.env["cqrs.access"]._hierarchy_since(), day(0))
         self.env.cr.execute("DELETE FROM cqrs_employee_span")
         self.assertIsNone(self.env["cqrs.access"]._hierarchy_since())
+
+    # The tree of a moment
+
+    def level(self, user, parent, at=None):
+        """Return the names below a person, with how many reports each has."""
+        level = self.env["cqrs.reports"]._read_level(user, parent, at=at)
+        return {node["name"]: node["reports_count"] for node in level["items"]}
+
+    def test_the_people_who_were_below(self):
+        self.seller_employee.parent_id = self.other_manager_employee
+        self.on(10)
+        before = day(10) - INSTANT
+        self.assertEqual(self.level(self.head, self.head), {"Manager": 0})
+        self.assertEqual(self.level(self.manager, self.manager), {})
+        # Whoever is not seen today is not named.
+        self.assertEqual(self.level(self.head, self.head, before), {"Manager": 0})
+        self.assertEqual(self.level(self.manager, self.manager, before), {})
+        self.option("past_teams")
+        self.assertEqual(self.level(self.head, self.head, before), {"Manager": 1})
+        self.assertEqual(self.level(self.manager, self.manager, before), {"Seller": 0})
+        self.assertEqual(self.level(self.head, self.head, day(10)), {"Manager": 0})
+        self.assertEqual(
+            self.level(self.other_manager, self.other_manager, before), {"Peer": 0}
+        )
+
+    def test_the_figures_of_the_people_who_were_below(self):
+        self.opportunity(self.seller, 300)
+        self.opportunity(self.peer, 70)
+        self.option("past_teams")
+        self.seller_employee.parent_id = self.other_manager_employee
+        self.on(10)
+
+        def figures(at):
+            level = self.env["cqrs.reports"]._read_level(
+                self.head, self.head, has_metrics=True, at=at
+            )
+            nodes = [level["parent"], *level["items"]]
+            return [node["metrics"]["pipeline_value"] for node in nodes]
+
+        # What is seen of them is asked by whoever reads the figures.
+        self.assertEqual(figures(None), [0, 0])
+        self.head.group_ids |= self.env.ref(ALL_DOCUMENTS)
+        self.on(20)
+        self.assertEqual(figures(None), [0, 0])
+        self.assertEqual(figures(day(9)), [300, 300])
 
     # The intervals
 

@@ -169,7 +169,12 @@ class CqrsAccess(models.AbstractModel):
         return (version, context.options, context.teams, at, *viewers)
 
     @api.model
-    def _people_version(self, viewers: list[Viewer]) -> tuple | None:
-        """Return the version of the people whom viewers may look as."""
-        visibility = self._visibility_version(viewers)
+    def _people_version(
+        self, viewers: list[Viewer], at: datetime | None = None
+    ) -> tuple | None:
+        """Return the version of the people whom viewers may look as.
+
+        :param at: as for ``_visible``
+        """
+        visibility = self._visibility_version(viewers, at)
         return visibility and (visibility, AnswerContext.of(self.env).people_version)

@@ -60,6 +60,37 @@ class CqrsAccess(models.AbstractModel):
         key = ids, tuple(vias), at
         return HIERARCHIES.get(self.env, context.closure_version, key, ask)
 
+    @api.model
+    def _pairs_below(self, user, person_id: int, at: datetime) -> list[tuple]:
+        """Return who stood below a person at a moment, and below each of those.
+
+        :param user: the ``res.users`` record whose view it is
+        :return: ``[(viewer id, owner id, company id, depth, whether the user may look
+            as the owner, whether the owner's employee was not archived)]``
+        """
+        query = SQL(
+            "SELECT DISTINCT owner_id FROM (%s) below",
+            self._below([person_id], "hierarchy", at),
+        )
+        ids = [id_ for (id_,) in self.env.execute_query(query)]
+        return self.env.execute_query(
+            SQL(
+                """
+                SELECT viewer_id, user_id, company_id, depth, %(visible)s,
+                       EXISTS (SELECT FROM cqrs_employee_span span
+                               WHERE span.user_id = person.user_id AND active
+                                 AND %(holds)s)
+                FROM (SELECT viewer_id, owner_id AS user_id, NULL::integer AS team_id,
+                             company_id, min(depth) AS depth
+                      FROM (%(below)s) below
+                      GROUP BY viewer_id, owner_id, company_id) person
+                """,
+                visible=self._visible(self._people_viewers(user), SQL("person"), at),
+                holds=_holds(at),
+                below=self._below([person_id, *ids], "hierarchy", at),
+            )
+        )
+
     def _below(self, viewer_ids: list[int], via: str, at: datetime) -> SQL:
         """Return the query of those who stood below some people at a moment.
 
@@ -70,7 +101,7 @@ class CqrsAccess(models.AbstractModel):
         return SQL(
             below,
             viewers=viewer_ids,
-            holds=SQL("span.since <= %s AND span.until > %s", at, at),
+            holds=_holds(at),
         )
 
     # By the index, as the closure of today is made (``user_access.py``). A cycle is cut
@@ -120,6 +151,11 @@ class CqrsAccess(models.AbstractModel):
         ) member
         WHERE member.user_id <> viewer_id AND member.company_id IS NOT NULL
     """
+
+
+def _holds(at: datetime) -> SQL:
+    """Return the condition that an interval holds at a moment."""
+    return SQL("span.since <= %s AND span.until > %s", at, at)
 
 
 def _asking(viewers: list[Viewer]) -> Iterator[Viewer]:

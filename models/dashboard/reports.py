@@ -1,5 +1,7 @@
 """The organisation below a person, a level at a time, with each one's figures."""
 
+from collections import defaultdict
+from datetime import datetime
 from typing import NamedTuple
 
 from odoo import api, models
@@ -8,9 +10,11 @@ from odoo.tools import SQL
 from ..metrics.figures import is_nothing
 from ..metrics.people import Owners
 from ..support.process_cache import VersionedCache
+from .past_tree import Pair, Tree
 
 LEVELS = VersionedCache("levels", size=128)
 FORMER = VersionedCache("former people", size=128)
+TREES = VersionedCache("past trees", size=32)
 
 #: Stands for all former people among the ids of people
 _FORMER = 0
@@ -70,6 +74,7 @@ class CqrsReports(models.AbstractModel):
         company_ids: tuple[int, ...] | None = None,
         target_currency=None,
         is_former: bool = False,
+        at: datetime | None = None,
     ) -> dict:
         """Return a person and a page of the reports, by name.
 
@@ -78,6 +83,7 @@ class CqrsReports(models.AbstractModel):
         :param has_metrics: give them; they cost as many people as are below
         :param company_ids: of ``cqrs.metrics``, as ``target_currency``
         :param is_former: former people and who reported to them, not the reports
+        :param at: the moment whose hierarchy it is, aware; today's by default
         :return: ``{parent: node, total, items: [node], former, next: Keyset or None}``;
             a node is ``{id: uuid, user_id, name, email, is_manager, reports_count,
             metrics: {currency, **figures, own: figures, team: figures}}``, with figures
@@ -85,16 +91,26 @@ class CqrsReports(models.AbstractModel):
             are none. With ``is_former`` a node has ``is_former``, too.
         """
         access = self.env["cqrs.access"]
-        version = access._people_version(access._people_viewers(user))
+        version = access._people_version(access._people_viewers(user), at)
+        tree = at and TREES.get(
+            self.env, version, (parent.id,), lambda: self._ask_tree(user, parent, at)
+        )
         former = FORMER.get(
-            self.env, version, (parent.id,), lambda: self._ask_former(user, parent)
+            self.env,
+            version,
+            (parent.id,),
+            lambda: (
+                self._ask_former(user, parent)
+                if tree is None
+                else _former(tree, parent.id)
+            ),
         )
         members = sorted(former.members) if is_former else None
         nodes, total, has_next = LEVELS.get(
             self.env,
             version,
             (parent.id, after, limit, is_former),
-            lambda: self._ask_level(user, parent, after, limit, members),
+            lambda: self._ask_level(user, parent, after, limit, members, tree),
         )
         nodes = [{**node} for node in nodes]
         rest = None
@@ -109,9 +125,11 @@ class CqrsReports(models.AbstractModel):
             ids = [node["user_id"] for node in nodes]
             owners = {id_: former.members.get(id_) for id_ in ids}
             owners = {id_: some for id_, some in owners.items() if some}
+            if tree:
+                owners = {id_: tree.owners(id_) for id_ in ids} | owners
             if rest:
                 ids.append(_FORMER)
-                owners = {_FORMER: former.owners}
+                owners = {**owners, _FORMER: former.owners}
             metrics = self.env["cqrs.metrics"]._read_people(
                 user, ids, company_ids, target_currency, owners
             )
@@ -191,10 +209,17 @@ class CqrsReports(models.AbstractModel):
                 members[user_id] = pairs if is_former else None
         return Former(tuple(owners), members)
 
+    def _ask_tree(self, user, parent, at: datetime) -> Tree:
+        """Return the people below a person at a moment."""
+        rows = self.env["cqrs.access"]._pairs_below(user, parent.id, at)
+        return Tree([Pair(*row) for row in rows])
+
     def _ask_level(
-        self, user, parent, after, limit, among: list[int] | None
+        self, user, parent, after, limit, among: list[int] | None, tree: Tree | None
     ) -> tuple[list[dict], int, bool]:
         """Return the nodes, how many reports there are, and whether more than these."""
+        if among is None and tree:
+            among = tree.reports(parent.id)
         if among is None:
             condition = SQL(
                 """
@@ -208,6 +233,9 @@ class CqrsReports(models.AbstractModel):
             condition = SQL("id = ANY(%s)", among)
         report_ids, total = self._first(condition, after, limit + 1)
         nodes = self._nodes(user, [parent.id, *report_ids[:limit]])
+        for node in nodes if tree else ():
+            node["is_manager"] = tree.is_manager(node["user_id"])
+            node["reports_count"] = len(tree.reports(node["user_id"]))
         return nodes, total, len(report_ids) > limit
 
     def _first(self, condition: SQL, after, limit: int) -> tuple[list[int], int]:
@@ -256,3 +284,18 @@ class CqrsReports(models.AbstractModel):
             )
         )
         return self.env.cr.dictfetchall()
+
+
+def _former(tree: Tree, person_id: int) -> Former:
+    """Return the former people below a person at a moment, as ``_ask_former`` does."""
+    others = tree.others(person_id)
+    groups = defaultdict(list)
+    for pair in others:
+        groups[pair.owner_id, pair.is_present, pair.is_shown].append(pair)
+    members = {}
+    for (owner_id, is_present, is_shown), pairs in groups.items():
+        if is_shown and not all(tree.is_below_one_of(pair, others) for pair in pairs):
+            owners = tuple((pair.owner_id, pair.company_id) for pair in pairs)
+            members[owner_id] = None if is_present else owners
+    owners = tuple((pair.owner_id, pair.company_id) for pair in others)
+    return Former(owners, members)
