@@ -66,7 +66,8 @@ class CqrsAccess(models.AbstractModel):
 
         :param user: the ``res.users`` record whose view it is
         :return: ``[(viewer id, owner id, company id, depth, whether the user may look
-            as the owner, whether the owner's employee was not archived)]``
+            as the owner, whether the owner is a user and the employee was not
+            archived)]``
         """
         query = SQL(
             "SELECT DISTINCT owner_id FROM (%s) below",
@@ -80,6 +81,8 @@ class CqrsAccess(models.AbstractModel):
                        EXISTS (SELECT FROM cqrs_employee_span span
                                WHERE span.user_id = person.user_id AND active
                                  AND %(holds)s)
+                       AND EXISTS (SELECT FROM cqrs_user_profile profile
+                                   WHERE profile.id = person.user_id)
                 FROM (SELECT viewer_id, owner_id AS user_id, NULL::integer AS team_id,
                              company_id, min(depth) AS depth
                       FROM (%(below)s) below
