@@ -26,6 +26,7 @@ EXPECTED = {
     "reorganisation": (5, 16, 240),
     "rebuild": (10, 27, 180),
     "products": (10, 60, 240),
+    "history": (10, 40, 400),
 }
 """Seconds that each part takes, about, by pace: for the bar."""
 
@@ -36,6 +37,7 @@ def main(path: str) -> int:
     # What follows imports Odoo's models, which needs the configuration.
     from . import (
         freshness,
+        history,
         parallel,
         products,
         reads,
@@ -53,6 +55,7 @@ def main(path: str) -> int:
         "reorganisation": reorganisation,
         "rebuild": rebuild,
         "products": products,
+        "history": history,
     }
     whole = Found()
     failed = []

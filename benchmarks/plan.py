@@ -6,8 +6,8 @@ from typing import Any
 
 PARTS = ("reads", "freshness", "writes", "parallel", "reorganisation", "rebuild")
 """In the order in which they run: the last ones change the most."""
-OPTIONAL = ("products",)
-"""Only where it is asked for: each of its databases has to install a module first."""
+OPTIONAL = ("products", "history")
+"""Only where it is asked for: each has to make databases of its own first."""
 PACES = ("once", "quick", "full")
 
 

@@ -90,8 +90,28 @@ SMALL = "10k"
 SIZE_BY_PACE = {"once": "10k", "quick": "100k", "full": "1m"}
 CHARTS = STATE / "charts"
 PARTS = ("reads", "freshness", "writes", "parallel", "reorganisation", "rebuild")
-OPTIONAL = ("products",)
+OPTIONAL = ("products", "history")
 """As in ``benchmarks/plan.py``."""
+MAKE_HISTORY = """
+import logging, time
+
+def timed(what, work):
+    began = time.monotonic()
+    result = work()
+    logging.getLogger("bench").info("%s: %.1f s", what, time.monotonic() - began)
+    return result
+
+timed("log", lambda: make(env, with_tracking=True))
+env.cr.commit()
+# As an update of an older version does, and the cron after it.
+env["cqrs.opportunity.span"]._remake_tables()
+env.cr.commit()
+timed("spans", env["cqrs.projection"]._follow_all)
+run = env["cqrs.run"].create({"kind": "replay"})
+env.cr.commit()
+timed("replay", run._perform)
+env["cqrs.metrics"]._fold()
+"""
 AUDITLOG = "auditlog"
 AUDITLOG_RULE = """
 INSERT INTO auditlog_rule (
@@ -178,6 +198,8 @@ def measure(options: Options) -> int:
         if "reads" in parts:
             small, _seconds = ensure_installed(env, SMALL, ensure_bare(env, SMALL))
             bases["small"] = small
+        if "history" in parts:
+            bases["history"] = ensure_history(env, size, installed)
         if parts & {"writes", "products"}:
             audited = ensure_auditlog(env, size, bare)
             bases |= {"auditlog_full": audited, "auditlog_fast": audited}
@@ -198,6 +220,8 @@ def measure(options: Options) -> int:
             served |= {"bare"}
         if "reads" in parts:
             served |= {"small", *versions}
+        if "history" in parts:
+            served |= {"history"}
         urls, servers = {}, {}
         for kind in sorted(served):
             folder = versions.get(kind, HERE).folder
@@ -395,6 +419,23 @@ def ensure_installed(
 
     ensure(env, name, make)
     return name, json.loads(database.comment(env.environ, name))
+
+
+def ensure_history(env: Environment, size: str, installed: str) -> str:
+    """Return the database whose log has a past of five years."""
+    script = (ROOT / "benchmarks" / "history_data.py").read_text() + MAKE_HISTORY
+    name = template.prefix(f"bench_{size}_history") + digest(installed, script)
+
+    def make(partial: str) -> None:
+        with step(f"Copying the organisation ({size})"):
+            database.create_from(env.environ, installed, partial)
+        path = f"--addons-path={addons_path()}"
+        demo.run_shell(env, "Making a past of five years", partial, script, path)
+        with step("Vacuuming, so that it does not happen while something is measured"):
+            database.query_in(env.environ, partial, "VACUUM (ANALYZE)")
+
+    ensure(env, name, make)
+    return name
 
 
 def ensure_auditlog(env: Environment, size: str, bare: str) -> str:

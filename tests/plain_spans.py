@@ -32,7 +32,7 @@ def plain_spans(env, lead_ids=None):
     return {
         (lead_id, span["version"]): span
         for lead_id, events in lives.items()
-        for span in _life(events)
+        for span in life(events)
     }
 
 
@@ -40,7 +40,11 @@ def _read(text):
     return text and json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
-def _life(events):
+def life(events):
+    """Return the spans of a lead.
+
+    :param events: ``(version, occurred_at, is_creation, after)`` of each, in order
+    """
     # The state after each moment: the last one of several at one moment
     moments = []
     state = latest = None

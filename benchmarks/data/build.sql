@@ -4,7 +4,7 @@
 --
 -- psql variables:
 --   seed        the same one gives the same rows; so must the others be
---   day         the day the history ends, as yyyy-mm-dd; it began two years before
+--   day         the day the history ends, as yyyy-mm-dd; it began five years before
 --   users       people, in both companies
 --   span        reports of each manager: with 2 for 50, 4 for 500 and 6 for 5,000
 --               people there are six levels
@@ -16,7 +16,7 @@
 \set ON_ERROR_STOP on
 
 SELECT :users * 5 AS firms_count, :users * 210 AS deals,
-       :'day'::timestamp - interval '730 days' AS began \gset
+       :'day'::timestamp - interval '1826 days' AS began \gset
 -- What setval() returns is of no interest.
 \o /dev/null
 

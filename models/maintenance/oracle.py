@@ -22,6 +22,7 @@ from odoo.tools import SQL, split_every
 from ..event_store.upcast import UPCASTERS, upcast
 from ..projections.metrics_tables import KEY, MEASURES
 from .sample import Sample
+from .span_oracle import expected_spans, found_spans
 
 #: Records read at a time
 BATCH_SIZE = 10_000
@@ -374,6 +375,50 @@ def _add_changes(env, sums: dict, owners: list[int] | None):
 _GROUP = ("user_id", "team_id", "company_id", "company_id.currency_id")
 
 
+@_oracle
+def _spans(env, sample: Sample | None):
+    # A record that is left out of the read models has no row in any.
+    left_out = env["cqrs.opportunity.span"]._left_out().get("crm.lead", [])
+    ids = sample and [id_ for id_ in sample.leads if id_ not in left_out]
+    expected = expected_spans(env, ids)
+    expected = {key: row for key, row in expected.items() if key[0] not in left_out}
+    found = found_spans(env, ids)
+    yield from _compare("cqrs_opportunity_span", expected, found)
+    yield from _last_spans(env, found, ids)
+
+
+def _last_spans(env, found: dict, ids: list[int] | None):
+    """Compare the spans that last with what Odoo's records say."""
+    last = {
+        (id_, version): row
+        for (id_, version), row in found.items()
+        if row["until"] == "infinity"
+    }
+    columns = ("user_id", "team_id", "company_id", "stage_id", "value", "type")
+    ids = sorted(ids if ids is not None else {id_ for id_, __ in last})
+    for batch in split_every(BATCH_SIZE, ids, list):
+        values = _lead_values(env, batch)
+        expected = {
+            lead.id: {
+                "user_id": lead.user_id.id or None,
+                "team_id": lead.team_id.id or None,
+                "company_id": lead.company_id.id or None,
+                "stage_id": lead.stage_id.id or None,
+                "value": values[lead.id].expected_revenue,
+                "type": lead.type or None,
+            }
+            for lead in _leads(env, batch)
+        }
+        among = set(batch)
+        rows = {
+            id_: {name: row[name] for name in columns}
+            for (id_, __), row in last.items()
+            if id_ in among
+        }
+        yield from _compare("cqrs_opportunity_span", expected, rows)
+        env.invalidate_all(flush=False)
+
+
 #: ``{table: function(env, sample)}`` that yields each ``Drift`` of the table
 ORACLES = {
     "cqrs_opportunity_view": _opportunities,
@@ -382,6 +427,7 @@ ORACLES = {
     "cqrs_employee_span": _employee_spans,
     "cqrs_department_span": _department_spans,
     "cqrs_metrics": _metrics,
+    "cqrs_opportunity_span": _spans,
 }
 
 

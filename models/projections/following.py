@@ -356,8 +356,27 @@ class CqrsProjection(models.AbstractModel):
     def _catch_up(self):
         """Apply what each followed projection has not seen, in this transaction."""
         for projection in self._projections():
-            if projection._cqrs_is_followed:
+            if projection._cqrs_is_followed and not projection._fill_at_once():
                 projection._follow()
+
+    def _fill_at_once(self) -> bool:
+        """Fill the table in this transaction, if nothing has been followed yet."""
+        if not self._take_checkpoint(waits=True):
+            return False
+        [(epoch, filled_upto)] = self.env.execute_query(
+            SQL("SELECT epoch, filled_upto FROM %s", SQL.identifier(self._checkpoint))
+        )
+        if epoch or filled_upto is not None:
+            return False
+        left_out = self._left_out().get(self._followed_model, [])
+        self._insert(
+            self._rows_that_hold(
+                lambda id_: SQL("%s <> ALL(%s)", id_, left_out), SQL("cqrs_event")
+            )
+        )
+        self._remember_left_out()
+        self._set_checkpoint(_NOW_SEEN)
+        return True
 
     def _follow(self, waits: bool = False) -> int:
         """Apply the streams with unseen events; return their number.
