@@ -182,24 +182,28 @@ _TRACKING = """
         field_id, mail_message_id, old_value_integer, new_value_integer,
         old_value_float, new_value_float, old_value_char, new_value_char,
         create_date, write_date)
-    SELECT field.id, message.id, (former ->> key)::integer, (state ->> key)::integer,
+    SELECT field.id, message.id, (change.former ->> key)::integer,
+           (change.state ->> key)::integer,
            NULL, NULL, NULL, NULL, message.date, message.date
     FROM bench_change change
     JOIN mail_message message ON message.model = 'crm.lead'
      AND message.res_id = stream_id AND message.date = at AT TIME ZONE 'UTC'
     CROSS JOIN unnest(ARRAY['user_id', 'team_id', 'stage_id']) key
     JOIN ir_model_fields field ON field.model = 'crm.lead' AND field.name = key
-    WHERE version > 1 AND former -> key IS DISTINCT FROM state -> key
+    WHERE version > 1 AND change.former -> key IS DISTINCT FROM change.state -> key
     UNION ALL
-    SELECT field.id, message.id, NULL, NULL, (former ->> 'expected_revenue')::float,
-           (state ->> 'expected_revenue')::float, NULL, NULL, message.date, message.date
+    SELECT field.id, message.id, NULL, NULL,
+           (change.former ->> 'expected_revenue')::float,
+           (change.state ->> 'expected_revenue')::float, NULL, NULL, message.date,
+           message.date
     FROM bench_change change
     JOIN mail_message message ON message.model = 'crm.lead'
      AND message.res_id = stream_id AND message.date = at AT TIME ZONE 'UTC'
     JOIN ir_model_fields field
       ON field.model = 'crm.lead' AND field.name = 'expected_revenue'
     WHERE version > 1
-      AND former -> 'expected_revenue' IS DISTINCT FROM state -> 'expected_revenue';
+      AND change.former -> 'expected_revenue'
+          IS DISTINCT FROM change.state -> 'expected_revenue';
     ANALYZE mail_message;
     ANALYZE mail_tracking_value
 """

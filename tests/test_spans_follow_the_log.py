@@ -9,9 +9,11 @@ import os
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 
+from odoo.exceptions import UserError
 from odoo.modules.registry import Registry
 from odoo.tests import BaseCase, TransactionCase, tagged
 from odoo.tests.common import get_db_name
@@ -377,8 +379,9 @@ class TestAnyHistory(SpansOfHistories):
             if not leads:
                 leads = self.opportunity(self.seller)
             lead = draw.choice(leads)
-            with self.env.cr.savepoint():
-                leads |= getattr(self, name)(draw, lead, leads) or leads
+            # What Odoo refuses leaves no trace.
+            with suppress(UserError), self.env.cr.savepoint():
+                getattr(self, name)(draw, lead, leads)
             done.append((name.removeprefix("step_"), lead.id))
             # Now and then an event comes late, as that of a long transaction does.
             self.date_events(hours(number - draw.choice([0, 0, 0, 5])))
@@ -421,7 +424,7 @@ class TestAnyHistory(SpansOfHistories):
         lead.active = not lead.active
 
     def step_lose(self, draw, lead, leads):
-        if lead.won_status != "won" and lead.active:
+        if lead.active and not lead.stage_id.is_won:
             lead.action_set_lost()
 
     def step_delete(self, draw, lead, leads):
