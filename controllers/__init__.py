@@ -5,6 +5,7 @@ from . import (
     dashboard,
     opportunities,
     flow,
+    changes,
     events,
     v1,
     contract,

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -62,6 +63,7 @@ class TestApiExamples(ApiCase):
         """Return ``{operation: {url, body}}`` as they come out at present."""
         self.end_epoch()
         v2, manager, seller = "/api/v2/dashboard/", self.manager, self.uuid(self.seller)
+        before = (self.env.cr.now() - timedelta(seconds=1)).isoformat() + "Z"
         asked = {
             "dashboard": (manager, v2),
             "metrics": (manager, f"{v2}metrics?by=stage"),
@@ -71,6 +73,11 @@ class TestApiExamples(ApiCase):
             ),
             "flow": (manager, f"{v2}flow"),
             "attention": (manager, f"{v2}attention"),
+            "changes": (manager, f"{v2}changes?from={before}"),
+            "changed_opportunities": (
+                manager,
+                f"{v2}changes/opportunities?kind=won&from={before}",
+            ),
             "profile": (manager, f"{v2}users/profile"),
             "hierarchy": (manager, f"{v2}users/hierarchy?metrics=true"),
             "opportunities": (

@@ -4,6 +4,7 @@ to the API are answered as they say."""
 import re
 import shlex
 from argparse import ArgumentParser, Namespace
+from datetime import timedelta
 from pathlib import Path
 from string import Template
 from urllib.parse import unquote
@@ -205,9 +206,11 @@ class TestRequestsOfTheDocuments(SalesOrganisation, HttpCase):
             "/api/v2/dashboard/metrics",
             headers={"Authorization": f"Bearer {values['KEY']}"},
         )
+        before = self.env.cr.now() - timedelta(seconds=1)
         # What stands there is of the demo.
         own = {
             "913": str(deals[0].id),
+            "2026-10-05T00:00:00Z": f"{before.isoformat()}Z",
             "78d0b369-cb32-4fef-8f76-dd51ff2e272b": self.uuid(self.manager),
             '"36779bde02303a88f6ca4aef32b0fac9.1795936932387377"': metrics.headers[
                 "ETag"

@@ -414,8 +414,18 @@ class TestNoBypass(NoBypass):
     def urls(self, lead, person):
         """Return the URLs of every route, of an opportunity and as a person."""
         urls = []
+        # What has to be given: a window in which all of them were created.
+        window = f"from={(self.env.cr.now() - timedelta(seconds=1)).isoformat()}Z"
+        given = {
+            "changes": window,
+            "changed_opportunities": f"{window}&kind=created&limit=200",
+        }
         for operation in OPERATIONS:
             path = operation.path.replace("<int:opportunity_id>", str(lead.id))
+            if operation.name in given:
+                path = f"{path}?{given[operation.name]}"
+                urls += [path, f"{path}&user={person}", f"{path}&team=then"]
+                continue
             urls.append(path)
             if operation.is_view:
                 urls.append(f"{path}?user={person}")

@@ -158,7 +158,7 @@ _PROBLEMS = {
     "BadRequest": (("bad-parameter", "bad-request"), ()),
     "Unauthorized": (("unauthorized",), ("WWW-Authenticate",)),
     "Forbidden": (("no-sales-access",), ()),
-    "NotFound": (("not-found",), ()),
+    "NotFound": (("not-found", "before-history"), ()),
     "Gone": (("v1-switched-off",), ("Link",)),
     "TooManyRequests": (("too-many-requests",), ("Retry-After",)),
     "InternalError": (("internal-error",), ()),

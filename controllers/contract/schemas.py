@@ -5,6 +5,7 @@ from ...models.metrics.groupings import GROUPINGS, member
 from ...models.opportunities.as_json import API_FIELDS
 from ...models.opportunities.pace import KINDS
 from ...models.past.certainty import MISSING
+from ...models.past.change_kinds import KINDS as CHANGES
 from ...models.support.json_schema import (
     BOOLEAN,
     COUNT,
@@ -298,7 +299,79 @@ _EVENT["properties"] |= {
     },
 }
 
+_EXACTLY = {"type": "number", "description": "The amount, unrounded."}
+_FIGURE = {"amount": MONEY, "exact": _EXACTLY, "count": COUNT}
+
+#: ``{field: schema}`` of the window of an answer
+_WINDOW = {
+    "from": TIME,
+    "to": TIME,
+    "currency": CURRENCY,
+    "settled": {
+        **BOOLEAN,
+        "description": "No transaction that began before the end is open. Until then"
+        " the past may still change.",
+    },
+}
+_CHANGER = nullable(
+    obj(id=nullable(UUID), user_id=INTEGER, name=nullable(TEXT)),
+)
+_STATE = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {
+        "value": MONEY,
+        "currency": CURRENCY,
+        "stage": _NAMED,
+        "closing_date": OPPORTUNITY["closing_date"],
+        "salesperson": _CHANGER,
+        "status": {
+            "enum": [
+                *("pending", "won", "lost"),
+                *("elsewhere", "left", "deleted", "merged"),
+            ],
+            "description": "Of one that was not seen there is nothing else: it was"
+            " `elsewhere`, or has `left`; nor of one that is `deleted` or `merged`.",
+        },
+        "archived": BOOLEAN,
+        "type": {"enum": ["lead", "opportunity"]},
+    },
+}
+
 COMPONENTS = {
+    "Changes": obj(
+        **_WINDOW,
+        start=obj(**_FIGURE),
+        changes={
+            **array(obj(kind={"enum": [*CHANGES]}, **_FIGURE)),
+            "description": "Signed: what leaves is negative. `start` and all of these"
+            " add up to `end`, as they are rounded and as they are exact. Kinds without"
+            " opportunities are left out.",
+        },
+        end=obj(**_FIGURE),
+        **CERTAINTY,
+    ),
+    "ChangedOpportunities": obj(
+        kind={"enum": [*CHANGES]},
+        **_WINDOW,
+        total={**COUNT, "description": "Of all pages."},
+        amount={**MONEY, "description": "Of all pages."},
+        exact=_EXACTLY,
+        items=array(
+            obj(
+                odoo_id=INTEGER,
+                name=nullable(TEXT),
+                before=nullable(_STATE),
+                after=_STATE,
+                change={**MONEY, "description": "What it adds to the amount."},
+                exact=_EXACTLY,
+                changed_by=_CHANGER,
+                changed_at=nullable(TIME),
+            )
+        ),
+        next=_NEXT,
+        **CERTAINTY,
+    ),
     "Person": _PERSON,
     "Hierarchy": _HIERARCHY,
     "Profile": _PROFILE,
@@ -467,6 +540,10 @@ COMPONENTS = {
             "groups": {
                 **array(TEXT),
                 "description": "Groups of Odoo, one of which is missing.",
+            },
+            "since": {
+                **nullable(TIME),
+                "description": "From when on there is history.",
             },
             "trace_id": {**TEXT, "description": "Also stands in the server's log."},
         },

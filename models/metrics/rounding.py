@@ -51,6 +51,27 @@ def apportioned(
     return own, team
 
 
+def shares(amounts: list[Decimal], total: Decimal, currency) -> list[Decimal]:
+    """Return some amounts in the digits of a currency; they add up to a total.
+
+    Each differs from the exact one by less than a unit. It takes the time of sorting.
+
+    >>> from types import SimpleNamespace
+    >>> third = Decimal(1) / 3
+    >>> euro = SimpleNamespace(decimal_places=2)
+    >>> list(map(str, shares([third, -2 * third], Decimal("-0.33"), euro)))
+    ['0.33', '-0.66']
+
+    :param total: it differs from the exact one by less than a unit
+    """
+    unit = _unit(currency)
+    shown, rests = _rounded_down(amounts, unit)
+    missing = int((total - sum(shown)) / unit)
+    for index in _largest(range(len(rests)), rests.__getitem__, missing):
+        shown[index] += unit
+    return shown
+
+
 def _unit(currency) -> Decimal:
     return Decimal(1).scaleb(-currency.decimal_places)
 

@@ -1,1 +1,1 @@
-from . import certainty, flow, attention
+from . import certainty, changes, changed_deals, flow, attention

@@ -1,0 +1,361 @@
+"""The changes of the open pipeline between two moments, by their kinds."""
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from decimal import Decimal
+from typing import NamedTuple
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..access import policy
+from ..access.answer_context import AnswerContext
+from ..access.owner_scopes import are_few, in_scopes
+from ..currencies.currencies import own_currency
+from ..currencies.rates import rates_into
+from ..metrics.figures import exactly
+from ..metrics.rounding import rounded, shares
+from ..support.answer_context import without_jit
+from ..support.periods import Period
+from ..support.process_cache import VersionedCache
+from ..support.sql_arrays import integers
+from .certainty import certainty
+from .change_kinds import KINDS, contributions
+from .pairs import Pairs
+
+#: The sums of windows that are settled
+SUMS = VersionedCache("sums of changes", size=256)
+
+
+class NoHistory(LookupError):
+    """There is no history at the beginning of a window.
+
+    :ivar since: the time from which on there is some; None for none at all
+    """
+
+    def __init__(self, since: datetime | None):
+        super().__init__(f"no history before {since}")
+        self.since = since
+
+
+@dataclass(frozen=True)
+class Window:
+    """Two moments of the past, whose states are compared.
+
+    :ivar start: aware, in UTC, as ``end``
+    :ivar is_live: its end is now, whenever it is asked for
+    :ivar team: ``"now"`` or ``"then"``: whether the hierarchy is that of today, or at
+        each end that of its moment
+    """
+
+    start: datetime
+    end: datetime
+    team: str = "now"
+    is_live: bool = False
+
+    @property
+    def key(self) -> tuple:
+        """The identity of a window, as far as its answer may differ."""
+        return self.start, None if self.is_live else self.end, self.team
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The part of the pipeline that is asked for; None for all of it.
+
+    :ivar user_ids: of these owners, None among them for nobody
+    :ivar company_ids: of these companies, or of none
+    :ivar team_ids: of these sales teams
+    :ivar stage_ids: in these stages
+    :ivar closing: expected to close in this period, or won in it
+    """
+
+    user_ids: tuple[int | None, ...] | None = None
+    company_ids: tuple[int, ...] | None = None
+    team_ids: tuple[int, ...] | None = None
+    stage_ids: tuple[int, ...] | None = None
+    closing: Period | None = None
+
+    def whose(self) -> list[SQL]:
+        """Return the conditions on whose a row ``span`` is."""
+        conditions = []
+        if self.user_ids is not None:
+            conditions.append(
+                SQL("COALESCE(span.user_id, 0) = ANY(%s)", integers(self.user_ids))
+            )
+        if self.company_ids is not None:
+            conditions.append(policy.in_companies(self.company_ids, SQL("span")))
+        if self.team_ids is not None:
+            conditions.append(SQL("span.team_id = ANY(%s)", list(self.team_ids)))
+        return conditions
+
+
+class Group(NamedTuple):
+    """Pairs of one kind and currency, added up.
+
+    :ivar left: name of the kind by which they left
+    :ivar came: the same of coming
+    :ivar before: value at the beginning, in the currency ``before_id``
+    :ivar after: at the end, in ``after_id``
+    :ivar count: of the pairs
+    """
+
+    left: str | None
+    came: str | None
+    before_id: int | None
+    after_id: int | None
+    before: Decimal
+    after: Decimal
+    count: int
+
+
+class Found(NamedTuple):
+    """The sums of a window, in each currency.
+
+    :ivar levels: ``[(currency id, amount, count, count of reconstructed)]`` of what is
+        open at the beginning
+    :ivar groups: of the pairs
+    """
+
+    levels: list[tuple[int | None, Decimal, int, int]]
+    groups: list[Group]
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """The numbers of those open at the beginning: reconstructed ones, and all."""
+        return tuple(sum(level[n] for level in self.levels) for n in (3, 2))
+
+
+class CqrsChanges(models.AbstractModel):
+    """Compares what somebody sees of the open pipeline at two moments.
+
+    The end states decide: what happened in between, and was undone, is no change. All
+    amounts are at today's rates, so that a rate is no change either. Nothing is
+    written.
+    """
+
+    _name = "cqrs.changes"
+    _description = "Changes of the Pipeline"
+
+    @api.model
+    @exactly()
+    def _read(
+        self, user, window: Window, scope: Scope | None = None, target_currency=None
+    ) -> dict:
+        """Return the changes of the open pipeline by their kinds.
+
+        ``start`` and the changes add up to ``end``, also as they are rounded. The
+        amount of what leaves is negative. Counts are of opportunities; those of
+        ``increased`` and ``decreased`` may have left, too.
+
+        :param user: a ``res.users`` record
+        :param target_currency: the ``res.currency`` of the answer, by default that of
+            the user's company
+        :return: ``{from, to, currency, settled, start: {amount, exact, count}, changes:
+            [{kind, amount, exact, count}], end: {amount, exact, count},
+            recorded_since, reconstructed, missing}``; kinds without opportunities are
+            left out
+        :raise NoHistory: the window begins before the history
+        """
+        scope = scope or Scope()
+        self._check_history(window, scope)
+        found = self._found(user, window, scope)
+        currency, rates = self._conversion(user, found, target_currency)
+        start = sum((rates[level[0]] * level[1] for level in found.levels), Decimal(0))
+        amounts, counts = by_kind(found.groups, rates)
+        end = start + sum(amounts.values())
+        shown = rounded(start, currency), rounded(end, currency)
+        parts = shares([*amounts.values()], shown[1] - shown[0], currency)
+        came = sum(g.count for g in found.groups if g.came)
+        left = sum(g.count for g in found.groups if g.left)
+        __, count = found.counts
+        return {
+            "from": window.start,
+            "to": window.end,
+            "currency": currency.name,
+            "settled": self._is_settled(window),
+            "start": _figure(shown[0], start, count),
+            "changes": [
+                {"kind": name, **_figure(part, amounts[name], counts[name])}
+                for name, part in zip(amounts, parts, strict=True)
+            ],
+            "end": _figure(shown[1], end, count + came - left),
+            **self._certainty(window, found),
+        }
+
+    # The sums
+
+    def _found(self, user, window: Window, scope: Scope) -> Found:
+        without_jit(self.env)
+        viewers = self.env["cqrs.access"]._viewers(user)
+        version = self._version(viewers, window)
+        return SUMS.get(
+            self.env,
+            version,
+            (window.key, scope),
+            lambda: self._ask(viewers, window, scope),
+        )
+
+    def _ask(self, viewers, window: Window, scope: Scope) -> Found:
+        pairs = self._pairs(viewers, window, scope)
+        levels = self.env.execute_query(
+            SQL(
+                # Odoo's cursor turns numeric into float, and leaves text alone.
+                """
+                SELECT currency_id, sum(value)::text, count(*),
+                       count(*) FILTER (WHERE NOT is_recorded)
+                FROM (%s) level GROUP BY currency_id
+                """,
+                pairs.level(),
+            )
+        )
+        groups = self.env.execute_query(
+            SQL(
+                # Whether a value fell is known of each opportunity, but where its
+                # currency is another one.
+                """
+                SELECT left_by, came_by, before_currency_id, after_currency_id,
+                       COALESCE(sum(before_value), 0)::text,
+                       COALESCE(sum(after_value), 0)::text, count(*)
+                FROM (%s) pair
+                GROUP BY left_by, came_by, before_currency_id, after_currency_id,
+                         CASE WHEN is_revalued THEN
+                              CASE WHEN before_currency_id
+                                        IS NOT DISTINCT FROM after_currency_id
+                                   THEN sign(after_value - before_value)
+                                   ELSE opportunity_id END END
+                """,
+                pairs.query(),
+            )
+        )
+        return Found(
+            [(id_, Decimal(text), *rest) for id_, text, *rest in levels],
+            [
+                Group(*kinds_and_ids, Decimal(before), Decimal(after), count)
+                for *kinds_and_ids, before, after, count in groups
+            ],
+        )
+
+    def _pairs(self, viewers, window: Window, scope: Scope) -> Pairs:
+        """Return the question for the pairs of a window that viewers see."""
+        seen, scopes = self._seen(viewers, window), self._scopes(viewers, window)
+        owner_ids = None
+        if all(map(are_few, scopes)):
+            owner_ids = {
+                id_ for some in scopes for one in some for id_ in one.owner_ids
+            }
+        if scope.user_ids is not None:
+            asked = {id_ or 0 for id_ in scope.user_ids}
+            owner_ids = asked if owner_ids is None else owner_ids & asked
+        before, after = (
+            SQL("(%s)", SQL(" AND ").join([condition, *scope.whose()]))
+            for condition in seen
+        )
+        return Pairs(
+            relation=self.env["cqrs.opportunity.span"]._relation(),
+            start=window.start,
+            end=window.end,
+            ours_before=before,
+            ours_after=after,
+            owner_ids=None if owner_ids is None else tuple(sorted(owner_ids)),
+            has_moved=seen[0] != seen[1],
+            moved_owner_ids=_moved(*scopes),
+            stage_ids=scope.stage_ids,
+            closing=scope.closing,
+            is_live=window.is_live,
+        )
+
+    def _seen(self, viewers, window: Window) -> list[SQL]:
+        """Return the conditions that a row ``span`` is seen, at both ends."""
+        access, row = self.env["cqrs.access"], SQL("span")
+        return [
+            access._visible(viewers, row, at) if some is None else in_scopes(some, row)
+            for at, some in zip(
+                _hierarchies(window), self._scopes(viewers, window), strict=True
+            )
+        ]
+
+    def _scopes(self, viewers, window: Window) -> list:
+        """Return the owner scopes of viewers, at both ends."""
+        access = self.env["cqrs.access"]
+        return [access._owner_scopes(viewers, at) for at in _hierarchies(window)]
+
+    def _version(self, viewers, window: Window) -> tuple | None:
+        """Return the version of what viewers see of a window; None: it is not known."""
+        access, context = self.env["cqrs.access"], AnswerContext.of(self.env)
+        visibility = access._visibility_version(viewers)
+        if visibility is None:
+            return None
+        return (
+            visibility,
+            context.left_out,
+            self.env["cqrs.opportunity.span"]._version(),
+            # Of a settled window the past is known, of another one the log so far.
+            None if self._is_settled(window) else context.log_version,
+        )
+
+    def _is_settled(self, window: Window) -> bool:
+        spans = self.env["cqrs.opportunity.span"]
+        return not window.is_live and spans._is_settled(window.end)
+
+    def _check_history(self, window: Window, scope: Scope):
+        spans = self.env["cqrs.opportunity.span"]
+        # Before that, days of closing are not known.
+        since = spans._recorded_since() if scope.closing else spans._history_since()
+        if since is None or window.start < since:
+            raise NoHistory(since and since.astimezone(timezone.utc))
+
+    def _certainty(self, window: Window, found: Found) -> dict:
+        """Return the fields by which an answer says what it rests on."""
+        since = self.env["cqrs.opportunity.span"]._recorded_since()
+        reconstructed, count = found.counts
+        return certainty(since, window.start, count, reconstructed)
+
+    def _conversion(self, user, found: Found, target_currency):
+        """Return the currency of the answer, and the rate of each into it."""
+        context = AnswerContext.of(self.env, user)
+        own = own_currency(context)
+        currency = target_currency or own
+        ids = {level[0] for level in found.levels}
+        for group in found.groups:
+            ids |= {group.before_id, group.after_id}
+        rates = rates_into(currency, {id_ or own.id for id_ in ids}, context)
+        return currency, {id_: rates[id_ or own.id][1] for id_ in ids}
+
+
+def _hierarchies(window: Window) -> tuple[datetime | None, datetime | None]:
+    """Return the moments whose hierarchy decides at the ends; None for today's."""
+    return (window.start, window.end) if window.team == "then" else (None, None)
+
+
+def by_kind(groups: list[Group], rates: dict) -> tuple[dict, dict]:
+    """Return the exact amount and the count of each kind, in the order of ``KINDS``."""
+    amounts, counts = {}, {}
+    for group in groups:
+        before = group.before * rates[group.before_id]
+        after = group.after * rates[group.after_id]
+        for name, amount in contributions(group.left, group.came, before, after):
+            amounts[name] = amounts.get(name, 0) + amount
+            counts[name] = counts.get(name, 0) + group.count
+    order = [name for name in KINDS if name in counts]
+    return {n: amounts[n] for n in order}, {n: counts[n] for n in order}
+
+
+def _figure(shown: Decimal, exact: Decimal, count: int) -> dict:
+    return {"amount": shown, "exact": exact.normalize(), "count": count}
+
+
+def _moved(before: list | None, after: list | None) -> tuple[int, ...] | None:
+    """Return the owners who are in other scopes at the other end; None: not known."""
+    if before is None or after is None:
+        return None
+    companies = [
+        {
+            (owner_id, company_id)
+            for one in scopes
+            for owner_id in one.owner_ids
+            for company_id in one.company_ids
+        }
+        for scopes in (before, after)
+    ]
+    return tuple(sorted({owner_id for owner_id, __ in companies[0] ^ companies[1]}))
