@@ -18,7 +18,7 @@ def ensure() -> Path:
     root = STATE / f"faketime-{digest(repr(DEBIAN_PACKAGES))}"
     if not root.exists():
         apt.unpack(DEBIAN_PACKAGES, root, ADVICE)
-    library = next(root.glob("usr/lib/*/faketime/libfaketime.so.1"))
+    [library] = root.glob("usr/lib/*/faketime/libfaketime.so.1")
     command = ["date", "-u", "+%Y"]
     environ = {**os.environ, "LD_PRELOAD": os.fspath(library)}
     done = subprocess.run(
