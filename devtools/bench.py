@@ -49,7 +49,7 @@ SCRIPTS = ("build.sql", "people.sql", "customers.sql", "deals.sql")
 ADD_COMPANY = """
 from datetime import date
 
-add_currency_rates(*two_companies(env), [(date(2024, 1, 1), 0.92)])
+add_currency_rate(two_companies(env), date(2021, 1, 1), 0.92)
 env.cr.commit()
 """
 VARIABLES = {

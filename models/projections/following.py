@@ -13,13 +13,15 @@ fold of its events.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from odoo import api, models
 from odoo.tools import SQL
 
 from ..event_store.upcast import UPCASTERS, current_events, upcast_events
+from ..support.answer_context import known_while_reading
 from ..support.indexes import drop_indexes
 from ..support.transactions import committed, is_raised
 from .failures import IS_BROKEN, is_of_a_table
@@ -32,6 +34,9 @@ BATCH_SIZE = 10_000
 FILL_BATCH_SIZE = 50_000
 #: Streams up to which an update fills the tables itself, not the cron
 FILL_AT_ONCE_UPTO = 20_000
+#: Streams of one statement, from which on it is planned for many
+SET_BASED_FROM = 100
+_SET_BASED = {"enable_nestloop": "off", "jit": "off", "work_mem": "256MB"}
 #: Events in one transaction, from which on they do not wait for the cron's next minute
 FOLLOW_AT_ONCE_FROM = 1000
 
@@ -63,6 +68,39 @@ _OLDEST_START = SQL(
 
 #: Gives the condition on the expression of a stream's id
 Holds = Callable[[SQL], SQL]
+
+
+@contextmanager
+def set_based(cr, streams: int | None = None) -> Iterator[None]:
+    """Have the block's statements planned for many streams.
+
+    The planner knows nothing of the rows that window functions make, and takes ten
+    thousand for one: a loop over a loop of them takes minutes.
+
+    :param streams: their number; None for many
+    """
+    if streams is not None and streams < SET_BASED_FROM:
+        yield
+        return
+    names = list(_SET_BASED)
+    cr.execute(
+        "SELECT array_agg(current_setting(name) ORDER BY place)"
+        " FROM unnest(%s) WITH ORDINALITY listed (name, place)",
+        [names],
+    )
+    (former,) = cr.fetchone()
+    _set(cr, names, list(_SET_BASED.values()))
+    yield
+    # Not after a failure, which undoes the settings with the savepoint.
+    _set(cr, names, former)
+
+
+def _set(cr, names: list[str], values: list[str]):
+    cr.execute(
+        "SELECT set_config(name, value, true)"
+        " FROM unnest(%s, %s) AS setting (name, value)",
+        [names, values],
+    )
 
 
 class NotFilled(Exception):
@@ -172,7 +210,8 @@ class CqrsProjection(models.AbstractModel):
             self._followed_model,
             holds(SQL("stream_id")),
         )
-        self._insert(self._rows_of(events, holds))
+        with set_based(self.env.cr):
+            self._insert(self._rows_of(events, holds))
 
     def _insert(self, rows: SQL):
         [table] = self._cqrs_tables
@@ -233,6 +272,15 @@ class CqrsProjection(models.AbstractModel):
         :param is_filled: take a table that is being filled as it is
         :raise NotFilled: the table is being filled
         """
+        if table == SQL.identifier and not is_filled:
+            return known_while_reading(
+                self.env,
+                ("relation", self._name),
+                lambda: self._make_relation(table, is_filled),
+            )
+        return self._make_relation(table, is_filled)
+
+    def _make_relation(self, table: Callable[[str], SQL], is_filled: bool) -> SQL:
         self.env["base"]._cqrs_capture_pending()
         [declared] = self._cqrs_tables
         rows = table(declared.name)
@@ -369,11 +417,12 @@ class CqrsProjection(models.AbstractModel):
         if epoch or filled_upto is not None:
             return False
         left_out = self._left_out().get(self._followed_model, [])
-        self._insert(
-            self._rows_that_hold(
-                lambda id_: SQL("%s <> ALL(%s)", id_, left_out), SQL("cqrs_event")
-            )
-        )
+
+        def holds(id_: SQL) -> SQL:
+            return SQL("%s <> ALL(%s)", id_, left_out)
+
+        with set_based(self.env.cr):
+            self._insert(self._rows_that_hold(holds, SQL("cqrs_event")))
         self._remember_left_out()
         self._set_checkpoint(_NOW_SEEN)
         return True
@@ -433,7 +482,10 @@ class CqrsProjection(models.AbstractModel):
             if not part:
                 continue
             try:
-                with self.env.cr.savepoint(flush=False):
+                with (
+                    self.env.cr.savepoint(flush=False),
+                    set_based(self.env.cr, len(part)),
+                ):
                     rows = self._rows_of_streams(part, SQL("cqrs_event"))
                     self._write_rows(rows, part)
                     self._forget_failures(self._followed_model, part)
@@ -545,8 +597,6 @@ class CqrsProjection(models.AbstractModel):
         )
         if not ids:
             return self._end_filling()
-        self.env.cr.execute("SET LOCAL work_mem = '256MB'")
-        self.env.cr.execute("SET LOCAL jit = off")
         last = ids[-1][0]
         left_out = self._left_out().get(self._followed_model, [])
 
@@ -559,7 +609,8 @@ class CqrsProjection(models.AbstractModel):
                 out=left_out,
             )
 
-        self._insert(self._rows_that_hold(holds, SQL("cqrs_event")))
+        with set_based(self.env.cr):
+            self._insert(self._rows_that_hold(holds, SQL("cqrs_event")))
         self._set_checkpoint(SQL("filled_upto = %s", last))
         self._tell_filling(f"being filled, up to id {last}")
         return True

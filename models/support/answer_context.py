@@ -55,7 +55,7 @@ class _Reading:
     """
 
     is_whole: bool
-    known: dict[tuple, "Facts"] = field(default_factory=dict)
+    known: dict[tuple, object] = field(default_factory=dict)
     is_without_jit: bool = False
 
 
@@ -114,6 +114,20 @@ def begin_reading(env, is_whole: bool = False):
     :param is_whole: the answer is made in any case, so all facts are read together
     """
     env.cr.cache[_READING] = _Reading(is_whole)
+
+
+def known_while_reading(env, key: tuple, make: Callable):
+    """Return a value that stays the same while a transaction only reads.
+
+    :param key: of the value, beginning with a name that nobody else uses
+    :param make: returns it; called each time where something may be written
+    """
+    reading = env.cr.cache.get(_READING)
+    if reading is None:
+        return make()
+    if key not in reading.known:
+        reading.known[key] = make()
+    return reading.known[key]
 
 
 @contextmanager
