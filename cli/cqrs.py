@@ -32,6 +32,8 @@ class Cqrs(Command):
     build      record the first event of each record that has none
     replay     rebuild the recorded states and the projections from the log
     archive    move the oldest events to archive tables
+    prehistory reconstruct the past before the first events from what Odoo has
+               tracked; it can be repeated, and is taken away by --remove
     status     show the state of the log
     prove      print the proof that an event is under a seal, as JSON
     seal-key   make a key file for seals, signed by the configured key
@@ -57,6 +59,8 @@ class Cqrs(Command):
         is_archive = options.action == "archive"
         if is_archive != bool(options.before) or options.tablespace and not is_archive:
             parser.error("--before is for archive, which needs it; so is --tablespace")
+        if options.remove and options.action != "prehistory":
+            parser.error("--remove is for prehistory")
         if options.all and options.action != "verify":
             parser.error("--all is for verify")
         is_about_a_person = any(getattr(options, name) for name in _OF_FORGET)
@@ -94,6 +98,9 @@ class Cqrs(Command):
             "--all",
             action="store_true",
             help="verify everything, and compare all records one by one",
+        )
+        parser.add_argument(
+            "--remove", action="store_true", help="remove what prehistory has made"
         )
         parser.add_argument(
             "--projection",
@@ -223,6 +230,12 @@ def _record(env, options) -> tuple[bool, dict]:
     return False, document
 
 
+def _prehistory(env, options) -> tuple[bool, dict]:
+    if options.remove:
+        return False, {"removed": env["cqrs.prehistory"]._remove()}
+    return _record(env, options)
+
+
 def _archive(env, options) -> tuple[bool, dict]:
     from odoo.addons.crm_cqrs.models.maintenance.archive import check_tablespace
 
@@ -266,6 +279,7 @@ _ACTIONS = {
     "build": _record,
     "replay": _replay,
     "archive": _archive,
+    "prehistory": _prehistory,
     "status": _status,
     "prove": _prove,
     "seal-key": _seal_key,

@@ -101,6 +101,7 @@ from . import (
     test_search_finds_what_people_type,
     test_sources_are_declared,
     test_state_at_a_time,
+    test_the_past_before_the_installation,
     test_translations,
     test_upcasters,
     test_update_of_an_older_version,

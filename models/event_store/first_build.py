@@ -215,6 +215,11 @@ class CqrsEvent(models.Model):
                 yield futures[future], future.result()
 
     def _record_batch(self, model: str, ids: list[int]) -> int:
+        self._set_up_batch()
+        return self._record({model: ids}, origin=MIGRATION)
+
+    def _set_up_batch(self):
+        """Set what a transaction needs that works on ``BATCH_SIZE`` records."""
         # A batch fits in memory; nothing in it is worth compiling or memoizing. A query
         # sets this, since PostgreSQL 13 does not know enable_memoize.
         self.env.cr.execute(
@@ -225,7 +230,6 @@ class CqrsEvent(models.Model):
             ) wanted (name, value) USING (name)
             """
         )
-        return self._record({model: ids}, origin=MIGRATION)
 
     def _drop_indexes(self) -> list[SQL]:
         """Drop indexes that are quicker made at the end; return how to make them."""

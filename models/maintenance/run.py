@@ -33,6 +33,7 @@ REPLAY = "replay"
 RECONCILE = "reconcile"
 BUILD = "build"
 ARCHIVE = "archive"
+PREHISTORY = "prehistory"
 
 PENDING = "pending"
 RUNNING = "running"
@@ -53,15 +54,16 @@ class Cancelled(Exception):
 
 
 class CqrsRun(models.Model):
-    """A verification, replay, reconciliation, build or archiving, over or not.
+    """A verification, replay, build or other long work on the log, over or not.
 
     ``projections`` restricts a replay to the models of that name (JSON, a list);
     ``before`` and ``tablespace`` tell an archiving what to move, and where to.
     ``result`` is JSON: for a verification ``{"findings": [a Finding each], "coverage":
     of scope.py, "seals": of reach.py}``,
     ``{"projections": [a Replayed each]}`` for a replay, ``{"events": number}`` for a
-    reconciliation, a build or an archiving. ``findings`` counts the findings, the rows
-    that differed, or the events recorded or moved.
+    reconciliation, a build or an archiving, ``{"spans": number}`` for a reconstruction
+    of the past before recording began. ``findings`` counts the findings, the rows that
+    differed or were made, or the events recorded or moved.
 
     A cron performs the run in a transaction of its own, which may be long and be run
     again. Between its steps, other transactions therefore write its progress and read
@@ -80,6 +82,7 @@ class CqrsRun(models.Model):
             (RECONCILE, "Reconcile"),
             (BUILD, "First Build"),
             (ARCHIVE, "Archive"),
+            (PREHISTORY, "Earlier Past"),
         ],
         required=True,
         readonly=True,
@@ -162,6 +165,8 @@ class CqrsRun(models.Model):
                 return self.env._("Cancelled. Events recorded so far are kept.")
             if self.kind == ARCHIVE:
                 return self.env._("Cancelled. Events moved so far stay archived.")
+            if self.kind == PREHISTORY:
+                return self.env._("Cancelled. The next one goes on from here.")
             return self.env._("Cancelled. Nothing was changed.")
         if self.state != DONE:
             return False
@@ -172,6 +177,7 @@ class CqrsRun(models.Model):
                 RECONCILE: self.env._("No changes were missing."),
                 BUILD: self.env._("All records already have events."),
                 ARCHIVE: self.env._("No sealed events were left to archive."),
+                PREHISTORY: self.env._("Odoo has kept nothing from before."),
             }[self.kind]
         count = formatLang(self.env, self.findings, digits=0)
         return {
@@ -180,6 +186,7 @@ class CqrsRun(models.Model):
             RECONCILE: self.env._("Missing changes recorded: %s.", count),
             BUILD: self.env._("First events recorded: %s.", count),
             ARCHIVE: self.env._("Events archived: %s.", count),
+            PREHISTORY: self.env._("Intervals reconstructed: %s.", count),
         }[self.kind]
 
     def _verified(self) -> str:
@@ -340,8 +347,9 @@ class CqrsRun(models.Model):
     def _take_up_again(self):
         """Let an abandoned run start over; commits.
 
-        A build, a reconciliation and an archiving skip the work that was committed; a
-        verification and a replay are one transaction, which has left nothing.
+        A build, a reconciliation, an archiving and a reconstruction skip the work that
+        was committed; a verification and a replay are one transaction, which has left
+        nothing.
         """
         if self.cancel_requested:
             self._end(CANCELLED)
@@ -481,10 +489,16 @@ def _archive(run, report: Report) -> tuple[int, dict]:
     return events, {"events": events}
 
 
+def _prehistory(run, report: Report) -> tuple[int, dict]:
+    spans = run.env["cqrs.prehistory"]._remake(report)
+    return spans, {"spans": spans}
+
+
 _WORK = {
     VERIFY: _verify,
     REPLAY: _replay,
     RECONCILE: _reconcile,
     BUILD: _build,
     ARCHIVE: _archive,
+    PREHISTORY: _prehistory,
 }

@@ -13,4 +13,5 @@ from . import (
     opportunity_span,
     stage_move,
     opportunity_pace,
+    prehistory,
 )
