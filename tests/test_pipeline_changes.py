@@ -520,6 +520,9 @@ class TestAnyWindow(Dated, SalesOrganisation):
         if start == end:
             end += TICK
         team = "then" if what & 1 else "now"
+        is_live = more % 5 == 0 and user != self.everything
+        if is_live:
+            end = datetime.now(UTC)
         zone = ZoneInfo(["UTC", "Pacific/Kiritimati", "America/Lima"][more % 3])
         day = date(2024, 3, 1) + timedelta(days=more % 40)
         scope = Scope(
@@ -539,7 +542,8 @@ class TestAnyWindow(Dated, SalesOrganisation):
         plain = Plain(self.past, user, scope, self.rates(user, currency))
         with exactly():
             expected = plain.changes(start, end, team)
-            self.check(user, Window(start, end, team), scope, currency, *expected)
+            window = Window(start, end, team, is_live)
+            self.check(user, window, scope, currency, *expected)
 
     def rates(self, user, target):
         own = user.company_id

@@ -198,9 +198,34 @@ class CqrsChanges(models.AbstractModel):
 
     def _ask(self, viewers, window: Window, scope: Scope) -> Found:
         pairs = self._pairs(viewers, window, scope)
+        groups = [
+            Group(*kinds_and_ids, Decimal(before), Decimal(after), count)
+            for *kinds_and_ids, before, after, count in self.env.execute_query(
+                SQL(
+                    # Odoo's cursor turns numeric into float, and leaves text alone.
+                    # Whether a value fell is known of each opportunity, but where its
+                    # currency is another one.
+                    """
+                    SELECT left_by, came_by, before_currency_id, after_currency_id,
+                           COALESCE(sum(before_value), 0)::text,
+                           COALESCE(sum(after_value), 0)::text, count(*)
+                    FROM (%s) pair
+                    GROUP BY left_by, came_by, before_currency_id, after_currency_id,
+                             CASE WHEN is_revalued THEN
+                                  CASE WHEN before_currency_id
+                                            IS NOT DISTINCT FROM after_currency_id
+                                       THEN sign(after_value - before_value)
+                                       ELSE opportunity_id END END
+                    """,
+                    pairs.query(),
+                )
+            )
+        ]
+        present = self._present(viewers, window, scope)
+        if present is not None:
+            return Found(levels_before(present, groups), groups)
         levels = self.env.execute_query(
             SQL(
-                # Odoo's cursor turns numeric into float, and leaves text alone.
                 """
                 SELECT currency_id, sum(value)::text, count(*),
                        count(*) FILTER (WHERE NOT is_recorded)
@@ -209,32 +234,40 @@ class CqrsChanges(models.AbstractModel):
                 pairs.level(),
             )
         )
-        groups = self.env.execute_query(
-            SQL(
-                # Whether a value fell is known of each opportunity, but where its
-                # currency is another one.
-                """
-                SELECT left_by, came_by, before_currency_id, after_currency_id,
-                       COALESCE(sum(before_value), 0)::text,
-                       COALESCE(sum(after_value), 0)::text, count(*)
-                FROM (%s) pair
-                GROUP BY left_by, came_by, before_currency_id, after_currency_id,
-                         CASE WHEN is_revalued THEN
-                              CASE WHEN before_currency_id
-                                        IS NOT DISTINCT FROM after_currency_id
-                                   THEN sign(after_value - before_value)
-                                   ELSE opportunity_id END END
-                """,
-                pairs.query(),
-            )
-        )
         return Found(
-            [(id_, Decimal(text), *rest) for id_, text, *rest in levels],
-            [
-                Group(*kinds_and_ids, Decimal(before), Decimal(after), count)
-                for *kinds_and_ids, before, after, count in groups
-            ],
+            [(id_, Decimal(text), *rest) for id_, text, *rest in levels], groups
         )
+
+    def _present(
+        self, viewers, window: Window, scope: Scope
+    ) -> dict[int | None, tuple[Decimal, int]] | None:
+        """Return the amount and count that are open now, in each currency.
+
+        The metrics have these sums, of a window that ends now, in some scopes. None: of
+        this one they have not.
+        """
+        since = self.env["cqrs.opportunity.span"]._recorded_since()
+        if (
+            not window.is_live
+            or window.team != "now"
+            or window.start < since
+            or (scope.user_ids, scope.team_ids, scope.closing) != (None, None, None)
+        ):
+            return None
+        stage_ids = scope.stage_ids
+        grouping = ("owner", None) if stage_ids is None else ("stage", "stage_id")
+        rows = self.env["cqrs.metrics"]._sums(
+            viewers, 0, *grouping, company_ids=scope.company_ids
+        )
+        present = {}
+        for row in rows:
+            if stage_ids is None or (row["is_group"] and row["group"] in stage_ids):
+                amount, count = present.get(row["currency_id"], (Decimal(0), 0))
+                present[row["currency_id"]] = (
+                    amount + row["pipeline_value"],
+                    count + row["active"],
+                )
+        return present
 
     def _pairs(self, viewers, window: Window, scope: Scope) -> Pairs:
         """Return the question for the pairs of a window that viewers see."""
@@ -326,6 +359,30 @@ class CqrsChanges(models.AbstractModel):
 def _hierarchies(window: Window) -> tuple[datetime | None, datetime | None]:
     """Return the moments whose hierarchy decides at the ends; None for today's."""
     return (window.start, window.end) if window.team == "then" else (None, None)
+
+
+def levels_before(
+    after: dict[int | None, tuple[Decimal, int]], groups: list[Group]
+) -> list[tuple[int | None, Decimal, int, int]]:
+    """Return the levels at the beginning, of those at the end and of what changed.
+
+    >>> won = Group("won", None, 1, 1, Decimal(500), Decimal(700), 1)
+    >>> created = Group(None, "created", None, 1, Decimal(0), Decimal(60), 3)
+    >>> levels_before({1: (Decimal(1060), 4)}, [won, created])
+    [(1, Decimal('1500'), 2, 0)]
+    """
+    levels = dict(after)
+
+    def add(currency_id: int | None, amount: Decimal, count: int):
+        known = levels.get(currency_id, (Decimal(0), 0))
+        levels[currency_id] = known[0] + amount, known[1] + count
+
+    for group in groups:
+        if group.left is None:
+            add(group.after_id, -group.after, -group.count)
+        if group.came is None:
+            add(group.before_id, group.before, group.count)
+    return [(id_, amount, count, 0) for id_, (amount, count) in levels.items()]
 
 
 def by_kind(groups: list[Group], rates: dict) -> tuple[dict, dict]:
