@@ -86,6 +86,7 @@ from . import (
     test_people_are_kept_between_readers,
     test_people_changed_in_parallel,
     test_personal_parts,
+    test_pipeline_changes,
     test_privacy,
     test_projection_views,
     test_projections_equal_the_oracle,
