@@ -1,10 +1,13 @@
+from functools import partial
+
 from odoo.http import Controller, request
 
 from ..models.dashboard.reports import Keyset
 from ..models.metrics.group_pages import FIGURES, Page
 from ..models.metrics.group_pages import Keyset as Groups
 from ..models.metrics.groupings import GROUPINGS, are_many
-from ..models.metrics.series import PERIODS
+from ..models.metrics.series import PERIODS, UNITS
+from ..models.past.figures import BY as PAST_BY
 from ..models.support.json_schema import UUID
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
@@ -12,10 +15,12 @@ from .errors import BadParameter
 from .operations import always, json_response, operation
 from .opportunities import next_link
 from .parameters import (
+    AS_OF,
     COMPANY,
     CURRENCY,
     DAYS,
     TZ,
+    as_of_asked,
     asked_calendar,
     days_asked,
     known_person,
@@ -24,6 +29,7 @@ from .query import Parameter, list_of, one_of, person_id, whole_number
 
 MAX_LIMIT = 200
 MAX_MONTHS = 60
+MAX_PERIODS = 2000
 DEFAULT_LIMIT = 80
 
 
@@ -51,12 +57,16 @@ class DashboardApi(Controller):
         "/api/v2/dashboard/",
         summary="The dashboard",
         description="Your profile, your figures, and your most valuable opportunities.",
-        parameters=[COMPANY, CURRENCY, TZ],
+        parameters=[COMPANY, CURRENCY, TZ, *AS_OF],
         response=ref("Dashboard"),
         is_view=True,
         shows_opportunities=always,
     )
     def dashboard(self, user, company=None, currency=None, **days):
+        if as_of := as_of_asked(days):
+            return request.env["cqrs.past"]._read_dashboard(
+                user, as_of, company, currency, asked_calendar(days)
+            )
         return request.env["cqrs.dashboard"]._read_dashboard(
             user, company, currency, asked_calendar(days)
         )
@@ -103,6 +113,7 @@ class DashboardApi(Controller):
             COMPANY,
             CURRENCY,
             *DAYS,
+            *AS_OF,
         ],
         response=ref("MetricsBy"),
         is_view=True,
@@ -119,15 +130,26 @@ class DashboardApi(Controller):
         currency=None,
         **days,
     ):
-        calendar, period = days_asked(days)
+        as_of = as_of_asked(days)
+        calendar, period = days_asked(days, as_of)
         metrics = request.env["cqrs.metrics"]
+        read, read_as_json = metrics._read, metrics._read_as_json
+        if as_of:
+            if others := [name for name in by if name not in PAST_BY]:
+                raise BadParameter(
+                    "by",
+                    f"With `as_of` there are no groups by {others[0]}; there are those"
+                    f" by {', '.join(PAST_BY)}.",
+                )
+            read = partial(request.env["cqrs.past"]._read_metrics, as_of=as_of)
+            read_as_json = read
         is_paged = sort or limit or cursor is not None
         if not by or not (is_paged or are_many(by)):
             if cursor is not None:
                 raise BadParameter("cursor", "It needs `by`: there is nothing to page.")
-            return metrics._read_as_json(
+            return read_as_json(
                 user,
-                by,
+                by=by,
                 company_ids=company,
                 target_currency=currency,
                 calendar=calendar,
@@ -139,14 +161,22 @@ class DashboardApi(Controller):
             name = by[0]
         bound_to = (
             *("groups", request.env.uid, user.id, by, sort, company, currency),
-            *(calendar.zone, period),
+            *(calendar.zone, period, as_of),
         )
         after = None
         if cursor is not None:
             place, *keys = decode_cursor(request.env, cursor, bound_to)
             after = Groups(place, tuple(keys))
         page = Page(name, sort.startswith("-"), limit or DEFAULT_LIMIT, after)
-        answer = metrics._read(user, by, company, currency, page, calendar, period)
+        answer = read(
+            user,
+            by=by,
+            company_ids=company,
+            target_currency=currency,
+            page=page,
+            calendar=calendar,
+            period=period,
+        )
         following = answer["next"] and encode_cursor(
             request.env, (answer["next"].place, *answer["next"].keys), bound_to
         )
@@ -154,19 +184,32 @@ class DashboardApi(Controller):
 
     @operation(
         "/api/v2/dashboard/metrics/series",
-        summary="The figures at the end of each month",
+        summary="The figures at the end of each month, or day, week or quarter",
         description=(
             "Pipeline and active opportunities as they were at the end of each month,"
-            " worked out from the events, and what was closed in it, with the"
-            " opportunities of whoever's you may see today, at the rates of today. The"
-            " last month is the present one, as of now. Before `recorded_since` there"
-            " is no event to tell."
+            " at your midnight, worked out from the events, and what was closed in it,"
+            " with the opportunities of whoever's you may see today, at the rates of"
+            " today. The last month is the present one, as of now. Before"
+            " `recorded_since` there is no event to tell, but what is reconstructed."
         ),
         parameters=[
             Parameter(
                 "months",
                 **whole_number(MAX_MONTHS),
                 description="The number of months, 12 by default.",
+            ),
+            Parameter(
+                "every",
+                **one_of(*UNITS),
+                description=(
+                    "The periods: the answer has them as `periods`, in the place of"
+                    " `months`. Those that ended before there was history are left out."
+                ),
+            ),
+            Parameter(
+                "periods",
+                **whole_number(MAX_PERIODS),
+                description="With `every`: the number of periods, 12 by default.",
             ),
             Parameter(
                 "compare",
@@ -185,10 +228,28 @@ class DashboardApi(Controller):
         shows_opportunities=always,
     )
     def metrics_series(
-        self, user, months=12, compare=None, company=None, currency=None, **days
+        self,
+        user,
+        months=None,
+        every=None,
+        periods=None,
+        compare=None,
+        company=None,
+        currency=None,
+        **days,
     ):
+        if every and months:
+            raise BadParameter("months", "With `every` it is `periods`.")
+        if periods and not every:
+            raise BadParameter("periods", "It needs `every`.")
         return request.env["cqrs.metrics"]._read_series(
-            user, months, compare, company, currency, asked_calendar(days)
+            user,
+            months or periods or 12,
+            compare,
+            company,
+            currency,
+            asked_calendar(days),
+            every,
         )
 
     @operation(
@@ -233,6 +294,8 @@ class DashboardApi(Controller):
             ),
             COMPANY,
             CURRENCY,
+            TZ,
+            *AS_OF,
             Parameter(
                 "limit",
                 **whole_number(MAX_LIMIT),
@@ -254,10 +317,18 @@ class DashboardApi(Controller):
         cursor=None,
         company=None,
         currency=None,
+        **days,
     ):
         env = request.env
+        as_of = as_of_asked(days)
         parent = user if parent is None else known_person(user, parent, "parent")
-        bound_to = ("hierarchy", env.uid, user.id, parent.id, former)
+        bound_to = ("hierarchy", env.uid, user.id, parent.id, former, as_of)
+        past = {}
+        if as_of:
+            past = {
+                "people": partial(env["cqrs.past"]._read_people, as_of=as_of),
+                "at": as_of.hierarchy_at,
+            }
         level = env["cqrs.reports"]._read_level(
             user,
             parent,
@@ -267,6 +338,14 @@ class DashboardApi(Controller):
             is_former=former == "true",
             company_ids=company,
             target_currency=currency,
+            **past,
         )
+        if as_of:
+            counts = {"opportunities": 0, "reconstructed": 0}
+            if metrics == "true":
+                counts = env["cqrs.past"]._read_counts(user, as_of, company)
+            level |= env["cqrs.past"]._facts(
+                as_of, counts["opportunities"], counts["reconstructed"]
+            )
         following = level["next"] and encode_cursor(env, level["next"], bound_to)
         return json_response({**level, "next": following}, next_link(following))

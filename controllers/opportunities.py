@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from odoo.http import Controller, request
 
 from ..models.access.answer_context import AnswerContext
-from ..models.opportunities.as_json import API_FIELDS, FIELDS
+from ..models.opportunities.as_json import API_FIELDS, FIELDS, PACE_FIELDS
 from ..models.opportunities.filters import MAX_TEXT, Filters, Range
 from ..models.opportunities.orders import SORTS, Keyset
 from ..models.opportunities.pace import (
@@ -18,14 +18,24 @@ from ..models.opportunities.pace import (
     PaceFilters,
     activities_version,
 )
+from ..models.past.as_of import AsOf
+from ..models.past.pages import SORTS as PAST_SORTS
 from ..models.support.exact_json import JsonText
 from ..models.support.json_schema import DAY, TIME, UUID
 from ..models.support.periods import Calendar
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
-from .errors import NotFoundOrHidden
+from .errors import BadParameter, NotFoundOrHidden
 from .operations import always, json_response, operation
-from .parameters import COMPANY, CURRENCY, DAYS, asked_calendar, days_asked
+from .parameters import (
+    AS_OF,
+    COMPANY,
+    CURRENCY,
+    DAYS,
+    as_of_asked,
+    asked_calendar,
+    days_asked,
+)
 from .query import (
     MAX_ID,
     Parameter,
@@ -201,6 +211,16 @@ _FILTERS = [
         " where `status` asks for `lost`: lost opportunities are archived, as a rule.",
     ),
 ]
+#: Filters of a list as of a moment
+_OF_THE_PAST = {
+    *("stage", "status", "salesperson", "scope", "company", "due", "archived"),
+    *("period", "from", "to", "tz"),
+    *(
+        f"{name}_{end}"
+        for name in ("value", "closing", "closed")
+        for end in ("from", "to")
+    ),
+}
 _PAGING = [
     Parameter(
         "sort",
@@ -245,7 +265,7 @@ class OpportunitiesApi(Controller):
             "Whoever follows `next` to the end is given each opportunity once that has"
             " not changed meanwhile. The same address is the `Link` with `rel=next`."
         ),
-        parameters=[*_FILTERS, _CURRENCY, *_PAGING, _FIELDS],
+        parameters=[*_FILTERS, *AS_OF, _CURRENCY, *_PAGING, _FIELDS],
         response=ref("Opportunities"),
         is_view=True,
         further_version=_version_of_activities,
@@ -262,21 +282,33 @@ class OpportunitiesApi(Controller):
         **given,
     ):
         env = request.env
-        filters = _filters(given, user)
-        bound_to = list_of_opportunities(env, user, sort, filters, currency)
-        page = env["cqrs.opportunities"]._read_page(
-            user,
-            sort.removeprefix("-"),
-            sort.startswith("-"),
-            filters,
-            None if cursor is None else _after(*decode_cursor(env, cursor, bound_to)),
-            limit,
-            currency,
+        as_of = as_of_asked(given)
+        if as_of:
+            _check_past(given, sort, fields)
+        filters = _filters(given, user, as_of)
+        bound_to = list_of_opportunities(env, user, sort, filters, currency, as_of)
+        after = (
+            None if cursor is None else _after(*decode_cursor(env, cursor, bound_to))
         )
-        following = page.next and encode_cursor(env, _place(page.next), bound_to)
-        return json_response(
-            {
-                "total": env["cqrs.opportunities"]._count(user, filters),
+        order = sort.removeprefix("-"), sort.startswith("-")
+        if as_of:
+            past = env["cqrs.past"]
+            page = past._read_page(user, as_of, *order, filters, after, limit, currency)
+            total, reconstructed = past._count(user, as_of, filters)
+            answer = {
+                "total": total,
+                "items": past._items(
+                    page.ids, user, as_of, fields, currency, page.conversion
+                ),
+                **past._facts(as_of, total, reconstructed),
+            }
+        else:
+            opportunities = env["cqrs.opportunities"]
+            page = opportunities._read_page(
+                user, *order, filters, after, limit, currency
+            )
+            answer = {
+                "total": opportunities._count(user, filters),
                 "items": env["cqrs.dashboard"]._opportunities(
                     page.ids,
                     user,
@@ -285,10 +317,9 @@ class OpportunitiesApi(Controller):
                     page.conversion,
                     _today(given),
                 ),
-                "next": following,
-            },
-            next_link(following),
-        )
+            }
+        following = page.next and encode_cursor(env, _place(page.next), bound_to)
+        return json_response({**answer, "next": following}, next_link(following))
 
     @operation(
         f"{URL}/<int:opportunity_id>",
@@ -335,10 +366,30 @@ class OpportunitiesApi(Controller):
         }
 
 
-def list_of_opportunities(env, user, sort: str, filters: Filters, currency) -> tuple:
+def list_of_opportunities(
+    env, user, sort: str, filters: Filters, currency, as_of: AsOf | None = None
+) -> tuple:
     """Return the identity of a list, to which its cursors are bound."""
     currency_id = currency and currency.id
-    return "opportunities", env.uid, user.id, sort, filters, currency_id
+    return "opportunities", env.uid, user.id, sort, filters, currency_id, as_of
+
+
+def _check_past(given: dict, sort: str, fields: tuple[str, ...]):
+    """Check that a list of the past can be given.
+
+    :raise BadParameter: it is sorted or filtered by what is not kept of the past, or
+        asks for such fields
+    """
+    if sort.removeprefix("-") not in PAST_SORTS:
+        raise BadParameter(
+            "sort", f"With `as_of` a list is sorted by {', '.join(PAST_SORTS)}."
+        )
+    for name in given:
+        if name not in _OF_THE_PAST:
+            raise BadParameter(name, "There is no such filter with `as_of`.")
+    for name in fields:
+        if name in PACE_FIELDS:
+            raise BadParameter("fields", f"There is no {name} with `as_of`.")
 
 
 def _place(after: Keyset) -> tuple:
@@ -358,7 +409,7 @@ def next_link(cursor: str | None) -> dict[str, str]:
     return {"Link": f'<{url}>; rel="next"'}
 
 
-def _filters(given: dict, user) -> Filters:
+def _filters(given: dict, user, as_of: AsOf | None = None) -> Filters:
     people, scope = given.get("salesperson"), given.get("scope")
     archived = "any" if "lost" in given.get("status", ()) else "false"
     owner_ids = people and user_ids(people)
@@ -369,11 +420,15 @@ def _filters(given: dict, user) -> Filters:
         field: Range(given.get(f"{name}_from"), given.get(f"{name}_to"))
         for name, field, *__ in _RANGES
     }
-    calendar, closes = days_asked(given)
+    calendar, closes = days_asked(given, as_of)
     statuses = given.get("status")
     if due := given.get("due"):
         statuses = () if statuses and "pending" not in statuses else ("pending",)
-        ranges["closing_date"] = _due(due, ranges["closing_date"], calendar)
+        ranges["closing_date"] = _due(
+            due,
+            ranges["closing_date"],
+            as_of.today if as_of else AnswerContext.of(request.env).today(calendar),
+        )
     return Filters(
         stage_ids=given.get("stage"),
         statuses=statuses,
@@ -409,9 +464,8 @@ def _pace(given: dict, calendar: Calendar) -> PaceFilters | None:
     return None if filters == PaceFilters(filters.today) else filters
 
 
-def _due(due: str, closing: Range, calendar: Calendar) -> Range:
+def _due(due: str, closing: Range, today: date) -> Range:
     """Return the days of a range on which opportunities are due, or overdue."""
-    today = AnswerContext.of(request.env).today(calendar)
     low, high = closing
     if due == "due":
         return Range(max(low or today, today), high)

@@ -10,7 +10,8 @@ from werkzeug.exceptions import NotFound
 from odoo.http import request
 
 from ..models.access.answer_context import AnswerContext
-from ..models.support.json_schema import DAY, TIME_ZONE, UUID
+from ..models.past.as_of import AsOf
+from ..models.support.json_schema import DAY, TIME, TIME_ZONE, UUID
 from ..models.support.periods import (
     FIRST_DAY,
     LAST_DAY,
@@ -19,8 +20,17 @@ from ..models.support.periods import (
     Period,
     zone_named,
 )
-from .errors import BeforeHistory, NotFoundOrHidden
-from .query import MAX_ID, Parameter, day, list_of, one_of, person_id, whole_number
+from .errors import BadParameter, BeforeHistory, NotFoundOrHidden
+from .query import (
+    MAX_ID,
+    Parameter,
+    day,
+    list_of,
+    one_of,
+    person_id,
+    time,
+    whole_number,
+)
 
 
 def known_person(user, uuid: str, parameter: str):
@@ -77,19 +87,23 @@ def time_zone(text: str) -> ZoneInfo:
     return zone
 
 
-def days_asked(given: dict) -> tuple[Calendar, Period | None]:
+def days_asked(
+    given: dict, as_of: AsOf | None = None
+) -> tuple[Calendar, Period | None]:
     """Return the calendar of the caller, and the period that ``DAYS`` ask for.
 
     :param given: values of the query
+    :param as_of: the moment whose day is the present one
     :return: None for no period: any time
     """
     calendar = asked_calendar(given)
+    today = as_of.today if as_of else AnswerContext.of(request.env).today(calendar)
     name, first, last = (given.get(name) for name in ("period", "from", "to"))
     if not (name or first or last):
         return calendar, None
     period = Period(zone=calendar.zone)
     if name:
-        period = calendar.named(name, AnswerContext.of(request.env).today(calendar))
+        period = calendar.named(name, today)
     until = None
     if last and last < LAST_DAY:
         until = max(last, FIRST_DAY) + timedelta(days=1)
@@ -116,6 +130,40 @@ def hierarchy_at(team: str, moment: datetime) -> datetime | None:
     if since is None or moment < since:
         raise BeforeHistory("team", since)
     return moment
+
+
+def as_of_asked(given: dict) -> AsOf | None:
+    """Return the moment that ``AS_OF`` asks for; None for the present.
+
+    :param given: values of the query, from which those of ``AS_OF`` are taken
+    :raise BadParameter: the moment has not come yet
+    :raise BeforeHistory: there is no history of it
+    """
+    moment, team = given.pop("as_of", None), given.pop("team", None)
+    if moment is None:
+        # The hierarchy of now is that of today.
+        return None
+    as_of = AsOf.of(moment, asked_calendar(given).zone)
+    if as_of.moment > AnswerContext.of(request.env).answered_at:
+        raise BadParameter(
+            "as_of",
+            "Expected a moment of the past, or a day that is over"
+            f" (there: {as_of.moment.isoformat()}).",
+        )
+    since = request.env["cqrs.opportunity.span"]._history_since()
+    if since is None or as_of.moment < since:
+        raise BeforeHistory("as_of", since)
+    return replace(as_of, hierarchy_at=hierarchy_at(team or "now", as_of.moment))
+
+
+def moment(text: str) -> date | datetime:
+    """Return the day, or the time by RFC 3339, that a text gives."""
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        given = day(text)
+        if not FIRST_DAY <= given <= LAST_DAY:
+            raise ValueError(f"Expected a day from {FIRST_DAY} to {LAST_DAY}.")
+        return given
+    return time(text)
 
 
 def _narrowed(period: Period, first: date | None, until: date | None) -> Period:
@@ -192,4 +240,17 @@ DAYS = (
     Parameter("from", day, DAY, "Opportunities that close on this day or later."),
     Parameter("to", day, DAY, "Opportunities that close on this day or earlier."),
     TZ,
+)
+
+#: The moment of the past that is asked for
+AS_OF = (
+    Parameter(
+        "as_of",
+        moment,
+        {"anyOf": [TIME, DAY]},
+        "The answer as of a moment of the past: a time, or a day, which stands for its"
+        " last moment in `tz`, before the midnight at which it ends. Opportunities are"
+        " those that were owned then by people whom you see today, at today's rates.",
+    ),
+    TEAM,
 )

@@ -27,6 +27,7 @@ from . import (
     test_api_v1,
     test_api_views,
     test_archived_events,
+    test_as_of_a_moment,
     test_background_runs,
     test_benchmarks,
     test_broken_read_model,

@@ -209,6 +209,7 @@ class TestRequestsOfTheDocuments(SalesOrganisation, HttpCase):
         before = self.env.cr.now() - timedelta(seconds=1)
         # What stands there is of the demo.
         own = {
+            "as_of=2026-03-31": f"as_of={self.env.cr.now().isoformat()}Z",
             "913": str(deals[0].id),
             "2026-10-05T00:00:00Z": f"{before.isoformat()}Z",
             "78d0b369-cb32-4fef-8f76-dd51ff2e272b": self.uuid(self.manager),

@@ -10,6 +10,7 @@ from ...models.support.json_schema import (
     BOOLEAN,
     COUNT,
     CURRENCY,
+    DAY,
     INTEGER,
     MONEY,
     TEXT,
@@ -61,13 +62,28 @@ def _exact(*names: str) -> dict:
 
 
 _EXACT = _exact("pipeline_value", "weighted_pipeline", "won_revenue")
+_EXACT["properties"] |= dict.fromkeys(
+    ("pipeline_value", "weighted_pipeline"), nullable({"type": "number"})
+)
+
+_UNKNOWN = (
+    "Null as of a moment of which it is not known, since some of the opportunities are"
+    " reconstructed."
+)
+
+
+def _known(schema: dict) -> dict:
+    """Return the schema of a figure that may be unknown as of a moment."""
+    description = " ".join(filter(None, (schema.get("description"), _UNKNOWN)))
+    return {**nullable(schema), "description": description}
+
 
 _FIGURES = {
-    "pipeline_value": MONEY,
-    "weighted_pipeline": MONEY,
+    "pipeline_value": _known(MONEY),
+    "weighted_pipeline": _known(MONEY),
     "won_revenue": MONEY,
     "average_value": nullable(MONEY),
-    "active_opportunities": COUNT,
+    "active_opportunities": _known(COUNT),
     "won": COUNT,
     "lost": COUNT,
     "win_rate": nullable({"type": "number", "minimum": 0, "maximum": 1}),
@@ -127,14 +143,12 @@ _DUE = obj(
     exact={"type": "number", "description": "The amount, unrounded."},
 )
 _DATED = {
-    "due": {
-        **_DUE,
-        "description": "Pending, and expected to close today or later.",
-    },
-    "overdue": {
-        **_DUE,
-        "description": "Pending, and expected to close on a day before today.",
-    },
+    "due": _known(
+        {**_DUE, "description": "Pending, and expected to close today or later."}
+    ),
+    "overdue": _known(
+        {**_DUE, "description": "Pending, and expected to close on a day before today."}
+    ),
 }
 
 _TZ = {**TIME_ZONE, "description": "The zone at whose midnight days begin."}
@@ -213,8 +227,8 @@ _METRICS = {
             obj(
                 currency=CURRENCY,
                 rate={"type": "number", "description": "Of today, into `currency`."},
-                pipeline_value=MONEY,
-                weighted_pipeline=MONEY,
+                pipeline_value=_known(MONEY),
+                weighted_pipeline=_known(MONEY),
                 won_revenue=MONEY,
                 exact=_EXACT,
             )
@@ -336,6 +350,23 @@ _STATE = {
         "archived": BOOLEAN,
         "type": {"enum": ["lead", "opportunity"]},
     },
+}
+
+_UNTIL = {
+    **TIME,
+    "description": "Its end, at the zone's midnight, or now: the moment of the levels.",
+}
+
+_SERIES = {
+    "user_id": INTEGER,
+    "currency": CURRENCY,
+    "tz": _TZ,
+    "before": _BEFORE,
+    "recorded_since": {
+        **nullable(TIME),
+        "description": "The time of the first event.",
+    },
+    "computed_at": TIME,
 }
 
 COMPONENTS = {
@@ -461,27 +492,30 @@ COMPONENTS = {
             "next": _NEXT,
         },
     },
-    "MetricsSeries": obj(
-        user_id=INTEGER,
-        currency=CURRENCY,
-        tz=_TZ,
-        months=array(
-            obj(
-                month={"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
-                until={
-                    **TIME,
-                    "description": "The end of the month in UTC, or now: the moment of"
-                    " the levels.",
-                },
-                **_SCOPES,
-            )
-        ),
-        before=_BEFORE,
-        recorded_since=nullable(
-            {**TIME, "description": "The time of the first event."}
-        ),
-        computed_at=TIME,
-    ),
+    "MetricsSeries": {
+        **obj(**_SERIES),
+        "properties": {
+            **_SERIES,
+            "months": {
+                **array(
+                    obj(
+                        month={"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"},
+                        until=_UNTIL,
+                        **_SCOPES,
+                    )
+                ),
+                "description": "Without `every`.",
+            },
+            "every": {
+                "enum": ["day", "week", "month", "quarter"],
+                "description": "With `every`: the same.",
+            },
+            "periods": {
+                **array(obj(**{"from": DAY}, until=_UNTIL, **_SCOPES)),
+                "description": "With `every`: the periods, each from its first day on.",
+            },
+        },
+    },
     "Flow": {
         **obj(
             user_id=INTEGER,
@@ -565,3 +599,16 @@ COMPONENTS["Flow"]["properties"]["groups"] = {
     "description": "With `by`: the flow of each, which stands beside its figures under"
     " its name (a team as `sales_team`), null for those without one.",
 }
+
+#: The members by which an answer with `as_of` tells of its moment
+_PAST = {
+    "as_of": {**TIME, "description": "With `as_of`: the moment."},
+    "settled": {
+        **BOOLEAN,
+        "description": "With `as_of`: no transaction that began before the moment is"
+        " open. Until then the past may still change.",
+    },
+    **CERTAINTY,
+}
+for _name in ("Dashboard", "MetricsBy", "Opportunities", "Level"):
+    COMPONENTS[_name]["properties"] |= _PAST

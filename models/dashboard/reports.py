@@ -1,6 +1,7 @@
 """The organisation below a person, a level at a time, with each one's figures."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -75,6 +76,7 @@ class CqrsReports(models.AbstractModel):
         target_currency=None,
         is_former: bool = False,
         at: datetime | None = None,
+        people: Callable | None = None,
     ) -> dict:
         """Return a person and a page of the reports, by name.
 
@@ -84,6 +86,7 @@ class CqrsReports(models.AbstractModel):
         :param company_ids: of ``cqrs.metrics``, as ``target_currency``
         :param is_former: former people and who reported to them, not the reports
         :param at: the moment whose hierarchy it is, aware; today's by default
+        :param people: reads the metrics of people, by default those of now
         :return: ``{parent: node, total, items: [node], former, next: Keyset or None}``;
             a node is ``{id: uuid, user_id, name, email, is_manager, reports_count,
             metrics: {currency, **figures, own: figures, team: figures}}``, with figures
@@ -130,9 +133,8 @@ class CqrsReports(models.AbstractModel):
             if rest:
                 ids.append(_FORMER)
                 owners = {**owners, _FORMER: former.owners}
-            metrics = self.env["cqrs.metrics"]._read_people(
-                user, ids, company_ids, target_currency, owners
-            )
+            people = people or self.env["cqrs.metrics"]._read_people
+            metrics = people(user, ids, company_ids, target_currency, owners)
             for node in nodes:
                 node["metrics"] = metrics[node["user_id"]]
             if rest:

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from odoo.tools import SQL
 
@@ -52,13 +53,70 @@ def changes_between(
     }
 
 
+class StateAt(NamedTuple):
+    """The state of a record at a time.
+
+    :ivar version: of the last event until then
+    :ivar changed_at: the time of that event
+    :ivar values: as of ``state_at``; empty once it is deleted
+    :ivar is_reached: False if there was no event yet: it is the first state then
+    """
+
+    version: int
+    changed_at: datetime
+    values: dict
+    is_reached: bool
+
+
+def states_at(env, model: str, ids: list[int], time: datetime) -> dict[int, StateAt]:
+    """Return the states of some records at a time, by id.
+
+    Of a record without an event until then it is the state of its first event. A record
+    whose events came in another order than their times is as of its versions: an event
+    counts from the time on at which all before it count, too.
+    """
+    condition = SQL(
+        """
+        event.stream_model = %(model)s AND event.stream_id = ANY(%(ids)s)
+        AND (event.version = 1 OR event.version < ALL(
+            SELECT later.version FROM cqrs_event later
+            WHERE later.stream_model = %(model)s
+              AND later.stream_id = event.stream_id AND later.occurred_at > %(time)s))
+        """,
+        model=model,
+        ids=ids,
+        time=time,
+    )
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT stream_id, version, changed_at, state::text, began_at <= %(time)s
+            FROM (%(folded)s) folded
+            JOIN (SELECT stream_id, min(occurred_at) AS began_at,
+                         max(occurred_at) AS changed_at
+                  FROM cqrs_event event WHERE %(condition)s
+                  GROUP BY stream_id) times USING (stream_id)
+            """,
+            folded=fold(SQL("(%s)", _events(env, condition))),
+            condition=condition,
+            time=time,
+        )
+    )
+    return {
+        id_: StateAt(version, changed_at, _parsed(text) or {}, is_reached)
+        for id_, version, changed_at, text, is_reached in rows
+    }
+
+
+def _parsed(text: str | None) -> dict | None:
+    return text and json.loads(text, parse_float=Decimal)
+
+
 def _state(env, model: str, record_id: int, point: int | datetime | None):
     events = SQL("(%s)", _events(env, _until(model, record_id, point)))
     # As text: psycopg2 would read the numbers of a jsonb as floats.
     rows = env.execute_query(SQL("SELECT state::text FROM (%s) folded", fold(events)))
-    if not rows or rows[0][0] is None:
-        return None
-    return json.loads(rows[0][0], parse_float=Decimal)
+    return _parsed(rows[0][0]) if rows else None
 
 
 def _until(model: str, record_id: int, point: int | datetime | None) -> SQL:

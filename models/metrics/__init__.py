@@ -8,6 +8,7 @@ from . import (
     group_pages,
     reader,
     people,
+    levels,
     series,
     user_snapshot,
     fold,

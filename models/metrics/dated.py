@@ -1,7 +1,7 @@
 """Figures that depend on the day: of a period and the one before it, due, overdue."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from odoo import models
 
@@ -54,17 +54,18 @@ class CqrsMetrics(models.AbstractModel):
 
     def _closed_before(self, asked: dict, calendar: Calendar, period: Period) -> Sums:
         """Return the sums closed in as much of the period before as of this one."""
-        before, until = self._part_before(calendar, period)
+        now = AnswerContext.of(self.env).answered_at
+        before, until = calendar.part_before(period, now)
         return by_currency(self._closed_until(asked, before, until))
 
-    def _part_before(self, calendar: Calendar, period: Period):
-        return calendar.part_before(period, AnswerContext.of(self.env).answered_at)
-
     def _before_figures(
-        self, calendar: Calendar, period: Period, figures: dict
+        self, calendar: Calendar, period: Period, figures: dict, now: datetime
     ) -> dict:
-        """Return those figures of ``CLOSED``, and the part of the period before."""
-        before, until = self._part_before(calendar, period)
+        """Return those figures of ``CLOSED``, and the part of the period before.
+
+        :param now: until which this one has passed
+        """
+        before, until = calendar.part_before(period, now)
         return {
             "from": before.start,
             "until": until,

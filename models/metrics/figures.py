@@ -85,7 +85,7 @@ def less(
         currency_id: {
             name: sums.get(currency_id, {}).get(name, 0)
             - sign * others.get(currency_id, {}).get(name, 0)
-            for name in SUMMED
+            for name in (*SUMMED, "unknown")
         }
         for currency_id in {*sums, *others}
     }
@@ -178,6 +178,18 @@ def exact_amounts(sums: dict) -> dict:
     """Return the amounts of sums, unrounded."""
     # Without the zeros behind the last digit, of which a product has many.
     return {name: sums[name].normalize() for name in AMOUNTS}
+
+
+def without(value, names: tuple[str, ...]):
+    """Return an answer in which some figures are None, wherever they stand."""
+    if isinstance(value, list):
+        return [without(each, names) for each in value]
+    if isinstance(value, dict):
+        return {
+            name: None if name in names else without(each, names)
+            for name, each in value.items()
+        }
+    return value
 
 
 def is_nothing(figures: dict) -> bool:

@@ -7,7 +7,6 @@ from odoo.tools import SQL
 
 from ..projections.metrics_tables import AMOUNTS, MEASURES, NOT_ZERO
 from ..support.answer_context import without_jit
-from ..support.periods import Period
 from .figures import SUMMED, exact, parts
 from .groupings import GROUPINGS, member
 
@@ -57,7 +56,7 @@ class CqrsMetrics(models.AbstractModel):
         by: tuple[str, ...],
         page: Page,
         asked: dict,
-        closes: Period,
+        groupable: SQL,
         whole: dict,
         rates: dict,
         currency,
@@ -69,13 +68,13 @@ class CqrsMetrics(models.AbstractModel):
 
         :param asked: ``viewers``, ``own_id``, ``currency`` and ``company_ids``, as for
             ``_sums``
-        :param closes: the period in which they close, of the months' zone
+        :param groupable: the query of the rows to group, as of ``_rows_by``
         :param whole: the figures of all
         :return: ``{groups: [{<by>: label, **figures, own: figures, team: figures}],
             group_count, next: Keyset or None}``
         """
         without_jit(self.env)
-        self.env.cr.execute(self._page_query(by, page, asked, closes, rates))
+        self.env.cr.execute(self._page_query(by, page, asked, groupable, rates))
         rows = exact(self.env.cr.dictfetchall())
         following = rows[page.limit - 1 : page.limit + 1]
         rows = rows[: page.limit]
@@ -104,7 +103,7 @@ class CqrsMetrics(models.AbstractModel):
         by: tuple[str, ...],
         page: Page,
         asked: dict,
-        closes: Period,
+        groupable: SQL,
         rates: dict,
     ) -> SQL:
         keys = {name: SQL.identifier(f"key_{name}") for name in by}
@@ -140,7 +139,7 @@ class CqrsMetrics(models.AbstractModel):
             currency_number=SQL(str(len(by) + 1)),
             currency=asked["currency"].id,
             sums=_sums(SQL("user_id = %s", asked["own_id"])),
-            rows=self._rows_by(by, asked["viewers"], asked["company_ids"], closes),
+            rows=groupable,
             not_zero=NOT_ZERO,
             converted=_measures("sum({} * rate)", "sum({})::integer"),
             currencies=list(rates),

@@ -7,7 +7,6 @@ from ..access.answer_context import AnswerContext
 from ..projections.metrics_tables import NOT_ZERO
 from ..support.answer_context import without_jit
 from ..support.exact_json import JsonText, dumps
-from ..support.periods import Period
 from ..support.process_cache import VersionedCache
 from .figures import converted, exact, parts
 from .groupings import GROUPINGS, member
@@ -62,12 +61,12 @@ class CqrsMetrics(models.AbstractModel):
             fields.Date.today(),
         )
 
-    def _sums_of_groups(self, by: str, asked: dict, closes: Period) -> list[dict]:
+    def _sums_of_groups(self, by: str, asked: dict, rows: SQL) -> list[dict]:
         """Return the sums of each group in each currency, as ``_sums``.
 
         :param asked: ``viewers``, ``own_id``, ``currency`` and ``company_ids``, as for
             ``_sums``
-        :param closes: the period in which they close
+        :param rows: the query of the rows to group, as of ``_rows_by``
         """
         without_jit(self.env)
         self.env.cr.execute(
@@ -81,9 +80,7 @@ class CqrsMetrics(models.AbstractModel):
                 currency=asked["currency"].id,
                 column=SQL.identifier(GROUPINGS[by].column),
                 sums=sums_of(SQL("user_id = %s", asked["own_id"])),
-                rows=self._rows_by(
-                    (by,), asked["viewers"], asked["company_ids"], closes
-                ),
+                rows=rows,
                 not_zero=NOT_ZERO,
             )
         )

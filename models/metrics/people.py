@@ -42,9 +42,8 @@ class CqrsMetrics(models.AbstractModel):
             all the people, where *own* are the person's opportunities, *team* those of
             everyone below the person in the hierarchy
         """
-        context = AnswerContext.of(self.env, user)
-        currency = own_currency(context)
-        viewers = self.env["cqrs.access"]._viewers(user)
+        asked = self._asked(user, company_ids)
+        viewers = asked["viewers"]
         below = self._below(person_ids, owners or {})
         key = tuple(person_ids), tuple((owners or {}).items()), company_ids
 
@@ -60,8 +59,15 @@ class CqrsMetrics(models.AbstractModel):
             if AnswerContext.of(self.env).has_tail
             else ()
         )
-        rows = added(chain(folded, changed), currency)
-        currency = target_currency or currency
+        rows = added(chain(folded, changed), asked["currency"])
+        return self._figures_of_people(user, person_ids, rows, target_currency)
+
+    def _figures_of_people(
+        self, user, person_ids: list[int], rows: list[dict], target_currency
+    ) -> dict[int, dict]:
+        """Return the figures that ``_read_people`` describes, made of sums."""
+        context = AnswerContext.of(self.env, user)
+        currency = target_currency or own_currency(context)
         rates = rates_into(currency, {row["currency_id"] for row in rows}, context)
         people = {person_id: [] for person_id in person_ids}
         for row in rows:

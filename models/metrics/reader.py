@@ -1,5 +1,9 @@
 """The metrics of a person, read from the sums at the moment of asking."""
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
 from odoo import api, models
 from odoo.tools import SQL
 
@@ -10,11 +14,39 @@ from ..projections.metrics_tables import AMOUNTS
 from ..support.answer_context import without_jit
 from ..support.periods import UTC, Calendar, Period
 from .closings import has_sums_of_periods
-from .dated import described, due_figures, with_currencies
+from .dated import Sums, described, due_figures, with_currencies
 from .figures import converted, exact_amounts, exactly, scopes
 from .group_pages import FIGURES, Page
 from .groupings import GROUPINGS, are_many
 from .rounding import rounded
+
+
+class Question(NamedTuple):
+    """The figures that are asked for, as of ``_read``."""
+
+    user: object
+    by: tuple[str, ...]
+    page: Page | None
+    target_currency: object
+    calendar: Calendar | None
+    period: Period | None
+
+
+class Found(NamedTuple):
+    """The sums that figures are made of.
+
+    :ivar rows: as of ``_sums``
+    :ivar dated: as of ``_dated``
+    :ivar has_groups: the rows have those of the groups, too
+    :ivar rows_by: returns the query of the rows that are grouped otherwise
+    :ivar now: the moment at which they are so
+    """
+
+    rows: list[dict]
+    dated: dict[str, Sums]
+    has_groups: bool
+    rows_by: Callable[[], SQL]
+    now: datetime
 
 
 class CqrsMetrics(models.AbstractModel):
@@ -70,21 +102,14 @@ class CqrsMetrics(models.AbstractModel):
         :raise ValueError: ``by`` or the page's ``sort`` is something else
         """
         by = (by,) if isinstance(by, str) else by or ()
-        _check(by, page)
+        check_groups(by, page)
         if by and page is None and are_many(by):
             page = Page()
         dimension, column = "owner", None
         if by and not page and GROUPINGS[by[0]].dimension:
             # In one statement with the totals, as both are kept.
             dimension, column, __ = GROUPINGS[by[0]]
-        context = AnswerContext.of(self.env, user)
-        currency = own_currency(context)
-        asked = {
-            "viewers": self.env["cqrs.access"]._viewers(user),
-            "own_id": user.id,
-            "currency": currency,
-            "company_ids": company_ids,
-        }
+        asked = self._asked(user, company_ids)
         closes = period or Period(zone=calendar.zone if calendar else UTC)
         if period or (column == "month" and calendar):
             if column and not has_sums_of_periods(column):
@@ -93,7 +118,35 @@ class CqrsMetrics(models.AbstractModel):
         else:
             rows = self._sums(**asked, dimension=dimension, column=column)
         dated = self._dated(asked, calendar, period) if calendar else {}
-        currency = target_currency or currency
+        return self._metrics(
+            Question(user, by, page, target_currency, calendar, period),
+            asked,
+            Found(
+                rows,
+                dated,
+                has_groups=column is not None,
+                rows_by=lambda: self._rows_by(
+                    by, asked["viewers"], company_ids, closes
+                ),
+                now=AnswerContext.of(self.env).answered_at,
+            ),
+        )
+
+    def _asked(self, user, company_ids: tuple[int, ...] | None) -> dict:
+        """Return whose opportunities count, as ``_sums`` takes it."""
+        return {
+            "viewers": self.env["cqrs.access"]._viewers(user),
+            "own_id": user.id,
+            "currency": own_currency(AnswerContext.of(self.env, user)),
+            "company_ids": company_ids,
+        }
+
+    def _metrics(self, question: Question, asked: dict, found: Found) -> dict:
+        """Return the metrics that ``_read`` describes, made of sums."""
+        user, by, page, currency, calendar, period = question
+        rows, dated = found.rows, found.dated
+        context = AnswerContext.of(self.env, user)
+        currency = currency or asked["currency"]
         rates = rates_into(
             currency,
             {row["currency_id"] for row in rows}.union(*dated.values()),
@@ -116,10 +169,12 @@ class CqrsMetrics(models.AbstractModel):
         }
         if page:
             metrics |= self._page_of_groups(
-                by, page, asked, closes, figures, rates, currency
+                by, page, asked, found.rows_by(), figures, rates, currency
             )
         elif by:
-            groups = rows if column else self._sums_of_groups(by[0], asked, closes)
+            groups = rows
+            if not found.has_groups:
+                groups = self._sums_of_groups(by[0], asked, found.rows_by())
             metrics["groups"] = self._all_groups(
                 by[0], groups, figures, rates, currency
             )
@@ -132,7 +187,7 @@ class CqrsMetrics(models.AbstractModel):
             metrics["period"] = period and described(period, calendar)
             before = dated.pop("before", None)
             metrics["before"] = before and self._before_figures(
-                calendar, period, scopes(*before, currency)
+                calendar, period, scopes(*before, currency), found.now
             )
             metrics |= due_figures(figures, (total, own), dated, currency)
         return metrics
@@ -182,7 +237,7 @@ class CqrsMetrics(models.AbstractModel):
         return count
 
 
-def _check(by: tuple[str, ...], page: Page | None):
+def check_groups(by: tuple[str, ...], page: Page | None):
     """Check what groups are asked for.
 
     :raise ValueError: there are no such ones, or not in this order

@@ -131,7 +131,11 @@ _FIELDS = (
     ApiField(
         "version",
         "page.version",
-        {"type": "integer", "minimum": 1, "description": "Of its stream."},
+        {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "Of its stream; null of a moment before its first event.",
+        },
     ),
     ApiField(
         "probability",
@@ -214,6 +218,7 @@ def items(
     currency_id: int,
     conversion: Conversion | None = None,
     pace: SQL | None = None,
+    rows: SQL | None = None,
 ) -> SQL:
     """Return the query of the JSON array of opportunities, in order of ids, as text.
 
@@ -224,12 +229,13 @@ def items(
     :param currency_id: the currency of an opportunity without one
     :param conversion: that of converted values, where they are given
     :param pace: the joins of ``pace.told``, where names ask for it
+    :param rows: the relation of the opportunities, by default as they are now
     """
     return SQL(
         """
         SELECT COALESCE(json_agg(item ORDER BY number), '[]')::text
         FROM unnest(%(ids)s) WITH ORDINALITY AS place (id, number)
-        JOIN cqrs_opportunity_view page ON page.id = place.id
+        JOIN %(rows)s page ON page.id = place.id
         CROSS JOIN (SELECT %(stages)s::jsonb AS stages%(conversion)s) given
         JOIN res_currency currency
           ON currency.id = COALESCE(page.currency_id, %(currency_id)s)
@@ -237,6 +243,7 @@ def items(
         CROSS JOIN LATERAL (SELECT %(expressions)s) item
         """,
         ids=integers(ids),
+        rows=rows or SQL("cqrs_opportunity_view"),
         stages=json.dumps(stages),
         currency_id=currency_id,
         conversion=_converting(conversion) if CONVERTED in names else SQL(),

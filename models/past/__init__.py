@@ -1,1 +1,12 @@
-from . import certainty, changes, changed_deals, flow, attention
+from . import (
+    certainty,
+    changes,
+    changed_deals,
+    flow,
+    attention,
+    past,
+    levels,
+    figures,
+    pages,
+    dashboard,
+)

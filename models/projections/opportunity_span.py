@@ -102,7 +102,19 @@ class CqrsOpportunitySpan(models.AbstractModel):
         CREATE INDEX IF NOT EXISTS cqrs_opportunity_span_owner_since
             ON cqrs_opportunity_span (user_id, since);
         CREATE INDEX IF NOT EXISTS cqrs_opportunity_span_owner_until
-            ON cqrs_opportunity_span (user_id, until)
+            ON cqrs_opportunity_span (user_id, until);
+        CREATE INDEX IF NOT EXISTS cqrs_opportunity_span_reconstructed
+            ON cqrs_opportunity_span (until) WHERE NOT is_recorded;
+        CREATE INDEX IF NOT EXISTS cqrs_opportunity_span_closing
+            ON cqrs_opportunity_span (closing_date, user_id)
+            WHERE type = 'opportunity';
+        CREATE INDEX IF NOT EXISTS cqrs_opportunity_span_stage
+            ON cqrs_opportunity_span (stage_id, opportunity_id)
+            WHERE type = 'opportunity';
+        CREATE INDEX IF NOT EXISTS cqrs_opportunity_span_value
+            ON cqrs_opportunity_span
+                (COALESCE(currency_id, 0), value, opportunity_id)
+            WHERE type = 'opportunity'
         """
     )
 

@@ -1,5 +1,7 @@
 """What schemathesis cannot know of the API."""
 
+from datetime import datetime, timezone
+
 import schemathesis
 
 
@@ -22,3 +24,25 @@ def before_call(context, case, kwargs):
     position = query.get("min_position")
     if isinstance(position, int) and 1 < position < 10**18:
         query["min_position"] = 1
+    if is_positive:
+        _ask_the_past(query)
+
+
+def _ask_the_past(query):
+    """Ask of a moment of which there is history, and for what can be asked of it."""
+    # What goes together the contract says in words.
+    if "every" in query:
+        query.pop("months", None)
+    else:
+        query.pop("periods", None)
+    if "as_of" not in query:
+        return
+    query["as_of"] = datetime.now(timezone.utc).isoformat()
+    for name in list(query):
+        if name == "text" or name.startswith(("created_", "changed_")):
+            del query[name]
+    if "by" in query:
+        query["by"] = "stage"
+        query.pop("sort", None)
+    elif "sort" in query:
+        query["sort"] = "-value"

@@ -1,0 +1,333 @@
+"""The metrics as of a moment of the past."""
+
+from decimal import Decimal
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..access import policy
+from ..metrics.dated import by_currency
+from ..metrics.figures import SUMMED, added, exact, exactly, without
+from ..metrics.group_pages import Page
+from ..metrics.groupings import GROUPINGS, are_many
+from ..metrics.reader import Found, Question, check_groups
+from ..metrics.sums import sums_of
+from ..opportunities.filters import Filters
+from ..projections.metrics_tables import MEASURES, each
+from ..support.answer_context import without_jit
+from ..support.periods import Calendar, Period
+from ..support.process_cache import VersionedCache
+from .as_of import AsOf
+from .levels import COUNTS, GRAINS, change_rows, late_rows, level_rows, span_measures
+
+#: The sums of settled moments
+SUMS = VersionedCache("sums of the past", size=512)
+
+#: Measures of the opportunities that are to close on a day, and of overdue ones
+_DATES = ("dated_count", "dated_value", "overdue_count", "overdue_value")
+
+#: The groupings that spans have the columns of
+BY = ("stage", "salesperson", "month", "team")
+
+#: Figures that need the probability or the closing date: not known where an
+#: opportunity behind them is reconstructed
+_UNKNOWN = ("weighted_pipeline", "due", "overdue")
+#: The same where they are asked for in a period
+_UNKNOWN_IN_PERIOD = ("pipeline_value", "average_value", "active_opportunities")
+
+
+class CqrsPast(models.AbstractModel):
+    _inherit = "cqrs.past"
+
+    @api.model
+    @exactly()
+    def _read_metrics(
+        self,
+        user,
+        as_of: AsOf,
+        by: tuple[str, ...] = (),
+        company_ids: tuple[int, ...] | None = None,
+        target_currency=None,
+        page: Page | None = None,
+        calendar: Calendar | None = None,
+        period: Period | None = None,
+    ) -> dict:
+        """Return the metrics as of a moment, as ``cqrs.metrics`` has those of now.
+
+        Amounts are converted at today's rates. Figures that need what was not tracked
+        are None where one of the opportunities behind them is reconstructed.
+
+        :param by: names of ``BY``, two at most
+        :param calendar: of who asks
+        :param period: in which the opportunities close, as of then
+        :return: the shape of ``cqrs.metrics``, and ``as_of``, ``settled``,
+            ``recorded_since`` and ``reconstructed``
+        """
+        check_groups(by, page)
+        if not set(by) <= set(BY):
+            raise ValueError(f"metrics of the past by {','.join(by)!r}")
+        if page is None and are_many(by):
+            page = Page()
+        calendar = calendar or Calendar()
+        closes = period or Period(zone=calendar.zone)
+        metrics = self.env["cqrs.metrics"]
+        asked = metrics._asked(user, company_ids)
+        column = GROUPINGS[by[0]].column if by and not page else None
+        rows, dated, counts = self._sums(asked, as_of, column, closes)
+        if period and period.is_bounded:
+            dated["before"] = self._closed_before(asked, as_of, calendar, period)
+        answer = metrics._metrics(
+            Question(user, by, page, target_currency, calendar, period),
+            asked,
+            Found(
+                rows,
+                dated,
+                has_groups=column is not None,
+                rows_by=lambda: self._rows(asked, as_of, closes),
+                now=as_of.moment,
+            ),
+        )
+        if counts["unknown"]:
+            names = (*_UNKNOWN, *(_UNKNOWN_IN_PERIOD if period else ()))
+            answer = without(answer, names)
+        count, reconstructed = counts["opportunities"], counts["reconstructed"]
+        return {**answer, **self._facts(as_of, count, reconstructed)}
+
+    @api.model
+    @exactly()
+    def _read_people(
+        self,
+        user,
+        person_ids: list[int],
+        company_ids: tuple[int, ...] | None,
+        target_currency,
+        owners: dict,
+        as_of: AsOf,
+    ) -> dict[int, dict]:
+        """Return the figures of people, as ``cqrs.metrics._read_people`` those of now.
+
+        Who is below a person is so today.
+        """
+        without_jit(self.env)
+        metrics = self.env["cqrs.metrics"]
+        asked = metrics._asked(user, company_ids)
+        rows = added(
+            metrics._sum_people(
+                self._rows(asked, as_of, Period()), metrics._below(person_ids, owners)
+            ),
+            asked["currency"],
+        )
+        people = metrics._figures_of_people(user, person_ids, rows, target_currency)
+        return (
+            without(people, _UNKNOWN)
+            if self._read_counts(user, as_of, company_ids)["unknown"]
+            else people
+        )
+
+    @api.model
+    def _read_counts(self, user, as_of: AsOf, company_ids=None) -> dict[str, int]:
+        """Return how many opportunities the user sees as of a moment, by ``COUNTS``."""
+        asked = self.env["cqrs.metrics"]._asked(user, company_ids)
+        return self._sums(asked, as_of, None, Period())[2]
+
+    def _sums(self, asked: dict, as_of: AsOf, column: str | None, closes: Period):
+        """Return the sums as ``_sums`` and ``_dated`` have those of now.
+
+        A process keeps those of a settled moment.
+
+        :return: rows, due and overdue sums, and how many opportunities there are: all,
+            reconstructed ones, and pending ones of these
+        """
+
+        def make():
+            found = self._found(asked, as_of, column, closes)
+            wholes = [row for row in found if not row["is_group"]]
+            counts = {name: sum(row[name] for row in wholes) for name in COUNTS}
+            dated = {
+                name: {row["currency_id"]: _of_dates(row, name) for row in wholes}
+                for name in ("due", "overdue")
+            }
+            return added(found), dated, counts
+
+        version = None
+        spans = self.env["cqrs.opportunity.span"]
+        if spans._is_settled(as_of.moment):
+            version = self.env["cqrs.metrics"]._version_of_spans(
+                asked["viewers"], as_of.hierarchy_at
+            )
+        names = ("own_id", "currency", "company_ids")
+        key = as_of, column, closes, *map(asked.get, names)
+        rows, dated, counts = SUMS.get(self.env, version, key, make)
+        return rows, {**dated}, counts
+
+    def _found(
+        self, asked: dict, as_of: AsOf, column: str | None, closes: Period
+    ) -> list[dict]:
+        """Return the sums in each currency, over all and of each group.
+
+        Rows are those of ``cqrs.metrics``, and have the sums of ``COUNTS`` and of
+        ``_DATES``, too.
+        """
+        near = self._level_rows(asked, as_of, column, closes)
+        if near is None:
+            return self._added_up(asked, column, self._rows(asked, as_of, closes))
+        rows, has_owners = near
+        found = self._added_up(asked, column, rows)
+        if not has_owners:
+            rows = self._rows(
+                asked, as_of, closes, SQL("user_id = %s", asked["own_id"])
+            )
+            owned = {_place(row): row for row in self._added_up(asked, column, rows)}
+            for row in found:
+                if own := owned.get(_place(row)):
+                    row |= {f"own_{name}": own[name] for name in (*MEASURES, *_DATES)}
+        return found
+
+    def _added_up(self, asked: dict, column: str | None, rows: SQL) -> list[dict]:
+        without_jit(self.env)
+        grouped = SQL.identifier(column) if column else SQL("NULL")
+        own = SQL("user_id = %s", asked["own_id"])
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT COALESCE(currency_id, %(currency)s) AS currency_id,
+                       %(is_group)s AS is_group, %(group)s AS "group", %(sums)s,
+                       %(dates)s, %(counts)s
+                FROM (%(rows)s) metrics
+                GROUP BY 1 %(sets)s
+                """,
+                currency=asked["currency"].id,
+                is_group=SQL("GROUPING(%s) = 0", grouped) if column else SQL("FALSE"),
+                group=grouped,
+                sums=sums_of(own),
+                dates=SQL(", ").join(_sum_of(name, own) for name in _DATES),
+                counts=each("sum({0})::integer AS {0}", COUNTS),
+                rows=rows,
+                sets=SQL(", GROUPING SETS ((), (%s))", grouped) if column else SQL(),
+            )
+        )
+        found = exact(self.env.cr.dictfetchall())
+        for row in found:
+            for name in ("dated_value", "overdue_value"):
+                for whose in ("", "own_"):
+                    row[whose + name] = Decimal(row[whose + name])
+        return found
+
+    def _level_rows(
+        self, asked: dict, as_of: AsOf, column: str | None, closes: Period
+    ) -> tuple[SQL, bool] | None:
+        """Return the query of the rows of the nearest levels and of what changed since.
+
+        :return: also whether the rows have owners; None where no levels are kept
+        """
+        if not closes.is_any_time:
+            return None
+        viewers = asked["viewers"]
+        sees_all = bool(viewers) and all(
+            each.sees_all and not each.own_only
+            for viewer in viewers
+            for each in (viewer, *(viewer.bounded_by or ()))
+        )
+        if sees_all and column in (None, "stage_id"):
+            grain = GRAINS["all"]
+        elif column in (None, "user_id", "team_id"):
+            grain = GRAINS["owner"]
+        else:
+            return None
+        until = self.env["cqrs.past.levels"]._filled_until()
+        if until is None:
+            return None
+        moment = grain.nearest(as_of.moment, until)
+        seen, span = SQL("TRUE"), SQL("span")
+        if asked["company_ids"] is not None:
+            seen = policy.in_companies(asked["company_ids"], span)
+        seen = SQL("%s AND %s", seen, self._seen(viewers, as_of, span))
+        if abs(moment - as_of.moment) > 2 * grain.stride:
+            return None
+        relation = self.env["cqrs.opportunity.span"]._relation()
+        today = as_of.today
+        parts = [
+            level_rows(grain, moment, today, seen),
+            late_rows(relation, moment, today, seen),
+            change_rows(relation, moment, as_of.moment, today, seen),
+        ]
+        rows = SQL(" UNION ALL ").join(filter(None, parts))
+        return rows, grain.dimension == "owner"
+
+    def _closed_before(self, asked: dict, as_of: AsOf, calendar, period: Period):
+        """Return the sums closed in as much of the period before as had passed."""
+        before, until = calendar.part_before(period, as_of.moment)
+        rows = SQL(
+            "SELECT * FROM (%s) closing WHERE active = 0 AND closed_at < %s",
+            self._rows(asked, as_of, before),
+            until.replace(tzinfo=None),
+        )
+        return by_currency(
+            added(
+                self.env["cqrs.metrics"]._sum(asked["own_id"], None, rows),
+                asked["currency"],
+            )
+        )
+
+    def _rows(
+        self, asked: dict, as_of: AsOf, closes: Period, condition: SQL | None = None
+    ) -> SQL:
+        """Return the query of the opportunities of a moment, with their measures.
+
+        It gives the columns of ``KEY`` and ``MEASURES``, ``closed_at``, and those of
+        ``COUNTS`` and ``_DATES``.
+
+        :param closes: the period in which they close, of the months' zone
+        :param condition: of those to take, on a row of the past
+        """
+        conditions = [SQL("(active OR status <> 'pending')"), condition or SQL("TRUE")]
+        if not closes.is_any_time:
+            conditions.append(Filters(closes=closes, archived=None).condition())
+        if asked["company_ids"] is not None:
+            conditions.append(policy.in_companies(asked["company_ids"], SQL("view")))
+        return SQL(
+            """
+            SELECT user_id, team_id, company_id, currency_id, stage_id, closed_at,
+                   date_trunc('month', CASE status
+                       WHEN 'pending' THEN closing_date::timestamp
+                       ELSE closed_at AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s
+                   END)::date AS month,
+                   %(measures)s
+            FROM (SELECT *, 1 AS sign FROM (%(opportunities)s) view) view
+            WHERE %(conditions)s
+            """,
+            zone=closes.zone.key,
+            measures=span_measures(as_of.today),
+            opportunities=self._opportunities(asked["viewers"], as_of),
+            conditions=SQL(" AND ").join(conditions),
+        )
+
+
+def _place(row: dict) -> tuple:
+    return row["currency_id"], row["is_group"], row["group"]
+
+
+def _of_dates(row: dict, name: str) -> dict:
+    """Return the sums of what is due, or overdue, of the sums of all."""
+    sums = dict.fromkeys(SUMMED, 0)
+    for whose in ("", "own_"):
+        for measure, of in (("active", "count"), ("pipeline_value", "value")):
+            late = row[f"{whose}overdue_{of}"]
+            is_due = name == "due"
+            sums[whose + measure] = row[f"{whose}dated_{of}"] - late if is_due else late
+    return sums
+
+
+def _sum_of(name: str, own: SQL) -> SQL:
+    # Odoo's cursor turns numeric into float, and leaves text alone.
+    type_ = SQL("text" if name.endswith("_value") else "integer")
+    return SQL(
+        """
+        COALESCE(sum(%(name)s), 0)::%(type)s AS %(name)s,
+        COALESCE(sum(%(name)s) FILTER (WHERE %(own)s), 0)::%(type)s AS %(own_name)s
+        """,
+        name=SQL.identifier(name),
+        own_name=SQL.identifier(f"own_{name}"),
+        own=own,
+        type=type_,
+    )

@@ -1,0 +1,389 @@
+"""The sums at regular moments of the past, from which those of any moment are near.
+
+``cqrs_past_level`` has the sums of all opportunities at each sixth hour, by company,
+currency and stage, and those of each owner at the end of each week. The sums of a
+moment are those of the nearest such one, with what changed between the two: two ranges
+of the index of spans. A cron adds rows, for moments that are settled alone; a change of
+the past (repairs, reconstruction) makes all of them anew, and until then the spans
+themselves are added up.
+
+An opportunity is overdue by the day of a zone, which at a moment is the day in UTC, the
+one before it or the one after it. So what is expected to close on the day in UTC, and
+on the one before, has sums of its own. A week has days that are further away: what was
+expected to close on these is found by an index.
+"""
+
+from datetime import date, datetime, timedelta, timezone
+from typing import NamedTuple
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..metrics.span_rows import COUNTS, SPAN_MEASURES
+from ..projections.metrics_tables import AMOUNTS, MEASURES, each
+from ..support.transactions import committed
+
+LEVELS = "cqrs_past_level"
+STATE = "cqrs_past_level_state"
+
+#: Pending opportunities that are to close on a day, overdue ones, those that are to
+#: close on the day in UTC, and on the day before it
+_DATED = ("dated", "overdue", "on_day", "day_before")
+DATED = tuple(f"{name}_{of}" for name in _DATED for of in ("count", "value"))
+SUMMED = (*MEASURES, *COUNTS, *DATED)
+
+_ORIGIN = datetime(2001, 1, 1, tzinfo=timezone.utc)
+
+
+class Grain(NamedTuple):
+    """The moments of one dimension.
+
+    :ivar stride: from one to the next
+    :ivar key: columns of a row
+    """
+
+    dimension: str
+    stride: timedelta
+    key: tuple[str, ...]
+
+    def nearest(self, moment: datetime, until: datetime) -> datetime:
+        """Return the moment nearest to another one, of those until a last one.
+
+        >>> hours = Grain("all", timedelta(hours=6), ())
+        >>> late = datetime(2026, 3, 1, 11, tzinfo=timezone.utc)
+        >>> hours.nearest(late, late + timedelta(days=1)).hour
+        12
+        >>> hours.nearest(late, late).hour
+        6
+        """
+        return min(self.before(moment + self.stride / 2), self.before(until))
+
+    @property
+    def seconds(self) -> int:
+        return int(self.stride.total_seconds())
+
+    def before(self, moment: datetime) -> datetime:
+        return moment - (moment - _ORIGIN) % self.stride
+
+
+GRAINS = {
+    "all": Grain("all", timedelta(hours=6), ("company_id", "currency_id", "stage_id")),
+    "owner": Grain(
+        "owner",
+        timedelta(days=7),
+        ("user_id", "team_id", "company_id", "currency_id"),
+    ),
+}
+_KEYS = ("user_id", "team_id", "company_id", "currency_id", "stage_id")
+
+
+def _type(name: str) -> str:
+    return "numeric" if name in AMOUNTS or name.endswith("_value") else "integer"
+
+
+def span_measures(today: date) -> SQL:
+    """Return the columns of the measures, counts and dates of spans with a ``sign``.
+
+    :param today: the day by which they are overdue
+    """
+    dated = SQL("active AND status = 'pending' AND closing_date IS NOT NULL")
+    late = SQL("%s AND closing_date < %s", dated, today)
+    return SQL(
+        """
+        %s,
+        CASE WHEN %s THEN sign ELSE 0 END AS dated_count,
+        CASE WHEN %s THEN sign * value ELSE 0 END AS dated_value,
+        CASE WHEN %s THEN sign ELSE 0 END AS overdue_count,
+        CASE WHEN %s THEN sign * value ELSE 0 END AS overdue_value
+        """,
+        *(SPAN_MEASURES, dated, dated, late, late),
+    )
+
+
+def level_rows(grain: Grain, moment: datetime, today: date, seen: SQL) -> SQL:
+    """Return the query of the rows of a moment.
+
+    :param today: the day by which opportunities are overdue; if it is further than one
+        from the moment's day, ``late_rows`` correct that
+    :param seen: the condition on a row ``span``
+    """
+    # The day in UTC is over where it is tomorrow, and yesterday is not where it is.
+    late = {1: " + on_day_{0}", -1: " - day_before_{0}"}.get(_days(moment, today), "")
+    overdue = SQL(
+        ", ".join(
+            f"overdue_{of}{late.format(of)} AS overdue_{of}"
+            for of in ("count", "value")
+        )
+    )
+    return SQL(
+        """
+        SELECT user_id, team_id, company_id, currency_id, stage_id, %s, %s,
+               dated_count, dated_value, %s
+        FROM %s span WHERE dimension = %s AND moment = %s AND %s
+        """,
+        each("{}"),
+        each("{}", COUNTS),
+        overdue,
+        SQL.identifier(LEVELS),
+        grain.dimension,
+        moment,
+        seen,
+    )
+
+
+def late_rows(relation: SQL, moment: datetime, today: date, seen: SQL) -> SQL | None:
+    """Return the query of what makes the overdue of a moment those by another day.
+
+    :param relation: the spans
+    :return: None where ``level_rows`` have them
+    """
+    count = _days(moment, today)
+    if abs(count) < 2:
+        return None
+    first = min(_day(moment), today)
+    return SQL(
+        """
+        SELECT user_id, team_id, company_id, currency_id, stage_id, %s,
+               0 AS dated_count, 0::numeric AS dated_value,
+               %s AS overdue_count, %s * value AS overdue_value
+        FROM %s span
+        WHERE closing_date = ANY(%s) AND active AND status = 'pending'
+          AND type = 'opportunity' AND since <= %s AND until > %s AND %s
+        """,
+        each("0 AS {}", (*MEASURES, *COUNTS)),
+        *[1 if count > 0 else -1] * 2,
+        relation,
+        [first + timedelta(days=n) for n in range(abs(count))],
+        *[moment] * 2,
+        seen,
+    )
+
+
+def _days(moment: datetime, today: date) -> int:
+    return (today - _day(moment)).days
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(timezone.utc).date()
+
+
+def change_rows(
+    relation: SQL, start: datetime, end: datetime, today: date, seen: SQL
+) -> SQL:
+    """Return the query of what changed between two moments, forward or backward.
+
+    :param relation: the spans
+    :param seen: the condition on a row ``span``
+    """
+    forward = 1 if start < end else -1
+    first, last = sorted((start, end))
+    parts = [
+        SQL(
+            f"SELECT {sign} AS sign, span.* FROM %s span"
+            f" WHERE span.{column} > %s AND span.{column} <= %s"
+            " AND span.type = 'opportunity' AND %s",
+            relation,
+            first,
+            last,
+            seen,
+        )
+        for column, sign in (("since", forward), ("until", -forward))
+    ]
+    return SQL(
+        """
+        SELECT user_id, team_id, company_id, currency_id, stage_id, %s
+        FROM (%s) span
+        """,
+        span_measures(today),
+        SQL(" UNION ALL ").join(parts),
+    )
+
+
+class CqrsPastLevels(models.AbstractModel):
+    """Keeps the sums at regular moments of the past."""
+
+    _name = "cqrs.past.levels"
+    _description = "Levels of the Past"
+
+    def init(self):
+        columns = [f"{name} integer" for name in _KEYS]
+        columns += [f"{name} {_type(name)} NOT NULL" for name in SUMMED]
+        self.env.cr.execute(
+            SQL(
+                f"""
+                CREATE TABLE IF NOT EXISTS {LEVELS} (
+                    moment timestamptz NOT NULL, dimension text COLLATE "C" NOT NULL,
+                    {", ".join(columns)});
+                CREATE INDEX IF NOT EXISTS {LEVELS}_key
+                    ON {LEVELS} (dimension, moment, user_id);
+                CREATE TABLE IF NOT EXISTS {STATE} (
+                    version text NOT NULL, upto timestamptz NOT NULL)
+                """
+            )
+        )
+
+    @api.model
+    def _filled_until(self) -> datetime | None:
+        """Return the moment until which there are rows that hold; None for none."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT upto FROM %s WHERE version = %s",
+                SQL.identifier(STATE),
+                self.env["cqrs.opportunity.span"]._version(),
+            )
+        )
+        return rows[0][0] if rows else None
+
+    @api.model
+    def _fill(self):
+        """Add the rows of the moments that are settled; commits."""
+        committed(self.env, self._fill_settled)
+
+    def _fill_settled(self) -> bool:
+        """Add the rows of the settled moments; return whether there were any."""
+        spans = self.env["cqrs.opportunity.span"]
+        version, upto = spans._version(), self._settled_until()
+        if version is None or upto is None:
+            return False
+        # One at a time; the later one of two fails and runs again.
+        self.env.cr.execute(
+            SQL("SELECT version, upto FROM %s FOR UPDATE", SQL.identifier(STATE))
+        )
+        found = self.env.cr.fetchone()
+        filled = found[1] if found and found[0] == version else None
+        if filled is None:
+            self.env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(LEVELS)))
+        elif filled >= upto:
+            return False
+        for grain in GRAINS.values():
+            last = filled and grain.before(filled)
+            if last is None or grain.before(upto) > last:
+                self.env.cr.execute(self._insert(grain, last, grain.before(upto)))
+        self.env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(STATE)))
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO %s (version, upto) VALUES (%s, %s)",
+                SQL.identifier(STATE),
+                version,
+                upto,
+            )
+        )
+        return True
+
+    def _settled_until(self) -> datetime | None:
+        """Return the moment until which the past is settled and followed."""
+        checkpoint = self.env["cqrs.opportunity.span"]._checkpoint
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT settled_upto FROM %s WHERE filled_upto IS NULL",
+                SQL.identifier(checkpoint),
+            )
+        )
+        return rows[0][0] if rows else None
+
+    def _insert(self, grain: Grain, last: datetime | None, upto: datetime) -> SQL:
+        """Return the statement that adds the rows of moments.
+
+        :param last: the last moment that has rows; None for no moment
+        :param upto: the last moment that is to have them
+        """
+        key = each("{}", grain.key)
+        held = SQL()
+        if last:
+            held = SQL(
+                "UNION ALL SELECT moment, %s, %s FROM %s"
+                " WHERE dimension = %s AND moment = %s",
+                key,
+                each("{}", SUMMED),
+                SQL.identifier(LEVELS),
+                grain.dimension,
+                last,
+            )
+        return SQL(
+            """
+            WITH change AS MATERIALIZED (
+                SELECT moment, %(key)s, %(sums)s
+                FROM (%(changes)s %(held)s) change
+                GROUP BY moment, %(key)s
+            ),
+            known AS (SELECT %(key)s, min(moment) AS first FROM change GROUP BY %(key)s)
+            INSERT INTO %(table)s (dimension, moment, %(key)s, %(names)s)
+            SELECT %(dimension)s, moment, %(key)s, %(names)s
+            FROM (
+                SELECT known.moment, %(known_key)s, %(cumulative)s
+                FROM (SELECT %(key)s, generate_series(
+                          first, %(upto)s, %(stride)s) AS moment
+                      FROM known) known
+                LEFT JOIN change ON change.moment = known.moment AND %(same)s
+                WINDOW so_far AS (PARTITION BY %(known_key)s ORDER BY known.moment)
+            ) level
+            WHERE moment > %(last)s AND (%(names)s) <> (%(zeros)s)
+            """,
+            key=key,
+            known_key=each("known.{}", grain.key),
+            same=SQL(" AND ").join(
+                # IS NOT DISTINCT FROM cannot be hashed.
+                SQL(f"COALESCE(change.{name}, 0) = COALESCE(known.{name}, 0)")
+                for name in grain.key
+            ),
+            sums=each("sum({0}) AS {0}", SUMMED),
+            cumulative=each("COALESCE(sum({0}) OVER so_far, 0) AS {0}", SUMMED),
+            names=each("{}", SUMMED),
+            zeros=each("0", SUMMED),
+            changes=self._changes(grain, last, upto),
+            held=held,
+            table=SQL.identifier(LEVELS),
+            dimension=grain.dimension,
+            upto=upto,
+            last=last or "-infinity",
+            # Days would be those of the session's zone.
+            stride=SQL("%s * interval '1 second'", grain.seconds),
+        )
+
+    def _changes(self, grain: Grain, last: datetime | None, upto: datetime) -> SQL:
+        """Return the query of what each span adds at a moment, and takes at another."""
+        pending = "active AND status = 'pending'"
+        dated = SQL(
+            ", ".join(
+                f"CASE WHEN kind = {kind} AND {pending} AND closing_date IS NOT NULL"
+                f" THEN edge_sign ELSE 0 END AS {name}_count,"
+                f" CASE WHEN kind = {kind} AND {pending} AND closing_date IS NOT NULL"
+                f" THEN edge_sign * value ELSE 0 END AS {name}_value"
+                for kind, name in enumerate(_DATED, 1)
+            )
+        )
+        return SQL(
+            """
+            SELECT moment, %(key)s, %(measures)s, %(dated)s
+            FROM (
+                SELECT to_timestamp(%(origin)s + %(seconds)s * ceil(
+                           (extract(epoch FROM at) - %(origin)s) / %(seconds)s)
+                       ) AS moment,
+                       kind, edge.sign AS edge_sign, span.*,
+                       CASE kind WHEN 1 THEN edge.sign ELSE 0 END AS sign
+                FROM cqrs_opportunity_span span
+                CROSS JOIN LATERAL (
+                    SELECT (closing_date::timestamp AT TIME ZONE 'UTC') AS day
+                ) closing
+                CROSS JOIN LATERAL (VALUES
+                    (1, since, until),
+                    (2, greatest(since, day + interval '24 hours'), until),
+                    (3, greatest(since, day), least(until, day + interval '24 hours')),
+                    (4, greatest(since, day + interval '24 hours'),
+                        least(until, day + interval '48 hours'))
+                ) part (kind, start, "end")
+                CROSS JOIN LATERAL (VALUES (1, start), (-1, "end")) edge (sign, at)
+                WHERE type = 'opportunity' AND until > %(last)s
+                  AND (kind = 1 OR closing_date IS NOT NULL AND active
+                       AND status = 'pending')
+                  AND start < "end" AND at > %(last)s AND at <= %(upto)s
+            ) change
+            """,
+            key=each("{}", grain.key),
+            seconds=grain.seconds,
+            origin=int(_ORIGIN.timestamp()),
+            measures=SPAN_MEASURES,
+            dated=dated,
+            last=last or "-infinity",
+            upto=upto,
+        )
