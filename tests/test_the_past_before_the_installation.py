@@ -7,10 +7,13 @@ from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import pairwise
+from unittest.mock import patch
 
-from odoo.tests import tagged
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import SQL
 
-from .common import OwnDatabase
+from ..models.projections import prehistory
+from .common import OwnDatabase, RealCursors
 
 #: Work in a database without the addon, in many transactions. It prints what each lead
 #: was from each of them on, as the rows of Odoo say: an oracle that knows no tracking.
@@ -324,3 +327,62 @@ class TestThePastBeforeTheInstallation(OwnDatabase):
             kept = [row for row in made if row[0] != self.tracked[1]]
             self.assertEqual(self.rows(), kept)
             self.assertEqual(self.rows("cqrs_opportunity_span"), kept)
+
+
+@tagged("post_install", "-at_install")
+class TestPrehistory(TransactionCase):
+    def test_it_holds_no_names(self):
+        self.env.cr.execute(
+            "SELECT column_name FROM information_schema.columns"
+            " WHERE table_name = 'cqrs_prehistory'"
+            " AND data_type NOT IN ('integer', 'numeric', 'boolean',"
+            " 'timestamp with time zone', 'timestamp without time zone')"
+        )
+        texts = {name for (name,) in self.env.cr.fetchall()}
+        self.assertEqual(texts, {"status", "type"})
+        self.env.cr.execute("SELECT DISTINCT status, type FROM cqrs_prehistory")
+        found = {text for row in self.env.cr.fetchall() for text in row}
+        self.assertLessEqual(found, {"pending", "won", "lost", "lead", "opportunity"})
+
+    def test_an_error_in_it_stops_no_first_build(self):
+        self.env.cr.execute(
+            "ALTER TABLE cqrs_prehistory RENAME COLUMN value TO worth;"
+            " INSERT INTO crm_lead (name, type, active, create_date)"
+            " VALUES ('Old', 'lead', true, '2020-01-01') RETURNING id"
+        )
+        [(id_,)] = self.env.cr.fetchall()
+        with self.assertLogs("odoo.addons.crm_cqrs", "ERROR") as said:
+            events = self.env["cqrs.event"]._record_batch("crm.lead", [id_])
+        self.assertEqual(events, 1)
+        self.assertIn("odoo-bin cqrs prehistory", said.output[0])
+
+
+@tagged("post_install", "-at_install")
+class TestPrehistoryGoesOn(RealCursors):
+    def rows(self):
+        with self.transaction() as env:
+            return env.execute_query(
+                SQL("SELECT * FROM cqrs_prehistory ORDER BY opportunity_id, version")
+            )
+
+    def test_it_goes_on_where_it_was_stopped(self):
+        before = self.rows()
+        self.assertTrue(before)
+        told = []
+
+        def stop(done, step):
+            told.append(step)
+            raise KeyboardInterrupt
+
+        with patch.object(prehistory, "BATCH_SIZE", 20), self.transaction() as env:
+            with self.assertRaises(KeyboardInterrupt):
+                env["cqrs.prehistory"]._remake(stop)
+            all_leads = env["crm.lead"].with_context(active_test=False).search_count([])
+            made = env["cqrs.prehistory"]._remake(lambda done, step: told.append(step))
+        self.assertEqual(told[0], f"crm.lead, 20 of {all_leads}")
+        self.assertTrue(told[-1].endswith(f" of {all_leads - 20}"), told)
+        self.assertLess(made, len(before))
+        self.assertEqual(self.rows(), before)
+        with self.transaction() as env:
+            env.cr.execute("SELECT FROM cqrs_prehistory_remaking")
+            self.assertEqual(env.cr.rowcount, 0)
