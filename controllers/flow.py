@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import timezone
+from datetime import date, datetime, timedelta, timezone
 
 from odoo.http import Controller, request
 
@@ -7,7 +7,8 @@ from ..models.access.answer_context import AnswerContext
 from ..models.opportunities.filters import Filters, Range
 from ..models.opportunities.pace import activities_version
 from ..models.past.flow import BY, FlowScope
-from ..models.support.json_schema import DAY
+from ..models.support.json_schema import DAY, TIME
+from ..models.support.periods import FIRST_DAY, LAST_DAY, Calendar, midnight
 from .contract.schemas import ref
 from .errors import BeforeHistory
 from .operations import always, operation
@@ -18,20 +19,36 @@ from .parameters import (
     DAYS,
     TEAM,
     asked_calendar,
-    days_asked,
     hierarchy_at,
 )
-from .query import MAX_ID, Parameter, day, list_of, one_of, whole_number
+from .query import MAX_ID, Parameter, day, list_of, one_of, time, whole_number
 
 #: The period where none is asked for
 DEFAULT_PERIOD = "this_year"
 
-_OF_MOVES = {
-    "period": "The period of the moves; the fiscal year, by default. Weeks begin as in"
-    " your language, quarters and years are those of your company's fiscal year.",
-    "from": "Moves on this day or later.",
-    "to": "Moves on this day or earlier.",
-}
+
+def moment(text: str) -> date | datetime:
+    """Return the day, or the time by RFC 3339, that a text gives."""
+    if len(text) > len("2026-01-31"):
+        return time(text)
+    return min(max(day(text), FIRST_DAY), LAST_DAY)
+
+
+_PERIOD, _TZ = (
+    next(each for each in DAYS if each.name == name) for name in ("period", "tz")
+)
+_MOMENT = {"anyOf": [TIME, DAY]}
+_MOVES_IN = (
+    replace(
+        _PERIOD,
+        description="The period of the moves; the fiscal year, by default. Weeks begin"
+        " as in your language, quarters and years are those of your company's fiscal"
+        " year.",
+    ),
+    Parameter("from", moment, _MOMENT, "Moves at this time, or on this day, or later."),
+    Parameter("to", moment, _MOMENT, "Moves before this time, or until this day."),
+    _TZ,
+)
 _SCOPE = (
     SALESPERSON,
     COMPANY,
@@ -49,10 +66,6 @@ _SCOPE = (
     Parameter("closing_to", day, DAY, "Expected to close on this day or earlier."),
     CURRENCY,
 )
-_PERIOD = [
-    replace(each, description=_OF_MOVES.get(each.name, each.description))
-    for each in DAYS
-]
 
 
 class FlowApi(Controller):
@@ -72,7 +85,7 @@ class FlowApi(Controller):
                 description="Also give the flow of each sales team, salesperson, or"
                 " month of the moves.",
             ),
-            *_PERIOD,
+            *_MOVES_IN,
             *_SCOPE,
             TEAM,
         ],
@@ -81,18 +94,18 @@ class FlowApi(Controller):
         shows_opportunities=always,
     )
     def flow(self, user, by=None, team="now", currency=None, **given):
-        if not {"period", "from", "to"} & given.keys():
-            given["period"] = DEFAULT_PERIOD
-        calendar, period = days_asked(given)
+        calendar = asked_calendar(given)
         now = AnswerContext.of(request.env).answered_at
-        since = request.env["cqrs.opportunity.span"]._history_since()
-        since = since and since.astimezone(timezone.utc)
-        until = period.end or now
-        if since is None or until <= since:
-            raise BeforeHistory("to", since)
+        since, until = _window(given, calendar)
+        history = request.env["cqrs.opportunity.span"]._history_since()
+        history = history and history.astimezone(timezone.utc)
+        until = until or now
+        if history is None or until <= history:
+            raise BeforeHistory("to", history)
+        since = since or history
         people = given.get("salesperson")
         scope = FlowScope(
-            since=period.start or since,
+            since=min(since, until),
             until=until,
             company_ids=given.get("company"),
             user_ids=people and user_ids(people),
@@ -112,7 +125,7 @@ class FlowApi(Controller):
             " opportunity may be several of these. It is always about the present. The"
             " deals are in `/api/v2/dashboard/opportunities` with `attention`."
         ),
-        parameters=[*_SCOPE, next(each for each in DAYS if each.name == "tz")],
+        parameters=[*_SCOPE, _TZ],
         response=ref("Attention"),
         is_view=True,
         further_version=lambda values: activities_version(request.env),
@@ -129,3 +142,25 @@ class FlowApi(Controller):
         )
         today = AnswerContext.of(request.env).today(asked_calendar(given))
         return request.env["cqrs.attention"]._read(user, today, filters, currency)
+
+
+def _window(given: dict, calendar: Calendar) -> tuple[datetime | None, datetime | None]:
+    """Return the first moment of the moves, and the one after the last."""
+    if not {"period", "from", "to"} & given.keys():
+        given["period"] = DEFAULT_PERIOD
+    starts, ends = [], []
+    if name := given.get("period"):
+        period = calendar.named(name, AnswerContext.of(request.env).today(calendar))
+        starts, ends = [period.start], [period.end]
+    if first := given.get("from"):
+        starts.append(_start(first, calendar))
+    if last := given.get("to"):
+        is_time = isinstance(last, datetime)
+        ends.append(last if is_time else _start(last + timedelta(days=1), calendar))
+    return max(starts, default=None), min(ends, default=None)
+
+
+def _start(given: date | datetime, calendar: Calendar) -> datetime:
+    if isinstance(given, datetime):
+        return given
+    return midnight(given, calendar.zone)

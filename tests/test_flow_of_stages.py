@@ -359,6 +359,21 @@ class TestApiFlow(Histories, ApiCase):
             [each["salesperson"]["user_id"] for each in groups], [self.seller.id]
         )
         self.assertEqual(self.body(self.peer, "flow", **days)["stages"], [])
+        at = (today - 30 * DAY).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for bounds, moved in (
+            ({"from": days["from"], "to": at}, 0),
+            ({"from": at, "to": days["to"]}, 1),
+            ({"from": days["to"], "to": at}, None),
+            ({"period": "this_year"}, None),
+        ):
+            with self.subTest(**bounds):
+                found = self.body(self.manager, "flow", **bounds)
+                if moved is None:
+                    self.assertLessEqual(found["from"], found["until"])
+                else:
+                    self.assertEqual(
+                        self.stage(found, self.stage_new)["moved_on"], moved
+                    )
         one = self.body(
             self.manager, "flow", salesperson=self.uuid(self.manager), **days
         )

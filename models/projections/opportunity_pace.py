@@ -7,7 +7,7 @@ from ..support.indexes import create_missing
 from .followed_rows import write_rows
 from .opportunity_view import Order
 from .stays import paces
-from .table import Column, Table
+from .table import Column, Table, listed
 
 PACE = Table(
     "cqrs_opportunity_pace",
@@ -107,6 +107,36 @@ class CqrsOpportunityPace(models.AbstractModel):
         result = super()._drop_tables()
         self.env.cr.execute("DROP TABLE IF EXISTS cqrs_stage_norm")
         return result
+
+    def _make_relation(self, table, is_filled):
+        self.env["base"]._cqrs_capture_pending()
+        dirty, left_out, is_filling = self._dirty(table)
+        if is_filling or not dirty or table != SQL.identifier:
+            return super()._make_relation(table, is_filled)
+        # A page looks up each of its rows: what is unseen is folded once before.
+        columns = PACE.columns
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT %s FROM (%s) added",
+                listed(PACE.names),
+                self._rows_of_streams(
+                    sorted(set(dirty).difference(left_out)), table("cqrs_event")
+                ),
+            )
+        )
+        return SQL(
+            """
+            (SELECT %(names)s FROM cqrs_opportunity_pace WHERE id <> ALL(%(dirty)s)
+             UNION ALL
+             SELECT %(names)s FROM unnest(%(arrays)s) AS added (%(names)s))
+            """,
+            names=listed(PACE.names),
+            dirty=dirty,
+            arrays=SQL(", ").join(
+                SQL("%s::%s[]", [row[number] for row in rows], SQL(column.type))
+                for number, column in enumerate(columns)
+            ),
+        )
 
     def _rows_of(self, events, holds):
         spans = self.env["cqrs.opportunity.span"]._rows_of(events, holds)
