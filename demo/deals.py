@@ -186,7 +186,7 @@ class DealPlanner:
                 ),
                 key=lambda step: step[0],
             )
-            story += self._closing_dates(created.date(), deadline, story)
+            story += self._closing_dates(created.date(), deadline, story, value)
         story += self._owners(created, owner, seller, cycle, story)
         return Deal(
             name=self._title(product, customer),
@@ -245,10 +245,11 @@ class DealPlanner:
             if rng.random() < 0.3:
                 yield 3.5, Kind.RESTORED, None
 
-    def _closing_dates(self, day, deadline, story):
+    def _closing_dates(self, day, deadline, story, value):
         """When the expected closing is moved: while the deal is open, before it is due.
 
-        In days since the creation, as ``deadline`` and the story.
+        In days since the creation, as ``deadline`` and the story. Who moves it looks at
+        the value again, too, now and then.
         """
         rng = self.rng
         age = (self.today - day).days
@@ -270,9 +271,12 @@ class DealPlanner:
                 moves.append((max(when, 0.5), deadline))
             opens = turns[1][0] if len(turns) > 1 else None
             turns = turns[2:]
-        return [
-            (when, Kind.DEADLINE, day + timedelta(days=after)) for when, after in moves
-        ]
+        changes = []
+        for when, after in moves:
+            changes.append((when, Kind.DEADLINE, day + timedelta(days=after)))
+            if rng.random() < 0.2:
+                changes.append((when, Kind.VALUE, value * rng.uniform(0.75, 1.2)))
+        return changes
 
     def _owners(self, created, owner, seller, cycle, story):
         """When the deal changes hands, in days since its creation."""
