@@ -312,6 +312,33 @@ class TestFlowOfStages(Histories):
                 found = self.flow(self.manager, **scope)["stages"]
                 self.assertEqual(sum(each["entered"] for each in found), expected)
 
+    def test_what_was_before_the_first_event_is_reconstructed(self):
+        deal = self.created(START, self.seller, stage_id=self.stages[1].id)
+        self.env.cr.execute(
+            """
+            INSERT INTO cqrs_prehistory (opportunity_id, version, since, until, user_id,
+                company_id, stage_id, status, value, type, active, is_cut)
+            VALUES (%s, 0, %s, %s, %s, %s, %s, 'pending', 7, 'opportunity', true, false)
+            """,
+            [
+                *(deal.id, START - 10 * DAY, START, self.seller.id),
+                *(deal.company_id.id or None, self.stage_new.id),
+            ],
+        )
+        for state in ("unseen", "followed"):
+            with self.subTest(state):
+                found = self.flow(self.seller, START - 20 * DAY, START + DAY)
+                new = self.stage(found, self.stage_new)
+                self.assertEqual(
+                    (new["entered"], new["moved_on"], new["median_days"]),
+                    (1, 1, Decimal("10.0")),
+                )
+                self.assertEqual(found["reconstructed"], 1)
+                self.assertIn("deleted", found["missing"])
+            self.follow()
+        later = self.flow(self.seller, START, START + DAY)
+        self.assertEqual(later["reconstructed"], 0)
+
     def test_what_a_settled_period_had_is_counted_once(self):
         deal = self.created(START, self.seller)
         self.follow()

@@ -1,6 +1,6 @@
 """The moves of opportunities between stages."""
 
-from odoo import api, models
+from odoo import models
 from odoo.tools import SQL
 
 from ..support.indexes import create_missing
@@ -76,14 +76,3 @@ class CqrsStageMove(models.AbstractModel):
 
     def _write_rows(self, rows, stream_ids):
         write_rows(self.env.cr, MOVES, rows, stream_ids)
-
-
-class CqrsOpportunitySpan(models.AbstractModel):
-    _inherit = "cqrs.opportunity.span"
-
-    @api.model
-    def _follow_again(self, stream_ids):
-        result = super()._follow_again(stream_ids)
-        for name in ("cqrs.stage.move", "cqrs.opportunity.pace"):
-            self.env[name]._follow_streams(list(stream_ids))
-        return result
