@@ -112,5 +112,6 @@ from . import (
     test_verify_goes_on,
     test_verify_trusts_what_odoo_writes,
     test_who_did_it,
+    test_why_the_pipeline_fell,
     test_words,
 )

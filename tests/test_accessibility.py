@@ -6,6 +6,7 @@ Odoo's own frame, which is around each of them, is not looked at.
 import os
 import unittest
 import uuid
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
@@ -18,7 +19,7 @@ from odoo.tests.common import HOST
 
 from ..models.maintenance.run import LOCK
 from .browser import BrowserCase
-from .common import SalesOrganisation, other_company
+from .common import SalesOrganisation, backdate, other_company
 
 MODULES = os.environ.get("CRM_CQRS_NODE_MODULES")
 DARK = "crm_cqrs/static/tests/dark/primary_variables.dark.scss"
@@ -53,10 +54,15 @@ FORM = """
 
 CHARTS = """
 document.querySelector(".o_cqrs_opportunity")
-    && document.querySelector(".o_cqrs_tile[data-name=won] .o_cqrs_line")
+    && document.querySelector(".o_cqrs_tile_box:has([data-name=won]) .o_cqrs_line")
     && document.querySelector(".o_cqrs_pick")
     && document.querySelector("canvas")
     && document.querySelector("select[name=currency]")
+"""
+
+PAST = """
+document.querySelector(".o_cqrs_past") && document.querySelector(".o_cqrs_opportunity")
+    && document.querySelector("canvas")
 """
 
 NAME = """
@@ -76,6 +82,11 @@ new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 100)))
 """
 
 DASHBOARD = "/odoo/sales-dashboard"
+CHANGES = "/odoo/pipeline-changes"
+WATERFALL = """
+document.querySelector(".o_cqrs_changed_deal") && document.querySelector("canvas")
+    && document.querySelector(".o_cqrs_pick")
+"""
 
 
 @tagged("post_install", "-at_install")
@@ -101,6 +112,11 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
             cls.opportunity(user, name="Lost deal").action_set_lost()
         cls.late = cls.opportunity(cls.manager, date_deadline="2020-01-31")
         cls.late.name = "Late deal"
+        risen = cls.opportunity(cls.seller, name="Risen deal")
+        backdate(cls.env, cls.env.cr.now() - timedelta(days=40))
+        cls.opportunity(cls.seller, name="Fresh deal")
+        risen.expected_revenue *= 2
+        cls.yesterday = (cls.env.cr.now() - timedelta(days=1)).date()
         cls.env["res.lang"]._activate_lang("ar_001")
         cls.env["ir.asset"].create(
             {
@@ -179,7 +195,7 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
         self.check(form, "tables")
         self.visit(
             f"{DASHBOARD}?view_as={self.newcomer_id}",
-            "document.querySelectorAll('.o_cqrs_empty').length === 3",
+            "document.querySelectorAll('.o_cqrs_empty').length === 5",
         )
         self.check(form, "nothing")
         self.visit(
@@ -187,6 +203,17 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
             "document.querySelector('.o_cqrs_error')",
         )
         self.check(form, "error")
+        self.visit(f"{DASHBOARD}?day={self.yesterday}", PAST)
+        self.check(form, "a past day")
+        self.visit(f"{CHANGES}?kind=increased", WATERFALL)
+        self.check(form, "changes")
+        self.js(TABLES)
+        self.until("!document.querySelector('canvas')")
+        self.check(form, "changes as a table")
+        self.visit(
+            f"{CHANGES}?from=1990-01-01", "document.querySelector('.o_cqrs_error')"
+        )
+        self.check(form, "before the history")
         self.visit(
             "/odoo/event-store",
             "document.querySelectorAll('.o_cqrs_run').length === 2",

@@ -21,7 +21,10 @@ fetch("/web/session/destroy", {
     body: "{}",
 }).then((answer) => answer.ok)
 """
-FIGURES = "document.querySelector('.o_cqrs_tile[data-name=pipeline]:has(.o_cqrs_line)')"
+FIGURES = (
+    "document.querySelector("
+    "'.o_cqrs_tile_box:has(.o_cqrs_tile[data-name=pipeline]):has(.o_cqrs_line)')"
+)
 
 #: Whether a list with this title and sum is shown
 RECORDS = """

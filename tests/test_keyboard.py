@@ -1,11 +1,14 @@
 """Whatever a mouse can do on our screens, the keyboard alone can."""
 
+from datetime import timedelta
+
 from odoo.tests import tagged
 
 from .browser import BrowserCase
-from .common import SalesOrganisation
+from .common import SalesOrganisation, backdate
 
 DASHBOARD = "/odoo/sales-dashboard"
+CHANGES = "/odoo/pipeline-changes"
 DESK = "/odoo/event-store"
 
 #: Keys after which something must have come
@@ -218,6 +221,72 @@ class TestDashboardByKeyboard(KeyboardCase):
             self.wait_for_text(".o_cqrs_sync", "Waiting")
         run = self.env["cqrs.run"].search([], limit=1)
         self.assertEqual((run.kind, run.user_id), ("reconcile", self.manager))
+
+
+@tagged("post_install", "-at_install")
+class TestPipelineChangesByKeyboard(KeyboardCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.named_opportunities()
+        cls.manager.group_ids += cls.env.ref("crm_cqrs.group_sale_team")
+        backdate(cls.env, cls.env.cr.now() - timedelta(days=40))
+        deal = cls.env["crm.lead"].search([("name", "=", "Manager deal 1")])
+        deal.expected_revenue = 40_000
+        cls.env.cr.flush()
+
+    def open(self, query=""):
+        self.visit(
+            f"{CHANGES}{query}",
+            "document.querySelector('canvas')"
+            " && document.querySelector('.o_cqrs_pick')",
+        )
+
+    def test_everything_is_reached_and_left(self):
+        with self.browse():
+            self.enter(self.manager)
+            self.open("?kind=decreased")
+            self.until("document.querySelector('.o_cqrs_changed_deal')")
+            self.tab_through()
+
+    def test_a_bar_opens_its_deals(self):
+        with self.browse():
+            self.enter(self.manager)
+            self.open()
+            self.focus_on("[data-name=changes] .o_cqrs_toggle")
+            self.page.press("Enter")
+            self.wait_for_text("[data-key=decreased] td", "60,000.00")
+            self.focus_on("[data-key=decreased] button", "Value Decreased")
+            self.page.press("Enter")
+            self.wait_for_text(".o_cqrs_changed_deal", "Manager deal 1")
+            self.assert_focused("[data-key=decreased] button[aria-current=true]")
+            self.assertEqual(self.js(CHOSEN % "kind"), "decreased")
+            self.focus_on(".o_cqrs_changed_deals .o_cqrs_define")
+            self.page.press("Enter")
+            self.wait_for_text(".o_cqrs_definition", "fell")
+            self.page.press("Escape")
+            self.until("!document.querySelector('.o_cqrs_definition')")
+            self.assert_focused(".o_cqrs_changed_deals .o_cqrs_define")
+            self.focus_on(".o_cqrs_changed_deal a", "Manager deal 1")
+            self.page.press("Enter")
+            self.wait_for_text(".o_form_view .o_breadcrumb", "Manager deal 1")
+
+    def test_a_past_day_and_back(self):
+        with self.browse():
+            self.enter(self.manager)
+            self.visit(f"{DASHBOARD}?day={self.yesterday}&period=this_week", LOADED)
+            self.wait_for_text("[data-name=pipeline]", "400,000.00")
+            self.focus_on(".o_cqrs_to_now")
+            self.page.press("Enter")
+            self.wait_for_text("[data-name=pipeline]", "340,000.00")
+            self.assert_focused("input[name=day]")
+            self.focus_on(".o_cqrs_tile_trend", "60")
+            self.page.press("Enter")
+            self.wait_for_text(".o_cqrs_summary", "60,000.00")
+
+    def setUp(self):
+        super().setUp()
+        self.yesterday = (self.env.cr.now() - timedelta(days=1)).date()
 
 
 @tagged("post_install", "-at_install")

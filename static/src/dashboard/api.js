@@ -11,12 +11,14 @@ export class ApiProblem extends Error {
     /**
      * @param {string} message
      * @param {number} status of HTTP; 0 where there was no answer
-     * @param {string} [traceId] by which an administrator finds it in the log
+     * @param {Object} [problem] of the API: `trace_id`, by which an administrator finds it
+     *  in the log, and `since`, the time from which on there is history
      */
-    constructor(message, status, traceId) {
+    constructor(message, status, problem = {}) {
         super(message);
         this.status = status;
-        this.traceId = traceId;
+        this.traceId = problem.trace_id;
+        this.since = problem.since;
     }
 }
 
@@ -72,7 +74,7 @@ export async function readApi(path, parameters = {}, signal) {
         throw new Problem(
             data.detail || data.title || _t("The server answered with an error."),
             response.status,
-            data.trace_id
+            data
         );
     }
     return {

@@ -38,6 +38,8 @@ export const STATUSES = {
     any: _t("All"),
 };
 const SORTS = ["value", "name", "stage", "closing_date"];
+/** Orders of a list as of a past day, which has no names to compare */
+const PAST_SORTS = ["value", "stage", "closing_date"];
 
 const DEFAULTS = {
     scope: "all",
@@ -64,8 +66,17 @@ export function isClosed(status) {
 }
 
 /** Return the order of the API; by day, it is that of the day that the column shows. */
-function orderOf({ sort, status }) {
+function orderOf(view) {
+    const { sort, status, day } = view;
+    if (day) {
+        return isSortable(view, sort.replace("-", "")) ? sort : DEFAULTS.sort;
+    }
     return isClosed(status) ? sort.replace("closing_date", "closed_at") : sort;
+}
+
+/** Return whether a list can be sorted by a column: not by all, as of a past day. */
+export function isSortable({ day, status }, name) {
+    return !day || (PAST_SORTS.includes(name) && !(name === "closing_date" && isClosed(status)));
 }
 
 /** Lost opportunities are archived as a rule, and won ones may be. */
@@ -82,14 +93,15 @@ const STATUS_PARAMETERS = {
  *
  * @param {Object} given parameters of the address; anybody may have written them
  * @param {Object} remembered as `rememberedChoices` returned it, if nobody changed it
- * @param {{company: string|undefined, currencies: string[], ownCurrency: string}} offer
- *  what depends on the user: the companies switched on, the currencies if there are
- *  several, and that of the current company
+ * @param {{company: string|undefined, currencies: string[], ownCurrency: string,
+ *  today: string}} offer what depends on the user: the companies switched on, the
+ *  currencies if there are several, that of the current company, and the day
  */
 export function initialView(given, remembered, offer) {
     const view = {
         viewAs: isPersonId(given.view_as) ? given.view_as : undefined,
         company: offer.company,
+        day: pastDay(given.day, offer.today),
         stage: isId(Number(given.stage)) ? Number(given.stage) : undefined,
         search: given.search === undefined ? "" : String(given.search).slice(0, 200),
     };
@@ -115,6 +127,12 @@ export function isId(number) {
 /** Return whether a text may be the uuid of a person. */
 export function isPersonId(text) {
     return PERSON_ID.test(text);
+}
+
+/** Return a day before today, as `2026-11-28`; undefined if it is none. */
+export function pastDay(text, today) {
+    const isDay = /^\d{4}-\d\d-\d\d$/.test(text) && luxon.DateTime.fromISO(text).isValid;
+    return isDay && text < today ? text : undefined;
 }
 
 /** Return the parameters of the address that give a view. */
@@ -149,8 +167,8 @@ export function periodParameter({ period }) {
 }
 
 /** Return the parameters for the figures of anybody. */
-export function figureParameters({ company, currency }) {
-    return { company, currency };
+export function figureParameters({ company, currency, day }) {
+    return { company, currency, as_of: day };
 }
 
 /** Return the parameters for the list of opportunities. */
@@ -162,7 +180,8 @@ export function opportunityParameters(view) {
         currency: view.currency,
         sort: orderOf(view),
         stage: view.stage,
-        text: view.search,
+        text: view.day ? undefined : view.search,
+        as_of: view.day,
         ...STATUS_PARAMETERS[view.status],
     };
 }
@@ -174,7 +193,7 @@ export function opportunityParameters(view) {
  */
 export function outdatedBy(before, after) {
     const differs = (...names) => names.some((name) => before[name] !== after[name]);
-    if (differs("viewAs", "company")) {
+    if (differs("viewAs", "company", "day")) {
         return "all";
     }
     return differs("period", "currency") ? "some" : "none";

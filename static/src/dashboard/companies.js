@@ -9,7 +9,11 @@ import { registry } from "@web/core/registry";
 import { user } from "@web/core/user";
 
 /** Paths of the client actions whose addresses say the companies */
-export const PATHS = { dashboard: "sales-dashboard", records: "sales-records" };
+export const PATHS = {
+    dashboard: "sales-dashboard",
+    records: "sales-records",
+    changes: "pipeline-changes",
+};
 
 /** Return the text of the companies switched on; undefined where there is but one. */
 export function activeCompanies() {

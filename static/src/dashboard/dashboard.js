@@ -1,15 +1,19 @@
-import { formatDateTime } from "@web/core/l10n/dates";
+import { formatDate, formatDateTime } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { user } from "@web/core/user";
+import { useService } from "@web/core/utils/hooks";
 import { Layout } from "@web/search/layout";
 import { useSetupAction } from "@web/search/action_hook";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
 
 import { Component, onWillStart, useEffect, useRef, useState } from "@odoo/owl";
 
+import { changesAddress, changesOfPeriod } from "../pipeline_changes/changes_question";
+import { CHANGES_TAG } from "../pipeline_changes/pipeline_changes";
+import { pastNotes } from "../past/notes";
 import { highlightedMonths, monthColumns, monthRows, stageColumns, stageRows } from "./charts";
-import { PERIODS, SCOPES, figureParameters, outdatedBy } from "./choices";
+import { PERIODS, SCOPES, figureParameters, outdatedBy, pastDay } from "./choices";
 import { PATHS } from "./companies";
 import { useDrillDown } from "./drill_down";
 import { FigureChart } from "./figure_chart";
@@ -17,6 +21,9 @@ import { formatMoney, formatMoneyShortly, formatNumber } from "./formats";
 import { useLive } from "./live";
 import { Opportunities } from "./opportunities";
 import { Organisation } from "./organisation";
+import { PastDeals } from "./past_deals";
+import { Attention } from "../attention/attention";
+import { StageDays } from "../attention/stage_days";
 import { SyncButton } from "./sync_button";
 import { Tile } from "./tile";
 import { Tiles } from "./tiles";
@@ -30,18 +37,29 @@ const { DateTime } = luxon;
  * come from API v2 alone.
  *
  * The address has all choices: `scope`, `period`, `view_as` (a person's uuid), `currency`
- * (a code), `sort`, `status`, `stage` (an id) and `search`, and the `company` switched on, or
- * several, as `1,3`.
+ * (a code), `sort`, `status`, `stage` (an id) and `search`, the `company` switched on, or
+ * several, as `1,3`, and the past `day` at whose end all is shown. Then nothing is live.
  */
 export class Dashboard extends Component {
     static template = "crm_cqrs.Dashboard";
-    static components = { FigureChart, Layout, Opportunities, Organisation, SyncButton, Tile };
+    static components = {
+        Attention,
+        FigureChart,
+        Layout,
+        Opportunities,
+        Organisation,
+        StageDays,
+        SyncButton,
+        Tile,
+    };
     static props = { ...standardActionServiceProps };
     static path = PATHS.dashboard;
     static displayName = _t("Sales Dashboard");
 
     setup() {
         this.root = useRef("root");
+        this.action = useService("action");
+        this.dialog = useService("dialog");
         this.scopes = SCOPES;
         this.periods = PERIODS;
         this.choices = useChoices(this.props, (choice) => this.choose(choice));
@@ -115,6 +133,17 @@ export class Dashboard extends Component {
         this.root.el?.querySelector(".o_cqrs_pick")?.focus({ preventScroll: true });
     }
 
+    /** Show the dashboard as of the end of a past day; of today, and later, as it is now. */
+    chooseDay(text) {
+        this.choose({ day: pastDay(text, this.choices.offer.today) });
+    }
+
+    backToNow() {
+        this.choose({ day: undefined });
+        // The button that had the focus is gone; the focus goes on here.
+        this.root.el?.querySelector("input[name=day]")?.focus({ preventScroll: true });
+    }
+
     async load() {
         await this.data.load();
         this.publish();
@@ -151,6 +180,10 @@ export class Dashboard extends Component {
 
     get errorText() {
         const { error } = this.state;
+        if (error.since) {
+            const day = formatDate(DateTime.fromISO(error.since));
+            return _t("History begins on %s. Choose a later day.", day);
+        }
         return error.status === 404 && this.view.viewAs
             ? _t("This person is not, or no longer, on your team.")
             : error.message;
@@ -169,6 +202,40 @@ export class Dashboard extends Component {
         return figureParameters(this.view);
     }
 
+    /** Whether what is read for one person or all can be shown: not for the others alone. */
+    get hasPace() {
+        return this.state.person && this.state.closing && this.view.scope !== "team";
+    }
+
+    get paceParameters() {
+        const { viewAs, scope, company, currency } = this.view;
+        return {
+            user: viewAs,
+            salesperson: scope === "own" ? this.state.person.id : undefined,
+            company,
+            currency,
+        };
+    }
+
+    get flowTitle() {
+        // The API's own period, where any time is chosen.
+        const period = this.tiles.periodLabel || PERIODS.this_year;
+        return _t("Days by Stage, %s", period);
+    }
+
+    /** Parameters of the days by stage: of the period, until the day that is shown. */
+    get flowParameters() {
+        const { period, tz } = this.state.closing;
+        const { day } = this.view;
+        const days = (text) => DateTime.fromISO(text, { zone: tz });
+        const last = period && days(period.until).minus({ days: 1 }).toISODate();
+        return {
+            ...this.paceParameters,
+            from: period ? days(period.from).toISODate() : undefined,
+            to: day && (!last || day < last) ? day : last || undefined,
+        };
+    }
+
     get now() {
         return this.state.readAt || DateTime.now();
     }
@@ -177,11 +244,100 @@ export class Dashboard extends Component {
         return new Tiles(this.state, this.view, this.now, this.hasOthers);
     }
 
+    /** Sentences that say how far the figures of a past day are to be trusted. */
+    get notes() {
+        const { byStage } = this.state;
+        return this.view.day && byStage
+            ? pastNotes(byStage, (time) => formatDate(DateTime.fromISO(time)))
+            : [];
+    }
+
+    get dayText() {
+        return formatDate(DateTime.fromISO(this.view.day));
+    }
+
+    /** The last day before today. */
+    get yesterday() {
+        return DateTime.fromISO(this.choices.offer.today).minus({ days: 1 }).toISODate();
+    }
+
+    /** Open what changed since the period began. */
+    openChanges(name) {
+        const { viewAs, scope, currency, day } = this.view;
+        const { closing } = this.state;
+        return this.action.doAction({
+            type: "ir.actions.client",
+            tag: CHANGES_TAG,
+            params: changesAddress({
+                viewAs,
+                scope,
+                currency,
+                kind: name === "won" ? "won" : undefined,
+                ...changesOfPeriod(closing?.period, closing?.tz, day),
+            }),
+        });
+    }
+
+    /** Open the opportunities of a past day, as they were. */
+    openPast(title, parameters) {
+        this.dialog.add(PastDeals, {
+            title: _t("%(title)s, %(day)s", { title, day: this.dayText }),
+            parameters: {
+                user: this.view.viewAs,
+                scope: this.view.scope,
+                ...this.figureParameters,
+                ...parameters,
+            },
+            onOpen: (id, ids) => this.drillDown.openLead(id, ids),
+        });
+    }
+
+    openStage(row) {
+        if (!this.view.day) {
+            return this.drillDown.openStage(row);
+        }
+        // Those without a stage cannot be asked for alone.
+        return this.openPast(row.label, { status: "pending", stage: row.key || undefined });
+    }
+
+    openMonth(row) {
+        if (!this.view.day) {
+            return this.drillDown.openMonth(row);
+        }
+        const { from, to } = row.range;
+        return this.openPast(row.label, {
+            status: "won",
+            archived: "any",
+            from: from.toISODate(),
+            to: to.minus({ days: 1 }).toISODate(),
+        });
+    }
+
+    openPerson(node) {
+        return this.view.day
+            ? this.openPast(node.name, { status: "pending", scope: "all", salesperson: node.id })
+            : this.drillDown.openPerson(node);
+    }
+
     openTile(name) {
+        if (this.view.day) {
+            const { label } = this.tiles.list.find((tile) => tile.name === name);
+            const period = this.state.closing.period?.name;
+            const closed = { archived: "any", period };
+            const parameters = {
+                won: { status: "won", ...closed },
+                win_rate: { status: "won,lost", ...closed },
+            };
+            return this.openPast(label, parameters[name] || { status: "pending" });
+        }
         this.drillDown.openTile(name, this.tiles.range);
     }
 
     openDue(name) {
+        if (this.view.day) {
+            const titles = { due: _t("Due"), overdue: _t("Overdue") };
+            return this.openPast(titles[name], { due: name });
+        }
         const { computed_at, tz } = this.state.byStage;
         // As the server reads it, in any language.
         const today = DateTime.fromISO(computed_at, { zone: tz }).toISODate();

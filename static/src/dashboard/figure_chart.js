@@ -5,17 +5,26 @@ import { useService } from "@web/core/utils/hooks";
 
 import { Component, onWillStart, onWillUnmount, useEffect, useRef, useState } from "@odoo/owl";
 
+import { Definition } from "../past/definition";
+
 /**
  * A bar chart, which the user can switch to a table.
  *
- * - `rows`: `[{key, label, values}]`, null while they are not known
- * - `columns`: `[{label, format, isDrawn}]`, one for each of the values
+ * - `rows`: `[{key, label, values}]`, null while they are not known; a `bar` of its own floats
+ *   between two values, in the color of its `tone`, and a `caption` is below its label
+ * - `columns`: `[{label, format, isDrawn}]`, one for each of the values; `format` is called
+ *   with a value and its row
  * - `isHorizontal`: whether the bars are horizontal
  * - `highlighted`: keys of the rows that stand out; all by default
+ * - `selected`: key of the row that is open
+ * - `axisStart`: value at which the bars begin; 0 by default
+ * - `definition`: name of that of the figures
+ * - `note`: a line below the bars
  * - `onOpen`: called with a row, at a click on its bar or on its name
  */
 export class FigureChart extends Component {
     static template = "crm_cqrs.FigureChart";
+    static components = { Definition };
     static props = {
         name: String,
         title: String,
@@ -24,6 +33,10 @@ export class FigureChart extends Component {
         columns: Array,
         isHorizontal: { type: Boolean, optional: true },
         highlighted: { type: Array, optional: true },
+        selected: { type: [String, Number], optional: true },
+        axisStart: { type: Number, optional: true },
+        definition: { type: String, optional: true },
+        note: { type: String, optional: true },
         formatTick: Function,
         emptyText: String,
         onOpen: Function,
@@ -54,14 +67,15 @@ export class FigureChart extends Component {
     }
 
     get data() {
-        return [this.props.rows, this.props.highlighted];
+        const { rows, highlighted, selected, axisStart } = this.props;
+        return [rows, highlighted, selected, axisStart];
     }
 
     /** The chart as a sentence, for people who do not see it. */
     get summary() {
         const drawn = this.props.columns[0];
         const parts = (this.props.rows || []).map(
-            (row) => `${row.label}: ${drawn.format(row.values[0])}`
+            (row) => `${row.label}: ${drawn.format(row.values[0], row)}`
         );
         return `${this.props.title}. ${parts.join(", ")}`;
     }
@@ -98,27 +112,36 @@ export class FigureChart extends Component {
 
     config(canvas) {
         const { rows, columns, highlighted, isHorizontal, formatTick, onOpen } = this.props;
+        const { selected, axisStart } = this.props;
         const style = getComputedStyle(canvas);
         const variable = (name) => style.getPropertyValue(name).trim();
         const colors = [variable("--o-cqrs-bar"), variable("--o-cqrs-bar-faint")];
+        const tones = Object.fromEntries(
+            ["up", "down", "won"].map((tone) => [tone, variable(`--o-cqrs-${tone}`)])
+        );
         const isRtl = localization.direction === "rtl";
         const drawn = columns.map((column, index) => ({ column, index }));
         const datasets = drawn
             .filter(({ column }) => column.isDrawn)
             .map(({ column, index }, place) => ({
                 label: column.label,
-                data: rows.map((row) => row.values[index]),
+                data: rows.map((row) => row.bar || row.values[index]),
                 backgroundColor: rows.map((row) =>
                     highlighted && !highlighted.includes(row.key)
                         ? colors[1]
-                        : colors[place % colors.length]
+                        : tones[row.tone] || colors[place % colors.length]
                 ),
+                borderColor: style.color,
+                borderWidth: rows.map((row) => (row.key === selected ? 2 : 0)),
+                borderSkipped: false,
+                minBarLength: rows.some((row) => row.bar) ? 2 : 0,
                 borderRadius: 3,
                 maxBarThickness: 36,
                 categoryPercentage: 0.75,
             }));
         const values = {
-            beginAtZero: true,
+            beginAtZero: !axisStart,
+            min: axisStart || undefined,
             reverse: Boolean(isHorizontal && isRtl),
             position: !isHorizontal && isRtl ? "right" : undefined,
             border: { display: false },
@@ -136,7 +159,9 @@ export class FigureChart extends Component {
                 maxRotation: 0,
                 callback(value) {
                     const label = this.getLabelForValue(value);
-                    return label.length > 18 ? `${label.slice(0, 17)}…` : label;
+                    const text = label.length > 18 ? `${label.slice(0, 17)}…` : label;
+                    const { caption } = rows[value];
+                    return caption ? [text, caption] : text;
                 },
             },
         };
@@ -182,7 +207,7 @@ export class FigureChart extends Component {
                         callbacks: {
                             label: ({ dataIndex, dataset }) => {
                                 const at = columns.findIndex(({ label }) => label === dataset.label);
-                                const text = columns[at].format(rows[dataIndex].values[at]);
+                                const text = columns[at].format(rows[dataIndex].values[at], rows[dataIndex]);
                                 return `${dataset.label}: ${text}`;
                             },
                         },

@@ -72,18 +72,6 @@ export function levels(series, scope, name) {
         .map((month) => (isRecorded(series, month) ? scoped(month, scope)[name] : null));
 }
 
-/**
- * Return a figure as it was when a range began; null if it is not known: levels are those
- * at the ends of months.
- *
- * @param {{from: luxon.DateTime}} range
- */
-export function levelBefore(series, range, scope, name) {
-    const key = range.from.minus({ months: 1 }).toFormat("yyyy-MM", LATIN);
-    const month = range.from.day === 1 && series.months.find((each) => each.month === key);
-    return month && isRecorded(series, month) ? scoped(month, scope)[name] : null;
-}
-
 function isRecorded(series, month) {
     const time = (text) => DateTime.fromISO(text).toMillis();
     return series.recorded_since && time(month.until) > time(series.recorded_since);

@@ -12,7 +12,7 @@ import {
 } from "@odoo/owl";
 
 import { isAborted, useApi } from "./api";
-import { STATUSES, isClosed, opportunityParameters } from "./choices";
+import { STATUSES, isClosed, isSortable, opportunityParameters } from "./choices";
 import { formatMoney, formatNumber } from "./formats";
 
 const { DateTime } = luxon;
@@ -100,7 +100,7 @@ export class Opportunities extends Component {
                 className: "d-none d-sm-table-cell text-nowrap",
             },
             { name: "value", label: _t("Value"), className: "text-end", isNumber: true },
-        ].map((column) => ({ ...column, ...this.sorting(column.name) }));
+        ].map((column) => this.sortable(column));
     }
 
     /** Whether the day is that of having been closed, in column and order. */
@@ -109,8 +109,8 @@ export class Opportunities extends Component {
     }
 
     get isFiltered() {
-        const { search, stage, status } = this.props.view;
-        return Boolean(search || stage || status !== "pending");
+        const { search, stage, status, day } = this.props.view;
+        return Boolean((search && !day) || stage || status !== "pending");
     }
 
     get countText() {
@@ -121,6 +121,12 @@ export class Opportunities extends Component {
                   shown: formatNumber(items.length),
                   total: formatNumber(total),
               });
+    }
+
+    sortable({ name, ...column }) {
+        return isSortable(this.props.view, name)
+            ? { ...column, name, ...this.sorting(name) }
+            : column;
     }
 
     sorting(name) {
@@ -213,10 +219,12 @@ export class Opportunities extends Component {
     }
 
     isLate(item) {
+        const { day } = this.props.view;
+        const today = day ? DateTime.fromISO(day) : DateTime.local().startOf("day");
         return (
             item.status === "pending" &&
             item.closing_date &&
-            DateTime.fromISO(item.closing_date) < DateTime.local().startOf("day")
+            DateTime.fromISO(item.closing_date) < today
         );
     }
 

@@ -21,7 +21,7 @@ const FORMER = ".former";
  * Tree of the user's team, with the pipeline of each person.
  *
  * - `viewedId`: uuid of the person with the figures shown now
- * - `parameters`: `{company, currency}` of the figures
+ * - `parameters`: `{company, currency, as_of}` of the figures
  * - `revision`: another number once the figures may have changed
  * - `onPick`: called with `{id, user_id, name}` of a person
  * - `onOpen`: called with that of a former person, to show the opportunities
@@ -47,8 +47,7 @@ export class Organisation extends Component {
             this.load();
         });
         onWillUpdateProps((nextProps) => {
-            const { company, currency } = nextProps.parameters;
-            if (company !== this.parameters.company || currency !== this.parameters.currency) {
+            if (JSON.stringify(nextProps.parameters) !== JSON.stringify(this.parameters)) {
                 // An answer under way would be to the earlier choice.
                 this.api.abort();
                 this.parameters = nextProps.parameters;

@@ -1,11 +1,13 @@
 import { Component } from "@odoo/owl";
 
+import { Definition } from "../past/definition";
+
 /**
  * A figure and its trend; a click opens the records behind it.
  *
  * - `value`: a text; "" while it is not known
  * - `note`: a line below
- * - `trend`: `{text, tone, icon, title}`, compared with the previous period
+ * - `trend`: `{text, tone, icon, title}`, a button that opens the changes
  * - `points`: points of a line through the last months, for a `viewBox` of 100 × 24
  * - `share`: filled part of a bar, from 0 to 1
  * - `parts`: `{name, text, title, isAlert}`, figures of their own below it
@@ -13,6 +15,7 @@ import { Component } from "@odoo/owl";
  */
 export class Tile extends Component {
     static template = "crm_cqrs.Tile";
+    static components = { Definition };
     static props = {
         name: String,
         label: String,
@@ -25,6 +28,7 @@ export class Tile extends Component {
         hasChanged: Boolean,
         onOpen: Function,
         onOpenPart: Function,
+        onOpenTrend: Function,
     };
 
     get hasShare() {

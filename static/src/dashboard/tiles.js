@@ -4,7 +4,6 @@ import { PERIODS } from "./choices";
 import {
     change,
     lastMonths,
-    levelBefore,
     levels,
     linePoints,
     periodName,
@@ -27,24 +26,31 @@ export function tileLabels(period) {
 /** Texts of the tiles: each figure, and how it came about. */
 export class Tiles {
     /**
-     * @param {Object} read `{byStage, byMonth, closing, series}`, the API's metrics,
-     *  each null until it is known; `closing` are those of the period
+     * @param {Object} read `{byStage, byMonth, closing, series, before}`, the API's
+     *  metrics, each null until it is known; `closing` are those of the period, `before`
+     *  those as of its beginning
      * @param {Object} view `{scope, period}`
      * @param {luxon.DateTime} now
      * @param {boolean} hasOthers whether the figures differ between all and the own
      */
-    constructor({ byStage, byMonth, closing, series }, { scope, period }, now, hasOthers) {
-        Object.assign(this, { byStage, byMonth, closing, series, scope, now, hasOthers });
+    constructor(read, { scope, period }, now, hasOthers) {
+        const { byStage, byMonth, closing, series, before } = read;
+        Object.assign(this, { byStage, byMonth, closing, series, before });
+        Object.assign(this, { scope, now, hasOthers });
         // Until the figures of another period are there, those shown have their name.
         this.period = closing ? closing.period?.name || "all" : period;
         this.range = closing && periodRange(closing.period, closing.tz);
     }
 
     get labels() {
-        const name = this.range
+        return tileLabels(this.periodLabel);
+    }
+
+    /** The name of the period; false for any time. */
+    get periodLabel() {
+        return this.range
             ? periodName(this.period, this.range, this.closing.period)
             : this.period !== "all" && PERIODS[this.period];
-        return tileLabels(name);
     }
 
     /** The number of each tile, by its name. */
@@ -82,16 +88,14 @@ export class Tiles {
             pipeline: {
                 value: this.money(pipeline),
                 note: this.pipelineNote(expected),
-                share: this.range && pipeline ? expected / pipeline : null,
+                share: this.range && pipeline && expected !== null ? expected / pipeline : null,
                 parts: this.dueParts,
                 ...this.level("pipeline_value", pipeline),
             },
             weighted: {
                 value: this.money(weighted),
-                note: pipeline
-                    ? _t("%s of the pipeline", formatPercent(weighted / pipeline))
-                    : _t("No open opportunities"),
-                share: pipeline ? weighted / pipeline : null,
+                note: this.weightedNote(weighted, pipeline),
+                share: pipeline && weighted !== null ? weighted / pipeline : null,
                 ...this.level("weighted_pipeline", weighted),
             },
             won: {
@@ -134,6 +138,10 @@ export class Tiles {
     /** Parts of the pipeline: due, and overdue. */
     get dueParts() {
         const { due, overdue } = scoped(this.byStage, this.scope);
+        if (!due || !overdue) {
+            // Of the past, where a closing date was not recorded.
+            return [];
+        }
         return [
             {
                 name: "due",
@@ -152,12 +160,21 @@ export class Tiles {
         ];
     }
 
+    weightedNote(weighted, pipeline) {
+        if (weighted === null) {
+            return _t("The probabilities of then are not known");
+        }
+        return pipeline
+            ? _t("%s of the pipeline", formatPercent(weighted / pipeline))
+            : _t("No open opportunities");
+    }
+
     pipelineNote(expected) {
         const { average_value } = scoped(this.byStage, this.scope);
         if (average_value === null) {
             return _t("No open opportunities");
         }
-        return this.range
+        return this.range && expected !== null
             ? _t("%(amount)s expected, %(period)s", {
                   amount: this.short(expected),
                   period: periodName(this.period, this.range, this.closing.period),
@@ -172,24 +189,33 @@ export class Tiles {
 
     /** Trend of a level, such as the pipeline, since the period began; and its line. */
     level(name, value) {
-        const { series, range, scope } = this;
-        if (!series || series.currency !== this.byStage.currency) {
-            return {};
-        }
-        // A past period has no present level.
-        const isPresent = range && this.period.startsWith("this_");
-        const before = isPresent ? levelBefore(series, range, scope, name) : null;
         const isCount = name === "active_opportunities";
-        const title =
-            before !== null &&
-            _t("%(before)s at the end of %(period)s", {
-                before: isCount ? formatNumber(before) : this.money(before),
-                period: this.periodBefore,
-            });
         return {
-            trend: this.trend(value, before, title, isCount ? (count) => formatNumber(count) : undefined),
-            points: linePoints([...levels(series, scope, name).slice(0, -1), value]),
+            trend: this.levelTrend(name, value, isCount),
+            points: this.levelPoints(name, value),
         };
+    }
+
+    levelTrend(name, value, isCount) {
+        const { before, range, scope } = this;
+        if (!range || !before || before.currency !== this.byStage.currency) {
+            return null;
+        }
+        const level = scoped(before, scope)[name] ?? null;
+        const title =
+            level !== null &&
+            _t("%(before)s when %(period)s began. Show what changed since", {
+                before: isCount ? formatNumber(level) : this.money(level),
+                period: periodName(this.period, range, this.closing.period),
+            });
+        return this.trend(value, level, title, isCount ? (count) => formatNumber(count) : undefined);
+    }
+
+    levelPoints(name, value) {
+        const { series, scope } = this;
+        return series && series.currency === this.byStage.currency
+            ? linePoints([...levels(series, scope, name).slice(0, -1), value])
+            : undefined;
     }
 
     /** Trend of the closed figures, against an equal part of the previous period. */
@@ -227,13 +253,19 @@ export class Tiles {
         const { difference, ratio } = changed;
         return {
             ...direction(difference),
-            text: ratio === null ? format(difference) : formatPercent(Math.abs(ratio)),
+            text:
+                ratio === null || !difference
+                    ? format(Math.abs(difference))
+                    : _t("%(amount)s (%(part)s)", {
+                          amount: format(Math.abs(difference)),
+                          part: formatPercent(Math.abs(ratio)),
+                      }),
             title,
         };
     }
 
     money(amount) {
-        return formatMoney(amount, this.byStage.currency);
+        return amount === null ? "–" : formatMoney(amount, this.byStage.currency);
     }
 
     short(amount) {

@@ -54,11 +54,13 @@ export function useChoices(props, onSwitch) {
     return { view, offer, remembered, publish };
 }
 
-function currentOffer() {
+/** Return what depends on the user, as for `initialView`. */
+export function currentOffer() {
     const currencies = activeCurrencies();
     return {
         company: activeCompanies(),
         currencies: currencies.length > 1 ? currencies : [],
         ownCurrency: ownCurrency(),
+        today: luxon.DateTime.now().setZone(user.tz || "UTC").toISODate(),
     };
 }

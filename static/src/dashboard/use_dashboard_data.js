@@ -2,6 +2,7 @@ import { browser } from "@web/core/browser/browser";
 
 import { onWillUnmount, useState } from "@odoo/owl";
 
+import { useSlow } from "../past/use_slow";
 import { isAborted, useApi } from "./api";
 import { figureParameters, periodParameter } from "./choices";
 import { Tiles } from "./tiles";
@@ -12,25 +13,34 @@ const { DateTime } = luxon;
 const MARKED = 8000;
 /** Months of the series: those shown, and the one before a year's first */
 const MONTHS_READ = 13;
-const NOTHING = { person: null, byStage: null, byMonth: null, closing: null, series: null };
+const NOTHING = {
+    person: null,
+    byStage: null,
+    byMonth: null,
+    closing: null,
+    series: null,
+    before: null,
+};
 
 /**
  * Read the figures of a dashboard, and read them again.
  *
- * - `state`: `{me, person, byStage, byMonth, closing, series}`, answers of the API, null while
- *   they are not there; `position` and `readAt` of the figures; `leftOut`, a count of
+ * - `state`: `{me, person, byStage, byMonth, closing, series, before}`, answers of the API, null
+ *   while they are not there, or where there was nothing before the period; `position` and `readAt` of the figures; `leftOut`, a count of
  *   records; `revision`, another number after each change; `changed`, by tile; `error`
  *   where nothing can be shown; `isBehind` and the `reason` where the figures shown are
  *   old
+ * - `waiting`: `{isSlow}`, whether the figures take long
  * - `loadMe()`: reads the user's profile
  * - `load()`: clears all figures, and reads them
  * - `read()`: reads the figures; those shown stay until the new ones are there
- * - `look()`: the same, if there are any; returns whether it could
+ * - `look()`: the same, if there are any and they are of now; returns whether it could
  *
  * @param {Object} view of `choices.js`, as it is at the time of each reading
  */
 export function useDashboardData(view) {
     const api = useApi();
+    const waiting = useSlow();
     const state = useState({
         ...NOTHING,
         me: null,
@@ -68,7 +78,7 @@ export function useDashboardData(view) {
     }
 
     async function look() {
-        if (!state.error && state.byMonth) {
+        if (!state.error && state.byMonth && !view.day) {
             await read();
         }
         return !state.isBehind;
@@ -80,18 +90,28 @@ export function useDashboardData(view) {
         const period = periodParameter(view);
         const parameters = { user: viewAs, ...figureParameters(view) };
         const ask = (path, more) => api.read(path, { ...parameters, ...more });
-        const series = ask("metrics/series", { months: MONTHS_READ });
+        // The months before a past day are not asked for: its lines would be of now.
+        const series = view.day
+            ? { data: null }
+            : ask("metrics/series", { months: MONTHS_READ });
         // Awaited later, when the numbers stand.
-        series.catch(() => {});
+        Promise.resolve(series).catch(() => {});
         try {
-            const [person, byStage, byMonth, closing] = await Promise.all([
-                viewAs ? api.read("users/profile", { user: viewAs }) : { data: state.me },
-                ask("metrics", { by: "stage" }),
-                ask("metrics", { by: "month" }),
-                period && ask("metrics", { period }),
-            ]);
+            const [person, byStage, byMonth, closing] = await waiting.during(
+                Promise.all([
+                    viewAs ? api.read("users/profile", { user: viewAs }) : { data: state.me },
+                    ask("metrics", { by: "stage" }),
+                    ask("metrics", { by: "month" }),
+                    period && ask("metrics", { period }),
+                ])
+            );
             show(person.data, byStage, byMonth, closing || byStage);
+            const beginning = beginningOf(state.closing);
+            const levels =
+                beginning && ask("metrics", { as_of: beginning }).catch(withoutHistory);
+            Promise.resolve(levels).catch(() => {});
             state.series = (await series).data;
+            state.before = (await levels)?.data || null;
         } catch (error) {
             if (isAborted(error)) {
                 return;
@@ -104,6 +124,14 @@ export function useDashboardData(view) {
                 state.error = error;
             }
         }
+    }
+
+    /** Return nothing where the history begins later. */
+    function withoutHistory(error) {
+        if (error.status === 404) {
+            return null;
+        }
+        throw error;
     }
 
     function show(person, byStage, byMonth, closing) {
@@ -146,5 +174,11 @@ export function useDashboardData(view) {
         }
     }
 
-    return { state, loadMe, load, read, look };
+    return { state, waiting, loadMe, load, read, look };
+}
+
+/** Return the time at which the present period began; undefined for a period of the past. */
+function beginningOf({ period }) {
+    const isPresent = period && (period.name === "today" || period.name?.startsWith("this_"));
+    return isPresent ? period.from : undefined;
 }

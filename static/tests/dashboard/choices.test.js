@@ -5,6 +5,7 @@ import {
     addressOf,
     figureParameters,
     initialView,
+    isSortable,
     opportunityParameters,
     outdatedBy,
     rememberedChoices,
@@ -17,6 +18,7 @@ const ALONE = { company: undefined, currencies: [], ownCurrency: "EUR" };
 const OFFER = { company: "2,1", currencies: ["EUR", "USD"], ownCurrency: "EUR" };
 const DEFAULT = {
     viewAs: undefined,
+    day: undefined,
     stage: undefined,
     search: "",
     scope: "all",
@@ -106,7 +108,11 @@ test("companies of an address are those among which the user may choose", () => 
 
 test("parameters of the API follow from the view", () => {
     const view = { ...DEFAULT, viewAs: PERSON, search: "desk", company: "2,1", currency: "USD" };
-    expect(figureParameters(view)).toEqual({ company: "2,1", currency: "USD" });
+    expect(figureParameters(view)).toEqual({
+        company: "2,1",
+        currency: "USD",
+        as_of: undefined,
+    });
     expect(opportunityParameters(view)).toEqual({
         user: PERSON,
         scope: "all",
@@ -115,6 +121,7 @@ test("parameters of the API follow from the view", () => {
         sort: "-value",
         stage: undefined,
         text: "desk",
+        as_of: undefined,
         status: "pending",
     });
     // Lost opportunities are archived as a rule.
@@ -142,4 +149,33 @@ test("a choice makes all, some or none of the figures wrong", () => {
     expect(outdated({ period: "this_year" })).toBe("some");
     expect(outdated({ currency: "USD" })).toBe("some");
     expect(outdated({ scope: "own", sort: "name", status: "won", search: "desk" })).toBe("none");
+});
+
+test("a past day is in the address, and asked of figures and lists", () => {
+    const offer = { ...OFFER, today: "2026-11-29" };
+    const view = initialView({ day: "2026-11-28", sort: "name", search: "desk" }, {}, offer);
+    expect(view.day).toBe("2026-11-28");
+    expect(addressOf(view).day).toBe("2026-11-28");
+    expect(Object.keys(rememberedChoices(view, offer))).not.toInclude("day");
+    expect(figureParameters(view).as_of).toBe("2026-11-28");
+    const asked = opportunityParameters(view);
+    // The past has neither names to sort by nor words to search.
+    expect([asked.as_of, asked.sort, asked.text]).toEqual(["2026-11-28", "-value", undefined]);
+    expect(opportunityParameters({ ...view, sort: "closing_date" }).sort).toBe("closing_date");
+    expect(outdatedBy(view, { ...view, day: undefined })).toBe("all");
+});
+
+test("a day that is not past, or none, is dropped", () => {
+    for (const day of ["2026-11-29", "2027-01-01", "2026-02-30", "yesterday", "2026-1-1", 7]) {
+        expect(initialView({ day }, {}, { ...OFFER, today: "2026-11-29" }).day).toBe(undefined);
+    }
+});
+
+test("the orders of a past list are those that the past has", () => {
+    const past = { day: "2026-11-28", status: "pending" };
+    const names = ["value", "name", "stage", "closing_date", undefined];
+    const sortable = (view) => names.map((name) => isSortable(view, name));
+    expect(sortable(past)).toEqual([true, false, true, true, false]);
+    expect(sortable({ ...past, status: "won" })).toEqual([true, false, true, false, false]);
+    expect(sortable({ status: "won" })).toEqual([true, true, true, true, true]);
 });

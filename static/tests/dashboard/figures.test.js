@@ -6,7 +6,6 @@ import { localization } from "@web/core/l10n/localization";
 import {
     change,
     lastMonths,
-    levelBefore,
     levels,
     linePoints,
     periodName,
@@ -92,15 +91,6 @@ test("levels at the end of a month are known since the first event", () => {
     expect(levels(SERIES, "all", name)).toEqual([null, 4, 6, 5]);
     expect(levels(SERIES, "own", name)).toEqual([null, 1, 3, 2]);
     expect(levels({ months: [], recorded_since: null }, "all", name)).toEqual([]);
-    const before = (from, scope) =>
-        levelBefore(SERIES, { from: DateTime.fromISO(from, { zone: "utc" }) }, scope, name);
-    expect(before("2026-11-01", "all")).toBe(6);
-    expect(before("2026-10-01", "team")).toBe(3);
-    // Before the first event, and before the series.
-    expect(before("2026-09-01", "all")).toBe(null);
-    expect(before("2026-01-01", "all")).toBe(null);
-    // Levels are those at the ends of months.
-    expect(before("2026-11-02", "all")).toBe(null);
 });
 
 test("months are read alike in every language", () => {

@@ -64,6 +64,7 @@ const READ = {
             { month: "2026-11", until: "2026-11-24T13:00:00Z", ...split(open(400, 100, 4), OTHER) },
         ],
     },
+    before: { currency: "CQX", ...split(open(200, 100, 5), open(50, 20, 1), open(150, 80, 4)) },
 };
 const VIEW = { scope: "all", period: "this_quarter" };
 
@@ -77,7 +78,7 @@ const tiles = (read = {}, view = {}, hasOthers = true) =>
 const trend = (tile) => tile.trend && [tile.trend.icon, tile.trend.text, tile.trend.title];
 
 test("tiles show their labels before the figures are loaded", () => {
-    const list = Object.values(tiles({ byStage: null, byMonth: null, closing: null, series: null }));
+    const list = Object.values(tiles({ byStage: null, byMonth: null, closing: null, series: null, before: null }));
     expect(list.map(({ label, value }) => [label, value])).toEqual([
         ["Pipeline", ""],
         ["Weighted Pipeline", ""],
@@ -97,24 +98,29 @@ test("open figures show their share, owners and trend", () => {
         ["3 overdue", true],
     ]);
     expect(pipeline.parts[1].title).toMatch(/75.* expected to close before today$/);
-    expect(trend(pipeline).slice(0, 2)).toEqual(["fa-arrow-up", "100%"]);
-    expect(trend(pipeline)[2]).toMatch(/200.* at the end of Q3 2026$/);
+    expect(trend(pipeline)[0]).toBe("fa-arrow-up");
+    expect(trend(pipeline)[1]).toMatch(/^.*200.* \(100%\)$/);
+    expect(trend(pipeline)[2]).toMatch(/200.* when Q4 2026 began/);
     expect(pipeline.points).toBe("0.0,12.0 50.0,7.0 100.0,2.0");
     expect([weighted.note, weighted.share]).toEqual(["25% of the pipeline", 0.25]);
-    expect(trend(weighted).slice(0, 2)).toEqual(["fa-minus", "0%"]);
+    expect(trend(weighted)[0]).toBe("fa-minus");
+    expect(trend(weighted)[1]).toMatch(/^\D*0\D*$/);
     expect([active.value, active.note, active.share]).toEqual([
         "4",
         "1 own, 3 others",
         0.25,
     ]);
-    expect(trend(active)).toEqual(["fa-arrow-down", "20%", "5 at the end of Q3 2026"]);
+    expect(trend(active).slice(0, 2)).toEqual(["fa-arrow-down", "1 (20%)"]);
+    expect(trend(active)[2]).toMatch(/^5 when Q4 2026 began/);
+    expect(trend(tiles({}, { scope: "own" }).pipeline)[1]).toMatch(/50.* \(100%\)$/);
 });
 
 test("closed figures compare with the same part of the previous period", () => {
     const { won, win_rate } = tiles();
     expect(won.value).toInclude("30.00");
     expect(won.note).toBe("3 opportunities");
-    expect(trend(won).slice(0, 2)).toEqual(["fa-arrow-down", "50%"]);
+    expect(trend(won)[0]).toBe("fa-arrow-down");
+    expect(trend(won)[1]).toMatch(/30.* \(50%\)$/);
     expect(trend(won)[2]).toMatch(/60.* in the same part of Q3 2026$/);
     expect([win_rate.value, win_rate.note]).toEqual(["75%", "3 won, 1 lost"]);
     expect(trend(win_rate)).toEqual([
@@ -133,17 +139,32 @@ test("all time has no previous period and no part due", () => {
     expect(won.trend).toBe(undefined);
 });
 
-test("a period that has passed is not compared with the present pipeline", () => {
-    const period = { ...READ.closing.period, name: "previous_quarter" };
-    const { pipeline, won } = tiles({ closing: { ...READ.closing, period } });
-    expect(won.label).toBe("Won, Q4 2026");
+test("what there was before the history began is not compared", () => {
+    const { pipeline, won } = tiles({ before: null });
     expect(pipeline.trend).toBe(null);
-    expect(trend(won)[1]).toBe("50%");
+    expect(trend(won)[1]).toMatch(/\(50%\)$/);
+});
+
+test("figures of the past that are not known are no figures", () => {
+    const unknown = { weighted_pipeline: null, due: null, overdue: null };
+    const { pipeline, weighted } = tiles({
+        byStage: { ...READ.byStage, ...unknown },
+        before: { ...READ.before, weighted_pipeline: null },
+        closing: { ...READ.closing, pipeline_value: null },
+    });
+    expect(pipeline.parts).toEqual([]);
+    expect([pipeline.share, weighted.share, weighted.value]).toEqual([null, null, "–"]);
+    expect(pipeline.note).toMatch(/on average$/);
+    expect(weighted.note).toInclude("not known");
+    expect(weighted.trend).toBe(null);
 });
 
 test("figures of different currencies are not compared", () => {
-    const other = tiles({ series: { ...READ.series, currency: "USD" } });
-    expect(other.pipeline.trend).toBe(undefined);
+    const other = tiles({
+        series: { ...READ.series, currency: "USD" },
+        before: { ...READ.before, currency: "USD" },
+    });
+    expect([other.pipeline.trend, other.pipeline.points]).toEqual([null, undefined]);
 });
 
 test("a person without a team sees no team figures; an empty pipeline says so", () => {
