@@ -338,7 +338,8 @@ class TestAnyWindow(Dated, SalesOrganisation):
             {"name": "Talks", "sequence": -99}
         )
         cls.env.cr.flush()
-        cls.done = 0
+        #: Opportunities in bars, and histories with levels
+        cls.done = cls.leveled = 0
 
     def test_any_history_balances_and_equals_plain_loops(self):
         @seed(SEED)
@@ -392,6 +393,11 @@ class TestAnyWindow(Dated, SalesOrganisation):
             self.note()
             self.times.append(self.now)
         self.times = sorted(set(self.times))
+        if steps[0][1] % 2:
+            # As the crons do: spans are in their table, and sums of some moments kept.
+            self.env["cqrs.opportunity.span"]._follow()
+            self.assertTrue(self.env["cqrs.past.levels"]._fill_settled())
+            self.leveled += 1
 
     def note(self):
         """Date what the step has done, and note what has come of it."""

@@ -21,6 +21,7 @@ from ..support.process_cache import VersionedCache
 from ..support.sql_arrays import integers
 from .certainty import certainty
 from .change_kinds import KINDS, contributions
+from .levels import GRAINS, change_rows, level_rows
 from .pairs import Pairs
 
 #: The sums of windows that are settled
@@ -227,11 +228,11 @@ class CqrsChanges(models.AbstractModel):
         levels = self.env.execute_query(
             SQL(
                 """
-                SELECT currency_id, sum(value)::text, count(*),
-                       count(*) FILTER (WHERE NOT is_recorded)
+                SELECT currency_id, sum(value)::text, sum(count)::integer,
+                       sum(reconstructed)::integer
                 FROM (%s) level GROUP BY currency_id
                 """,
-                pairs.level(),
+                self._near_level(viewers, pairs, window, scope) or pairs.level(),
             )
         )
         return Found(
@@ -268,6 +269,39 @@ class CqrsChanges(models.AbstractModel):
                     count + row["active"],
                 )
         return present
+
+    def _near_level(
+        self, viewers, pairs: Pairs, window: Window, scope: Scope
+    ) -> SQL | None:
+        """Return the query of what is open at the beginning, as ``Pairs.level``.
+
+        That is what was open at the nearest moment whose sums are kept, and what
+        changed between the two. None: no sums are kept of the scope, or near it.
+        """
+        if scope.closing:
+            return None
+        bounds = [bound for viewer in viewers for bound in viewer.bounded_by or ()]
+        # The sums of all owners know stages; those of each owner know teams.
+        is_of_all = (scope.user_ids, scope.team_ids) == (None, None) and all(
+            viewer.sees_all and not viewer.own_only for viewer in (*viewers, *bounds)
+        )
+        if not is_of_all and scope.stage_ids is not None:
+            return None
+        grain = GRAINS["all" if is_of_all else "owner"]
+        until = self.env["cqrs.past.levels"]._filled_until()
+        moment = until and grain.nearest(window.start, until)
+        if moment is None or abs(moment - window.start) > 2 * grain.stride:
+            return None
+        ours, today = pairs.ours_in_stage(), window.start.date()
+        return SQL(
+            """
+            SELECT currency_id, pipeline_value AS value, active AS count,
+                   unknown AS reconstructed
+            FROM (%s UNION ALL %s) level
+            """,
+            level_rows(grain, moment, today, ours),
+            change_rows(pairs.relation, moment, window.start, today, ours),
+        )
 
     def _pairs(self, viewers, window: Window, scope: Scope) -> Pairs:
         """Return the question for the pairs of a window that viewers see."""

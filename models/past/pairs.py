@@ -141,12 +141,27 @@ class Pairs:
         )
 
     def level(self) -> SQL:
-        """Return the query of what is open at the beginning."""
+        """Return the query of what is open at the beginning.
+
+        It gives ``currency_id``, ``value``, ``count``, and ``reconstructed``, their
+        number.
+        """
         holds = SQL("since <= %(at)s AND until > %(at)s", at=self.start)
         return SQL(
-            "SELECT * FROM (%s) side WHERE is_open",
+            """
+            SELECT currency_id, value, 1 AS count,
+                   (NOT is_recorded)::integer AS reconstructed
+            FROM (%s) side WHERE is_open
+            """,
             self._states(self._rows(holds, self.ours_before), SQL("false")),
         )
+
+    def ours_in_stage(self) -> SQL:
+        """Return the condition that a row ``span`` is in the scope at the beginning."""
+        conditions = [self.ours_before, self._in_stage()]
+        if self.owner_ids is not None:
+            conditions.insert(0, owned_by(self.owner_ids))
+        return SQL(" AND ").join(conditions)
 
     def _side(self, interval: SQL, ours: SQL, is_after: bool) -> SQL:
         """Return the query of the rows of one end."""
