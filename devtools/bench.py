@@ -111,6 +111,7 @@ run = env["cqrs.run"].create({"kind": "replay"})
 env.cr.commit()
 timed("replay", run._perform)
 env["cqrs.metrics"]._fold()
+timed("levels", env["cqrs.past.levels"]._fill)
 """
 AUDITLOG = "auditlog"
 AUDITLOG_RULE = """

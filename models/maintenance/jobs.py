@@ -20,6 +20,7 @@ OF_A_COPY = (
     "ir_cron_reconcile",
     "ir_cron_fold_metrics",
     "ir_cron_follow_log",
+    "ir_cron_past_levels",
     "ir_cron_refresh_metrics",
     "ir_cron_verify",
 )
