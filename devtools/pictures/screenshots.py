@@ -55,14 +55,20 @@ def shots(logins: dict[str, str]) -> list[Shot]:
     dashboard = "/odoo/sales-dashboard"
     loaded = ".o_cqrs_organisation .o_cqrs_person"
     return [
-        shot("dashboard", logins["head"], dashboard, loaded, height=1250),
+        shot("dashboard", logins["head"], dashboard, loaded, height=1500),
+        shot(
+            "changes",
+            logins["head"],
+            "/odoo/pipeline-changes?since=quarter&kind=lost",
+            ".o_cqrs_changed_deal",
+        ),
         shot("phone", logins["manager"], dashboard, loaded, width=390, height=844),
         shot(
             "look_as",
             logins["head"],
             dashboard,
             ".o_cqrs_banner strong",
-            clicks=(".o_cqrs_person:nth-child(2) .o_cqrs_pick",),
+            clicks=(".o_cqrs_person:nth-child(3) .o_cqrs_pick",),
         ),
         shot(
             "live",
@@ -78,7 +84,7 @@ def shots(logins: dict[str, str]) -> list[Shot]:
             logins["head"],
             f"{dashboard}?search=unicorn",
             ".o_cqrs_opportunities .o_cqrs_empty",
-            height=1250,
+            height=1700,
             part=".o_cqrs_opportunities",
         ),
         shot(
