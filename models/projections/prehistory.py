@@ -349,6 +349,12 @@ def _steps(lead_ids: list[int]) -> dict[str, SQL]:
             new=_tracked("new"),
         ),
         "changed": SQL(_CHANGED),
+        "dated": SQL(
+            _DATED,
+            dates=SQL(", ").join(map(_dated, filter(attrgetter("date"), TRACKED))),
+            tolerance=TOLERANCE,
+        ),
+        "changing": SQL(_CHANGING),
     }
 
 
@@ -381,13 +387,14 @@ def _rows() -> SQL:
         """,
         changes=SQL(
             _CHANGES,
-            dates=SQL(", ").join(map(_dated, filter(attrgetter("date"), TRACKED))),
-            tolerance=TOLERANCE,
             recorded=SQL(", ").join(
                 SQL(f"('{f.name}', {_recorded(f)})") for f in TRACKED
             ),
         ),
-        points=SQL(_POINTS),
+        points=SQL(
+            _POINTS,
+            state=SQL(", ").join(SQL(f"'{f.name}', {_recorded(f)}") for f in TRACKED),
+        ),
         value=readable(SQL("expected_revenue"), "monetary"),
         date_closed=readable(SQL("date_closed"), "datetime"),
         tolerance=TOLERANCE,
@@ -464,35 +471,44 @@ _CHANGED = """
     FROM cqrs_prehistory_tracked GROUP BY id, field, at
 """
 
-_CHANGES = """
-    latest AS (
+# The changes that are known by a date alone
+_DATED = """
+    WITH latest AS (
         SELECT DISTINCT ON (id, field) id, field, new
         FROM cqrs_prehistory_changed ORDER BY id, field, at DESC
-    ),
-    dated AS (
-        SELECT recorded.id, date.field, date.at,
-               COALESCE(latest.new, date.before) AS old, date.value AS new
-        FROM cqrs_prehistory_recorded recorded
-        CROSS JOIN LATERAL (VALUES %(dates)s)
-            AS date (field, at, before, value, is_meant)
-        LEFT JOIN latest ON latest.id = recorded.id AND latest.field = date.field
-        WHERE is_meant AND date.at < recorded.at
-          AND date.at > created + %(tolerance)s::interval
-          AND NOT EXISTS (
-              SELECT FROM cqrs_prehistory_changed changed
-              WHERE changed.id = recorded.id
-                AND changed.at >= date.at - %(tolerance)s::interval
-                AND (changed.field = date.field
-                     OR changed.at <= date.at + %(tolerance)s::interval))
-    ),
+    )
+    SELECT recorded.id, date.field, date.at,
+           COALESCE(latest.new, date.before) AS old, date.value AS new
+    FROM cqrs_prehistory_recorded recorded
+    CROSS JOIN LATERAL (VALUES %(dates)s)
+        AS date (field, at, before, value, is_meant)
+    LEFT JOIN latest ON latest.id = recorded.id AND latest.field = date.field
+    WHERE is_meant AND date.at < recorded.at
+      AND date.at > created + %(tolerance)s::interval
+      AND NOT EXISTS (
+          SELECT FROM cqrs_prehistory_changed changed
+          WHERE changed.id = recorded.id
+            AND changed.at >= date.at - %(tolerance)s::interval
+            AND (changed.field = date.field
+                 OR changed.at <= date.at + %(tolerance)s::interval))
+"""
+
+# Most leads of an import have stayed the same, and are one row at little cost.
+_CHANGING = """
+    SELECT id FROM cqrs_prehistory_changed
+    UNION SELECT id FROM cqrs_prehistory_dated
+    UNION SELECT lead_id FROM cqrs_prehistory_message WHERE is_moved
+"""
+
+_CHANGES = """
     change AS (
         SELECT id, field, at, old, new, false AS is_dated, false AS is_recorded
         FROM cqrs_prehistory_changed
         UNION ALL
-        SELECT id, field, at, old, new, true, false FROM dated
+        SELECT id, field, at, old, new, true, false FROM cqrs_prehistory_dated
         UNION ALL
         SELECT id, field, at, value, value, false, true
-        FROM cqrs_prehistory_recorded
+        FROM cqrs_prehistory_recorded JOIN cqrs_prehistory_changing USING (id)
         CROSS JOIN LATERAL (VALUES %(recorded)s) AS known (field, value)
         UNION ALL
         -- Without a company, a value is in the currency of whoever reads it.
@@ -503,7 +519,8 @@ _CHANGES = """
         WHERE currency IS NOT NULL AND company_id IS NOT NULL
         UNION ALL
         SELECT id, 'currency_id', at, currency, currency, false, true
-        FROM cqrs_prehistory_recorded CROSS JOIN LATERAL (
+        FROM cqrs_prehistory_recorded JOIN cqrs_prehistory_changing USING (id)
+        CROSS JOIN LATERAL (
             SELECT COALESCE(state -> 'company_id.currency_id', 'null')
         ) AS known (currency)
     ),
@@ -549,5 +566,14 @@ _POINTS = """
             FROM net
             WINDOW line AS (PARTITION BY id ORDER BY at)
         ) point
+        UNION ALL
+        SELECT id, created, at, false,
+               jsonb_build_object(
+                   'currency_id', state -> 'company_id.currency_id', %(state)s),
+               NULL, 0, NULL
+        FROM cqrs_prehistory_recorded recorded
+        WHERE NOT EXISTS (
+            SELECT FROM cqrs_prehistory_changing changing
+            WHERE changing.id = recorded.id)
     )
 """
