@@ -2,14 +2,22 @@ import { registry } from "@web/core/registry";
 
 const tours = registry.category("web_tour.tours");
 
-/** Click on a bar of the waterfall, as a mouse does: on the canvas, in the bar's middle. */
-async function clickBar({ anchor: canvas }, number) {
-    const [bar] = [Chart.getChart(canvas).getDatasetMeta(0).data[number]];
-    const { x, y } = bar.getCenterPoint();
-    const { left, top } = canvas.getBoundingClientRect();
-    const place = { clientX: left + x, clientY: top + y, bubbles: true };
-    for (const type of ["mousemove", "click"]) {
-        canvas.dispatchEvent(new MouseEvent(type, place));
+/**
+ * Click on a bar of the waterfall, as a mouse does: on the canvas, in the bar's middle. It is
+ * clicked again until something holds: the chart may still be laid out.
+ */
+async function clickBar({ anchor: canvas }, number, holds) {
+    for (let tries = 0; tries < 20 && !document.querySelector(holds); tries++) {
+        const bar = Chart.getChart(canvas)?.getDatasetMeta(0).data[number];
+        if (bar) {
+            const { x, y } = bar.getCenterPoint();
+            const { left, top } = canvas.getBoundingClientRect();
+            const place = { clientX: left + x, clientY: top + y, bubbles: true };
+            for (const type of ["mousemove", "click"]) {
+                canvas.dispatchEvent(new MouseEvent(type, place));
+            }
+        }
+        await new Promise((resolve) => setTimeout(resolve, 300));
     }
 }
 
@@ -28,8 +36,10 @@ tours.add("crm_cqrs_why_the_pipeline_fell", {
         {
             content: "The bar of what was lost: after the two that came and changed",
             trigger: ".o_cqrs_chart[data-name=changes] canvas",
-            run: (helpers) => clickBar(helpers, 3),
+            run: (helpers) => clickBar(helpers, 3, "[data-kind=lost]"),
         },
+        { trigger: ".o_cqrs_changed_deals[data-kind=lost]" },
+        { trigger: deal("lost", "Seller deal 2") },
         {
             content: "The deal, what became of it, and who did it",
             trigger: `${deal("lost", "Seller deal 2")}:contains(100,000.00):contains(by Seller)`,
@@ -69,7 +79,7 @@ tours.add("crm_cqrs_why_the_pipeline_fell", {
         {
             content: "The bar of the beginning is the dashboard of then",
             trigger: ".o_cqrs_chart[data-name=changes] canvas",
-            run: (helpers) => clickBar(helpers, 0),
+            run: (helpers) => clickBar(helpers, 0, ".o_cqrs_past"),
         },
         { trigger: ".o_cqrs_past:contains(Nothing here is live)" },
         {
