@@ -573,11 +573,13 @@ class TestWhosePastOneMaySee(Past, TransactionCase):
         self.assertFalse(self.sees(self.manager, self.seller, day(10)))
         self.assertFalse(self.sees(self.other_manager, self.seller, day(10)))
         self.env.cr.execute(
-            "SELECT version, until = 'infinity' FROM cqrs_employee_span"
+            "SELECT version, since, until = 'infinity' FROM cqrs_employee_span"
             " WHERE id = %s ORDER BY since",
             [self.seller_employee.id],
         )
-        self.assertEqual(self.env.cr.fetchall(), [(1, False), (3, True)])
+        self.assertEqual(
+            self.env.cr.fetchall(), [(1, day(0), False), (3, day(10), True)]
+        )
 
     def test_what_is_no_place_makes_no_row(self):
         query = "SELECT array_agg((xmin, s) ORDER BY s)::text FROM cqrs_employee_span s"
