@@ -6,9 +6,10 @@ const tours = registry.category("web_tour.tours");
  * Click on a bar of the waterfall, as a mouse does: on the canvas, in the bar's middle. It is
  * clicked again until something holds: the chart may still be laid out.
  */
-async function clickBar({ anchor: canvas }, number, holds) {
+async function clickBar({ anchor: canvas }, label, holds) {
     for (let tries = 0; tries < 20 && !document.querySelector(holds); tries++) {
-        const bar = Chart.getChart(canvas)?.getDatasetMeta(0).data[number];
+        const chart = Chart.getChart(canvas);
+        const bar = chart?.getDatasetMeta(0).data[chart.data.labels.indexOf(label)];
         if (bar) {
             const { x, y } = bar.getCenterPoint();
             const { left, top } = canvas.getBoundingClientRect();
@@ -36,7 +37,7 @@ tours.add("crm_cqrs_why_the_pipeline_fell", {
         {
             content: "The bar of what was lost: after the two that came and changed",
             trigger: ".o_cqrs_chart[data-name=changes] canvas",
-            run: (helpers) => clickBar(helpers, 3, "[data-kind=lost]"),
+            run: (helpers) => clickBar(helpers, "Lost", "[data-kind=lost]"),
         },
         { trigger: ".o_cqrs_changed_deals[data-kind=lost]" },
         { trigger: deal("lost", "Seller deal 2") },
@@ -79,7 +80,7 @@ tours.add("crm_cqrs_why_the_pipeline_fell", {
         {
             content: "The bar of the beginning is the dashboard of then",
             trigger: ".o_cqrs_chart[data-name=changes] canvas",
-            run: (helpers) => clickBar(helpers, 0, ".o_cqrs_past"),
+            run: (helpers) => clickBar(helpers, "At the Beginning", ".o_cqrs_past"),
         },
         { trigger: ".o_cqrs_past:contains(Nothing here is live)" },
         {
