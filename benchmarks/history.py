@@ -121,7 +121,7 @@ _BY_TRACKING = """
             lead.expected_revenue) AS value,
                CASE WHEN lead.date_closed <= %(at)s THEN lead.won_status
                     ELSE 'pending' END AS status
-    ) then
+    ) past
     WHERE lead.create_date <= %(at)s AND lead.type = 'opportunity'
 """
 
