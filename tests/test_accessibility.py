@@ -37,10 +37,18 @@ AXE = """
 })()
 """
 
+# Odoo's own bar gives up its menus a moment after the window has become narrow.
 SIDEWAYS = """
-[document.documentElement, ...document.querySelectorAll(".o_action .o_content")]
-    .filter((each) => each.scrollWidth > each.clientWidth)
-    .map((each) => `${each.className} is ${each.scrollWidth} wide`)
+(async () => {
+    const found = () =>
+        [document.documentElement, ...document.querySelectorAll(".o_action .o_content")]
+            .filter((each) => each.scrollWidth > each.clientWidth)
+            .map((each) => `${each.className} is ${each.scrollWidth} wide`);
+    for (let tries = 0; tries < 20 && found().length; tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return found();
+})()
 """
 
 FORM = """
