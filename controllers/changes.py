@@ -124,7 +124,8 @@ class ChangesApi(Controller):
             Parameter(
                 "kind",
                 **one_of(*KINDS),
-                description="The kind of change; it has to be given.",
+                description="The kind of change: one of those in `changes`.",
+                is_required=True,
             ),
             *WINDOW,
             *SCOPE,
@@ -149,15 +150,13 @@ class ChangesApi(Controller):
     def changed_opportunities(
         self,
         user,
-        kind=None,
+        kind,
         currency=None,
         limit=DEFAULT_LIMIT,
         cursor=None,
         **given,
     ):
         env = request.env
-        if kind is None:
-            raise BadParameter("kind", f"Expected one of {', '.join(KINDS)}.")
         calendar = asked_calendar(given)
         scope = _scope(given, calendar)
         bound_to = (

@@ -213,7 +213,8 @@ _FILTERS = [
 ]
 #: Filters of a list as of a moment
 _OF_THE_PAST = {
-    *("stage", "status", "salesperson", "scope", "company", "due", "archived"),
+    *("stage", "status", "salesperson", "scope", "company", "team_id"),
+    *("due", "archived"),
     *("period", "from", "to", "tz"),
     *(
         f"{name}_{end}"

@@ -109,7 +109,8 @@ def days_asked(
         until = max(last, FIRST_DAY) + timedelta(days=1)
     if first and first < FIRST_DAY:
         first = None
-    return calendar, _narrowed(period, first and min(first, LAST_DAY), until)
+    period = _narrowed(period, first and min(first, LAST_DAY), until)
+    return calendar, None if period.is_any_time else period
 
 
 def asked_calendar(given: dict) -> Calendar:

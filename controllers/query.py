@@ -24,6 +24,7 @@ class Parameter:
     :ivar is_list: it may be repeated, as well as written with commas; ``parse`` gets
         all texts, joined by commas, and ``schema`` is the schema of an array
     :ivar before: called with the value before the operation, which does not get it
+    :ivar is_required: it has to be given
     """
 
     name: str
@@ -32,13 +33,15 @@ class Parameter:
     description: str
     is_list: bool = False
     before: Callable[[object], None] | None = None
+    is_required: bool = False
 
 
 def read_query(arguments, parameters: dict[str, Parameter]) -> dict:
     """Return the values of the given parameters of the query, by name.
 
     :param arguments: a MultiDict of texts
-    :raise BadParameter: a parameter is unknown, given twice, or has an invalid value
+    :raise BadParameter: a parameter is unknown, missing, given twice, or has an invalid
+        value
     :raise NotFound: a value names nothing that the caller may see
     """
     given = arguments.to_dict(flat=False)
@@ -48,6 +51,9 @@ def read_query(arguments, parameters: dict[str, Parameter]) -> dict:
             raise BadParameter(name, f"There is no such parameter; there are: {known}.")
         if len(texts) > 1 and not parameters[name].is_list:
             raise BadParameter(name, "It is given more than once.")
+    for name, parameter in parameters.items():
+        if parameter.is_required and name not in given:
+            raise BadParameter(name, f"It has to be given. {parameter.description}")
     values = {}
     # First the parameters that wait: others may look up records that come only then.
     for name in sorted(given, key=lambda name: not parameters[name].before):

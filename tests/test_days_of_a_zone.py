@@ -356,6 +356,13 @@ class TestApiOfAZone(ApiCase):
         cls.sold.action_set_won()
         cls.sold.date_closed = "2026-03-01 03:00:00"
 
+    def test_days_before_and_after_all_others_are_any_time(self):
+        any_time = self.body(self.seller, "metrics")
+        for query in ({"from": "0986-09-15"}, {"to": "9999-12-31"}):
+            found = self.body(self.seller, "metrics", **query)
+            self.assertIsNone(found["period"])
+            self.assertEqual(found["won_revenue"], any_time["won_revenue"])
+
     def test_an_answer_ends_at_the_midnight_of_its_zone(self):
         for zone, before, after in (
             ("America/Los_Angeles", (2026, 3, 1, 7, 58), (2026, 3, 1, 8, 1)),

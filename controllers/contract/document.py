@@ -275,6 +275,8 @@ def query_parameter(parameter: Parameter) -> dict:
     }
     if parameter.is_list:
         described |= {"style": "form", "explode": True}
+    if parameter.is_required:
+        described["required"] = True
     return described
 
 

@@ -25,7 +25,23 @@ def before_call(context, case, kwargs):
     if isinstance(position, int) and 1 < position < 10**18:
         query["min_position"] = 1
     if is_positive:
+        if "/changes" in case.operation.path:
+            _ask_a_window(query)
         _ask_the_past(query)
+
+
+def _ask_a_window(query):
+    """Ask of a window that begins before it ends."""
+    query.pop("from", None)
+    query.pop("to", None)
+    query.setdefault("since", "week")
+
+
+#: Beginnings of filters, and parameters, that the past does not have
+_OF_THE_PRESENT = (
+    *("text", "fields", "created_", "changed_", "is_overdue", "is_stuck", "attention"),
+    *("age_days", "stage_days", "idle_days", "pushes", "pushed_days"),
+)
 
 
 def _ask_the_past(query):
@@ -39,7 +55,7 @@ def _ask_the_past(query):
         return
     query["as_of"] = datetime.now(timezone.utc).isoformat()
     for name in list(query):
-        if name == "text" or name.startswith(("created_", "changed_")):
+        if name.startswith(_OF_THE_PRESENT):
             del query[name]
     if "by" in query:
         query["by"] = "stage"
