@@ -156,11 +156,11 @@ def _insert(version: int) -> SQL:
 
 _LOG = """
     TRUNCATE cqrs_event;
-    INSERT INTO cqrs_event ({columns})
-    SELECT {columns} FROM (
-        SELECT {columns}, position AS place FROM bench_other
+    INSERT INTO cqrs_event (%(columns)s)
+    SELECT %(columns)s FROM (
+        SELECT %(columns)s, position AS place FROM bench_other
         UNION ALL
-        SELECT {columns}, NULL FROM bench_event
+        SELECT %(columns)s, NULL FROM bench_event
     ) event ORDER BY occurred_at, stream_id, version;
     UPDATE cqrs_stream SET version = event.version, hash = event.hash
     FROM (SELECT DISTINCT ON (stream_id) stream_id, version, hash FROM bench_event
@@ -239,7 +239,7 @@ def make(env, with_tracking: bool) -> int:
     cr.execute("ALTER TABLE cqrs_event DISABLE TRIGGER USER")
     indexes = drop_indexes(cr, ["cqrs_event"])
     names = [*COVERED, "commitment", "personal", "occurred_at", "txid", "epoch", "hash"]
-    cr.execute(_LOG.format(columns=", ".join(f'"{name}"' for name in names)))
+    cr.execute(SQL(_LOG, columns=SQL(", ").join(map(SQL.identifier, names))))
     for index in indexes:
         cr.execute(index)
     cr.execute("ALTER TABLE cqrs_event ENABLE TRIGGER USER")

@@ -60,7 +60,7 @@ WINDOW = (
         **one_of(*PRESETS),
         description=(
             "Instead of `from`: the midnight with which yesterday, or the present week,"
-            " month, quarter or year began."
+            " month, quarter or year began. `week` where neither is given."
         ),
     ),
     TZ,
@@ -192,14 +192,15 @@ class ChangesApi(Controller):
 def _window(given: dict, calendar: Calendar) -> Window:
     """Return the window that ``WINDOW`` asks for.
 
-    :raise BadParameter: it has no beginning, or ends before it
+    :raise BadParameter: it has two beginnings, or ends before it
     """
     context = AnswerContext.of(request.env)
     now = context.answered_at
     start, end, since = (given.get(name) for name in ("from", "to", "since"))
-    if (start is None) == (since is None):
+    if start and since:
         raise BadParameter("from", "Expected either `from` or `since`.")
-    if since:
+    if not start:
+        since = since or "week"
         unit, back = PRESETS[since]
         period = calendar.period(unit, context.today(calendar))
         start = (calendar.before(period) if back else period).first
@@ -241,4 +242,4 @@ def _closing(given: dict, calendar: Calendar) -> Period | None:
 
 
 def _before(given: dict, error: NoHistory) -> BeforeHistory:
-    return BeforeHistory("since" if "since" in given else "from", error.since)
+    return BeforeHistory("from" if "from" in given else "since", error.since)

@@ -31,10 +31,9 @@ def before_call(context, case, kwargs):
 
 
 def _ask_a_window(query):
-    """Ask of a window that begins before it ends."""
+    """Ask of a window that begins before it ends: with `since`, or by default."""
     query.pop("from", None)
     query.pop("to", None)
-    query.setdefault("since", "week")
 
 
 #: Beginnings of filters, and parameters, that the past does not have
