@@ -96,7 +96,7 @@ export class Opportunities extends Component {
             { name: "stage", label: _t("Stage"), className: "d-none d-md-table-cell" },
             {
                 name: "closing_date",
-                label: this.showsClosed ? _t("Closed") : _t("Expected Closing"),
+                label: this.showsClosed ? _t("Closed") : _t("Closing"),
                 className: "d-none d-sm-table-cell text-nowrap",
             },
             { name: "value", label: _t("Value"), className: "text-end", isNumber: true },
