@@ -581,6 +581,15 @@ class TestWhosePastOneMaySee(Past, TransactionCase):
             self.env.cr.fetchall(), [(1, day(0), False), (3, day(10), True)]
         )
 
+    def test_a_department_without_manager_and_parent_has_a_row(self):
+        department = self.env["hr.department"].create({"name": "New"})
+        self.env.cr.flush()
+        self.env.cr.execute(
+            "SELECT version, until FROM cqrs_department_span WHERE id = %s",
+            [department.id],
+        )
+        self.assertEqual([row[0] for row in self.env.cr.fetchall()], [1])
+
     def test_what_is_no_place_makes_no_row(self):
         query = "SELECT array_agg((xmin, s) ORDER BY s)::text FROM cqrs_employee_span s"
         self.env.cr.execute(query)

@@ -121,9 +121,11 @@ def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Repl
         comparisons, projection = [Comparison(shadow.cr, *tables, key, columns)], None
     else:
         projection = shadow.env[name]
-        comparisons = projection._comparisons(
-            shadow.covered(projection), shadow.temporary
-        )
+        # A repair has followed the log before: nothing is unseen, and the table itself
+        # is repaired.
+        is_whole = repair and projection._cqrs_is_followed
+        live = shadow.live if is_whole else shadow.covered(projection)
+        comparisons = projection._comparisons(live, shadow.temporary)
     rows = missing = stale = 0
     for comparison in comparisons:
         table_rows, table_missing, table_stale = comparison.count()

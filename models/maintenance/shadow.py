@@ -15,6 +15,7 @@ from odoo.tools import SQL
 
 from ..event_store.fold import fold
 from ..event_store.upcast import current_events, upcast_events
+from ..projections.following import set_based
 from ..support.answer_context import reading_anew
 from ..support.indexes import drop_indexes
 from ..support.progress import Progress, silent
@@ -45,11 +46,13 @@ class Shadow:
         self.cr.execute("SELECT current_schema()")
         (self._schema,) = self.cr.fetchone()
         self._tables = [STREAM]
+        #: Temporary tables that are no shadows
+        self._added: list[str] = []
         for projection in projections:
             self._tables += projection._declared_tables()
         # Before their names mean the shadows.
-        self._relations = {
-            projection._name: projection._relation(self.live, is_filled=True)
+        self._followed = {
+            projection._name: self._whole(projection)
             for projection in projections
             if projection._cqrs_is_followed
         }
@@ -57,11 +60,35 @@ class Shadow:
     def live(self, table: str) -> SQL:
         return SQL.identifier(self._schema, table)
 
+    def _whole(self, projection) -> SQL:
+        """Return the live table of a followed projection, with what is unseen.
+
+        As a table, where something is: a comparison would compute that for each row.
+        """
+        [followed] = projection._cqrs_tables
+        live = self.live(followed.name)
+        relation = projection._relation(self.live, is_filled=True)
+        if relation == live:
+            return live
+        name = f"{followed.name}_whole"
+        with set_based(self.cr):
+            self.cr.execute(
+                SQL(
+                    "CREATE TEMPORARY TABLE %s ON COMMIT DROP AS"
+                    " SELECT * FROM %s whole",
+                    SQL.identifier(name),
+                    relation,
+                )
+            )
+        self.cr.execute(SQL("ANALYZE %s", self.temporary(name)))
+        self._added.append(name)
+        return self.temporary(name)
+
     def covered(self, projection) -> Callable[[str], SQL]:
         """Return the function that gives a live table as far as its shadow goes."""
-        if relation := self._relations.get(projection._name):
+        if whole := self._followed.get(projection._name):
             [followed] = projection._cqrs_tables
-            return lambda name: relation if name == followed.name else self.live(name)
+            return lambda name: whole if name == followed.name else self.live(name)
         model = projection._model_of_each_row()
         if self.scope.is_whole or model is None:
             return self.live
@@ -125,7 +152,7 @@ class Shadow:
     def drop(self):
         self.cr.execute("DROP VIEW IF EXISTS pg_temp.cqrs_event")
         self.cr.execute("DROP TABLE IF EXISTS pg_temp.cqrs_upcast")
-        for table in self._tables:
+        for table in (*self._tables, *self._added):
             self.cr.execute(SQL("DROP TABLE %s", self.temporary(table)))
 
     def _create(self, table: str):

@@ -103,8 +103,10 @@ class CqrsHierarchySpan(models.AbstractModel):
             # Most changes move nobody: to find that out takes a fifth of the rest.
             rows = self.env.execute_query(
                 SQL(
-                    # A deletion that is replayed has no former state to differ from.
-                    "SELECT stream_id FROM (%s) stream WHERE state IS NULL OR %s",
+                    # A deletion that is replayed has no former state to differ from,
+                    # and what is new may have none of the fields.
+                    "SELECT stream_id FROM (%s) stream"
+                    " WHERE state IS NULL OR former IS NULL OR %s",
                     query,
                     differs(_fields(SPANS[model])),
                 )
