@@ -72,7 +72,7 @@ class TestFailuresOfReadModels(SalesOrganisation, TransactionCase):
         with self.subTest("replay"), self.env.cr.savepoint():
             drifts = [each.projection for each in replay(self.env) if each.drift]
             self.assertEqual(drifts, [])
-            self.assertEqual(len(quarantined(self.env)), 3)
+            self.assertEqual(len(quarantined(self.env)), 5)
         with self.subTest("rebuild of the other one"), self.env.cr.savepoint():
             replay(self.env, ["cqrs.user.access"])
 

@@ -178,6 +178,8 @@ class TestDashboardByKeyboard(KeyboardCase):
             for number in (40, 80):
                 row = f".o_cqrs_opportunity:nth-child({number})"
                 self.tab_to(f"document.activeElement.closest('{row}')")
+                # Where the next page is on its way, the focus waits at the end.
+                self.page.press("Tab")
                 self.until(f"document.querySelector('{row} + .o_cqrs_opportunity')")
             self.tab_to(
                 "document.activeElement.closest('.o_cqrs_opportunity:nth-child(94)')"

@@ -971,7 +971,10 @@ class TestEachKind(Dated, SalesOrganisation):
         self.assertEqual(item["after"]["stage"]["name"], "Renamed")
 
     def test_before_there_is_history(self):
-        for read in (self.read, lambda *args: self.deals(args[0], "won", *args[1:])):
+        def won(user, *window):
+            return self.deals(user, "won", *window)
+
+        for read in (self.waterfall, won):
             with self.assertRaises(NoHistory) as caught:
                 read(self.manager, START - MINUTE, END)
             self.assertEqual(caught.exception.since, START)

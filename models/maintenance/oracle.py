@@ -405,7 +405,7 @@ def _last_spans(env, found: dict, ids: list[int] | None):
                 "company_id": lead.company_id.id or None,
                 "stage_id": lead.stage_id.id or None,
                 "value": values[lead.id].expected_revenue,
-                "type": lead.type or None,
+                "type": None if lead.type is False else lead.type,
             }
             for lead in _leads(env, batch)
         }
