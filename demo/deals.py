@@ -202,7 +202,7 @@ class DealPlanner:
         )
 
     def _seller(self, day):
-        """Who enters a deal: anybody who works here that day, the busy ones oftener."""
+        """Return the person who enters a deal, among those who work here that day."""
         while True:
             seller = self.rng.choices(self.sellers, cum_weights=self.seller_weights)[0]
             if self.staff[seller].works_on(day):

@@ -11,7 +11,7 @@ _TENTH = Decimal("0.1")
 
 @dataclass(frozen=True)
 class State:
-    """What a deal was from a moment on."""
+    """The state of a deal from a moment on."""
 
     user: int | None
     team: int | None

@@ -323,7 +323,7 @@ class TestDemoOrganisation(OrganisationCase):
 
 @tagged("post_install", "-at_install")
 class TestPastOfTheDemoOrganisation(OrganisationCase):
-    """What is planned for a clock that can be turned, which ``./dev demo`` has."""
+    """The plan of a demo whose clock can be turned, as ``./dev demo`` has it."""
 
     @classmethod
     def setUpClass(cls):

@@ -40,7 +40,7 @@ TICK = timedelta(microseconds=1)
 
 
 class Dated(TransactionCase):
-    """What happens to opportunities is dated by the test."""
+    """An organisation whose events are dated by the test."""
 
     @classmethod
     def setUpClass(cls):

@@ -1,4 +1,4 @@
-"""Whose past one may see: today's rights, with the hierarchy of today or of then.
+"""Access to the past: today's rights, with the hierarchy of today or of then.
 
 Rows are opportunities as they were. Random histories are held against plain loops over
 the rule, which share no code with ``cqrs.access``.
@@ -51,7 +51,7 @@ def date_events(env, moment):
 
 
 class Row(NamedTuple):
-    """Whose an opportunity was: records, of which each may be empty."""
+    """Owner, team and company of an opportunity; each may be empty."""
 
     user_id: object
     team_id: object
@@ -630,7 +630,7 @@ class TestWhosePastOneMaySee(Past, TransactionCase):
 
 @tagged("post_install", "-at_install")
 class TestNothingThatCameLaterIsShown(Past, HttpCase):
-    """What an attacker would ask for: a deal of the team that has gone to another."""
+    """Attacks on a deal of the team that has gone to another salesperson."""
 
     def setUp(self):
         super().setUp()

@@ -49,7 +49,7 @@ PAST = {
            AND won_status = 'pending' AND login LIKE '%@polaris.example'
     """,
 }
-"""What is true of the history that the demo is built with."""
+"""The statements that hold of the demo's history."""
 
 
 def run() -> int:

@@ -1,6 +1,7 @@
 """Ranges of moments: the parts of a period that are not whole months in UTC.
 
->>> kolkata = zone_named("Asia/Kolkata")
+>>> from zoneinfo import ZoneInfo
+>>> kolkata = ZoneInfo("Asia/Kolkata")
 >>> period = Period(date(2026, 7, 1), date(2026, 8, 2), kolkata)
 >>> for start, end, sign, month, is_pending in edges([date(2026, 7, 1)], period):
 ...     print(start, end, sign, month)
@@ -24,7 +25,6 @@ from ..support.periods import (
     midnight,
     month_of,
     next_month,
-    zone_named,  # noqa: F401 for the example
 )
 
 

@@ -3,7 +3,7 @@
 A day stands for its last moment in a zone, the microsecond before the midnight at which
 it ends: what happens at midnight belongs to the next day.
 
->>> brussels = zone_named("Europe/Brussels")
+>>> brussels = ZoneInfo("Europe/Brussels")
 >>> end_of_march = AsOf.of(date(2026, 3, 31), brussels)
 >>> str(end_of_march.moment), str(end_of_march.today)
 ('2026-03-31 21:59:59.999999+00:00', '2026-03-31')
@@ -19,10 +19,7 @@ from zoneinfo import ZoneInfo
 
 from odoo.tools import SQL
 
-from ..support.periods import (
-    midnight,
-    zone_named,  # noqa: F401 for the example
-)
+from ..support.periods import midnight
 
 _INSTANT = timedelta(microseconds=1)
 

@@ -8,6 +8,7 @@ shortest one that half of them are no longer than, the 90th percentile the short
 that nine in ten are no longer than (``percentile_disc`` of PostgreSQL): always the
 duration of one of them.
 
+>>> from types import SimpleNamespace
 >>> stays = Counter({10: 1, 20: 2, 305: 1})
 >>> [str(percentile(stays, share)) for share in (MEDIAN, NINE_IN_TEN)]
 ['2.0', '30.5']
@@ -29,7 +30,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
-from types import SimpleNamespace  # noqa: F401 for the example
 from typing import NamedTuple
 
 from ..metrics.rounding import rounded

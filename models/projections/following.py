@@ -549,12 +549,6 @@ class CqrsProjection(models.AbstractModel):
                 )
             )
 
-    @api.model
-    def _follow_again(self, stream_ids: list[int]):
-        """Write the rows of some streams anew, where no event tells of a change."""
-        self._follow_streams(list(stream_ids))
-        self._count_repair(SQL.identifier)
-
     # -- filling, of an existing database --
 
     def _is_filled_at_once(self) -> bool:
