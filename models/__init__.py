@@ -13,6 +13,7 @@ from . import (
     dashboard,
     past,
     live,
+    webhooks,
     maintenance,
     privacy,
 )

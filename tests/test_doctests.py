@@ -24,6 +24,9 @@ PURE = {
     "models.seals.document",
     "models.seals.key",
     "models.seals.merkle",
+    "models.webhooks.addresses",
+    "models.webhooks.body",
+    "models.webhooks.signing",
 }
 
 

@@ -1,0 +1,50 @@
+"""The bodies of messages: CloudEvents 1.0 in JSON, as ``/api/v2/events`` has them.
+
+A message of no event has an id, a type and, if a record is concerned, its subject:
+
+>>> from types import SimpleNamespace as Message
+>>> resync = Message(kind="resync", event=None, id="r-1")
+>>> body(resync, "thin", "urn:uuid:1").decode()
+'{"specversion": "1.0", "id": "r-1", "source": "urn:uuid:1", "type": "crm_cqrs.resync"}'
+"""
+
+from typing import Literal
+
+from ..api.cloudevents import cloud_event
+from ..event_store.reader import Event
+from ..support.exact_json import dumps
+
+#: The message of the test button, which is of no event
+TEST = "test"
+
+
+def body(message, payload: Literal["thin", "full"], source: str) -> bytes:
+    """Return the body of a message.
+
+    :param message: one of the feed; of kind ``TEST`` too
+    :param payload: ``full`` has the changed values; ``thin`` the names of their fields
+    :param source: a URI that stands for the database
+    """
+    if message.kind != "event":
+        return dumps(_notice(message, source)).encode()
+    told = cloud_event(message.event, source)
+    if payload == "thin":
+        told["data"] = _names(message.event)
+    return dumps(told).encode()
+
+
+def _notice(message, source: str) -> dict:
+    notice = {
+        "specversion": "1.0",
+        "id": message.id,
+        "source": source,
+        "type": f"crm_cqrs.{message.kind}",
+    }
+    if message.event:
+        notice["subject"] = f"{message.event.stream_model}/{message.event.stream_id}"
+    return notice
+
+
+def _names(event: Event) -> dict:
+    changed = {*(event.before or ()), *(event.after or ())}
+    return {"version": event.version, "changed": sorted(changed)}
