@@ -3,7 +3,14 @@
 import ssl
 import threading
 from contextlib import suppress
-from socket import SHUT_RDWR, create_server, socket
+from socket import (
+    AF_INET,
+    AF_INET6,
+    SHUT_RDWR,
+    create_connection,
+    create_server,
+    socket,
+)
 
 
 class Receiver:
@@ -18,12 +25,17 @@ class Receiver:
     :ivar requests: what was read of them, one entry a request
     """
 
-    def __init__(self, serve, address="127.0.0.1", tls: ssl.SSLContext | None = None):
+    def __init__(
+        self,
+        serve,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ):
         self._serve = serve
         self._tls = tls
-        self._listening = create_server(
-            (address, 0), family=10 if ":" in address else 2
-        )
+        family = AF_INET6 if ":" in address else AF_INET
+        self._listening = create_server((address, port), family=family)
         self._open: list[socket] = []
         self.address = address
         self.port = self._listening.getsockname()[1]
@@ -83,12 +95,9 @@ class _Connection:
 
     def request(self) -> bytes:
         """Read a request and return it; empty if the sender has closed."""
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            line = self._file.readline()
-            if not line:
-                return b""
-            head += line
+        head = self.head()
+        if not head:
+            return b""
         length = next(
             int(line.split(b":")[1])
             for line in head.lower().splitlines()
@@ -98,8 +107,32 @@ class _Connection:
         self._receiver.requests.append(request)
         return request
 
+    def head(self) -> bytes:
+        """Read the head of a request and return it; empty if the sender has closed."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = self._file.readline()
+            if not line:
+                return b""
+            head += line
+        return head
+
     def send(self, data: bytes):
         self._socket.sendall(data)
+
+    def pass_on(self, address: str, port: int):
+        """Pass all bytes on, in both directions, until one side closes."""
+        with create_connection((address, port)) as other:
+
+            def back():
+                with suppress(OSError):
+                    while data := other.recv(65536):
+                        self._socket.sendall(data)
+                    self._socket.shutdown(SHUT_RDWR)
+
+            threading.Thread(target=back, daemon=True).start()
+            while data := self._socket.recv(65536):
+                other.sendall(data)
 
 
 def answer(status: str = "200 OK", body: bytes = b"", *headers: str) -> bytes:

@@ -228,7 +228,7 @@ def reason(error: BaseException) -> str:
     while nested := next((a for a in error.args if isinstance(a, Exception)), None):
         error = nested
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"The certificate is not valid: {error.verify_message}."
+        return f"The certificate is not valid: {error.verify_message.rstrip('.')}."
     if isinstance(error, OSError) and error.strerror:
         return f"The connection failed: {error.strerror}."
     return f"There is no whole answer: {error}."
