@@ -115,6 +115,7 @@ from . import (
     test_verify_trusts_what_odoo_writes,
     test_what_needs_attention,
     test_webhook_exchanges,
+    test_webhook_signatures,
     test_webhooks_reach_nothing_inside,
     test_who_did_it,
     test_whose_past_one_may_see,
