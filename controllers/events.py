@@ -4,7 +4,7 @@ from datetime import datetime
 from odoo.http import Controller, Response, request
 
 from ..models.api.cloudevents import cloud_event
-from ..models.event_store.reader import Cursor, Filters, follow, read_events
+from ..models.event_store.reader import Checkpoint, Filters, Page, follow, read_page
 from ..models.support.exact_json import dumps
 from ..models.support.json_schema import TIME
 from .contract.schemas import ref
@@ -31,9 +31,9 @@ def _types(text: str) -> tuple[str, ...]:
     return types
 
 
-def _cursor(text: str) -> Cursor:
+def _cursor(text: str) -> Checkpoint:
     try:
-        return Cursor.parse(text)
+        return Checkpoint.parse(text)
     except ValueError as exc:
         raise ValueError("Expected a cursor that this API gave.") from exc
 
@@ -106,7 +106,7 @@ class EventsApi(Controller):
         until: datetime | None = None,
         user: int | None = None,
         acting_user: int | None = None,
-        cursor: Cursor | None = None,
+        cursor: Checkpoint | None = None,
         limit: int | None = None,
     ):
         filters = Filters(*stream, type, since, until, user, acting_user)
@@ -116,21 +116,22 @@ class EventsApi(Controller):
         if accepts.best_match([JSON, NDJSON], default=JSON) == NDJSON:
             # The pages are read after the request's cursor and environment are closed.
             pages = follow(request.env.registry, cursor, limit or MAX_LIMIT, filters)
-            lines = (_lines(events, source, hidden) for events in pages)
+            lines = (_lines(page, source, hidden) for page in pages)
             return Response(lines, content_type=NDJSON)
-        events = read_events(request.env, cursor, limit or DEFAULT_LIMIT, filters)
+        page = read_page(request.env, cursor, limit or DEFAULT_LIMIT, filters)
         return {
-            "events": [cloud_event(event, source, hidden) for event in events],
-            "next": _text(events[-1].cursor if events else cursor),
+            "events": list(_cloud_events(page, source, hidden)),
+            "next": str(page.checkpoint),
         }
 
 
-def _lines(events, source: str, hidden: dict) -> str:
-    return "".join(f"{dumps(cloud_event(each, source, hidden))}\n" for each in events)
+def _lines(page: Page, source: str, hidden: dict) -> str:
+    return "".join(f"{dumps(each)}\n" for each in _cloud_events(page, source, hidden))
 
 
-def _text(cursor: Cursor | None) -> str | None:
-    return cursor and str(cursor)
+def _cloud_events(page: Page, source: str, hidden: dict):
+    for event in page.events:
+        yield cloud_event(event, source, hidden, str(page.checkpoint_at(event)))
 
 
 def _source(env) -> str:

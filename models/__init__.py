@@ -6,6 +6,7 @@ from . import (
     sources,
     currencies,
     access,
+    feed,
     metrics,
     api,
     history,

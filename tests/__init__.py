@@ -58,6 +58,7 @@ from . import (
     test_exact_json_amounts,
     test_explain_access,
     test_failures_of_read_models,
+    test_feed,
     test_fields_and_models_join,
     test_figures_equal_their_records,
     test_first_build_goes_on,

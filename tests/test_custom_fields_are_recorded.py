@@ -7,7 +7,7 @@ from odoo.tests import TransactionCase, new_test_user, tagged
 from ..models.api.cloudevents import cloud_event
 from ..models.event_store.erasure import erase
 from ..models.event_store.never_recorded import SECRET_MODELS, recordable_models
-from ..models.event_store.reader import read_events
+from ..models.event_store.reader import read_page
 from ..models.event_store.source import Source
 from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import verify
@@ -296,7 +296,7 @@ class TestDeclaredFieldsOfGroups(CustomFields, TransactionCase):
                 stream = env["cqrs.stream"].search([("stream_id", "=", employee.id)])
                 log = [
                     cloud_event(event, "", env["cqrs.event"]._hidden_paths())
-                    for event in read_events(env, limit=10**6)
+                    for event in read_page(env, limit=10**6).events
                 ]
                 if is_shown:
                     history = env["cqrs.history"].read_page("hr.employee", employee.id)

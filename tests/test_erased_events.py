@@ -8,7 +8,7 @@ from odoo.tools import SQL, mute_logger
 from ..models.api.cloudevents import cloud_event
 from ..models.event_store.erasure import erase
 from ..models.event_store.past_state import state_at
-from ..models.event_store.reader import Cursor, Filters, read_events
+from ..models.event_store.reader import Filters, Place, read_page
 from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import verify
 from .common import RealCursors, SalesOrganisation, without_triggers
@@ -155,7 +155,7 @@ class TestErasedEvents(ErasedLead):
     def test_events_in_an_archive_table(self):
         log = self.env["cqrs.event"]
         table, room = log._archive_with_room(None)
-        log._move_to_archive(table, Cursor(10**8, 0, 0), room)
+        log._move_to_archive(table, Place(10**8, 0, 0), room)
         self.assertNotEqual(self.planted_in(table), [])
         self.empty()
         self.assertEqual(self.erase(), 3)
@@ -179,10 +179,10 @@ class TestErasedEvents(ErasedLead):
             ],
             [["expected_revenue"], ["expected_revenue"], []],
         )
-        read = read_events(
+        read = read_page(
             self.env,
             filters=Filters(stream_model="crm.lead", stream_id=self.lead.id),
-        )
+        ).events
         api = [cloud_event(event, "urn:x") for event in read]
         self.assertEqual([each.get("erased") for each in api], [True, True, None, None])
         self.assertEqual(api[1]["data"]["after"], {"expected_revenue": Decimal(2)})

@@ -8,7 +8,7 @@ from odoo.tools import mute_logger
 
 from ..models.api.cloudevents import cloud_event
 from ..models.event_store.past_state import state_at
-from ..models.event_store.reader import read_events
+from ..models.event_store.reader import read_page
 from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import verify
 from ..models.metrics.groupings import GROUPINGS
@@ -315,7 +315,7 @@ class TestOddValues(SalesOrganisation):
         v1 = self.env["cqrs.api.v1"].with_user(self.viewer)
         self.as_json(v1._read_dashboard())
         self.as_json(v1._read_opportunities(total, 0))
-        for event in read_events(self.env, limit=10**6):
+        for event in read_page(self.env, limit=10**6).events:
             self.as_json(cloud_event(event, "urn:uuid:0"))
         for model in ("cqrs.opportunity.view", "cqrs.user.profile", "cqrs.user.access"):
             json.dumps(self.env[model].search_read([]), default=str)

@@ -9,7 +9,7 @@ from ..models.api.cloudevents import cloud_event
 from ..models.event_store.difference import Difference
 from ..models.event_store.past_state import changes_between, state_at
 from ..models.event_store.personal import undeclared_personal
-from ..models.event_store.reader import Filters, read_events
+from ..models.event_store.reader import Filters, read_page
 from ..models.event_store.source import Source
 from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import verify
@@ -110,10 +110,10 @@ class TestPersonalParts(SalesOrganisation):
         self.assertEqual(
             {change["path"] for change in event.changes}, {"phone", "priority"}
         )
-        [created, changed] = read_events(
+        [created, changed] = read_page(
             self.env,
             filters=Filters(stream_model="crm.lead", stream_id=self.lead.id),
-        )
+        ).events
         self.assertEqual(created.after["contact_name"], CONTACT["contact_name"])
         self.assertEqual(changed.after, whole)
         self.assertEqual(cloud_event(changed, "urn:x")["data"]["after"], whole)

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 from odoo.tests import tagged
 
-from ..models.event_store.reader import Cursor, Filters, read_events
+from ..models.event_store.reader import Checkpoint, Filters, read_page
 from .common import SalesOrganisation
 
 
@@ -16,7 +16,7 @@ class TestReaderFilters(SalesOrganisation):
         )
         epoch, txid = self.env.cr.fetchone()
         # Other tests have committed as many events as they wanted.
-        self.start = Cursor(epoch, int(txid), 0)
+        self.start = Checkpoint(epoch, int(txid))
         self.env.cr.flush()
         self.lead = self.opportunity(self.seller, revenue=1234567.89)
         self.other = self.opportunity(self.peer)
@@ -24,7 +24,7 @@ class TestReaderFilters(SalesOrganisation):
         self.env.cr.flush()
 
     def matching(self, limit=1000, **filters):
-        return read_events(self.env, self.start, limit, Filters(**filters))
+        return read_page(self.env, self.start, limit, Filters(**filters)).events
 
     def types(self, **filters):
         return [event.type for event in self.matching(**filters)]
@@ -114,16 +114,23 @@ class TestReaderFilters(SalesOrganisation):
         self.end_epoch()
         types = ("OpportunityCreated", "StageCreated", "UserCreated")
         for filters in ({}, {"types": types}):
-            everything = read_events(self.env, None, 100_000, Filters(**filters))
-            after, pages = None, []
-            while page := read_events(self.env, after, 7, Filters(**filters)):
-                pages += page
-                after = page[-1].cursor
-            self.assertEqual(pages, everything)
+            everything = read_page(self.env, None, 100_000, Filters(**filters)).events
+            for by_event in (False, True):
+                after, pages, is_last = None, [], False
+                while not is_last:
+                    page = read_page(self.env, after, 7, Filters(**filters))
+                    pages += page.events
+                    after, is_last = page.checkpoint, page.is_last
+                    if by_event and page.events:
+                        after = page.checkpoint_at(page.events[-1])
+                self.assertEqual(pages, everything)
 
-    def test_a_cursor_survives_its_text_and_nothing_else_is_one(self):
-        cursor = Cursor(2, 4000000000000, 17)
-        self.assertEqual(Cursor.parse(str(cursor)), cursor)
+    def test_a_checkpoint_survives_its_text_and_nothing_else_is_one(self):
+        for checkpoint in (
+            Checkpoint(2, 4000000000000, ((0, 0), (17, 3), (3999999999999, 0))),
+            Checkpoint(1, 3),
+        ):
+            self.assertEqual(Checkpoint.parse(str(checkpoint)), checkpoint)
         for text in (
             "",
             "17",
@@ -131,6 +138,8 @@ class TestReaderFilters(SalesOrganisation):
             "é",
             "MS4yLjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc",
             "MS4y",
+            "czEuMTcuMTg",  # an id below 0
+            "czEuMTcuMA",  # one that is not below the end
         ):
             with self.subTest(text), self.assertRaises(ValueError):
-                Cursor.parse(text)
+                Checkpoint.parse(text)

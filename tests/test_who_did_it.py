@@ -4,7 +4,7 @@ from odoo import SUPERUSER_ID, Command
 from odoo.http import _request_stack
 from odoo.tests import tagged
 
-from ..models.event_store.reader import Cursor, Filters, read_events
+from ..models.event_store.reader import Checkpoint, Filters, read_page
 from .common import RealCursors, SalesOrganisation
 
 
@@ -149,7 +149,7 @@ class TestWhoDidIt(LastEvent, SalesOrganisation):
             "SELECT max(epoch), pg_current_xact_id()::text FROM cqrs_epoch"
         )
         epoch, txid = self.env.cr.fetchone()
-        start = Cursor(epoch, int(txid), 0)
+        start = Checkpoint(epoch, int(txid))
         lead = self.opportunity(self.seller)
         # Outside of a request it is who begins.
         self.opportunity(self.peer).name = "Begun"
@@ -160,8 +160,8 @@ class TestWhoDidIt(LastEvent, SalesOrganisation):
         self.end_epoch()
 
         def names(**filters):
-            events = read_events(self.env, start, 100, Filters("crm.lead", **filters))
-            return [e.after["name"] for e in events if e.stream_id == lead.id]
+            page = read_page(self.env, start, 100, Filters("crm.lead", **filters))
+            return [e.after["name"] for e in page.events if e.stream_id == lead.id]
 
         acting = self.env.uid
         self.assertEqual(names(user_id=self.seller.id), ["As seller"])

@@ -6,7 +6,10 @@ from ..event_store.reader import Event
 
 
 def cloud_event(
-    event: Event, source: str, hidden: dict[str, set[str]] | None = None
+    event: Event,
+    source: str,
+    hidden: dict[str, set[str]] | None = None,
+    cursor: str | None = None,
 ) -> dict:
     """Return the event as a CloudEvent; ``id`` is unique within ``source``.
 
@@ -17,6 +20,7 @@ def cloud_event(
 
     :param source: a URI that stands for the database
     :param hidden: the field paths to leave out, by model
+    :param cursor: the text of the checkpoint to read on from after the event
     """
     forbidden = (hidden or {}).get(event.stream_model, ())
     attributes = {
@@ -31,7 +35,7 @@ def cloud_event(
         "streamversion": event.version,
         "position": str(event.position),
         "epoch": event.epoch,
-        "cursor": str(event.cursor),
+        "cursor": cursor,
         "origin": event.origin,
         "userid": event.user_id,
         "actinguserid": event.acting_user_id,

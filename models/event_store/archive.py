@@ -10,7 +10,7 @@ and which is never deleted.
 from odoo import models
 from odoo.tools import SQL
 
-from .reader import Cursor
+from .reader import Place
 
 #: Events of one archive table: each table costs every query of the log some planning,
 #: and a table is what is moved, dumped or indexed anew at a time
@@ -124,7 +124,7 @@ class CqrsEvent(models.Model):
                 )
             )
 
-    def _move_to_archive(self, table: str, end: Cursor, limit: int) -> int:
+    def _move_to_archive(self, table: str, end: Place, limit: int) -> int:
         """Move the oldest events to an archive table; return their number.
 
         The database permits the deletion of an event only once its equal stands in an

@@ -5,7 +5,7 @@ from functools import partial
 
 from odoo.tools import SQL
 
-from ..event_store.reader import Cursor
+from ..event_store.reader import Place
 from ..seals.leaves import after
 from ..support.progress import Report, silent
 from ..support.transactions import committed
@@ -55,7 +55,7 @@ def check_tablespace(env, name: str | None):
         raise ValueError(f"no such tablespace: {name} (there are {', '.join(known)})")
 
 
-def extent(env, before: datetime) -> tuple[Cursor | None, int]:
+def extent(env, before: datetime) -> tuple[Place | None, int]:
     """Return the first event that stays, and the number of those to be moved."""
     seal = env["cqrs.seal"]._last_seal()
     rows = env.execute_query(
@@ -63,7 +63,7 @@ def extent(env, before: datetime) -> tuple[Cursor | None, int]:
     )
     if not rows:
         return None, 0
-    end = Cursor(*map(int, rows[0]))
+    end = Place(*map(int, rows[0]))
     [(total,)] = env.execute_query(
         SQL(
             "SELECT count(*) FROM ONLY cqrs_event event"

@@ -1,0 +1,417 @@
+"""The log as one user may know it: the events of the opportunities in the user's view.
+
+Rights are those of the moment of reading, never those of the event:
+
+* An event is given if its opportunity is in the user's view now.
+* ``removed``, with nothing but ids, is given for the event with which an opportunity
+  left the view: the row before it would be seen by the rights of now, the row after it
+  would not.
+* ``resync`` is given once where the view itself has become another, by the hierarchy, a
+  group, a delegation, a company or an option: what is in it is to be read anew.
+* Everything else is passed over. Of other records (leads, people, settings) nothing is
+  given, to administrators neither: they read the log itself (``reader.py``).
+
+The *view* is ``cqrs.access``, asked of the recorded state of the lead. A feed's
+checkpoint is that of the log, with a digest of the view::
+
+    page = read_feed(env, after=checkpoint, limit=100)
+    checkpoint = page.checkpoint
+
+``env.user`` is who looks. Odoo keeps rights in the process, so a loop calls
+``registry.check_signaling()`` before each page, as Odoo does before each request; and
+takes a new transaction for it, as for the log.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+from odoo.tools import SQL
+
+from ..access import policy
+from ..access.answer_context import AnswerContext
+from ..access.policy import Viewer
+from ..event_store.metadata import MIGRATION
+from ..event_store.reader import (
+    BEGINNING,
+    EVERYTHING,
+    Checkpoint,
+    Event,
+    Filters,
+    end_of_log,
+    read_events,
+    read_page,
+)
+from ..support.answer_context import without_jit
+from ..support.process_cache import VersionedCache
+
+MODEL = "crm.lead"
+
+EVENT = "event"
+REMOVED = "removed"
+RESYNC = "resync"
+
+#: Events of the log that a page looks through at a time, and at most
+SCAN = 1000
+SCAN_AT_MOST = 5000
+
+#: Read models that say who sees what
+DECIDING = ("cqrs.user.access", "cqrs.user.profile")
+
+_OWNERS = VersionedCache("owners in view", size=1024)
+_RESYNC_IDS = uuid.UUID("0f6c3a52-6a54-5d8e-9a39-2f7d1f3f8c11")
+_LAST_VERSION = 2**31 - 1
+
+
+class Unreadable(Exception):
+    """A read model that says who sees what is broken, until it is rebuilt.
+
+    :ivar names: the models
+    """
+
+    def __init__(self, names: list[str]):
+        super().__init__(", ".join(names))
+        self.names = names
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message to a user.
+
+    :ivar kind: ``EVENT``, ``REMOVED`` or ``RESYNC``
+    :ivar event: of ``EVENT``, without the values that the user may not read; of
+        ``REMOVED`` the event of which only the ids may be told; None of ``RESYNC``
+    :ivar id: the event's id, or one made of the checkpoint: a page that is read again
+        has the same
+    """
+
+    kind: str
+    event: Event | None
+    id: str
+
+
+@dataclass(frozen=True)
+class FeedCheckpoint:
+    """The part of the log that a user has been told. Its text is opaque to clients.
+
+    >>> checkpoint = FeedCheckpoint(Checkpoint(1, 500), "5f2a")
+    >>> FeedCheckpoint.parse(str(checkpoint)) == checkpoint
+    True
+    >>> FeedCheckpoint.parse(str(Checkpoint(1, 500)))
+    FeedCheckpoint(log=Checkpoint(epoch=1, upto=500, unread=()), view='')
+
+    :ivar log: what has been read of the log
+    :ivar view: the digest of the view then; empty if it is unknown
+    """
+
+    log: Checkpoint
+    view: str = ""
+
+    def __str__(self):
+        return f"{self.log}.{self.view}" if self.view else str(self.log)
+
+    @classmethod
+    def parse(cls, text: str) -> "FeedCheckpoint":
+        """Return the checkpoint that ``str()`` wrote, of a feed or of the log.
+
+        :raise ValueError: the text is not one
+        """
+        log, __, view = text.partition(".")
+        return cls(Checkpoint.parse(log), view)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The next messages to a user.
+
+    :ivar checkpoint: the one to read on from, also where no message came
+    :ivar is_last: the log ends here for now
+    :ivar checkpoints: for each message, the one to read on from after it
+    """
+
+    messages: list[Message]
+    checkpoint: FeedCheckpoint
+    is_last: bool
+    checkpoints: list[FeedCheckpoint]
+
+
+class Row(NamedTuple):
+    """The fields that decide who sees an opportunity."""
+
+    user_id: int | None
+    team_id: int | None
+    company_id: int | None
+
+
+def read_feed(
+    env,
+    after: FeedCheckpoint | None,
+    limit: int,
+    filters: Filters = EVERYTHING,
+    company_ids: list[int] | None = None,
+    is_live: bool = False,
+) -> Page:
+    """Return the next messages to ``env.user``, as this transaction sees the log.
+
+    A page may have fewer messages than asked for before the log ends, or none.
+
+    :param after: what the user has been told; None for nothing
+    :param limit: the most messages to return
+    :param filters: conditions on the events, those that remove included
+    :param company_ids: only opportunities of these companies, or of none
+    :param is_live: without first builds and baselines, with which nothing changed
+    :raise Unreadable: it is not known at present who sees what
+    """
+    view = _View.of(env, company_ids)
+    log = after.log if after else BEGINNING
+    messages, checkpoints = [], []
+    if after and after.view != view.digest:
+        messages.append(Message(RESYNC, None, _resync_id(after, view)))
+        checkpoints.append(FeedCheckpoint(after.log, view.digest))
+    is_last = filters.stream_model not in (None, MODEL)
+    if is_last:
+        log = end_of_log(env)
+    filters = replace(filters, stream_model=MODEL)
+    scanned = 0
+    while not is_last and len(messages) < limit and scanned < SCAN_AT_MOST:
+        page = read_page(env, log, SCAN, filters)
+        log, is_last = page.checkpoint, page.is_last
+        scanned += len(page.events)
+        told = [e for e in page.events if not (is_live and e.origin == MIGRATION)]
+        for message in view.messages(told):
+            if len(messages) == limit:
+                log, is_last = checkpoints[-1].log, False
+                break
+            messages.append(message)
+            place = page.checkpoint_at(message.event)
+            checkpoints.append(FeedCheckpoint(place, view.digest))
+    return Page(messages, FeedCheckpoint(log, view.digest), is_last, checkpoints)
+
+
+def look_again(
+    env, positions: list[int], company_ids: list[int] | None = None
+) -> dict[int, Message | None]:
+    """Return the messages of events under the rights of now, by their positions.
+
+    None if ``env.user`` may be told nothing of an event any more.
+
+    :raise Unreadable: it is not known at present who sees what
+    """
+    events = [e for e in read_events(env, positions) if e.stream_model == MODEL]
+    messages = _View.of(env, company_ids).messages(events)
+    told = {message.event.position: message for message in messages}
+    return {position: told.get(position) for position in positions}
+
+
+def here(env, company_ids: list[int] | None = None) -> FeedCheckpoint:
+    """Return the checkpoint of who has been told everything up to now.
+
+    :raise Unreadable: it is not known at present who sees what
+    """
+    return FeedCheckpoint(end_of_log(env), _View.of(env, company_ids).digest)
+
+
+@dataclass(frozen=True)
+class _View:
+    """The view of ``env.user`` at the moment.
+
+    :ivar hidden: paths of fields whose values the user may not read
+    """
+
+    env: object
+    viewers: list[Viewer]
+    company_ids: tuple[int, ...] | None
+    hidden: frozenset[str]
+
+    @classmethod
+    def of(cls, env, company_ids: list[int] | None) -> "_View":
+        broken = sorted(set(DECIDING).intersection(AnswerContext.of(env).broken))
+        if broken:
+            raise Unreadable(broken)
+        return cls(
+            env,
+            env["cqrs.access"]._viewers(env.user),
+            None if company_ids is None else tuple(sorted(company_ids)),
+            frozenset(env["cqrs.event"]._hidden_paths().get(MODEL, ())),
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of what decides which rows, and which of their values, are seen."""
+        context = AnswerContext.of(self.env)
+        viewer_ids = {viewer.id for viewer in self.viewers}
+        deciding = (
+            self.viewers,
+            context.options,
+            [team_id for team_id, user_id in context.teams if user_id in viewer_ids],
+            _OWNERS.get(
+                self.env,
+                self.env["cqrs.access"]._visibility_version(self.viewers),
+                (),
+                self._owners,
+            ),
+            self.company_ids,
+            sorted(self.hidden),
+        )
+        return hashlib.sha256(repr(deciding).encode()).hexdigest()[:16]
+
+    def _owners(self) -> str:
+        """Return a digest of the owners below the viewers who do not see all."""
+        [(digest,)] = self.env.execute_query(
+            SQL(
+                """
+                SELECT md5(string_agg(
+                    concat_ws(' ', viewer_id, via, owner_id, company_id), ','
+                    ORDER BY viewer_id, via, owner_id, company_id))
+                FROM (SELECT DISTINCT viewer_id, via, owner_id, company_id
+                      FROM cqrs_user_access WHERE viewer_id = ANY(%s)) below
+                """,
+                [viewer.id for viewer in self.viewers if not viewer.sees_all],
+            )
+        )
+        return digest or ""
+
+    def messages(self, events: list[Event]) -> Iterator[Message]:
+        """Yield what the user may be told of events of leads."""
+        without_jit(self.env)
+        ids = sorted({event.stream_id for event in events})
+        seen = self._seen(_present_rows(self.env, ids))
+        leaving = [e for e in events if e.stream_id not in seen and _may_remove(e)]
+        before = _rows_before(self.env, [(e.stream_id, e.version) for e in leaving])
+        seen_before = self._seen(before)
+        after = {
+            (e.stream_id, e.version): _changed(before[e.stream_id, e.version], e.after)
+            for e in leaving
+            if e.after is not None and (e.stream_id, e.version) in seen_before
+        }
+        removed = seen_before - self._seen(after)
+        merged_away = self._merged_away(e for e in events if e.stream_id in seen)
+        for event in events:
+            if event.stream_id in seen:
+                yield Message(EVENT, self._shown(event, merged_away), event.event_id)
+            elif (event.stream_id, event.version) in removed:
+                yield Message(REMOVED, event, event.event_id)
+
+    def _seen(self, rows: dict) -> set:
+        """Return the keys of the rows that the user sees."""
+        keys = [key for key, row in rows.items() if row is not None]
+        if not keys:
+            return set()
+        lead = SQL("lead")
+        conditions = [self.env["cqrs.access"]._visible(self.viewers, lead)]
+        if self.company_ids is not None:
+            conditions.append(policy.in_companies(self.company_ids, lead))
+        found = self.env.execute_query(
+            SQL(
+                """
+                SELECT number FROM unnest(%s::integer[], %s::integer[], %s::integer[])
+                    WITH ORDINALITY AS lead (user_id, team_id, company_id, number)
+                WHERE %s
+                """,
+                *map(list, zip(*(rows[key] for key in keys), strict=True)),
+                SQL(" AND ").join(conditions),
+            )
+        )
+        return {keys[number - 1] for (number,) in found}
+
+    def _merged_away(self, events: Iterator[Event]) -> set[int]:
+        """Return the ids of merged opportunities that the user would have seen."""
+        ids = {id_ for e in events for id_ in (e.details or {}).get("merged_from", ())}
+        rows = _rows_before(self.env, [(id_, _LAST_VERSION) for id_ in sorted(ids)])
+        return {id_ for id_, __ in self._seen(rows)}
+
+    def _shown(self, event: Event, merged_away: set[int]) -> Event:
+        details = event.details
+        if merged := (details or {}).get("merged_from"):
+            kept = [id_ for id_ in merged if id_ in merged_away]
+            details = {**details, "merged_from": kept}
+        return replace(
+            event,
+            before=self._readable(event.before),
+            after=self._readable(event.after),
+            details=details,
+        )
+
+    def _readable(self, values: dict | None) -> dict | None:
+        if not values or not self.hidden:
+            return values
+        return {path: v for path, v in values.items() if path not in self.hidden}
+
+
+def _may_remove(event: Event) -> bool:
+    """Return whether a record may have left a view with an event."""
+    if event.before is None:
+        return False
+    return event.after is None or not event.after.keys().isdisjoint(
+        ("type", *Row._fields)
+    )
+
+
+def _changed(row: Row, after: dict) -> Row | None:
+    """Return the row of an opportunity after an event; None if it is none any more."""
+    if after.get("type", "opportunity") != "opportunity":
+        return None
+    return row._replace(**{name: after[name] for name in Row._fields if name in after})
+
+
+def _present_rows(env, ids: list[int]) -> dict[int, Row]:
+    """Return the rows of those of some leads that are opportunities, by id."""
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT stream_id, (state ->> 'user_id')::integer,
+                   (state ->> 'team_id')::integer, (state ->> 'company_id')::integer
+            FROM cqrs_stream
+            WHERE stream_model = %s AND stream_id = ANY(%s)
+              AND state ->> 'type' = 'opportunity'
+            """,
+            MODEL,
+            ids,
+        )
+    )
+    return {id_: Row(*values) for id_, *values in rows}
+
+
+def _rows_before(env, events: list[tuple[int, int]]) -> dict[tuple[int, int], Row]:
+    """Return the rows of opportunities before events, by id and version.
+
+    Leads that were no opportunities are left out.
+    """
+    if not events:
+        return {}
+    columns = SQL(", ").join(
+        SQL(
+            # The last event that set the field, or the record's creation.
+            """
+            (SELECT after ->> %(name)s FROM cqrs_event event
+             WHERE event.stream_model = %(model)s
+               AND event.stream_id = wanted.id AND event.version < wanted.version
+               AND (event.before IS NULL OR jsonb_exists(event.after, %(name)s))
+             ORDER BY event.version DESC LIMIT 1) AS %(column)s
+            """,
+            name=name,
+            model=MODEL,
+            column=SQL.identifier(name),
+        )
+        for name in ("type", *Row._fields)
+    )
+    rows = env.execute_query(
+        SQL(
+            """
+            SELECT id, version, user_id::integer, team_id::integer, company_id::integer
+            FROM (SELECT id, version, %s
+                  FROM unnest(%s::integer[], %s::integer[]) AS wanted (id, version)) was
+            WHERE type = 'opportunity'
+            """,
+            columns,
+            *map(list, zip(*events, strict=True)),
+        )
+    )
+    return {(id_, version): Row(*values) for id_, version, *values in rows}
+
+
+def _resync_id(after: FeedCheckpoint, view: _View) -> str:
+    return str(uuid.uuid5(_RESYNC_IDS, f"{after} {view.digest}"))
