@@ -1,6 +1,6 @@
 """The layers of the addon, read from its imports.
 
-``models/`` has seventeen rooms; each imports the rooms below it. Each test states one
+Each room of ``models/`` imports the rooms below it. Each test states one
 law and also shows that one import too many breaks it.
 """
 
