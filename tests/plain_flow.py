@@ -1,7 +1,7 @@
 """Moves, stays and pace by plain loops over what happened, in Odoo's own records."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -22,6 +22,8 @@ class State:
     status: str
     value: Decimal
     closing: object
+    #: What the state is of, for who asks whose it was
+    row: object = field(default=None, compare=False)
 
     @classmethod
     def of(cls, lead):
@@ -154,14 +156,26 @@ def flow(moves, order):
         figures["p90_days"] = share_of(stays[stage], 9, 10)
     revenue = sum((move.state.value for move in won), Decimal(0))
     lost = sum(move.kind == "lost" for move in moves)
+    open_for = sum((move.open_for for move in won), timedelta())
+    days = Decimal(open_for // timedelta(microseconds=1)) / 86_400_000_000
+    share = len(won) / Decimal(len(won) + lost) if won or lost else None
     return dict(stages), {
+        "deals": len(won) + lost,
         "won": len(won),
         "lost": lost,
-        "won_revenue": revenue.quantize(Decimal("0.01"), ROUND_HALF_UP),
-        "cycle_days": tenths(sum((m.open_for for m in won), timedelta()) / len(won))
+        "win_rate": share and share.quantize(Decimal("0.0001"), ROUND_HALF_UP),
+        "won_revenue": _cents(revenue),
+        "average_value": _cents(revenue / len(won)) if won else None,
+        "cycle_days": (days / len(won)).quantize(_TENTH, ROUND_HALF_UP)
         if won
         else None,
+        # Deals × average value × win rate ÷ mean days
+        "velocity": _cents(revenue * len(won) / days) if days else None,
     }
+
+
+def _cents(amount):
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 COUNTS = ("entered", "moved_on", "moved_back", "won", "lost")

@@ -3,7 +3,7 @@
 import os
 import random
 from collections import defaultdict
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from ..models.past.figures import SUMS
 from ..models.past.levels import LEVELS as LEVELS_TABLE
 from ..models.past.pages import SORTS
 from ..models.projections.opportunity_span import REPAIRS
-from ..models.support.periods import NAMES, Calendar
+from ..models.support.periods import NAMES, Calendar, Period
 from .api import ApiCase
 from .common import SalesOrganisation, money, other_company, without_triggers
 from .plain_rules import PlainRules
@@ -526,7 +526,20 @@ class TestAnyPast(WithAPast):
                 sum(group["active_opportunities"] for group in groups),
                 found["active_opportunities"],
             )
+        months = past(viewer, as_of, by=("month",), calendar=calendar)["groups"]
+        for group in months:
+            label = group["month"] and date.fromisoformat(f"{group['month']}-01")
+            closed = [s for s in spans if _month(s, zone) == label]
+            self.check(group, viewer, closed)
+        self.assertEqual(
+            sum(group["active_opportunities"] + group["won"] for group in months),
+            found["active_opportunities"] + found["won"],
+        )
         period = calendar.named(draw.choice(list(NAMES)), as_of.today)
+        if draw.random() < 0.4:
+            first = period.first + timedelta(days=draw.randint(-40, 0))
+            days = timedelta(days=draw.randint(1, 90))
+            period = Period(first, first + days, zone)
         self.check(
             past(viewer, as_of, calendar=calendar, period=period),
             viewer,
@@ -593,11 +606,19 @@ class TestAnyPast(WithAPast):
                                 )
 
 
-def closes_in(span, period):
+def _day_of_closing(span, zone):
     if span["status"] == "pending":
-        day = span["closing_date"]
-    else:
-        closed = span["closed_at"]
-        day = closed and closed.replace(tzinfo=timezone.utc).astimezone(period.zone)
-        day = day and day.date()
+        return span["closing_date"]
+    closed = span["closed_at"]
+    closed = closed and closed.replace(tzinfo=timezone.utc).astimezone(zone)
+    return closed and closed.date()
+
+
+def _month(span, zone):
+    day = _day_of_closing(span, zone)
+    return day and day.replace(day=1)
+
+
+def closes_in(span, period):
+    day = _day_of_closing(span, period.zone)
     return day is not None and period.first <= day < period.until

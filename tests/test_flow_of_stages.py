@@ -9,10 +9,13 @@ from odoo.tests import tagged
 
 from ..models.maintenance.replay import replay
 from ..models.past import flow as flow_model
+from ..models.past import flow_levels
 from ..models.past.flow import FlowScope
+from ..models.projections.stage_move import REPAIRS
 from . import plain_flow
 from .api import ApiCase
 from .common import SalesOrganisation, money, other_company, without_triggers
+from .plain_rules import ALL_DOCUMENTS
 
 UTC = timezone.utc
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -274,6 +277,70 @@ class TestFlowOfStages(Histories):
         self.assertFlows(draw)
         replayed = replay(self.env, list(FOLLOWED[1:]), repair=False)
         self.assertEqual([each.drift for each in replayed], [0, 0])
+
+    def test_who_sees_everything_is_told_by_what_was_counted_until_two_moments(self):
+        self.head.group_ids |= self.env.ref(ALL_DOCUMENTS)
+        draw = random.Random(23)
+        self.lives(draw, 40)
+        self.follow()
+        levels = self.env["cqrs.flow.levels"]
+        while levels._fill_next():
+            pass
+        stages = self.stages | self.stage_won
+        everyone = self.env["res.users"].search([])
+        scopes = [{}, {"stage_ids": (self.stage_new.id, self.stage_won.id)}]
+        for number in range(20):
+            since = START + draw.random() * 150 * DAY
+            until = since + draw.random() * 200 * DAY
+            scope = scopes[number % 2]
+            some = scope.get("stage_ids", stages.ids)
+            moves = [
+                m
+                for m in self.moves(everyone)
+                if since <= m.at < until and not {m.start, m.end}.isdisjoint(some)
+            ]
+            figures, totals = plain_flow.flow(moves, [*stages.ids])
+            with self.subTest(since=since, until=until, **scope):
+                self.forget()
+                found = self.flow(self.head, since, until, **scope)
+                self.assertEqual([found[name] for name in totals], [*totals.values()])
+                self.assertEqual(
+                    {
+                        each["stage"]["id"]: {
+                            k: v for k, v in each.items() if k != "stage"
+                        }
+                        for each in found["stages"]
+                    },
+                    {stage: figures[stage] for stage in figures if stage in some},
+                )
+
+    def test_counted_moves_are_used_until_the_past_changes(self):
+        self.head.group_ids |= self.env.ref(ALL_DOCUMENTS)
+        deal = self.created(START + 20 * DAY, self.seller)
+        self.change(deal, START + 40 * DAY, stage_id=self.stages[1].id)
+        self.follow()
+        levels = self.env["cqrs.flow.levels"]
+        while levels._fill_next():
+            pass
+
+        def moved_on():
+            self.forget()
+            flow = self.flow(self.head, START, START + 60 * DAY)
+            return self.stage(flow, self.stage_new)["moved_on"]
+
+        self.assertEqual(moved_on(), 1)
+        self.env.cr.execute(
+            f"UPDATE {flow_levels.MOVES} SET count = count + 1000"
+            " WHERE moment > %s AND kind = 'moved'",
+            [START + 45 * DAY],
+        )
+        self.assertEqual(moved_on(), 1001)
+        REPAIRS.change(self.env.cr)
+        self.assertEqual(moved_on(), 1)
+        while levels._fill_next():
+            pass
+        self.assertEqual(moved_on(), 1)
+        self.assertIsNotNone(levels._filled_until())
 
     def test_groups_of_months_and_teams(self):
         deal = self.created(START, self.seller)

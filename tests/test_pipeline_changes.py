@@ -18,10 +18,13 @@ from odoo.tools import mute_logger
 
 from ..models.maintenance.replay import replay
 from ..models.metrics.figures import exactly
+from ..models.past import flow, flow_levels
 from ..models.past.change_kinds import KINDS
 from ..models.past.changed_deals import KEPT, PLACES
 from ..models.past.changes import SUMS, NoHistory, Scope, Window
+from ..models.past.flow import BY, COUNTED, FlowScope
 from ..models.support.periods import Period
+from . import plain_flow
 from .api import ApiCase
 from .common import SalesOrganisation, money, other_company, without_triggers
 from .plain_rules import ALL_DOCUMENTS, PlainRules
@@ -59,8 +62,8 @@ class Dated(TransactionCase):
 
         That changes a past which is settled, so what is kept of it has to go.
         """
-        SUMS.store(self.env).clear()
-        PLACES.store(self.env).clear()
+        for kept in (SUMS, PLACES, COUNTED):
+            kept.store(self.env).clear()
         self.env.cr.flush()
         with without_triggers(self.env.cr):
             self.env.cr.execute(
@@ -145,6 +148,13 @@ class Past:
     def bosses_at(self, moment):
         return [bosses for since, bosses in self.bosses if since <= moment][-1]
 
+    def histories(self, rate):
+        """Return what ``plain_flow.walk`` takes of each lead; values at a rate."""
+        for states in self.states.values():
+            # Of several states of one moment the last one counts.
+            history = {since: _flowing(state, rate) for since, state in states}
+            yield list(history.items())
+
 
 def _state(lead):
     return SimpleNamespace(
@@ -159,6 +169,24 @@ def _state(lead):
         type=lead.type,
         active=lead.active,
         status=lead.won_status if lead.won_status in ("won", "lost") else "pending",
+    )
+
+
+def _flowing(state, rate):
+    """Return a state as that of a flow; None of one that has ended."""
+    if isinstance(state, str):
+        return None
+    return plain_flow.State(
+        user=state.user_id.id or None,
+        team=state.team_id.id or None,
+        company=state.company_id.id or None,
+        stage=state.stage or None,
+        type=state.type,
+        active=state.active,
+        status=state.status,
+        value=state.value * rate(state.currency),
+        closing=state.closing,
+        row=state,
     )
 
 
@@ -332,6 +360,7 @@ class TestAnyWindow(Dated, SalesOrganisation):
         cls.viewers = people | cls.everything
         cls.owners = people
         cls.employees = cls.manager_employee | cls.seller_employee | cls.peer_employee
+        cls.employees |= cls.head_employee | cls.other_manager_employee
         cls.teams = cls.env["crm.team"].create(
             [{"name": f"cqrs {n}", "company_id": False} for n in (1, 2)]
         )
@@ -339,8 +368,20 @@ class TestAnyWindow(Dated, SalesOrganisation):
             {"name": "Talks", "sequence": -99}
         )
         cls.env.cr.flush()
-        #: Opportunities in bars, and histories with levels
-        cls.done = cls.leveled = 0
+        #: Opportunities in bars, histories with levels, and moves in flows
+        cls.done = cls.leveled = cls.moved = 0
+
+    def setUp(self):
+        super().setUp()
+        # Near enough to each other that a window has some.
+        grain = flow_levels.GRAIN._replace(stride=4 * MINUTE)
+        for module in (flow, flow_levels):
+            self.patch(module, "GRAIN", grain)
+        self.patch(
+            self.registry["cqrs.flow.levels"],
+            "_settled_until",
+            lambda levels: START + 40 * MINUTE,
+        )
 
     def test_any_history_balances_and_equals_plain_loops(self):
         @seed(SEED)
@@ -373,6 +414,7 @@ class TestAnyWindow(Dated, SalesOrganisation):
             raise AssertionError(f"again with CRM_CQRS_SEED={SEED}") from error
         # Or the windows are of next to nothing, and prove it.
         self.assertGreater(self.done, HISTORIES * QUESTIONS // 6)
+        self.assertGreater(self.moved, HISTORIES * QUESTIONS // 6)
 
     # A history
 
@@ -399,7 +441,10 @@ class TestAnyWindow(Dated, SalesOrganisation):
         if steps[0][1] % 2:
             # As the crons do: spans are in their table, and sums of some moments kept.
             self.env["cqrs.opportunity.span"]._follow()
+            self.env["cqrs.stage.move"]._follow()
             self.assertTrue(self.env["cqrs.past.levels"]._fill_settled())
+            while self.env["cqrs.flow.levels"]._fill_next():
+                pass
             self.leveled += 1
 
     def note(self):
@@ -502,8 +547,10 @@ class TestAnyWindow(Dated, SalesOrganisation):
         self.lead(a).unlink()
 
     def move(self, a, b):
-        bosses = self.head_employee | self.other_manager_employee
-        self.pick(self.employees, a).parent_id = self.pick(bosses, b)
+        # Below anybody else, or nobody: also below whom one stands above.
+        employee = self.pick(self.employees, a)
+        bosses = [*(self.employees - employee), self.employees.browse()]
+        employee.parent_id = self.pick(bosses, b)
         self.date_hierarchy(self.now)
 
     def by_sql(self, a, b):
@@ -553,6 +600,7 @@ class TestAnyWindow(Dated, SalesOrganisation):
             expected = plain.changes(start, end, team)
             window = Window(start, end, team, is_live)
             self.check(user, window, scope, currency, *expected)
+            self.check_flow(plain, window, currency, zone, by=[None, *BY][more % 4])
 
     def rates(self, user, target):
         own = user.company_id
@@ -593,6 +641,79 @@ class TestAnyWindow(Dated, SalesOrganisation):
         for name, deals in kinds.items():
             self.done += len(deals)
             self.check_list(user, window, scope, currency, name, deals, bars[name])
+
+    def check_flow(self, plain, window, currency, zone, by):
+        """Assert that the flow of a window is what loops over each life give."""
+        user, scope = plain.user, plain.scope
+        start, end = window.start, window.end
+        closing = (None, None)
+        if scope.closing:
+            until = scope.closing.until
+            closing = scope.closing.first, until and until - timedelta(days=1)
+        asked = FlowScope(
+            since=start,
+            until=end,
+            company_ids=scope.company_ids,
+            user_ids=scope.user_ids,
+            team_ids=scope.team_ids,
+            stage_ids=scope.stage_ids,
+            closing=closing,
+            hierarchy_at=end if window.team == "then" else None,
+        )
+        moves = [
+            move
+            for history in self.past.histories(plain.rate)
+            for move in plain_flow.walk(history, end)[0]
+            if start <= move.at < end
+            and plain.is_ours(move.state.row, end, window.team)
+            and (scope.closing is None or plain.is_in_period(move.state.closing))
+            and (
+                scope.stage_ids is None
+                or not {move.start, move.end}.isdisjoint(scope.stage_ids)
+            )
+        ]
+        self.moved += len(moves)
+        found = self.env["cqrs.flow"]._read(user, asked, by, currency, zone)
+        self.check_stages(found, moves, scope)
+        if not by:
+            return
+        group_of, key_of = {
+            "team": (
+                lambda move: move.state.team,
+                lambda group: (group["sales_team"] or {}).get("id"),
+            ),
+            "salesperson": (
+                lambda move: move.state.user,
+                lambda group: (group["salesperson"] or {}).get("user_id"),
+            ),
+            "month": (
+                lambda move: f"{move.at.astimezone(zone):%Y-%m}",
+                lambda group: group["month"],
+            ),
+        }[by]
+        groups = {key_of(group): group for group in found["groups"]}
+        self.assertEqual(set(groups), set(map(group_of, moves)), by)
+        for key, group in groups.items():
+            self.check_stages(group, [m for m in moves if group_of(m) == key], scope)
+
+    def check_stages(self, found, moves, scope):
+        stages = self.env["crm.stage"].search([])
+        order = [*stages.sorted(lambda stage: (stage.sequence, stage.id)).ids, None]
+        figures, totals = plain_flow.flow(moves, order)
+        self.assertEqual(
+            {
+                each["stage"] and each["stage"]["id"]: {
+                    name: each[name] for name in each if name != "stage"
+                }
+                for each in found["stages"]
+            },
+            {
+                stage: figures[stage]
+                for stage in figures
+                if scope.stage_ids is None or stage in scope.stage_ids
+            },
+        )
+        self.assertEqual({name: found[name] for name in totals}, totals)
 
     def check_list(self, user, window, scope, currency, kind, deals, bar):
         changes, after, items = self.env["cqrs.changes"], None, []

@@ -733,6 +733,28 @@ class TestNothingThatCameLaterIsShown(Past, HttpCase):
                 self.assertEqual(len(answer.json()["items"]), expected)
                 self.assertEqual(self.hidden(answer), [])
 
+    def test_the_flow_of_what_a_person_had_who_has_left_the_team(self):
+        self.seller_employee.parent_id = self.other_manager_employee
+        self.on(10)
+        for setting, then in ((False, {}), (True, {self.manager: 1})):
+            self.option("past_teams", setting)
+            for team, entered in (("now", {self.other_manager: 1}), ("then", then)):
+                for user in (self.manager, self.other_manager):
+                    with self.subTest(user.login, team=team, setting=setting):
+                        answer = self.ask(
+                            user, "flow", **{"from": day(0), "to": day(6)}, team=team
+                        )
+                        stages = answer.json()["stages"]
+                        self.assertEqual(
+                            sum(each["entered"] for each in stages),
+                            entered.get(user, 0),
+                        )
+        # It is that of the end of the period.
+        answer = self.ask(
+            self.manager, "flow", **{"from": day(0), "to": day(11)}, team="then"
+        )
+        self.assertEqual(answer.json()["stages"], [])
+
     def test_then_is_404_before_the_first_hierarchy(self):
         self.opportunity(self.seller, 5)
         self.on(-10)

@@ -249,6 +249,14 @@ def visible_owners(
     return SQL(" UNION ALL ").join(owners)
 
 
+def see_everything(viewers: list[Viewer]) -> bool:
+    """Return whether only a row's company decides if one of the viewers sees it."""
+    bounds = [bound for viewer in viewers for bound in viewer.bounded_by or ()]
+    return bool(viewers) and all(
+        viewer.sees_all and not viewer.own_only for viewer in (*viewers, *bounds)
+    )
+
+
 def depends_on_team(viewers: list[Viewer], team_leader_ids: set[int]) -> bool:
     """Return whether a row's team, too, decides if one of the viewers sees it."""
     bounds = [bound for viewer in viewers for bound in viewer.bounded_by or ()]

@@ -27,7 +27,7 @@ from ..projections.metrics_tables import AMOUNTS, KEY, MEASURES, TAIL, each
 from ..support.answer_context import without_jit
 from ..support.periods import Period, midnight, month_of
 from .figures import added
-from .ranges import Range, boundaries, edges, naive, rest
+from .ranges import Range, boundaries, edges, naive, relation_of, rest
 from .sums import FOLDED
 
 #: Sums of nothing that is closed
@@ -190,7 +190,7 @@ class CqrsMetrics(models.AbstractModel):
                       ON closed_at >= range.start AND closed_at < range.end
                      AND status IN ('won', 'lost')
                     """,
-                    _table(closed),
+                    relation_of(closed),
                 )
             )
         if pending:
@@ -208,7 +208,7 @@ class CqrsMetrics(models.AbstractModel):
                      AND closing_date < range.end::date
                      AND status = 'pending' AND active
                     """,
-                    _table(pending),
+                    relation_of(pending),
                 )
             )
         # Names of the columns are those of the first part.
@@ -221,17 +221,6 @@ class CqrsMetrics(models.AbstractModel):
 def has_sums_of_periods(column: str) -> bool:
     """Return whether the roll-up has sums of each month by a column."""
     return column in ("month", "user_id", "team_id")
-
-
-def _table(ranges: tuple[Range, ...]) -> SQL:
-    starts, ends, signs, months, kinds = zip(*ranges, strict=True)
-    return SQL(
-        """
-        unnest(%s::timestamp[], %s::timestamp[], %s::integer[], %s::date[],
-               %s::boolean[]) AS range (start, "end", sign, month, is_pending)
-        """,
-        *map(list, (starts, ends, signs, months, kinds)),
-    )
 
 
 def _in(ranges: tuple[Range, ...], contributions: SQL) -> SQL:
@@ -247,7 +236,7 @@ def _in(ranges: tuple[Range, ...], contributions: SQL) -> SQL:
         key=each("{}", KEY[:-1]),
         measures=each("{0} * sign AS {0}"),
         contributions=contributions,
-        ranges=_table(ranges),
+        ranges=relation_of(ranges),
     )
 
 

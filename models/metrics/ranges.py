@@ -12,10 +12,12 @@
 2026-08-01 00:00:00 2026-08-02 00:00:00 1 2026-08-01 True
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta, timezone
 from typing import NamedTuple
+
+from odoo.tools import SQL
 
 from ..support.periods import (
     FIRST_DAY,
@@ -102,3 +104,15 @@ def naive(moment: datetime) -> datetime:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time())
+
+
+def relation_of(ranges: Sequence[Range]) -> SQL:
+    """Return the relation ``range`` of some ranges."""
+    starts, ends, signs, months, kinds = zip(*ranges, strict=True)
+    return SQL(
+        """
+        unnest(%s::timestamp[], %s::timestamp[], %s::integer[], %s::date[],
+               %s::boolean[]) AS range (start, "end", sign, month, is_pending)
+        """,
+        *map(list, (starts, ends, signs, months, kinds)),
+    )

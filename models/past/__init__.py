@@ -2,6 +2,7 @@ from . import (
     certainty,
     changes,
     changed_deals,
+    flow_levels,
     flow,
     attention,
     past,

@@ -280,11 +280,11 @@ class CqrsChanges(models.AbstractModel):
         """
         if scope.closing:
             return None
-        bounds = [bound for viewer in viewers for bound in viewer.bounded_by or ()]
         # The sums of all owners know stages; those of each owner know teams.
-        is_of_all = (scope.user_ids, scope.team_ids) == (None, None) and all(
-            viewer.sees_all and not viewer.own_only for viewer in (*viewers, *bounds)
-        )
+        is_of_all = (
+            scope.user_ids,
+            scope.team_ids,
+        ) == (None, None) and policy.see_everything(viewers)
         if not is_of_all and scope.stage_ids is not None:
             return None
         grain = GRAINS["all" if is_of_all else "owner"]

@@ -1,5 +1,6 @@
 """The metrics as of a moment of the past."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from odoo import api, models
@@ -10,12 +11,13 @@ from ..metrics.dated import by_currency
 from ..metrics.figures import SUMMED, added, exact, exactly, without
 from ..metrics.group_pages import Page
 from ..metrics.groupings import GROUPINGS, are_many
+from ..metrics.ranges import Range, boundaries, edges, naive, relation_of, rest
 from ..metrics.reader import Found, Question, check_groups
 from ..metrics.sums import sums_of
 from ..opportunities.filters import Filters
 from ..projections.metrics_tables import MEASURES, each
 from ..support.answer_context import without_jit
-from ..support.periods import Calendar, Period
+from ..support.periods import Calendar, Period, midnight, month_of
 from ..support.process_cache import VersionedCache
 from .as_of import AsOf
 from .levels import COUNTS, GRAINS, change_rows, late_rows, level_rows, span_measures
@@ -25,6 +27,17 @@ SUMS = VersionedCache("sums of the past", size=512)
 
 #: Measures of the opportunities that are to close on a day, and of overdue ones
 _DATES = ("dated_count", "dated_value", "overdue_count", "overdue_value")
+
+_ALL = (*SUMMED, *COUNTS, *(f"{own}{name}" for own in ("", "own_") for name in _DATES))
+
+# The conditions on a row ``span`` that it closes in a row ``range``
+_CLOSED_IN = SQL(
+    "closed_at >= range.start AND closed_at < range.end AND status IN ('won', 'lost')"
+)
+_EXPECTED_IN = SQL(
+    "closing_date >= range.start::date AND closing_date < range.end::date"
+    " AND status = 'pending' AND active"
+)
 
 #: The groupings that spans have the columns of
 BY = ("stage", "salesperson", "month", "team")
@@ -161,27 +174,150 @@ class CqrsPast(models.AbstractModel):
         return rows, {**dated}, counts
 
     def _found(
-        self, asked: dict, as_of: AsOf, column: str | None, closes: Period
+        self,
+        asked: dict,
+        as_of: AsOf,
+        column: str | None,
+        closes: Period,
+        closed_before: datetime | None = None,
     ) -> list[dict]:
         """Return the sums in each currency, over all and of each group.
 
         Rows are those of ``cqrs.metrics``, and have the sums of ``COUNTS`` and of
         ``_DATES``, too.
+
+        :param closed_before: only what was closed in the period and before this moment
+            is known to be right
         """
-        near = self._level_rows(asked, as_of, column, closes)
-        if near is None:
-            return self._added_up(asked, column, self._rows(asked, as_of, closes))
-        rows, has_owners = near
-        found = self._added_up(asked, column, rows)
+        found, has_owners = self._near_levels(
+            asked, as_of, column, closes, closed_before
+        )
+        if found is None:
+            rows = self._rows(asked, as_of, closes, closed_before)
+            return self._added_up(asked, column, rows)
         if not has_owners:
-            rows = self._rows(
-                asked, as_of, closes, SQL("user_id = %s", asked["own_id"])
-            )
+            own = SQL("user_id = %s", asked["own_id"])
+            rows = self._rows(asked, as_of, closes, closed_before, own)
             owned = {_place(row): row for row in self._added_up(asked, column, rows)}
             for row in found:
                 if own := owned.get(_place(row)):
                     row |= {f"own_{name}": own[name] for name in (*MEASURES, *_DATES)}
         return found
+
+    def _near_levels(
+        self,
+        asked: dict,
+        as_of: AsOf,
+        column: str | None,
+        closes: Period,
+        closed_before,
+    ) -> tuple[list[dict] | None, bool]:
+        """Return the sums by the nearest levels, and whether they tell the own ones.
+
+        :return: None for the sums where no levels are kept
+        """
+        is_of_months = column == "month" or not closes.is_any_time
+        if policy.see_everything(asked["viewers"]) and column in (None, "month"):
+            grain = GRAINS["month" if is_of_months else "all"]
+        elif policy.see_everything(asked["viewers"]) and column == "stage_id":
+            grain = GRAINS["all"]
+        elif column in (None, "user_id", "team_id"):
+            grain = GRAINS["owner"]
+        else:
+            return None, False
+        if is_of_months and grain.dimension != "month":
+            return None, False
+        until = self.env["cqrs.past.levels"]._filled_until()
+        moment = until and grain.nearest(as_of.moment, until)
+        if moment is None or abs(moment - as_of.moment) > 2 * grain.stride:
+            return None, False
+        seen, span = SQL("TRUE"), SQL("span")
+        if asked["company_ids"] is not None:
+            seen = policy.in_companies(asked["company_ids"], span)
+        seen = SQL("%s AND %s", seen, self._seen(asked["viewers"], as_of, span))
+        if grain.dimension == "month":
+            return self._of_months(
+                asked, as_of, column, closes, closed_before, moment, seen
+            ), False
+        rows = self._level_rows(grain, moment, as_of, seen)
+        return self._added_up(asked, column, rows), grain.dimension == "owner"
+
+    def _level_rows(self, grain, moment: datetime, as_of: AsOf, seen: SQL) -> SQL:
+        """Return the query of the rows of a level and of what changed since."""
+        relation, today = self.env["cqrs.opportunity.span"]._relation(), as_of.today
+        parts = [
+            level_rows(grain, moment, today, seen),
+            late_rows(relation, moment, today, seen),
+            change_rows(relation, moment, as_of.moment, today, seen),
+        ]
+        return SQL(" UNION ALL ").join(filter(None, parts))
+
+    def _of_months(
+        self, asked, as_of, column, closes: Period, closed_before, moment, seen
+    ) -> list[dict]:
+        """Return the sums of a period by the level of its whole months in UTC.
+
+        What closed between the midnights of UTC and of the zone, and on the days that
+        are no whole month, is added up of spans.
+        """
+        last = []
+        if closed_before:
+            day = closed_before.astimezone(closes.zone).date()
+            closes = Period(closes.first, day, closes.zone)
+            start = midnight(day, closes.zone)
+            last = [Range(naive(start), naive(closed_before), 1, month_of(day))]
+        found, bounds = [], set()
+        if closes.whole_months:
+            first, until = closes.whole_months
+            rows = SQL(
+                "SELECT * FROM (%s) level WHERE %s AND %s",
+                self._level_rows(GRAINS["month"], moment, as_of, seen),
+                SQL("month >= %s", first) if first else SQL("TRUE"),
+                SQL("month < %s", until) if until else SQL("TRUE"),
+            )
+            found = self._added_up(asked, column, rows)
+            bounds = {first, until} - {None}
+            if column:
+                bounds |= boundaries(
+                    row["group"]
+                    for row in found
+                    if row["group"] and (row["won"] or row["lost"])
+                )
+            last += edges(sorted(bounds), closes)
+        ranges = [r for r in (*rest(closes), *last) if r.start < r.end]
+        if not ranges:
+            return found
+        rows = self._rows_in(ranges, as_of, seen)
+        return _merged([*found, *self._added_up(asked, column, rows)])
+
+    def _rows_in(self, ranges: list[Range], as_of: AsOf, seen: SQL) -> SQL:
+        """Return the query of the opportunities of a moment that close in ranges."""
+        parts = []
+        for is_pending, condition in ((False, _CLOSED_IN), (True, _EXPECTED_IN)):
+            some = [each for each in ranges if each.is_pending == is_pending]
+            if some:
+                parts.append(
+                    SQL(
+                        """
+                        SELECT range.sign, range.month, span.*
+                        FROM %s JOIN %s span ON %s
+                        WHERE %s AND span.type = 'opportunity' AND %s
+                        """,
+                        relation_of(some),
+                        self.env["cqrs.opportunity.span"]._relation(),
+                        condition,
+                        as_of.holds(SQL("span")),
+                        seen,
+                    )
+                )
+        return SQL(
+            """
+            SELECT user_id, team_id, company_id, currency_id, stage_id, month, %s
+            FROM (%s) span
+            """,
+            span_measures(as_of.today),
+            SQL(" UNION ALL ").join(parts),
+        )
 
     def _added_up(self, asked: dict, column: str | None, rows: SQL) -> list[dict]:
         without_jit(self.env)
@@ -213,64 +349,20 @@ class CqrsPast(models.AbstractModel):
                     row[whose + name] = Decimal(row[whose + name])
         return found
 
-    def _level_rows(
-        self, asked: dict, as_of: AsOf, column: str | None, closes: Period
-    ) -> tuple[SQL, bool] | None:
-        """Return the query of the rows of the nearest levels and of what changed since.
-
-        :return: also whether the rows have owners; None where no levels are kept
-        """
-        if not closes.is_any_time:
-            return None
-        viewers = asked["viewers"]
-        sees_all = bool(viewers) and all(
-            each.sees_all and not each.own_only
-            for viewer in viewers
-            for each in (viewer, *(viewer.bounded_by or ()))
-        )
-        if sees_all and column in (None, "stage_id"):
-            grain = GRAINS["all"]
-        elif column in (None, "user_id", "team_id"):
-            grain = GRAINS["owner"]
-        else:
-            return None
-        until = self.env["cqrs.past.levels"]._filled_until()
-        if until is None:
-            return None
-        moment = grain.nearest(as_of.moment, until)
-        seen, span = SQL("TRUE"), SQL("span")
-        if asked["company_ids"] is not None:
-            seen = policy.in_companies(asked["company_ids"], span)
-        seen = SQL("%s AND %s", seen, self._seen(viewers, as_of, span))
-        if abs(moment - as_of.moment) > 2 * grain.stride:
-            return None
-        relation = self.env["cqrs.opportunity.span"]._relation()
-        today = as_of.today
-        parts = [
-            level_rows(grain, moment, today, seen),
-            late_rows(relation, moment, today, seen),
-            change_rows(relation, moment, as_of.moment, today, seen),
-        ]
-        rows = SQL(" UNION ALL ").join(filter(None, parts))
-        return rows, grain.dimension == "owner"
-
     def _closed_before(self, asked: dict, as_of: AsOf, calendar, period: Period):
         """Return the sums closed in as much of the period before as had passed."""
         before, until = calendar.part_before(period, as_of.moment)
-        rows = SQL(
-            "SELECT * FROM (%s) closing WHERE active = 0 AND closed_at < %s",
-            self._rows(asked, as_of, before),
-            until.replace(tzinfo=None),
-        )
         return by_currency(
-            added(
-                self.env["cqrs.metrics"]._sum(asked["own_id"], None, rows),
-                asked["currency"],
-            )
+            added(self._found(asked, as_of, None, before, until), asked["currency"])
         )
 
     def _rows(
-        self, asked: dict, as_of: AsOf, closes: Period, condition: SQL | None = None
+        self,
+        asked: dict,
+        as_of: AsOf,
+        closes: Period,
+        closed_before: datetime | None = None,
+        condition: SQL | None = None,
     ) -> SQL:
         """Return the query of the opportunities of a moment, with their measures.
 
@@ -278,11 +370,16 @@ class CqrsPast(models.AbstractModel):
         ``COUNTS`` and ``_DATES``.
 
         :param closes: the period in which they close, of the months' zone
+        :param closed_before: only what has been closed before this moment
         :param condition: of those to take, on a row of the past
         """
         conditions = [SQL("(active OR status <> 'pending')"), condition or SQL("TRUE")]
         if not closes.is_any_time:
             conditions.append(Filters(closes=closes, archived=None).condition())
+        if closed_before:
+            conditions.append(
+                SQL("status <> 'pending' AND closed_at < %s", naive(closed_before))
+            )
         if asked["company_ids"] is not None:
             conditions.append(policy.in_companies(asked["company_ids"], SQL("view")))
         return SQL(
@@ -305,6 +402,17 @@ class CqrsPast(models.AbstractModel):
 
 def _place(row: dict) -> tuple:
     return row["currency_id"], row["is_group"], row["group"]
+
+
+def _merged(rows: list[dict]) -> list[dict]:
+    """Return the sums of rows of the same currency and group."""
+    merged = {}
+    for row in rows:
+        known = merged.get(_place(row))
+        if known is not None:
+            row = known | {name: known[name] + row[name] for name in _ALL}
+        merged[_place(row)] = row
+    return [*merged.values()]
 
 
 def _of_dates(row: dict, name: str) -> dict:

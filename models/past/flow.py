@@ -1,5 +1,6 @@
 """The flow of opportunities through the stages of the pipeline in a period."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,6 +24,7 @@ from ..support.periods import UTC
 from ..support.process_cache import VersionedCache
 from .certainty import certainty
 from .flow_figures import Counted, Row
+from .flow_levels import GRAIN, TENTHS
 
 #: The moves of settled periods
 COUNTED = VersionedCache("flow", size=128)
@@ -56,6 +58,11 @@ class FlowScope:
     stage_ids: tuple[int, ...] | None = None
     closing: tuple[date | None, date | None] = (None, None)
     hierarchy_at: datetime | None = None
+
+    @property
+    def is_of_all_owners(self) -> bool:
+        """Whether company and stages alone tell what is within the scope."""
+        return (self.user_ids, self.team_ids, *self.closing) == (None,) * 4
 
     @property
     def conditions(self) -> list[SQL]:
@@ -105,8 +112,10 @@ class CqrsFlow(models.AbstractModel):
         2.0 days; *Proposal* was entered once, and one deal was won from there after 1.0
         days; the cycle took 3.0 days.
 
-        *What it costs*: one pass over the moves of the period. What a period had before
-        the present day is counted once in a process.
+        *What it costs*: one pass over the moves of the period; for whoever sees
+        everything and asks for no groups, over those of two weeks at most
+        (``flow_levels.py``). What a period had before the present day is counted once
+        in a process.
 
         :param user: a ``res.users`` record
         :param by: one of ``BY``
@@ -127,8 +136,9 @@ class CqrsFlow(models.AbstractModel):
         own = own_currency(context)
         currency = target_currency or own
         viewers = self.env["cqrs.access"]._viewers(user)
-        rows = self._rows(viewers, scope, by, zone)
-        currency_ids = {row.currency_id or own.id for row in rows if row.kind == "won"}
+        rows = self._rows(viewers, scope, by, zone) if by else []
+        counted = Counted.of(rows) if by else self._counted(viewers, scope)
+        currency_ids = {id_ or own.id for id_ in counted.revenue}
         converted = rates_into(currency, currency_ids, context)
         rates = {id_: rate for id_, (__, rate) in converted.items()}
         rates[None] = rates.get(own.id)
@@ -139,7 +149,7 @@ class CqrsFlow(models.AbstractModel):
             "currency": currency.name,
             "tz": zone.key,
             "settled": self._is_settled(scope),
-            **self._figures(rows, scope, rates, currency),
+            **self._figures(counted, scope, rates, currency),
         }
         if by:
             answer["groups"] = self._groups(by, rows, scope, rates, currency)
@@ -149,8 +159,7 @@ class CqrsFlow(models.AbstractModel):
             "computed_at": now,
         }
 
-    def _figures(self, rows: list[Row], scope: FlowScope, rates: dict, currency):
-        counted = Counted.of(rows)
+    def _figures(self, counted: Counted, scope: FlowScope, rates: dict, currency):
         places = {id_: number for number, id_ in enumerate(stages(self.env))}
 
         def rank(stage_id: int | None) -> tuple:
@@ -178,42 +187,103 @@ class CqrsFlow(models.AbstractModel):
             groups.setdefault(row.group, []).append(row)
         labels = self.env["cqrs.metrics"]._labels(by, set(groups))
         return [
-            {member(by): label, **self._figures(groups[key], scope, rates, currency)}
+            {
+                member(by): label,
+                **self._figures(Counted.of(groups[key]), scope, rates, currency),
+            }
             for key, label in labels.items()
             if key in groups
         ]
 
     # -- the moves --
 
-    def _rows(self, viewers, scope: FlowScope, by: str | None, zone) -> list[Row]:
-        """Return the counted moves; a process keeps those before the present day."""
-        group = _GROUPS.get(by, SQL("NULL"))
+    def _rows(self, viewers, scope: FlowScope, by: str, zone) -> list[Row]:
+        """Return the moves of each group; a process keeps those before today."""
+        group = _GROUPS.get(by)
         if by == "month":
             group = SQL("date_trunc('month', move.at AT TIME ZONE %s)::date", zone.key)
+        before, after = self._parts(
+            viewers,
+            scope,
+            (by, by == "month" and zone.key),
+            lambda *part: self._count(viewers, scope, group, *part),
+            is_kept=lambda rows: len(rows) <= KEPT_UPTO,
+        )
+        return list(chain(before, after))
+
+    def _counted(self, viewers, scope: FlowScope) -> Counted:
+        """Return the moves of a scope; a process keeps those before today."""
+        parts = self._parts(
+            viewers, scope, (), lambda *part: self._count_all(viewers, scope, *part)
+        )
+        counted = Counted()
+        for part in parts:
+            counted.add(part)
+        return counted
+
+    def _parts(
+        self,
+        viewers,
+        scope: FlowScope,
+        key: tuple,
+        count: Callable,
+        is_kept: Callable = lambda part: True,
+    ) -> tuple:
+        """Return what ``count`` gives of the time before today, and of the rest."""
         today = AnswerContext.of(self.env).answered_at.replace(
             hour=0, minute=0, second=0, microsecond=0
         )
         middle = min(max(scope.since, today), scope.until)
         version = self._version(viewers, scope, middle)
         if version is None or middle == scope.since:
-            return self._count(viewers, scope, group, scope.since, scope.until)
-        key = scope.since, middle, by, by == "month" and zone.key, repr(scope)
+            return count(scope.since, middle), count(middle, scope.until)
+        key = version, (scope.since, middle, *key, repr(scope))
         store = COUNTED.store(self.env)
-        before = store.get((version, key))
+        before = store.get(key)
         if before is None:
-            before = self._count(viewers, scope, group, scope.since, middle)
-            if len(before) <= KEPT_UPTO:
-                store[version, key] = before
-        after = self._count(viewers, scope, group, middle, scope.until)
-        return list(chain(before, after))
+            before = count(scope.since, middle)
+            if is_kept(before):
+                store[key] = before
+        return before, count(middle, scope.until)
+
+    def _count_all(self, viewers, scope: FlowScope, since, until) -> Counted:
+        """Return the moves of a period, without groups."""
+        near = self._near_levels(viewers, scope, since, until)
+        if near is not None:
+            return near
+        return Counted.of(self._count(viewers, scope, SQL("NULL"), since, until))
+
+    def _near_levels(self, viewers, scope, since, until) -> Counted | None:
+        """Return the moves between the nearest levels, corrected; None without these.
+
+        Only the companies of an opportunity decide about who sees everything.
+        """
+        if not (scope.is_of_all_owners and policy.see_everything(viewers)):
+            return None
+        levels = self.env["cqrs.flow.levels"]
+        filled = levels._filled_until()
+        if filled is None:
+            return None
+        start, end = (GRAIN.nearest(moment, filled) for moment in (since, until))
+        if start >= end:
+            return None
+        seen = self.env["cqrs.access"]._visible(viewers, SQL("move"))
+        counted = Counted()
+        for moment, limit, sign in ((end, until, 1), (start, since, -1)):
+            counted.add(levels._until(moment, seen, scope.conditions), sign)
+            edge = sorted((moment, limit))
+            rows = self._count(viewers, scope, SQL("NULL"), *edge)
+            forward = 1 if moment < limit else -1
+            counted.add(Counted.of(rows), sign * forward)
+        return counted
 
     def _version(self, viewers, scope: FlowScope, until: datetime) -> tuple | None:
         """Return the version of the moves before a moment; None if they may change."""
-        access, spans = self.env["cqrs.access"], self.env["cqrs.opportunity.span"]
+        access = self.env["cqrs.access"]
         visibility = access._visibility_version(viewers, scope.hierarchy_at)
         if visibility is None or not self.env["cqrs.stage.move"]._is_settled(until):
             return None
-        return visibility, spans._version()
+        return visibility, self.env["cqrs.stage.move"]._version()
 
     def _is_settled(self, scope: FlowScope) -> bool:
         return self.env["cqrs.stage.move"]._is_settled(scope.until)
@@ -221,7 +291,6 @@ class CqrsFlow(models.AbstractModel):
     def _count(self, viewers, scope: FlowScope, group: SQL, since, until) -> list[Row]:
         if since >= until:
             return []
-        # Tenths of a day, rounded half up.
         rows = self.env.execute_query(
             SQL(
                 """
@@ -229,11 +298,12 @@ class CqrsFlow(models.AbstractModel):
                        CASE WHEN kind = 'won' THEN currency_id END, count(*),
                        (COALESCE(sum(value) FILTER (WHERE kind = 'won'), 0))::text,
                        COALESCE(sum(open_for) FILTER (WHERE kind = 'won'), 0)::bigint,
-                       (stayed + 4320000000) / 8640000000
+                       %(tenths)s
                 FROM (%(moves)s) move
                 GROUP BY 1, 2, 3, 4, 5, 9
                 """,
                 group=group,
+                tenths=TENTHS,
                 moves=self._moves(viewers, scope, since, until),
             )
         )

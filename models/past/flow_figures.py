@@ -8,10 +8,14 @@ shortest one that half of them are no longer than, the 90th percentile the short
 that nine in ten are no longer than (``percentile_disc`` of PostgreSQL): always the
 duration of one of them.
 
+Counts subtract as well: stays until a moment, without those until an earlier one.
+
 >>> from types import SimpleNamespace
->>> stays = Counter({10: 1, 20: 2, 305: 1})
->>> [str(percentile(stays, share)) for share in (MEDIAN, NINE_IN_TEN)]
+>>> stays = Stays.of([10, 20, 305], [1, 2, 1])
+>>> [str(percentile([stays], share)) for share in (MEDIAN, NINE_IN_TEN)]
 ['2.0', '30.5']
+>>> str(percentile([stays, Stays.of([20, 305], [2, 1]).times(-1)], NINE_IN_TEN))
+'1.0'
 >>> first = Row(None, 1, 2, "moved", 1, 3, Decimal(0), 0, 25)
 >>> again = first._replace(count=2, tenths=40)
 >>> back = first._replace(from_stage_id=2, to_stage_id=1, tenths=5)
@@ -26,13 +30,19 @@ duration of one of them.
 It takes some milliseconds for each ten thousand different durations.
 """
 
+from array import array
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import accumulate
 from typing import NamedTuple
 
 from ..metrics.rounding import rounded
+
+#: The kinds of moves that end a stay in a way that says how long it was
+ENDING = ("moved", "won", "lost")
 
 #: Shares as numerator and denominator
 MEDIAN, NINE_IN_TEN = (1, 2), (9, 10)
@@ -52,7 +62,8 @@ class Row(NamedTuple):
     :ivar kind: as in ``projections/stays.py``
     :ivar value: the sum of what was won, in the currency
     :ivar open_for: for how long the won ones had been open, all in all, in microseconds
-    :ivar tenths: the duration of each stay; None of moves that end none
+    :ivar tenths: the duration of each stay; None of moves that end none, or whose
+        stays are counted apart
     """
 
     group: object
@@ -66,19 +77,43 @@ class Row(NamedTuple):
     tenths: int | None
 
 
+class Stays(NamedTuple):
+    """How long some stays were.
+
+    :ivar tenths: durations, in order
+    :ivar upto: for each, how many stays were no longer
+    :ivar sign: -1 of those that are taken away
+    """
+
+    tenths: array
+    upto: array
+    sign: int = 1
+
+    @classmethod
+    def of(cls, tenths: Iterable[int], counts: Iterable[int]) -> "Stays":
+        return cls(array("i", tenths), array("i", accumulate(counts)))
+
+    def times(self, sign: int) -> "Stays":
+        return self._replace(sign=self.sign * sign)
+
+    def no_longer_than(self, tenths: int) -> int:
+        place = bisect_right(self.tenths, tenths)
+        return self.sign * self.upto[place - 1] if place else 0
+
+
 @dataclass
 class Counted:
     """Counted moves.
 
     :ivar moves: ``{(kind, from stage, to stage): count}``
-    :ivar stays: ``{stage: {tenths of a day: count}}`` of those that moved or closed
+    :ivar stays: of each stage, of those that moved or closed
     :ivar revenue: ``{currency id: what was won}``
     :ivar open_for: of what was won
     """
 
     moves: Counter = field(default_factory=Counter)
-    stays: dict[int | None, Counter] = field(
-        default_factory=lambda: defaultdict(Counter)
+    stays: dict[int | None, list[Stays]] = field(
+        default_factory=lambda: defaultdict(list)
     )
     revenue: dict[int | None, Decimal] = field(
         default_factory=lambda: defaultdict(Decimal)
@@ -87,16 +122,32 @@ class Counted:
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> "Counted":
-        counted = cls()
+        counted, stays = cls(), defaultdict(Counter)
         for row in rows:
             key = row.kind, row.from_stage_id, row.to_stage_id
             counted.moves[key] += row.count
-            if row.kind in ("moved", "won", "lost"):
-                counted.stays[row.from_stage_id][row.tenths] += row.count
+            if row.tenths is not None and row.kind in ENDING:
+                stays[row.from_stage_id][row.tenths] += row.count
             if row.kind == "won":
                 counted.revenue[row.currency_id] += row.value
                 counted.open_for += row.open_for
+        for stage_id, counts in stays.items():
+            tenths = sorted(counts)
+            counted.stays[stage_id] = [Stays.of(tenths, map(counts.get, tenths))]
         return counted
+
+    def add(self, other: "Counted", sign: int = 1) -> "Counted":
+        """Add others, or take them away; return these."""
+        for key, count in other.moves.items():
+            self.moves[key] += sign * count
+            if not self.moves[key]:
+                del self.moves[key]
+        for stage_id, parts in other.stays.items():
+            self.stays[stage_id] += [part.times(sign) for part in parts]
+        for currency_id, amount in other.revenue.items():
+            self.revenue[currency_id] += sign * amount
+        self.open_for += sign * other.open_for
+        return self
 
     @property
     def stage_ids(self) -> set[int | None]:
@@ -119,7 +170,7 @@ class Counted:
                 and (is_on is None or (rank(end) > rank(start)) == is_on)
             )
 
-        stays = self.stays.get(stage_id, Counter())
+        stays = self.stays.get(stage_id, [])
         return {
             "entered": count(*_BEGINNINGS, is_end=False),
             "moved_on": count("moved", is_on=True),
@@ -164,15 +215,18 @@ _BEGINNINGS = ("created", "reopened", "moved")
 _ENDS = ("moved", "won", "lost", "deleted")
 
 
-def percentile(stays: Counter, share: tuple[int, int]) -> Decimal | None:
+def percentile(stays: list[Stays], share: tuple[int, int]) -> Decimal | None:
     """Return the days that a share of some stays are no longer than; None of none."""
     numerator, denominator = share
-    wanted = -(-stays.total() * numerator // denominator)
-    for tenths in sorted(stays):
-        wanted -= stays[tenths]
-        if wanted <= 0:
-            return Decimal(tenths) * _TENTH
-    return None
+
+    def count(tenths: int) -> int:
+        return sum(part.no_longer_than(tenths) for part in stays)
+
+    longest = max((part.tenths[-1] for part in stays), default=0)
+    wanted = -(-count(longest) * numerator // denominator)
+    if not wanted:
+        return None
+    return bisect_left(range(longest), wanted, key=count) * _TENTH
 
 
 def _share(part: int, whole: int) -> Decimal | None:

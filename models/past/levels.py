@@ -1,7 +1,8 @@
 """The sums at regular moments of the past, from which those of any moment are near.
 
 ``cqrs_past_level`` has the sums of all opportunities at each sixth hour, by company,
-currency and stage, and those of each owner at the end of each week. The sums of a
+currency and stage, those at the end of each day by the month of closing (in UTC), and
+those of each owner at the end of each week. The sums of a
 moment are those of the nearest such one, with what changed between the two: two ranges
 of the index of spans. A cron adds rows, for moments that are settled alone; a change of
 the past (repairs, reconstruction) makes all of them anew, and until then the spans
@@ -68,16 +69,25 @@ class Grain(NamedTuple):
 
 GRAINS = {
     "all": Grain("all", timedelta(hours=6), ("company_id", "currency_id", "stage_id")),
+    "month": Grain("month", timedelta(days=1), ("company_id", "currency_id", "month")),
     "owner": Grain(
         "owner",
         timedelta(days=7),
         ("user_id", "team_id", "company_id", "currency_id"),
     ),
 }
-_KEYS = ("user_id", "team_id", "company_id", "currency_id", "stage_id")
+_KEYS = ("user_id", "team_id", "company_id", "currency_id", "stage_id", "month")
+
+#: The expression of the month in which an opportunity closes, or has closed
+_MONTH = SQL(
+    "date_trunc('month', CASE status WHEN 'pending' THEN closing_date::timestamp"
+    " ELSE closed_at END)::date"
+)
 
 
 def _type(name: str) -> str:
+    if name == "month":
+        return "date"
     return "numeric" if name in AMOUNTS or name.endswith("_value") else "integer"
 
 
@@ -117,7 +127,7 @@ def level_rows(grain: Grain, moment: datetime, today: date, seen: SQL) -> SQL:
     )
     return SQL(
         """
-        SELECT user_id, team_id, company_id, currency_id, stage_id, %s, %s,
+        SELECT user_id, team_id, company_id, currency_id, stage_id, month, %s, %s,
                dated_count, dated_value, %s
         FROM %s span WHERE dimension = %s AND moment = %s AND %s
         """,
@@ -143,13 +153,14 @@ def late_rows(relation: SQL, moment: datetime, today: date, seen: SQL) -> SQL | 
     first = min(_day(moment), today)
     return SQL(
         """
-        SELECT user_id, team_id, company_id, currency_id, stage_id, %s,
+        SELECT user_id, team_id, company_id, currency_id, stage_id, %s AS month, %s,
                0 AS dated_count, 0::numeric AS dated_value,
                %s AS overdue_count, %s * value AS overdue_value
         FROM %s span
         WHERE closing_date = ANY(%s) AND active AND status = 'pending'
           AND type = 'opportunity' AND since <= %s AND until > %s AND %s
         """,
+        _MONTH,
         each("0 AS {}", (*MEASURES, *COUNTS)),
         *[1 if count > 0 else -1] * 2,
         relation,
@@ -191,9 +202,10 @@ def change_rows(
     ]
     return SQL(
         """
-        SELECT user_id, team_id, company_id, currency_id, stage_id, %s
+        SELECT user_id, team_id, company_id, currency_id, stage_id, %s AS month, %s
         FROM (%s) span
         """,
+        _MONTH,
         span_measures(today),
         SQL(" UNION ALL ").join(parts),
     )
@@ -206,7 +218,7 @@ class CqrsPastLevels(models.AbstractModel):
     _description = "Levels of the Past"
 
     def init(self):
-        columns = [f"{name} integer" for name in _KEYS]
+        columns = [f"{name} {_type(name)}" for name in _KEYS]
         columns += [f"{name} {_type(name)} NOT NULL" for name in SUMMED]
         self.env.cr.execute(
             SQL(
@@ -236,8 +248,9 @@ class CqrsPastLevels(models.AbstractModel):
 
     @api.model
     def _fill(self):
-        """Add the rows of the moments that are settled; commits."""
+        """Add the rows of the moments that are settled, and of the flow's; commits."""
         committed(self.env, self._fill_settled)
+        self.env["cqrs.flow.levels"]._fill()
 
     def _fill_settled(self) -> bool:
         """Add the rows of the settled moments; return whether there were any."""
@@ -323,8 +336,9 @@ class CqrsPastLevels(models.AbstractModel):
             known_key=each("known.{}", grain.key),
             same=SQL(" AND ").join(
                 # IS NOT DISTINCT FROM cannot be hashed.
-                SQL(f"COALESCE(change.{name}, 0) = COALESCE(known.{name}, 0)")
+                SQL(f"COALESCE(change.{name}, {none}) = COALESCE(known.{name}, {none})")
                 for name in grain.key
+                for none in ["'infinity'" if name == "month" else "0"]
             ),
             sums=each("sum({0}) AS {0}", SUMMED),
             cumulative=each("COALESCE(sum({0}) OVER so_far, 0) AS {0}", SUMMED),
@@ -358,7 +372,7 @@ class CqrsPastLevels(models.AbstractModel):
             FROM (
                 SELECT to_timestamp(%(origin)s + %(seconds)s * ceil(
                            (extract(epoch FROM at) - %(origin)s) / %(seconds)s)
-                       ) AS moment,
+                       ) AS moment, %(month)s AS month,
                        kind, edge.sign AS edge_sign, span.*,
                        CASE kind WHEN 1 THEN edge.sign ELSE 0 END AS sign
                 FROM cqrs_opportunity_span span
@@ -380,6 +394,7 @@ class CqrsPastLevels(models.AbstractModel):
             ) change
             """,
             key=each("{}", grain.key),
+            month=_MONTH,
             seconds=grain.seconds,
             origin=int(_ORIGIN.timestamp()),
             measures=SPAN_MEASURES,

@@ -1,12 +1,16 @@
 """The moves of opportunities between stages."""
 
-from odoo import models
+from odoo import api, models
 from odoo.tools import SQL
 
 from ..support.indexes import create_missing
+from ..support.versions import CountedVersion
 from .followed_rows import write_rows
 from .stays import moves
 from .table import Column, Table, listed
+
+#: The version by repairs of the moves alone
+REPAIRS = CountedVersion("cqrs_stage_move_repairs")
 
 # The wide columns come first, so that none is padded.
 MOVES = Table(
@@ -47,6 +51,7 @@ class CqrsStageMove(models.AbstractModel):
     _description = "Stage Moves"
     _cqrs_consumes = ("crm.lead",)
     _cqrs_tables = (MOVES,)
+    _cqrs_versions = (REPAIRS,)
     _cqrs_reads_events = True
     _cqrs_is_followed = True
     _cqrs_rank = 1
@@ -76,3 +81,10 @@ class CqrsStageMove(models.AbstractModel):
 
     def _write_rows(self, rows, stream_ids):
         write_rows(self.env.cr, MOVES, rows, stream_ids)
+
+    @api.model
+    def _version(self) -> str | None:
+        """Return a value that changes when the moves of the past do, for caches."""
+        spans = self.env["cqrs.opportunity.span"]._version()
+        [(repairs,)] = self.env.execute_query(SQL(REPAIRS.query))
+        return spans and repairs and f"{spans} {repairs}"
