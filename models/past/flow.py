@@ -25,6 +25,7 @@ from ..support.process_cache import VersionedCache
 from .certainty import certainty
 from .flow_figures import Counted, Row
 from .flow_levels import GRAIN, TENTHS
+from .past import owned_by_some
 
 #: The moves of settled periods
 COUNTED = VersionedCache("flow", size=128)
@@ -317,7 +318,7 @@ class CqrsFlow(models.AbstractModel):
         access, move = self.env["cqrs.access"], SQL("move")
         seen = access._owner_scopes(viewers, scope.hierarchy_at)
         condition = (
-            in_scopes(seen, move)
+            SQL("%s AND %s", owned_by_some(seen, move), in_scopes(seen, move))
             if are_few(seen)
             else access._visible(viewers, move, scope.hierarchy_at)
         )

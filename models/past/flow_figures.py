@@ -78,7 +78,7 @@ class Row(NamedTuple):
 
 
 class Stays(NamedTuple):
-    """How long some stays were.
+    """Durations of some stays, counted.
 
     :ivar tenths: durations, in order
     :ivar upto: for each, how many stays were no longer

@@ -26,6 +26,7 @@ from ..support.transactions import committed
 
 LEVELS = "cqrs_past_level"
 STATE = "cqrs_past_level_state"
+LAST_IDS = "cqrs_past_last_id"
 
 #: Pending opportunities that are to close on a day, overdue ones, those that are to
 #: close on the day in UTC, and on the day before it
@@ -229,10 +230,30 @@ class CqrsPastLevels(models.AbstractModel):
                 CREATE INDEX IF NOT EXISTS {LEVELS}_key
                     ON {LEVELS} (dimension, moment, user_id);
                 CREATE TABLE IF NOT EXISTS {STATE} (
-                    version text NOT NULL, upto timestamptz NOT NULL)
+                    version text NOT NULL, upto timestamptz NOT NULL);
+                CREATE TABLE IF NOT EXISTS {LAST_IDS} (
+                    moment timestamptz PRIMARY KEY, last_id integer NOT NULL)
                 """
             )
         )
+
+    @api.model
+    def _last_id(self, moment: datetime) -> int | None:
+        """Return an id that no opportunity exceeds which was there at a moment.
+
+        None: it is not known. In the order of ids an opportunity that came later need
+        not be looked at.
+        """
+        if self._filled_until() is None:
+            return None
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT last_id FROM %s WHERE moment >= %s ORDER BY moment LIMIT 1",
+                SQL.identifier(LAST_IDS),
+                moment,
+            )
+        )
+        return rows[0][0] if rows else None
 
     @api.model
     def _filled_until(self) -> datetime | None:
@@ -265,13 +286,15 @@ class CqrsPastLevels(models.AbstractModel):
         found = self.env.cr.fetchone()
         filled = found[1] if found and found[0] == version else None
         if filled is None:
-            self.env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(LEVELS)))
+            for table in (LEVELS, LAST_IDS):
+                self.env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(table)))
         elif filled >= upto:
             return False
         for grain in GRAINS.values():
             last = filled and grain.before(filled)
             if last is None or grain.before(upto) > last:
                 self.env.cr.execute(self._insert(grain, last, grain.before(upto)))
+        self._insert_last_ids(upto)
         self.env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(STATE)))
         self.env.cr.execute(
             SQL(
@@ -352,6 +375,33 @@ class CqrsPastLevels(models.AbstractModel):
             last=last or "-infinity",
             # Days would be those of the session's zone.
             stride=SQL("%s * interval '1 second'", grain.seconds),
+        )
+
+    def _insert_last_ids(self, upto: datetime):
+        """Add the greatest id until the end of each settled day."""
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO %(table)s (moment, last_id)
+                SELECT day.moment,
+                       greatest(max(last_id) OVER (ORDER BY day.moment), known)
+                FROM (
+                    SELECT date_trunc('day', since, 'UTC') + interval '24 hours'
+                               AS moment,
+                           max(opportunity_id) AS last_id
+                    FROM cqrs_opportunity_span, %(last)s
+                    WHERE since >= last.moment GROUP BY 1
+                ) day, %(last)s
+                WHERE day.moment <= %(upto)s
+                """,
+                table=SQL.identifier(LAST_IDS),
+                last=SQL(
+                    "(SELECT COALESCE(max(moment), '-infinity'),"
+                    " COALESCE(max(last_id), 0) FROM %s) last (moment, known)",
+                    SQL.identifier(LAST_IDS),
+                ),
+                upto=upto,
+            )
         )
 
     def _changes(self, grain: Grain, last: datetime | None, upto: datetime) -> SQL:

@@ -65,6 +65,10 @@ class CqrsPast(models.AbstractModel):
         without_jit(self.env)
         viewers = self.env["cqrs.access"]._viewers(user)
         rows = self._filtered(viewers, as_of, filters)
+        if sort == "stage":
+            last_id = self.env["cqrs.past.levels"]._last_id(as_of.moment)
+            if last_id is not None:
+                rows = SQL("%s AND view.id <= %s", rows, last_id)
         first = _gathered if self._are_few(viewers, as_of) else _walked
         places, bound = [], after
         for segment in segments(sort, descending, stage_ids, after, rates):

@@ -51,7 +51,7 @@ class CqrsPast(models.AbstractModel):
         condition = in_scopes(scopes, row)
         if are_few(scopes):
             # By the index of the owners.
-            condition = SQL("%s AND %s", _owned(scopes, row), condition)
+            condition = SQL("%s AND %s", owned_by_some(scopes, row), condition)
         return condition
 
     @api.model
@@ -70,7 +70,8 @@ class CqrsPast(models.AbstractModel):
         }
 
 
-def _owned(scopes, row: SQL) -> SQL:
+def owned_by_some(scopes, row: SQL) -> SQL:
+    """Return the condition that a row is one of the owners', for their index."""
     owner_ids = {id_ for scope in scopes for id_ in scope.owner_ids}
     # Asked for, so that the planner takes them for few: of hundreds it would think that
     # to look through all that changed in some days is faster.
