@@ -332,6 +332,7 @@ def serve(
     port = free_port()
     options = (
         "--max-cron-threads=0",
+        f"--db-filter=^{name}$",  # as where several databases are served
         "--load=base,rpc,web,cqrs_floor",
         f"--addons-path={addons_path(addon)}",
         "--log-level=warn",

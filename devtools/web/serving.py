@@ -48,8 +48,9 @@ def served(
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as file:
         server = start(
+            # With a filter, Odoo would list the server's databases for each request.
             [odoo.COMMAND, "-d", name, f"--http-port={port}", "--no-database-list"]
-            + [f"--db-filter=^{name}$", f"--gevent-port={free_port()}", *options],
+            + [f"--gevent-port={free_port()}", *options],
             environ=environ,
             stdin=subprocess.DEVNULL,
             stdout=file,
