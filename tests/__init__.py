@@ -114,6 +114,7 @@ from . import (
     test_verify_finds_tampering,
     test_verify_goes_on,
     test_verify_trusts_what_odoo_writes,
+    test_webhook_endpoints,
     test_what_needs_attention,
     test_webhook_exchanges,
     test_webhook_signatures,

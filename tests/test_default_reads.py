@@ -121,6 +121,15 @@ class TestDefaultReads(SalesOrganisation, HttpCase):
                     "counts": {"deleted": {"gone.model": 3_000_000_000}, "events": 2},
                 }
             )
+            cls.env["cqrs.webhook"].create(
+                {
+                    "name": f"Endpoint {number}",
+                    "url": "https://hooks.example.com/",
+                    "user_id": user.id,
+                    "owner_id": False if number % 2 else user.id,
+                    "company_ids": [] if number % 2 else user.company_ids.ids,
+                }
+            )
         execute = cls.env.cr.execute
         # What other tests have committed is of users that are there no more.
         execute("DELETE FROM cqrs_api_usage")

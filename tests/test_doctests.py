@@ -26,6 +26,8 @@ PURE = {
     "models.seals.merkle",
     "models.webhooks.addresses",
     "models.webhooks.body",
+    "models.webhooks.event_types",
+    "models.webhooks.request_headers",
     "models.webhooks.signing",
 }
 

@@ -70,6 +70,8 @@ CALLS = {
         "action_end": ["no ids"],
     },
     "cqrs.source.choice": {"action_confirm": ["no ids"]},
+    "cqrs.webhook": {"action_rotate": ["ids"], "action_show_secret": ["ids"]},
+    "cqrs.webhook.rotation": {"action_rotate": ["ids"]},
 }
 
 #: How Odoo itself reads any model
