@@ -18,6 +18,7 @@ from odoo.tools import mute_logger
 
 from ..models.maintenance.replay import replay
 from ..models.metrics.figures import exactly
+from ..models.past import changes as changes_model
 from ..models.past import flow, flow_levels
 from ..models.past.change_kinds import KINDS
 from ..models.past.changed_deals import KEPT, PLACES
@@ -377,6 +378,9 @@ class TestAnyWindow(Dated, SalesOrganisation):
         grain = flow_levels.GRAIN._replace(stride=4 * MINUTE)
         for module in (flow, flow_levels):
             self.patch(module, "GRAIN", grain)
+        # So that not all of a kind are found with the sums.
+        for name in ("FIRST_WANTED", "PARTS"):
+            self.patch(changes_model, name, 2)
         self.patch(
             self.registry["cqrs.flow.levels"],
             "_settled_until",

@@ -1,5 +1,6 @@
 """The opportunities behind a kind of change, the greatest change first."""
 
+from bisect import bisect_right
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from ..support.answer_context import without_jit
 from ..support.process_cache import VersionedCache
 from ..support.sql_arrays import integers
 from .change_kinds import CAME, KINDS, LEFT
-from .changes import Scope, Window, by_kind
+from .changes import Found, Scope, Window, by_kind, first_places
 
 #: The first places of each list, and their number
 PLACES = VersionedCache("places of changes", size=256)
@@ -92,7 +93,9 @@ class CqrsChanges(models.AbstractModel):
         total = amounts.get(kind, Decimal(0))
         if after:
             rates |= {id_ or None: Decimal(rate) for id_, rate in after.rates}
-        places = self._places(user, kind, window, scope, rates, after, limit + 1)
+        places = self._first_places(kind, found, rates, after, limit + 1)
+        if places is None:
+            places = self._places(user, kind, window, scope, rates, after, limit + 1)
         page, following = places[:limit], None
         if len(places) > limit:
             id_, change = page[-1]
@@ -111,6 +114,20 @@ class CqrsChanges(models.AbstractModel):
             "next": following,
             **self._certainty(window, found),
         }
+
+    def _first_places(
+        self, kind: str, found: Found, rates, after: Keyset | None, limit: int
+    ) -> list[tuple[int, Decimal]] | None:
+        """Return a page as far as it was found with the sums, None if it was not."""
+        places, is_complete = first_places(found.groups, kind, rates)
+        start = 0
+        if after:
+            behind = -Decimal(after.size), after.id
+            start = bisect_right(
+                places, behind, key=lambda place: (-abs(place[1]), place[0])
+            )
+        page = places[start : start + limit]
+        return page if is_complete or len(page) == limit else None
 
     def _places(
         self, user, kind: str, window: Window, scope: Scope, rates, after, limit: int

@@ -1,6 +1,6 @@
 """The changes of the open pipeline between two moments, by their kinds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import NamedTuple
@@ -20,12 +20,29 @@ from ..support.periods import Period
 from ..support.process_cache import VersionedCache
 from ..support.sql_arrays import integers
 from .certainty import certainty
-from .change_kinds import KINDS, contributions
+from .change_kinds import (
+    DECREASED,
+    INCREASED,
+    KINDS,
+    LEFT,
+    contributions,
+    is_revalued,
+)
 from .levels import GRAINS, change_rows, level_rows
 from .pairs import Pairs
 
 #: The sums of windows that are settled
-SUMS = VersionedCache("sums of changes", size=256)
+SUMS = VersionedCache("sums of changes", size=64)
+
+#: The largest pairs of each kind that are found with the sums, about
+FIRST_WANTED = 320
+#: The part of a window that tells how large they are: one of so many
+PARTS = 32
+
+_NO_THRESHOLDS = SQL(
+    "SELECT NULL::text AS kind, NULL::integer AS currency_id,"
+    " NULL::numeric AS value_from, NULL::numeric AS change_from WHERE false"
+)
 
 
 class NoHistory(LookupError):
@@ -99,6 +116,10 @@ class Group(NamedTuple):
     :ivar before: value at the beginning, in the currency ``before_id``
     :ivar after: at the end, in ``after_id``
     :ivar count: of the pairs
+    :ivar first: ``(opportunity id, before, after)`` of those that are large enough
+    :ivar value_from: the value from which on all are in ``first``, by what they leave
+        or come with
+    :ivar change_from: the same of a change of value
     """
 
     left: str | None
@@ -108,6 +129,22 @@ class Group(NamedTuple):
     before: Decimal
     after: Decimal
     count: int
+    first: tuple[tuple[int, Decimal, Decimal], ...] = ()
+    value_from: Decimal = Decimal(0)
+    change_from: Decimal = Decimal(0)
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.first) == self.count
+
+    def may_be(self, kind: str) -> bool:
+        """Return whether the value of one of the pairs may have changed like this."""
+        if not is_revalued(self.left, self.came):
+            return False
+        if self.before_id != self.after_id:
+            return True
+        is_up = kind == INCREASED.name
+        return self.after > self.before if is_up else self.after < self.before
 
 
 class Found(NamedTuple):
@@ -199,29 +236,7 @@ class CqrsChanges(models.AbstractModel):
 
     def _ask(self, viewers, window: Window, scope: Scope) -> Found:
         pairs = self._pairs(viewers, window, scope)
-        groups = [
-            Group(*kinds_and_ids, Decimal(before), Decimal(after), count)
-            for *kinds_and_ids, before, after, count in self.env.execute_query(
-                SQL(
-                    # Odoo's cursor turns numeric into float, and leaves text alone.
-                    # Whether a value fell is known of each opportunity, but where its
-                    # currency is another one.
-                    """
-                    SELECT left_by, came_by, before_currency_id, after_currency_id,
-                           COALESCE(sum(before_value), 0)::text,
-                           COALESCE(sum(after_value), 0)::text, count(*)
-                    FROM (%s) pair
-                    GROUP BY left_by, came_by, before_currency_id, after_currency_id,
-                             CASE WHEN is_revalued THEN
-                                  CASE WHEN before_currency_id
-                                            IS NOT DISTINCT FROM after_currency_id
-                                       THEN sign(after_value - before_value)
-                                       ELSE opportunity_id END END
-                    """,
-                    pairs.query(),
-                )
-            )
-        ]
+        groups = self._groups(pairs)
         present = self._present(viewers, window, scope)
         if present is not None:
             return Found(levels_before(present, groups), groups)
@@ -237,6 +252,83 @@ class CqrsChanges(models.AbstractModel):
         )
         return Found(
             [(id_, Decimal(text), *rest) for id_, text, *rest in levels], groups
+        )
+
+    def _groups(self, pairs: Pairs) -> list[Group]:
+        """Return the sums of the pairs of each kind, and the largest of them."""
+        rows = self.env.execute_query(
+            SQL(
+                # Odoo's cursor turns numeric into float, and leaves text alone.
+                # Whether a value fell is known of each opportunity, but where its
+                # currency is another one.
+                """
+                SELECT left_by, came_by, before_currency_id, after_currency_id,
+                       COALESCE(sum(before_value), 0)::text,
+                       COALESCE(sum(after_value), 0)::text, count(*)::integer,
+                       array_agg(ROW(opportunity_id, before_value, after_value)::text)
+                           FILTER (WHERE size >= COALESCE(value_from, 0)
+                                   OR change >= COALESCE(change_from, 0)),
+                       COALESCE(min(value_from), 0)::text,
+                       COALESCE(min(change_from), 0)::text
+                FROM (%s) pair
+                LEFT JOIN (%s) threshold USING (kind, currency_id)
+                GROUP BY left_by, came_by, before_currency_id, after_currency_id,
+                         CASE WHEN is_revalued THEN
+                              CASE WHEN before_currency_id
+                                        IS NOT DISTINCT FROM after_currency_id
+                                   THEN sign(after_value - before_value)
+                                   ELSE opportunity_id END END
+                """,
+                _sized(pairs),
+                self._thresholds(pairs),
+            )
+        )
+        return [
+            Group(
+                *row[:4],
+                *map(Decimal, row[4:6]),
+                row[6],
+                tuple(map(_place, row[7] or ())),
+                *map(Decimal, row[8:]),
+            )
+            for row in rows
+        ]
+
+    def _thresholds(self, pairs: Pairs) -> SQL:
+        """Return the query of the sizes from which on a pair is among the largest.
+
+        They are those of a part of the window. If it differs from the rest, more or
+        less pairs are found than wanted, and all of them where it has few.
+        """
+        kth = SQL("[%s]", max(1, FIRST_WANTED // PARTS))
+        part = replace(pairs, start=pairs.end - (pairs.end - pairs.start) / PARTS)
+        if pairs.owner_ids is not None and len(pairs.owner_ids) < PARTS:
+            return _NO_THRESHOLDS
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT kind, currency_id,
+                       COALESCE((array_agg(size ORDER BY size DESC))%(kth)s, 0)::text,
+                       LEAST(
+                           COALESCE((array_agg(change ORDER BY change DESC) FILTER (
+                               WHERE after_value > before_value))%(kth)s, 0),
+                           COALESCE((array_agg(change ORDER BY change DESC) FILTER (
+                               WHERE after_value < before_value))%(kth)s, 0))::text
+                FROM (%(pairs)s) pair GROUP BY kind, currency_id
+                """,
+                kth=kth,
+                pairs=_sized(part),
+            )
+        )
+        if not rows:
+            return _NO_THRESHOLDS
+        return SQL(
+            """
+            SELECT * FROM unnest(%s::text[], %s::integer[], %s::numeric[],
+                                 %s::numeric[])
+                AS threshold (kind, currency_id, value_from, change_from)
+            """,
+            *map(list, zip(*rows, strict=True)),
         )
 
     def _present(
@@ -388,6 +480,70 @@ class CqrsChanges(models.AbstractModel):
             ids |= {group.before_id, group.after_id}
         rates = rates_into(currency, {id_ or own.id for id_ in ids}, context)
         return currency, {id_: rates[id_ or own.id][1] for id_ in ids}
+
+
+def _sized(pairs: Pairs) -> SQL:
+    """Return the query of pairs with ``kind`` and ``currency_id``, and their sizes."""
+    return SQL(
+        """
+        SELECT *, COALESCE(left_by, came_by, '') AS kind,
+               COALESCE(after_currency_id, before_currency_id, 0) AS currency_id,
+               abs(CASE WHEN left_by IS NULL AND came_by IS NULL THEN NULL
+                        WHEN left_by = ANY(%s) THEN before_value ELSE after_value
+               END) AS size,
+               CASE WHEN NOT is_revalued THEN NULL
+                    -- Values of two currencies do not compare: always found.
+                    WHEN before_currency_id IS DISTINCT FROM after_currency_id
+                    THEN 'Infinity'
+                    ELSE NULLIF(abs(after_value - before_value), 0) END AS change
+        FROM (%s) pair
+        """,
+        [kind.name for kind in LEFT if kind.is_at_start],
+        pairs.query(),
+    )
+
+
+def _place(text: str) -> tuple[int, Decimal, Decimal]:
+    """Return the id and the values of a row as PostgreSQL writes it."""
+    id_, before, after = text[1:-1].split(",")
+    return int(id_), Decimal(before or 0), Decimal(after or 0)
+
+
+def first_places(
+    groups: list[Group], kind: str, rates: dict
+) -> tuple[list[tuple[int, Decimal]], bool]:
+    """Return the largest changes of a kind with their opportunities, in order.
+
+    >>> rows = ((7, Decimal(500), Decimal(0)), (8, Decimal(90), Decimal(0)))
+    >>> lost = Group("deleted", None, 1, None, Decimal(600), Decimal(0), 3, rows)
+    >>> lost = lost._replace(value_from=Decimal(80))
+    >>> places, is_complete = first_places([lost], "deleted", {1: Decimal(2), None: 1})
+    >>> [(id_, str(change)) for id_, change in places], is_complete
+    ([(7, '-1000'), (8, '-180')], False)
+
+    :return: also whether these are all of them
+    """
+    places, bound, is_complete = [], Decimal(0), True
+    for group in groups:
+        before_rate, after_rate = rates[group.before_id], rates[group.after_id]
+        is_change = kind in (INCREASED.name, DECREASED.name)
+        if not is_change and kind not in (group.left, group.came):
+            continue
+        if is_change and not group.may_be(kind):
+            continue
+        for id_, before, after in group.first:
+            for name, amount in contributions(
+                group.left, group.came, before * before_rate, after * after_rate
+            ):
+                if name == kind:
+                    places.append((id_, amount))
+        if not group.is_complete:
+            is_complete = False
+            least = group.change_from if is_change else group.value_from
+            bound = max(bound, least * max(before_rate, after_rate))
+    places = [place for place in places if abs(place[1]) >= bound]
+    places.sort(key=lambda place: (-abs(place[1]), place[0]))
+    return places, is_complete
 
 
 def _hierarchies(window: Window) -> tuple[datetime | None, datetime | None]:
