@@ -28,6 +28,7 @@ PURE = {
     "models.webhooks.body",
     "models.webhooks.event_types",
     "models.webhooks.request_headers",
+    "models.webhooks.schedule",
     "models.webhooks.signing",
 }
 

@@ -1,4 +1,4 @@
-"""Messages to browsers that something has changed, sent after the writer's commit."""
+"""Messages that something has changed, sent after the writer's commit."""
 
 import atexit
 import logging
@@ -6,12 +6,16 @@ import threading
 
 from odoo import SUPERUSER_ID, api
 from odoo.sql_db import db_connect
+from odoo.tools import SQL
 
 _logger = logging.getLogger(__name__)
 
 #: The channel that browsers ask for, and the type of the messages on it
 CHANNEL = "crm_cqrs.dashboard"
 CHANGED = "crm_cqrs/changed"
+
+#: PostgreSQL's channel on which threads of all processes hear of commits
+COMMITTED = "crm_cqrs_committed"
 
 #: Seconds between two messages; one message stands for all commits of that time
 INTERVAL = 0.5
@@ -78,6 +82,8 @@ def _send(dbname: str):
     with db_connect(dbname).cursor() as cr:
         env = api.Environment(cr, SUPERUSER_ID, {})
         env["bus.bus"]._sendone(channel(env), CHANGED, {})
+        # Sent with this transaction; the writer's has ended.
+        cr.execute(SQL("NOTIFY %s", SQL.identifier(COMMITTED)))
 
 
 announcer = Announcer()

@@ -1,1 +1,1 @@
-from . import webhook, secret, rotation
+from . import webhook, secret, rotation, message

@@ -1,0 +1,494 @@
+"""Taking messages from the log, sending them, and recording what came of them.
+
+Round after round: what has ended is recorded, in one statement; what may be sent now is
+read, in one statement; of each endpoint as many messages as are sent at once are looked
+at under the rights of that moment, and handed to the senders. An endpoint that has
+nothing more to send takes the next messages from the log, with the checkpoint that is
+after them; the rest stays in the log, so memory does not grow with the backlog.
+
+A process that ends at any point loses nothing: what it was sending waits still, and is
+sent again by the next one, with the same id.
+"""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from functools import partial
+from typing import NamedTuple
+
+from odoo import SUPERUSER_ID, api
+from odoo.modules.registry import Registry
+from odoo.tools import config
+
+from ..event_store.reader import Filters
+from ..feed.feed import FeedCheckpoint, Message, Unreadable, look_again, read_feed
+from ..support.transactions import committed, is_raised
+from . import outbox, processor_time
+from .binding import DATABASE_UUID
+from .body import body
+from .lease import Lease
+from .outbox import Outcome, Place, Waiting
+from .schedule import Schedule
+from .senders import Senders
+from .signing import headers
+from .transport import Answer, Settings, Transport
+
+_logger = logging.getLogger(__name__)
+
+#: Requests at a time: in all, to one endpoint, and to all those that fail or are slow.
+#: So these leave the others the greater part, however many they are.
+SENDERS = 48
+SENDERS_OF_AN_ENDPOINT = 16
+SENDERS_OF_SLOW_ENDPOINTS = 16
+#: Seconds of an answer from which on an endpoint is slow
+SLOW = 1.0
+
+#: Messages that are taken from the log at a time
+PAGE = 1000
+#: Messages of an endpoint that wait at most: where it works, and where it fails
+MOST_WAITING = 10_000
+MOST_WAITING_OF_FAILING = 100
+
+#: Seconds between two looks at the log for which nothing has called
+POLL = 5.0
+#: Seconds for which an endpoint is left alone after its messages could not be read
+AFTER_PROBLEM = 30.0
+#: Seconds after which a checkpoint is written that no message came with
+IDLE_CHECKPOINT = 60.0
+
+
+class _Sent(NamedTuple):
+    """A message that a sender is done with.
+
+    :ivar outcome: None if it was not sent, since the term has ended
+    """
+
+    message: Waiting
+    outcome: Outcome | None
+    answer: Answer | None
+
+
+class _Endpoint:
+    """State of an endpoint in a term of the lease.
+
+    :ivar in_flight: ids of the messages that are being sent
+    :ivar failures: attempts since the last one that succeeded
+    :ivar seconds: of its answers, smoothed
+    :ivar not_before: until when nothing is sent, by the clock ``time.monotonic``
+    :ivar has_more: there may be something in the log
+    :ivar seen: the checkpoint that is written, and the one that is read up to
+    """
+
+    def __init__(self):
+        self.in_flight: set[int] = set()
+        self.failures = 0
+        self.seconds = 0.0
+        self.not_before = 0.0
+        self.has_more = True
+        self.seen: tuple[str, str] | None = None
+        self.written_at = 0.0
+
+    @property
+    def is_slow(self) -> bool:
+        return self.failures > 0 or self.seconds > SLOW
+
+    @property
+    def room(self) -> int:
+        """The messages that may be sent beside those that are being sent.
+
+        With each failure half as many, down to one.
+        """
+        if time.monotonic() < self.not_before:
+            return 0
+        most = SENDERS_OF_AN_ENDPOINT >> min(self.failures, 10)
+        return max(max(most, 1) - len(self.in_flight), 0)
+
+
+class Delivery:
+    """Sends the messages of a database, for one term of the lease.
+
+    :ivar attempts: how many there were
+    """
+
+    def __init__(self, dbname: str, lease: Lease, schedule: Schedule):
+        self.attempts = 0
+        self._dbname, self._lease, self._schedule = dbname, lease, schedule
+        self._transport = Transport(Settings.from_config(config))
+        self._awake = threading.Event()
+        self._is_called = True
+        self._senders = Senders(SENDERS, self._awake.set)
+        self._endpoints: dict[int, _Endpoint] = {}
+        self._outcomes: list[Outcome] = []
+        self._polled_at = 0.0
+        self._first = 0
+
+    def call(self):
+        """Look at the log; from any thread."""
+        self._is_called = True
+        self._awake.set()
+
+    @property
+    def is_sending(self) -> bool:
+        return any(endpoint.in_flight for endpoint in self._endpoints.values())
+
+    def wait(self, cr, longest: float):
+        """Wait until something has ended, is due, or was committed."""
+        if not self._awake.is_set():
+            pauses = [longest, POLL]
+            if (due := outbox.seconds_until_next(cr)) is not None:
+                pauses.append(max(due, 0.0))
+            now = time.monotonic()
+            pauses += [
+                each.not_before - now
+                for each in self._endpoints.values()
+                if each.not_before > now
+            ]
+            self._awake.wait(min(pauses))
+        self._awake.clear()
+
+    def close(self):
+        """End; what is being sent ends in its own time, and is not recorded."""
+        self._lease.end()
+        self._senders.close()
+        self._transport.close()
+
+    def step(self, cr) -> bool:
+        """Do a round; return whether there was anything to do.
+
+        :param cr: commits each statement
+        """
+        processor_time.give_back()
+        self._look_for_endpoints(cr)
+        ended = self._record(cr)
+        if not self._lease.holds:
+            return ended
+        ready, hungry = self._ready(cr)
+        for webhook_id, waiting in ready.items():
+            self._send(webhook_id, waiting)
+        taken = [self._take(cr, place) for place in self._places(cr, hungry)]
+        return ended or bool(ready) or any(taken)
+
+    # -- endpoints --
+
+    def _look_for_endpoints(self, cr):
+        now = time.monotonic()
+        if not self._is_called and now < self._polled_at + POLL:
+            return
+        # First, so that a call meanwhile is not lost.
+        self._is_called = False
+        self._polled_at = now
+        ids = outbox.endpoints(cr)
+        for id_ in ids:
+            self._endpoints.setdefault(id_, _Endpoint()).has_more = True
+        for id_ in set(self._endpoints).difference(ids):
+            if not self._endpoints[id_].in_flight:
+                del self._endpoints[id_]
+
+    # -- sending --
+
+    def _ready(self, cr) -> tuple[dict[int, list[Waiting]], list[int]]:
+        """Return what may be sent now, and the endpoints that could send more."""
+        room = {id_: each.room for id_, each in self._endpoints.items() if each.room}
+        in_flight = [id_ for each in self._endpoints.values() for id_ in each.in_flight]
+        if not room or len(in_flight) >= SENDERS:
+            return {}, []
+        found = defaultdict(list)
+        for waiting in outbox.ready(cr, room, in_flight):
+            found[waiting.webhook_id].append(waiting)
+        hungry = [id_ for id_ in room if len(found.get(id_, ())) < room[id_]]
+        return self._shared(found, SENDERS - len(in_flight)), hungry
+
+    def _shared(
+        self, found: dict[int, list[Waiting]], senders: int
+    ) -> dict[int, list[Waiting]]:
+        """Return as many messages as there are senders, another endpoint's first."""
+        slow = SENDERS_OF_SLOW_ENDPOINTS - sum(
+            len(each.in_flight) for each in self._endpoints.values() if each.is_slow
+        )
+        ids = sorted(found)
+        self._first += 1
+        start = self._first % len(ids) if ids else 0
+        shared = {}
+        for id_ in ids[start:] + ids[:start]:
+            is_slow = self._endpoints[id_].is_slow
+            part = found[id_][: max(min(senders, slow) if is_slow else senders, 0)]
+            if part:
+                shared[id_] = part
+                senders -= len(part)
+                slow -= len(part) if is_slow else 0
+        return shared
+
+    def _send(self, webhook_id: int, waiting: list[Waiting]):
+        """Hand messages to the senders, as they are by the rights of now."""
+        endpoint = self._endpoints[webhook_id]
+        try:
+            with self._reading() as env:
+                calls = self._calls(env["cqrs.webhook"].browse(webhook_id), waiting)
+        except Exception as error:
+            _logger.exception("Messages of webhook %s cannot be read", webhook_id)
+            if isinstance(error, Unreadable) or is_raised(error):
+                # No fault of these messages.
+                endpoint.not_before = time.monotonic() + AFTER_PROBLEM
+                return
+            if len(waiting) > 1:
+                # One of them may be the reason, and shall not hold up the others.
+                for each in waiting:
+                    self._send(webhook_id, [each])
+                return
+            answer = Answer(
+                None, "", f"The message could not be made: {error}", None, 0
+            )
+            [message] = waiting
+            outcome = self._outcome(message, message.kind, answer, _now(), "")
+            self._outcomes.append(outcome)
+            self._awake.set()
+            return
+        for message, call in calls:
+            if call is None:
+                self._outcomes.append(
+                    Outcome(message.id, webhook_id, message.kind, "skipped", 0)
+                )
+                self._awake.set()
+                continue
+            endpoint.in_flight.add(message.id)
+            self._senders.submit(call)
+
+    def _calls(self, webhook, waiting: list[Waiting]) -> list:
+        """Return ``(message, call)``; no call where nothing may be told any more."""
+        positions = [each.position for each in waiting if each.position]
+        seen = look_again(
+            webhook._seen_by(), positions, webhook.company_ids.ids or None
+        )
+        secrets, further = webhook._signing_secrets(), webhook._further_headers()
+        source, url, payload = _source(webhook.env), webhook.url, webhook.payload
+        calls = []
+        for each in waiting:
+            message = (
+                seen.get(each.position)
+                if each.position
+                else Message(each.kind, None, each.message_id)
+            )
+            call = message and partial(
+                self._request,
+                each,
+                message.kind,
+                url,
+                body(message, payload, source),
+                secrets,
+                further,
+            )
+            calls.append((each, call))
+        return calls
+
+    def _request(self, waiting, kind, url, content, secrets, further) -> _Sent:
+        """Send a message; called in a thread of the senders."""
+        if not self._lease.holds:
+            return _Sent(waiting, None, None)
+        at = _now()
+        fields = {}
+        try:
+            fields = headers(
+                secrets, waiting.message_id, int(at.timestamp()), content, further
+            )
+            answer = self._transport.send(url, fields, content)
+        except Exception as error:
+            _logger.exception("A message cannot be sent")
+            answer = Answer(
+                None, "", f"The message could not be sent: {error}", None, 0
+            )
+        request = _request_text(url, fields, content, further)
+        outcome = self._outcome(waiting, kind, answer, at, request)
+        return _Sent(waiting, outcome, answer)
+
+    def _outcome(
+        self, waiting: Waiting, kind: str, answer: Answer, at: datetime, request: str
+    ) -> Outcome:
+        attempts, pause, state = waiting.attempts + 1, None, "delivered"
+        if not answer.is_accepted:
+            pause = self._schedule.pause(attempts, answer.retry_after)
+            state = "dead" if pause is None else "waiting"
+        return Outcome(
+            waiting.id,
+            waiting.webhook_id,
+            kind,
+            state,
+            attempts,
+            pause,
+            at,
+            answer.status,
+            answer.error,
+            answer.duration_ms,
+            request,
+            answer.text,
+        )
+
+    # -- what came of it --
+
+    def _record(self, cr) -> bool:
+        """Write what has ended; return whether there was something."""
+        sent = []
+        while not self._senders.finished.empty():
+            sent.append(self._senders.finished.get())
+        # What is in flight stays so until it is recorded.
+        outcomes = self._outcomes + [each.outcome for each in sent if each.outcome]
+        self._outcomes = []
+        is_recorded = not outcomes or outbox.record(cr, self._lease.holder, outcomes)
+        for each in sent:
+            self._note(each)
+        if not is_recorded:
+            self._lease.end()
+        elif outcomes:
+            self._note_health(cr, outcomes)
+        return bool(sent or outcomes)
+
+    def _note(self, sent: _Sent):
+        endpoint = self._endpoints[sent.message.webhook_id]
+        endpoint.in_flight.discard(sent.message.id)
+        answer = sent.answer
+        if not answer:
+            return
+        endpoint.failures = 0 if answer.is_accepted else endpoint.failures + 1
+        endpoint.seconds += 0.2 * (answer.duration_ms / 1000 - endpoint.seconds)
+        if answer.status in (429, 503) and answer.retry_after:
+            pause = min(answer.retry_after, self._schedule.longest_wait)
+            endpoint.not_before = time.monotonic() + pause
+
+    def _note_health(self, cr, outcomes: list[Outcome]):
+        attempts = [each for each in outcomes if each.at]
+        self.attempts += len(attempts)
+        well = {each.webhook_id for each in attempts if each.state == "delivered"}
+        failing = {each.webhook_id for each in attempts} - well
+        if not attempts:
+            return
+        gone = {each.webhook_id for each in attempts if each.status == 410}
+        too_long = outbox.note_health(
+            cr, list(well), list(failing), self._schedule.switched_off_after
+        )
+        for webhook_id in gone.union(too_long):
+            reason = "gone" if webhook_id in gone else "failing"
+            switch_off(self._dbname, webhook_id, reason)
+
+    # -- taking --
+
+    def _places(self, cr, hungry: list[int]) -> list[Place]:
+        """Return how far those endpoints are for which the log may have more."""
+        ids = [id_ for id_ in hungry if self._endpoints[id_].has_more]
+        return outbox.places(cr, ids, MOST_WAITING) if ids else []
+
+    def _take(self, cr, place: Place) -> bool:
+        """Take the next messages of an endpoint from the log, as far as it may."""
+        endpoint = self._endpoints[place.webhook_id]
+        limit = self._limit(place, endpoint)
+        if not limit or not self._lease.holds:
+            return False
+        if not endpoint.seen or endpoint.seen[0] != place.checkpoint:
+            endpoint.seen = (place.checkpoint, place.checkpoint)
+        try:
+            with self._reading() as env:
+                webhook = env["cqrs.webhook"].browse(place.webhook_id)
+                page = read_feed(
+                    webhook._seen_by(),
+                    FeedCheckpoint.parse(endpoint.seen[1]),
+                    limit,
+                    Filters(types=webhook._chosen_types()),
+                    webhook.company_ids.ids or None,
+                    is_live=True,
+                )
+        except Exception:
+            _logger.exception("The log cannot be read for webhook %s", place.webhook_id)
+            endpoint.not_before = time.monotonic() + AFTER_PROBLEM
+            return False
+        endpoint.has_more = not page.is_last
+        checkpoint, now = str(page.checkpoint), time.monotonic()
+        if page.messages or now > endpoint.written_at + IDLE_CHECKPOINT:
+            rows = [_row(message) for message in page.messages]
+            if not outbox.take(cr, self._lease.holder, place, checkpoint, rows):
+                # The checkpoint was moved by whoever resumed the endpoint; or the
+                # lease is somebody else's, which the next statement finds out.
+                endpoint.seen, endpoint.has_more = None, True
+                return False
+            endpoint.written_at = now
+            endpoint.seen = (checkpoint, checkpoint)
+        else:
+            endpoint.seen = (place.checkpoint, checkpoint)
+        return bool(page.messages) or endpoint.has_more
+
+    def _limit(self, place: Place, endpoint: _Endpoint) -> int:
+        """Return how many messages may be taken.
+
+        An endpoint that fails is tried with something new from time to time, however
+        many of its messages wait for their next attempt.
+        """
+        if not place.is_failing:
+            return PAGE if place.waiting < MOST_WAITING else 0
+        if place.waiting < MOST_WAITING_OF_FAILING:
+            return MOST_WAITING_OF_FAILING - place.waiting
+        is_due = place.idle > self._schedule.probe and not endpoint.in_flight
+        return 1 if is_due else 0
+
+    # -- the database --
+
+    def _registry(self) -> Registry:
+        return Registry(self._dbname)
+
+    @contextmanager
+    def _reading(self) -> Iterator[api.Environment]:
+        """Give an environment that reads, with the rights of now."""
+        with self._registry().cursor() as cr:
+            cr.connection.set_session(readonly=True)
+            # Rights are cached; another process may have changed them.
+            self._registry().check_signaling(cr)
+            yield api.Environment(cr, SUPERUSER_ID, {})
+
+
+def switch_off(dbname: str, webhook_id: int, reason: str):
+    """Pause an endpoint, unless it is; commits."""
+    with Registry(dbname).cursor() as cr:
+        env = api.Environment(cr, SUPERUSER_ID, {})
+
+        def pause():
+            webhook = env["cqrs.webhook"].browse(webhook_id).exists()
+            if webhook and not webhook.is_paused:
+                webhook._pause(reason)
+
+        committed(env, pause)
+
+
+def pause_copies(dbname: str, cr):
+    """Pause the endpoints that a copy of a database has brought with it.
+
+    :param cr: commits each statement
+    """
+    for webhook_id in outbox.copied(cr):
+        switch_off(dbname, webhook_id, "copied")
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _row(message: Message) -> tuple:
+    event = message.event
+    if event is None:
+        return message.id, message.kind, None, None, None
+    return (
+        *(message.id, message.kind, event.position),
+        *(event.stream_model, event.stream_id),
+    )
+
+
+def _request_text(url: str, fields: dict, content: bytes, further: dict) -> str:
+    """Return a request as it is shown; an endpoint's own headers may be secret."""
+    lines = [f"POST {url}"]
+    lines += [
+        f"{name}: {'…' if name in further else value}" for name, value in fields.items()
+    ]
+    return "\n".join([*lines, "", content.decode()])
+
+
+def _source(env) -> str:
+    return f"urn:uuid:{env['ir.config_parameter'].sudo().get_param(DATABASE_UUID)}"

@@ -1,0 +1,219 @@
+"""The tables of the messages, and what people do with them."""
+
+from datetime import datetime
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..feed.feed import here
+from ..support.indexes import create_missing
+from .dispatcher import dispatchers, run_once
+from .event_types import MODELS
+
+WAITING, SKIPPED = "waiting", "skipped"
+
+
+class CqrsWebhook(models.Model):
+    _inherit = "cqrs.webhook"
+
+    # The messages of an endpoint that wait are few (``delivery.MOST_WAITING``); what
+    # comes after its checkpoint is left in the log. The order of a record is that of
+    # its events' positions, also among messages that are sent again.
+    _MESSAGES = SQL(
+        """
+        CREATE TABLE IF NOT EXISTS cqrs_webhook_checkpoint (
+            webhook_id integer PRIMARY KEY
+                REFERENCES cqrs_webhook (id) ON DELETE CASCADE,
+            checkpoint text NOT NULL
+        );
+        CREATE TABLE IF NOT EXISTS cqrs_webhook_message (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            webhook_id integer NOT NULL
+                REFERENCES cqrs_webhook (id) ON DELETE CASCADE,
+            message_id text NOT NULL,
+            kind text NOT NULL,
+            position bigint,
+            stream_model text,
+            stream_id integer,
+            created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            state text NOT NULL DEFAULT 'waiting'
+                CHECK (state IN ('waiting', 'delivered', 'dead', 'skipped')),
+            attempts integer NOT NULL DEFAULT 0,
+            next_attempt_at timestamptz DEFAULT clock_timestamp(),
+            delivered_at timestamptz
+        );
+        CREATE UNIQUE INDEX IF NOT EXISTS cqrs_webhook_message_once
+            ON cqrs_webhook_message (webhook_id, message_id);
+        CREATE INDEX IF NOT EXISTS cqrs_webhook_message_waiting
+            ON cqrs_webhook_message (webhook_id, next_attempt_at)
+            WHERE state = 'waiting';
+        CREATE INDEX IF NOT EXISTS cqrs_webhook_message_order
+            ON cqrs_webhook_message (webhook_id, stream_model, stream_id, position)
+            WHERE state = 'waiting';
+        CREATE INDEX IF NOT EXISTS cqrs_webhook_message_of_event
+            ON cqrs_webhook_message (position);
+        CREATE INDEX IF NOT EXISTS cqrs_webhook_message_age
+            ON cqrs_webhook_message (webhook_id, created_at);
+        CREATE TABLE IF NOT EXISTS cqrs_webhook_attempt (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            message_id bigint NOT NULL
+                REFERENCES cqrs_webhook_message (id) ON DELETE CASCADE,
+            webhook_id integer NOT NULL,
+            at timestamptz NOT NULL,
+            number integer NOT NULL,
+            status integer,
+            error text,
+            duration_ms integer NOT NULL,
+            request text NOT NULL,
+            answer text NOT NULL
+        );
+        CREATE INDEX IF NOT EXISTS cqrs_webhook_attempt_message
+            ON cqrs_webhook_attempt (message_id);
+        CREATE INDEX IF NOT EXISTS cqrs_webhook_attempt_webhook
+            ON cqrs_webhook_attempt (webhook_id, at);
+        CREATE INDEX IF NOT EXISTS cqrs_webhook_attempt_age
+            ON cqrs_webhook_attempt (at);
+        CREATE TABLE IF NOT EXISTS cqrs_webhook_lease (
+            is_one boolean PRIMARY KEY DEFAULT true CHECK (is_one),
+            holder text NOT NULL DEFAULT '',
+            until timestamptz NOT NULL DEFAULT '-infinity'
+        ) WITH (fillfactor = 10);
+        INSERT INTO cqrs_webhook_lease DEFAULT VALUES ON CONFLICT DO NOTHING
+        """
+    )
+
+    def init(self):
+        super().init()
+        create_missing(self.env.cr, self._MESSAGES)
+
+    def _register_hook(self):
+        super()._register_hook()
+        dispatchers.start(self.env.cr.dbname)
+
+    @api.model
+    def _deliver(self):
+        """Have this process deliver; the cron's safety net where no thread does."""
+        dbname = self.env.cr.dbname
+        if not dispatchers.start(dbname):
+            run_once(dbname)
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        webhooks = super().create(vals_list)
+        webhooks._begin_here()
+        return webhooks
+
+    def _begin_here(self):
+        """Have each endpoint told of what is committed from now on."""
+        for webhook in self:
+            checkpoint = here(webhook._seen_by(), webhook.company_ids.ids or None)
+            self.env.cr.execute(
+                SQL(
+                    """
+                    INSERT INTO cqrs_webhook_checkpoint (webhook_id, checkpoint)
+                    VALUES (%s, %s)
+                    ON CONFLICT (webhook_id)
+                    DO UPDATE SET checkpoint = EXCLUDED.checkpoint
+                    """,
+                    webhook.id,
+                    str(checkpoint),
+                )
+            )
+        self._wake_dispatcher()
+
+    def _seen_by(self):
+        """Return the environment of the user as whom the endpoint looks."""
+        self.ensure_one()
+        return api.Environment(self.env.cr, self.user_id.id, {})
+
+    def _wake_dispatcher(self):
+        """Have this process look for something to send, once this is committed."""
+        dbname = self.env.cr.dbname
+        self.env.cr.postcommit.add(lambda: dispatchers.wake(dbname))
+
+    def _resume(self, send_backlog: bool):
+        """Send again, what has come since the pause as well, or from now on."""
+        for webhook in self:
+            self.env.cr.execute(
+                SQL(
+                    """
+                    UPDATE cqrs_webhook_message
+                    SET state = %s, attempts = 0, next_attempt_at = clock_timestamp()
+                    WHERE webhook_id = %s AND state = 'waiting'
+                    """,
+                    WAITING if send_backlog else SKIPPED,
+                    webhook.id,
+                )
+            )
+            if not send_backlog:
+                webhook._begin_here()
+        self._wake_dispatcher()
+        return super()._resume(send_backlog)
+
+    def _send_again(self, message_ids: list[int]) -> int:
+        """Send messages of these endpoints again; return how many there are.
+
+        They keep their ids, by which a receiver knows them.
+        """
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE cqrs_webhook_message
+                SET state = 'waiting', attempts = 0, next_attempt_at = clock_timestamp()
+                WHERE id = ANY(%s) AND webhook_id = ANY(%s)
+                """,
+                list(message_ids),
+                self.ids,
+            )
+        )
+        self._wake_dispatcher()
+        return self.env.cr.rowcount
+
+    def _send_again_since(self, since: datetime, until: datetime | None = None) -> int:
+        """Send again what occurred in a time; return how many messages that makes.
+
+        Those that were skipped when the endpoint was resumed are among them. Whether
+        the user may see them is asked when they are sent. What is after the checkpoint
+        comes anyway.
+
+        :param since: aware; ``until`` too, by default now
+        """
+        self.ensure_one()
+        types = self._chosen_types()
+        companies = self.company_ids.ids
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO cqrs_webhook_message AS message
+                    (webhook_id, message_id, kind, position, stream_model, stream_id)
+                SELECT %(webhook)s, event.event_id::text, 'event', event.position,
+                       event.stream_model, event.stream_id
+                FROM cqrs_event event
+                WHERE event.occurred_at >= %(since)s AND event.occurred_at < %(until)s
+                  AND event.stream_model = ANY(%(models)s)
+                  AND event.origin <> 'migration' AND %(wanted)s
+                ORDER BY event.position
+                ON CONFLICT (webhook_id, message_id) DO UPDATE
+                SET state = 'waiting', attempts = 0, next_attempt_at = clock_timestamp()
+                """,
+                webhook=self.id,
+                since=since,
+                until=until or SQL("'infinity'"),
+                models=list(MODELS),
+                wanted=SQL(" AND ").join(
+                    [
+                        SQL("event.type = ANY(%s)", list(types))
+                        if types
+                        else SQL("true"),
+                        SQL(
+                            "(event.company_id IS NULL OR event.company_id = ANY(%s))",
+                            companies,
+                        )
+                        if companies
+                        else SQL("true"),
+                    ]
+                ),
+            )
+        )
+        self._wake_dispatcher()
+        return self.env.cr.rowcount

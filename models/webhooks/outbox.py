@@ -1,0 +1,337 @@
+"""The statements of the dispatcher; each is a transaction of its own.
+
+So none is open while it talks to anybody, and a process that is stopped in the middle
+holds no lock. Those that write do nothing for who does not hold the lease.
+"""
+
+from collections.abc import Iterable
+from contextlib import closing, contextmanager
+from datetime import datetime
+from typing import NamedTuple
+
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+
+from odoo.sql_db import db_connect
+from odoo.tools import SQL
+
+from .lease import HELD
+
+#: The condition that an endpoint was made in this database (``binding.py``)
+_IS_BOUND = """
+    webhook.bound_to = (
+        SELECT value FROM ir_config_parameter WHERE key = 'database.uuid'
+    ) || ' ' || current_database()
+"""
+#: The condition that an endpoint is sent messages: not in a copy of the database,
+#: neither a neutralised one nor another
+_IS_ACTIVE = f"""
+    webhook.is_paused IS NOT TRUE AND {_IS_BOUND}
+    AND NOT EXISTS (SELECT FROM ir_config_parameter
+                    WHERE key = 'database.is_neutralized' AND value = 'true')
+"""
+
+
+class Waiting(NamedTuple):
+    """A message that may be sent now."""
+
+    id: int
+    webhook_id: int
+    message_id: str
+    kind: str
+    position: int | None
+    attempts: int
+
+
+class Place(NamedTuple):
+    """Progress of an endpoint.
+
+    :ivar checkpoint: up to which its messages are taken
+    :ivar waiting: the messages that are taken and neither delivered nor given up; not
+        counted beyond the limit that was asked for
+    :ivar idle: seconds since the last attempt
+    """
+
+    webhook_id: int
+    checkpoint: str
+    waiting: int
+    is_failing: bool
+    idle: float
+
+
+class Outcome(NamedTuple):
+    """Result of a message.
+
+    :ivar pause: seconds until the next attempt; None if there is none
+    :ivar at: the time of the attempt, aware; None if there was none
+    """
+
+    id: int
+    webhook_id: int
+    kind: str
+    state: str
+    attempts: int
+    pause: float | None = None
+    at: datetime | None = None
+    status: int | None = None
+    error: str = ""
+    duration_ms: int = 0
+    request: str = ""
+    answer: str = ""
+
+
+@contextmanager
+def statements(dbname: str):
+    """Give a cursor that commits each statement."""
+    with closing(db_connect(dbname).cursor()) as cr:
+        cr.connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+        yield cr
+
+
+def is_needed(cr) -> bool:
+    """Return whether there is an endpoint, on a server that may be written to."""
+    cr.execute(
+        SQL(
+            f"""
+            SELECT NOT pg_is_in_recovery()
+               AND EXISTS (SELECT FROM cqrs_webhook webhook WHERE {_IS_ACTIVE})
+            """
+        )
+    )
+    [(needed,)] = cr.fetchall()
+    return needed
+
+
+def copied(cr) -> list[int]:
+    """Return the ids of endpoints of another database, which nobody has paused yet."""
+    cr.execute(
+        SQL(
+            f"""
+            SELECT id FROM cqrs_webhook webhook
+            WHERE is_paused IS NOT TRUE AND ({_IS_BOUND}) IS NOT TRUE
+              AND NOT pg_is_in_recovery()
+            """
+        )
+    )
+    return [id_ for (id_,) in cr.fetchall()]
+
+
+def endpoints(cr) -> list[int]:
+    """Return the ids of the endpoints to which messages are sent."""
+    cr.execute(
+        SQL(f"SELECT id FROM cqrs_webhook webhook WHERE {_IS_ACTIVE} ORDER BY id")
+    )
+    return [id_ for (id_,) in cr.fetchall()]
+
+
+def ready(cr, room: dict[int, int], in_flight: Iterable[int]) -> list[Waiting]:
+    """Return messages that may be sent now, the first of each endpoint.
+
+    Where the order of a record is kept, its next message waits for the one before.
+
+    :param room: ``{webhook_id: messages}``, the most to return of each
+    :param in_flight: those that are being sent
+    """
+    cr.execute(
+        SQL(
+            f"""
+            SELECT message.id, webhook.id, message_id, kind, position, attempts
+            FROM unnest(%(ids)s::integer[], %(room)s::integer[]) asked (id, room)
+            JOIN cqrs_webhook webhook USING (id)
+            CROSS JOIN LATERAL (
+                SELECT * FROM cqrs_webhook_message message
+                WHERE message.webhook_id = webhook.id AND state = 'waiting'
+                  AND next_attempt_at <= now()
+                  AND message.id <> ALL(%(in_flight)s)
+                  AND (webhook.ordering <> 'record' OR NOT EXISTS (
+                    SELECT FROM cqrs_webhook_message earlier
+                    WHERE earlier.webhook_id = message.webhook_id
+                      AND earlier.state = 'waiting'
+                      AND earlier.stream_model = message.stream_model
+                      AND earlier.stream_id = message.stream_id
+                      AND earlier.position < message.position))
+                ORDER BY next_attempt_at LIMIT asked.room
+            ) message
+            WHERE {_IS_ACTIVE}
+            """,
+            ids=list(room),
+            room=list(room.values()),
+            in_flight=list(in_flight),
+        )
+    )
+    return [Waiting(*row) for row in cr.fetchall()]
+
+
+def seconds_until_next(cr) -> float | None:
+    """Return the seconds until a message is to be sent again, None if none is."""
+    cr.execute(
+        SQL(
+            f"""
+            SELECT EXTRACT(EPOCH FROM min(next.at) - clock_timestamp())::float
+            FROM cqrs_webhook webhook CROSS JOIN LATERAL (
+                SELECT min(next_attempt_at) FROM cqrs_webhook_message message
+                WHERE message.webhook_id = webhook.id AND state = 'waiting'
+                  AND next_attempt_at > now()
+            ) next (at)
+            WHERE {_IS_ACTIVE}
+            """
+        )
+    )
+    [(seconds,)] = cr.fetchall()
+    return seconds
+
+
+def places(cr, webhook_ids: Iterable[int], most: int) -> list[Place]:
+    """Return how far endpoints are.
+
+    :param most: the number of waiting messages from which on they are not counted
+    """
+    cr.execute(
+        SQL(
+            f"""
+            SELECT webhook.id, checkpoint,
+                   (SELECT count(*) FROM (
+                        SELECT FROM cqrs_webhook_message message
+                        WHERE message.webhook_id = webhook.id AND state = 'waiting'
+                        LIMIT %(most)s) waiting),
+                   failing_since IS NOT NULL,
+                   COALESCE(EXTRACT(EPOCH FROM now() - (
+                        SELECT max(at) FROM cqrs_webhook_attempt attempt
+                        WHERE attempt.webhook_id = webhook.id))::float, 'infinity')
+            FROM cqrs_webhook webhook
+            JOIN cqrs_webhook_checkpoint checkpoint ON webhook_id = webhook.id
+            WHERE webhook.id = ANY(%(ids)s) AND {_IS_ACTIVE}
+            """,
+            ids=list(webhook_ids),
+            most=most,
+        )
+    )
+    return [Place(*row) for row in cr.fetchall()]
+
+
+def take(cr, holder: str, place: Place, checkpoint: str, messages: list[tuple]) -> bool:
+    """Add messages to those that wait, and move the checkpoint, both or neither.
+
+    :param place: of the endpoint; if its checkpoint is another one by now, or the lease
+        somebody else's, nothing is done
+    :param messages: ``(message_id, kind, position, stream_model, stream_id)``
+    :return: whether it was done
+    """
+    names = ("ids", "kinds", "positions", "models", "records")
+    cr.execute(
+        SQL(
+            f"""
+            WITH {HELD},
+            moved AS (
+                UPDATE cqrs_webhook_checkpoint SET checkpoint = %(new)s
+                WHERE webhook_id = %(webhook)s AND checkpoint = %(old)s
+                  AND EXISTS (SELECT FROM held)
+                RETURNING webhook_id),
+            added AS (
+                INSERT INTO cqrs_webhook_message
+                    (webhook_id, message_id, kind, position, stream_model, stream_id)
+                SELECT webhook_id, message_id, kind, position, stream_model, stream_id
+                FROM moved, unnest(%(ids)s::text[], %(kinds)s::text[],
+                    %(positions)s::bigint[], %(models)s::text[], %(records)s::integer[])
+                    WITH ORDINALITY AS message
+                    (message_id, kind, position, stream_model, stream_id, number)
+                ORDER BY number
+                ON CONFLICT (webhook_id, message_id) DO NOTHING)
+            SELECT count(*) FROM moved
+            """,
+            holder=holder,
+            webhook=place.webhook_id,
+            old=place.checkpoint,
+            new=checkpoint,
+            **_columns(names, messages),
+        )
+    )
+    [(moved,)] = cr.fetchall()
+    return bool(moved)
+
+
+def record(cr, holder: str, outcomes: list[Outcome]) -> bool:
+    """Write what came of messages, and a row for each attempt.
+
+    A message that was given up meanwhile, as its endpoint was resumed without it, stays
+    so.
+
+    :return: whether it was done: nothing is if somebody else has the lease
+    """
+    cr.execute(
+        SQL(
+            f"""
+            WITH {HELD},
+            outcome AS MATERIALIZED (
+                SELECT outcome.* FROM held, unnest(
+                    %(id)s::bigint[], %(webhook_id)s::integer[], %(kind)s::text[],
+                    %(state)s::text[], %(attempts)s::integer[], %(pause)s::float[],
+                    %(at)s::timestamptz[], %(status)s::integer[], %(error)s::text[],
+                    %(duration_ms)s::integer[], %(request)s::text[], %(answer)s::text[]
+                ) outcome (id, webhook_id, kind, state, attempts, pause, at, status,
+                           error, duration_ms, request, answer)),
+            changed AS (
+                UPDATE cqrs_webhook_message message
+                SET state = outcome.state, kind = outcome.kind,
+                    attempts = outcome.attempts,
+                    next_attempt_at =
+                        clock_timestamp() + outcome.pause * interval '1 second',
+                    delivered_at = CASE WHEN outcome.state = 'delivered'
+                                        THEN clock_timestamp()
+                                        ELSE message.delivered_at END
+                FROM outcome
+                WHERE message.id = outcome.id AND message.state = 'waiting'),
+            attempted AS (
+                INSERT INTO cqrs_webhook_attempt
+                    (message_id, webhook_id, at, number, status, error, duration_ms,
+                     request, answer)
+                SELECT message.id, outcome.webhook_id, at, outcome.attempts, status,
+                       error, duration_ms, request, answer
+                FROM outcome JOIN cqrs_webhook_message message USING (id)
+                WHERE at IS NOT NULL)
+            SELECT count(*) FROM held
+            """,
+            holder=holder,
+            **_columns(Outcome._fields, outcomes),
+        )
+    )
+    [(done,)] = cr.fetchall()
+    return bool(done)
+
+
+def note_health(cr, well: list[int], failing: list[int], after: float) -> list[int]:
+    """Note since when endpoints fail; return those that have for too long.
+
+    It waits for nobody who changes an endpoint; it is noted with the next attempt then.
+
+    :param well: endpoints that have answered
+    :param failing: endpoints of which no attempt has succeeded
+    :param after: seconds of failing that are too long
+    """
+    cr.execute(
+        SQL(
+            """
+            WITH changed AS (
+                SELECT id FROM cqrs_webhook
+                WHERE id = ANY(%(well)s) AND failing_since IS NOT NULL
+                   OR id = ANY(%(failing)s) AND failing_since IS NULL
+                FOR NO KEY UPDATE SKIP LOCKED),
+            noted AS (
+                UPDATE cqrs_webhook webhook
+                SET failing_since = CASE WHEN webhook.id = ANY(%(failing)s)
+                                         THEN now() AT TIME ZONE 'UTC' END
+                FROM changed WHERE webhook.id = changed.id)
+            SELECT id FROM cqrs_webhook
+            WHERE id = ANY(%(failing)s) AND is_paused IS NOT TRUE
+              AND failing_since AT TIME ZONE 'UTC'
+                < now() - %(after)s * interval '1 second'
+            """,
+            well=well,
+            failing=failing,
+            after=after,
+        )
+    )
+    return [id_ for (id_,) in cr.fetchall()]
+
+
+def _columns(names: Iterable[str], rows: list[tuple]) -> dict[str, list]:
+    return {name: [row[n] for row in rows] for n, name in enumerate(names)}

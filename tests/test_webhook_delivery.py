@@ -1,0 +1,469 @@
+"""Messages to endpoints: what is sent when, and what comes of it."""
+
+import json
+import threading
+import time
+from collections import defaultdict
+from datetime import datetime, timedelta, timezone
+from unittest.mock import patch
+
+from odoo.tests import tagged
+from odoo.tools import config
+
+from ..models.webhooks import outbox
+from ..models.webhooks.dispatcher import run_once
+from ..models.webhooks.lease import Lease
+from ..models.webhooks.outbox import Outcome
+from ..models.webhooks.schedule import Schedule
+from ..models.webhooks.settings import ALLOWED_OPTION
+from .common import RealCursors
+from .receiver import Receiver, answer
+
+#: What is in force, so much faster that a test can wait for it
+FAST = Schedule(pauses=(0, 0.05, 0.1, 0.1), jitter=0, switched_off_after=3600, probe=0)
+
+OK = answer("200 OK", b"thank you")
+REFUSED = answer("500 Internal Server Error", b"not now")
+
+
+class Endpoint:
+    """A receiver that answers as a function of the message says, 200 by default.
+
+    :ivar messages: ``(id, body)`` of each request, in the order in which they came
+    :ivar headers: of each of them
+    """
+
+    def __init__(self, answering=lambda body: OK):
+        self.answering = answering
+        self.messages, self.headers = [], []
+        self._lock = threading.Lock()
+        self.receiver = Receiver(self._serve)
+
+    @property
+    def url(self):
+        return self.receiver.url
+
+    @property
+    def ids(self):
+        return [id_ for id_, __ in self.messages]
+
+    def versions(self, lead_id):
+        """Return the versions of the events of a lead, as they came."""
+        return [
+            body["data"]["version"]
+            for __, body in self.messages
+            if body["subject"] == f"crm.lead/{lead_id}"
+        ]
+
+    def _serve(self, connection):
+        while request := connection.request():
+            head, __, content = request.partition(b"\r\n\r\n")
+            headers = dict(
+                line.lower().split(": ", 1) for line in head.decode().split("\r\n")[1:]
+            )
+            body = json.loads(content)
+            with self._lock:
+                self.messages.append((headers["webhook-id"], body))
+                self.headers.append(headers)
+            connection.send(self.answering(body))
+
+
+class Deliveries(RealCursors):
+    """Endpoints and opportunities that are committed, and removed again."""
+
+    def setUp(self):
+        super().setUp()
+        self.enterContext(patch.dict(config.options, {ALLOWED_OPTION: "127.0.0.1"}))
+        self.leads, self.webhooks = [], []
+        self.addCleanup(self.remove)
+
+    def remove(self):
+        with self.transaction() as env:
+            env["cqrs.webhook"].browse(self.webhooks).exists().unlink()
+            env["crm.lead"].browse(self.leads).exists().unlink()
+
+    def endpoint(self, answering=lambda body: OK, **values):
+        """Return a new endpoint that listens; ``webhook`` is its id."""
+        endpoint = Endpoint(answering)
+        self.enterContext(endpoint.receiver)
+        with self.transaction() as env:
+            webhook = env["cqrs.webhook"].create(
+                {
+                    "name": "Test",
+                    "url": endpoint.url,
+                    "user_id": env.ref("base.user_admin").id,
+                    "owner_id": env.ref("base.user_admin").id,
+                    **values,
+                }
+            )
+        endpoint.webhook = webhook.id
+        self.webhooks.append(webhook.id)
+        return endpoint
+
+    def lead(self, writes=0):
+        """Commit an opportunity, and some changes of it; return its id."""
+        with self.transaction() as env:
+            id_ = env["crm.lead"].create({"name": "Told", "type": "opportunity"}).id
+        self.leads.append(id_)
+        for number in range(writes):
+            self.write(id_, expected_revenue=number + 1)
+        return id_
+
+    def write(self, id_, **values):
+        with self.transaction() as env:
+            env["crm.lead"].browse(id_).write(values)
+
+    def run_once(self, schedule=FAST):
+        return run_once(self.env.cr.dbname, schedule)
+
+    def run_until(self, condition, schedule=FAST):
+        """Run once and again until a condition holds."""
+        deadline = time.monotonic() + 20
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, "it never held")
+            self.run_once(schedule)
+            time.sleep(0.01)
+
+    def query(self, statement, *parameters):
+        with self.registry.cursor() as cr:
+            cr.execute(statement, parameters)
+            return cr.fetchall()
+
+    def states(self, endpoint):
+        """Return ``(state, attempts)`` of each message, in the order of the log."""
+        return self.query(
+            "SELECT state, attempts FROM cqrs_webhook_message WHERE webhook_id = %s"
+            " ORDER BY position, id",
+            endpoint.webhook,
+        )
+
+    def reason(self, endpoint):
+        """Return why an endpoint is paused, False if it is not."""
+        with self.transaction() as env:
+            return env["cqrs.webhook"].browse(endpoint.webhook).pause_reason
+
+
+@tagged("post_install", "-at_install")
+class TestWebhookDelivery(Deliveries):
+    def test_what_is_committed_is_sent_once(self):
+        before = self.lead()
+        endpoint = self.endpoint()
+        lead = self.lead(writes=2)
+        self.assertEqual(self.run_once(), 3)
+        self.assertEqual(endpoint.versions(before), [])
+        self.assertEqual(endpoint.versions(lead), [1, 2, 3])
+        self.assertEqual(self.states(endpoint), 3 * [("delivered", 1)])
+        self.assertEqual(self.run_once(), 0)
+        events = self.query(
+            "SELECT event_id FROM cqrs_event WHERE stream_model = 'crm.lead'"
+            " AND stream_id = %s ORDER BY position",
+            lead,
+        )
+        self.assertEqual([(id_,) for id_ in endpoint.ids], events)
+
+    def test_an_attempt_is_on_record(self):
+        endpoint = self.endpoint(headers='{"X-Tenant": "secret"}')
+        self.lead()
+        self.run_once()
+        [(number, status, error, request, text)] = self.query(
+            "SELECT number, status, error, request, answer FROM cqrs_webhook_attempt"
+            " WHERE webhook_id = %s",
+            endpoint.webhook,
+        )
+        self.assertEqual((number, status, error, text), (1, 200, "", "thank you"))
+        self.assertEqual(endpoint.headers[0]["x-tenant"], "secret")
+        self.assertIn(f"POST {endpoint.url}\n", request)
+        self.assertIn("OpportunityCreated", request)
+        self.assertNotIn("secret", request)
+
+    def test_what_fails_is_sent_again_with_the_same_id_until_it_is_dead(self):
+        endpoint = self.endpoint(lambda body: REFUSED)
+        self.lead()
+        self.run_until(lambda: self.states(endpoint) == [("dead", 4)])
+        self.assertEqual(len(endpoint.ids), 4)
+        self.assertEqual(len(set(endpoint.ids)), 1)
+        attempts = self.query(
+            "SELECT number, status, answer FROM cqrs_webhook_attempt"
+            " WHERE webhook_id = %s ORDER BY id",
+            endpoint.webhook,
+        )
+        self.assertEqual(attempts, [(n, 500, "not now") for n in (1, 2, 3, 4)])
+
+    def test_a_record_that_fails_holds_back_itself_alone(self):
+        first = self.lead()
+        refused = {first}
+
+        def answering(body):
+            lead = int(body["subject"].partition("/")[2])
+            return REFUSED if lead in refused else OK
+
+        endpoint = self.endpoint(answering)
+        slow = Schedule(pauses=(0, 3600))
+        self.write(first, expected_revenue=1)
+        self.write(first, expected_revenue=2)
+        second = self.lead(writes=2)
+        self.run_once(slow)
+        self.assertEqual(endpoint.versions(first), [2])
+        self.assertEqual(endpoint.versions(second), [1, 2, 3])
+        refused.clear()
+        self.due(endpoint)
+        self.run_once(slow)
+        self.assertEqual(endpoint.versions(first), [2, 2, 3])
+
+    def due(self, endpoint):
+        """Let the time until the next attempts be over."""
+        with self.transaction() as env:
+            env.cr.execute(
+                "UPDATE cqrs_webhook_message SET next_attempt_at = now()"
+                " WHERE webhook_id = %s AND state = 'waiting'",
+                [endpoint.webhook],
+            )
+
+    def test_a_dead_message_releases_the_next_one_of_its_record(self):
+        endpoint = self.endpoint(
+            lambda body: REFUSED if body["data"]["version"] == 1 else OK
+        )
+        lead = self.lead(writes=1)
+        self.run_until(lambda: self.states(endpoint)[1:] == [("delivered", 1)])
+        self.assertEqual(endpoint.versions(lead), [1, 1, 1, 1, 2])
+
+    def test_without_an_order_nothing_waits(self):
+        endpoint = self.endpoint(
+            lambda body: REFUSED if body["data"]["version"] == 1 else OK,
+            ordering="none",
+        )
+        lead = self.lead(writes=2)
+        self.run_once(Schedule(pauses=(0, 3600)))
+        self.assertEqual(sorted(endpoint.versions(lead)), [1, 2, 3])
+
+    def test_the_pause_is_that_of_the_schedule_or_what_the_receiver_asks_for(self):
+        answers = {1: REFUSED, 2: answer("503 Wait", b"", "Retry-After: 100")}
+        endpoint = self.endpoint(lambda body: answers[body["data"]["version"]])
+        schedule = Schedule(jitter=0)
+        self.lead()
+        self.run_once(schedule)
+        self.assertAlmostEqual(self.pause(endpoint), 5, delta=1)
+        self.due(endpoint)
+        self.run_once(schedule)
+        self.assertAlmostEqual(self.pause(endpoint), 300, delta=1)
+        with self.transaction() as env:
+            env["cqrs.webhook"].browse(endpoint.webhook)._resume(False)
+        self.write(self.leads[-1], expected_revenue=1)
+        self.run_once(schedule)
+        self.assertAlmostEqual(self.pause(endpoint), 100, delta=1)
+
+    def pause(self, endpoint):
+        [(seconds,)] = self.query(
+            "SELECT EXTRACT(EPOCH FROM next_attempt_at - now())::float"
+            " FROM cqrs_webhook_message WHERE webhook_id = %s AND state = 'waiting'",
+            endpoint.webhook,
+        )
+        return seconds
+
+    def test_a_redirect_is_a_failure(self):
+        endpoint = self.endpoint(
+            lambda body: answer("302 Found", b"", "Location: http://127.0.0.1:1/")
+        )
+        self.lead()
+        self.run_once(Schedule(pauses=(0, 3600)))
+        self.assertEqual(self.states(endpoint), [("waiting", 1)])
+        self.assertEqual(len(endpoint.ids), 1)
+
+    def test_gone_switches_off_at_once(self):
+        endpoint = self.endpoint(lambda body: answer("410 Gone"))
+        self.lead(writes=1)
+        self.run_once()
+        self.assertEqual(self.reason(endpoint), "gone")
+        self.lead()
+        self.assertEqual(self.run_once(), 0)
+        self.assertEqual(len(endpoint.ids), 1)
+
+    def test_who_fails_for_too_long_is_switched_off(self):
+        endpoint = self.endpoint(lambda body: REFUSED)
+        schedule = Schedule(pauses=(0, 0.1) + 30 * (0.1,), switched_off_after=0.5)
+        self.lead()
+        begin = time.monotonic()
+        self.run_until(lambda: self.reason(endpoint), schedule)
+        self.assertEqual(self.reason(endpoint), "failing")
+        self.assertGreater(time.monotonic() - begin, 0.5)
+
+    def test_who_answers_in_between_is_not_switched_off(self):
+        endpoint = self.endpoint(
+            lambda body: OK if len(endpoint.ids) % 3 == 0 else REFUSED
+        )
+        schedule = Schedule(pauses=30 * (0.1,), jitter=0, switched_off_after=0.5)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            self.lead()
+            self.run_once(schedule)
+        self.assertFalse(self.reason(endpoint))
+
+    def test_a_paused_endpoint_is_resumed_with_its_backlog(self):
+        endpoint = self.endpoint()
+        lead = self.lead()
+        self.run_once()
+        self.pause_endpoint(endpoint)
+        self.write(lead, expected_revenue=1)
+        self.assertEqual(self.run_once(), 0)
+        self.resume(endpoint, True)
+        self.assertEqual(self.run_once(), 1)
+        self.assertEqual(endpoint.versions(lead), [1, 2])
+
+    def test_a_paused_endpoint_is_resumed_without_its_backlog(self):
+        endpoint = self.endpoint(lambda body: REFUSED)
+        lead = self.lead()
+        self.run_once(Schedule(pauses=(0, 3600)))
+        self.pause_endpoint(endpoint)
+        self.write(lead, expected_revenue=1)
+        self.resume(endpoint, False)
+        endpoint.answering = lambda body: OK
+        self.assertEqual(self.run_once(), 0)
+        self.write(lead, expected_revenue=2)
+        self.assertEqual(self.run_once(), 1)
+        self.assertEqual(endpoint.versions(lead), [1, 3])
+        self.assertEqual(self.states(endpoint), [("skipped", 0), ("delivered", 1)])
+
+    def pause_endpoint(self, endpoint):
+        with self.transaction() as env:
+            env["cqrs.webhook"].browse(endpoint.webhook)._pause("person")
+
+    def resume(self, endpoint, send_backlog):
+        with self.transaction() as env:
+            env["cqrs.webhook"].browse(endpoint.webhook)._resume(send_backlog)
+
+    def test_a_message_is_sent_again(self):
+        endpoint = self.endpoint(lambda body: REFUSED)
+        lead = self.lead()
+        self.run_until(lambda: self.states(endpoint) == [("dead", 4)])
+        endpoint.answering = lambda body: OK
+        with self.transaction() as env:
+            webhook = env["cqrs.webhook"].browse(endpoint.webhook)
+            messages = self.query(
+                "SELECT id FROM cqrs_webhook_message WHERE webhook_id = %s", webhook.id
+            )
+            self.assertEqual(webhook._send_again([id_ for (id_,) in messages]), 1)
+        self.run_once()
+        self.assertEqual(self.states(endpoint), [("delivered", 1)])
+        self.assertEqual(len(set(endpoint.ids)), 1)
+        self.assertEqual(endpoint.versions(lead), 5 * [1])
+
+    def test_everything_since_a_time_is_sent_again(self):
+        old = self.lead()
+        since = datetime.now(timezone.utc)
+        endpoint = self.endpoint()
+        lead = self.lead(writes=1)
+        self.pause_endpoint(endpoint)
+        self.write(lead, expected_revenue=7)
+        self.resume(endpoint, False)
+        self.run_once()
+        self.assertEqual(endpoint.versions(lead), [])
+        with self.transaction() as env:
+            webhook = env["cqrs.webhook"].browse(endpoint.webhook)
+            self.assertEqual(webhook._send_again_since(since), 3)
+        self.run_once()
+        self.assertEqual(endpoint.versions(lead), [1, 2, 3])
+        self.assertEqual(endpoint.versions(old), [])
+        with self.transaction() as env:
+            webhook = env["cqrs.webhook"].browse(endpoint.webhook)
+            until = since + timedelta(days=1)
+            self.assertEqual(webhook._send_again_since(since, until), 3)
+        self.run_once()
+        self.assertEqual(endpoint.versions(lead), [1, 2, 3, 1, 2, 3])
+
+    def test_a_copy_of_the_database_sends_nothing(self):
+        endpoint = self.endpoint()
+        other = self.endpoint()
+        with self.transaction() as env:
+            env["cqrs.webhook"].browse(endpoint.webhook)._set_state(bound_to="x y")
+        self.lead()
+        self.assertEqual(self.run_once(), 1)
+        self.assertEqual((len(endpoint.ids), len(other.ids)), (0, 1))
+        self.assertEqual(self.reason(endpoint), "copied")
+        self.assertFalse(self.reason(other))
+
+    def test_a_neutralised_database_sends_nothing(self):
+        endpoint = self.endpoint()
+        self.lead()
+        key = "database.is_neutralized"
+        with self.transaction() as env:
+            env["ir.config_parameter"].set_param(key, "true")
+        try:
+            self.assertEqual(self.run_once(), 0)
+        finally:
+            with self.transaction() as env:
+                env["ir.config_parameter"].set_param(key, False)
+        self.assertEqual(self.run_once(), 1)
+        self.assertEqual(len(endpoint.ids), 1)
+
+    def test_who_does_not_hold_the_lease_writes_nothing(self):
+        endpoint = self.endpoint()
+        self.lead()
+        held, former = Lease(), Lease()
+        with outbox.statements(self.env.cr.dbname) as cr:
+            self.assertTrue(held.take(cr))
+            self.addCleanup(self.release)
+            self.assertFalse(former.take(cr))
+            self.assertFalse(former.renew(cr))
+            [place] = outbox.places(cr, [endpoint.webhook], 1)
+            rows = [("a", "resync", None, None, None)]
+            self.assertFalse(outbox.take(cr, former.holder, place, "x", rows))
+            self.assertEqual(self.states(endpoint), [])
+            self.assertTrue(outbox.take(cr, held.holder, place, "x", rows))
+            self.assertFalse(outbox.take(cr, held.holder, place, "y", rows))
+            self.assertEqual(self.states(endpoint), [("waiting", 0)])
+            [message] = outbox.ready(cr, {endpoint.webhook: 5}, [])
+            outcome = Outcome(message.id, endpoint.webhook, "resync", "delivered", 1)
+            self.assertFalse(outbox.record(cr, former.holder, [outcome]))
+            self.assertEqual(self.states(endpoint), [("waiting", 0)])
+            self.assertTrue(outbox.record(cr, held.holder, [outcome]))
+            self.assertEqual(self.states(endpoint), [("delivered", 1)])
+        self.assertEqual(self.run_once(), 0)
+
+    def release(self):
+        with self.transaction() as env:
+            env.cr.execute("UPDATE cqrs_webhook_lease SET until = '-infinity'")
+
+    def test_a_holder_trusts_its_lease_for_less_than_it_was_granted(self):
+        lease = Lease()
+        self.assertFalse(lease.holds)
+        with (
+            outbox.statements(self.env.cr.dbname) as cr,
+            patch("odoo.addons.crm_cqrs.models.webhooks.lease.GRANTED", 1.3),
+        ):
+            self.assertTrue(lease.take(cr))
+            self.assertTrue(lease.holds)
+            time.sleep(0.4)
+            self.assertFalse(lease.holds)
+            self.assertFalse(Lease().take(cr))
+            time.sleep(1)
+            self.assertTrue(Lease().take(cr))
+            self.addCleanup(self.release)
+            self.assertFalse(lease.renew(cr))
+
+    def test_what_cannot_be_taken_stays_in_the_log(self):
+        endpoint = self.endpoint(lambda body: REFUSED)
+        schedule = Schedule(pauses=(0, 3600), probe=3600)
+        module = "odoo.addons.crm_cqrs.models.webhooks.delivery"
+        with patch(f"{module}.MOST_WAITING_OF_FAILING", 3):
+            for __ in range(6):
+                self.lead()
+                self.run_once(schedule)
+            self.assertEqual(self.states(endpoint), 3 * [("waiting", 1)])
+            # It is tried with something new from time to time, and works again.
+            endpoint.answering = lambda body: OK
+            self.run_once(Schedule(pauses=(0, 3600), probe=0))
+        states = [state for state, __ in self.states(endpoint)]
+        self.assertEqual(states, 3 * ["waiting"] + 3 * ["delivered"])
+
+    def test_endpoints_do_not_wait_for_one_another(self):
+        hanging = self.endpoint(lambda body: time.sleep(3) or OK)
+        well = self.endpoint()
+        for __ in range(5):
+            self.lead()
+        arrived = defaultdict(float)
+        well.answering = lambda body: arrived.update(last=time.monotonic()) or OK
+        begin = time.monotonic()
+        self.run_once()
+        self.assertEqual(len(well.ids), 5)
+        self.assertEqual(len(hanging.ids), 5)
+        self.assertLess(arrived["last"] - begin, 2)
