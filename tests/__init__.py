@@ -117,6 +117,7 @@ from . import (
     test_webhook_delivery,
     test_webhook_endpoints,
     test_what_needs_attention,
+    test_webhook_bodies,
     test_webhook_exchanges,
     test_webhook_servers,
     test_webhook_signatures,

@@ -16,6 +16,7 @@ from ..operations import LEFT_OUT, OPERATIONS, Operation, json_response
 from ..problems import KINDS
 from ..query import Parameter
 from .schemas import COMPONENTS, ref
+from .webhooks import webhooks
 
 URL = "/api/v2/openapi.json"
 
@@ -29,6 +30,7 @@ TAGS = {
     "Opportunities": "The opportunities that a user sees, one by one.",
     "People": "People, and the hierarchy in which they stand.",
     "Events": "The log of all changes, for administrators.",
+    "Webhooks": "The messages that are sent to endpoints.",
     "Deprecated": "API v1. Use v2.",
 }
 
@@ -119,6 +121,7 @@ def specification() -> dict:
         "tags": [{"name": tag, "description": text} for tag, text in TAGS.items()],
         "security": [{"key": []}, {"session": []}],
         "paths": paths,
+        "webhooks": webhooks(),
         "components": {
             "schemas": COMPONENTS,
             "headers": {

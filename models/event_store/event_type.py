@@ -21,6 +21,9 @@ other change is named by the first rule of the source that holds, or is ``Update
 
 The difference statement evaluates it once for each changed record; the eight rules of a
 lead cost it 1 µs.
+
+    >>> event_types(stage)[:3]
+    ('StageCreated', 'StageRenamed', 'StageWon')
 """
 
 from odoo.tools import SQL
@@ -50,6 +53,14 @@ def event_type(source: Source, is_merge: SQL | None = None) -> SQL:
             SQL("WHEN %s THEN %s", _holds(rule), rule.suffix) for rule in source.rules
         ),
     )
+
+
+def event_types(source: Source) -> tuple[str, ...]:
+    """Return the types that the events of a source may have."""
+    suffixes = (rule.suffix for rule in source.rules)
+    of_noun = ("Created", *suffixes, "Merged", "Updated", "Deleted")
+    nouns = (source.noun, *(noun for __, noun in source.nouns))
+    return tuple(f"{noun}{suffix}" for noun in nouns for suffix in of_noun)
 
 
 def ends_record(source: Source) -> SQL:
