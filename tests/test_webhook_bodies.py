@@ -1,8 +1,7 @@
-"""Bodies of messages: what they have, and that the contract describes each of them."""
+"""Bodies of messages, and the schemas of the contract that describe them."""
 
 import json
 from decimal import Decimal
-from types import SimpleNamespace
 
 import jsonschema_rs
 
@@ -14,8 +13,9 @@ from ..models.api.cloudevents import cloud_event
 from ..models.event_store.erasure import erase
 from ..models.event_store.event_type import event_types
 from ..models.event_store.personal import ERASED
-from ..models.event_store.reader import Filters, read_events
+from ..models.event_store.reader import Filters, read_page
 from ..models.event_store.source import DECLARED
+from ..models.feed.feed import EVENT, REMOVED, RESYNC, Message
 from ..models.webhooks.body import TEST, body
 from .common import SalesOrganisation
 
@@ -23,8 +23,8 @@ SOURCE = "urn:uuid:6b2a0b1e-7c5a-4e64-9d2f-0f9f4b7a9d11"
 LEAD = DECLARED["crm.lead"]["crm_cqrs"]
 
 
-def message(event, kind="event"):
-    return SimpleNamespace(kind=kind, event=event, id=event.event_id)
+def message(event, kind=EVENT):
+    return Message(kind, event, event.event_id)
 
 
 @tagged("post_install", "-at_install")
@@ -37,7 +37,7 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
         cls.events_of = {}
         for lead in leads:
             of_lead = Filters(stream_model="crm.lead", stream_id=lead)
-            for event in read_events(cls.env, None, 1000, of_lead):
+            for event in read_page(cls.env, None, 1000, of_lead).events:
                 cls.events_of.setdefault(event.type, []).append(event)
         cls.document = json.loads(json.dumps(specification(), default=float))
 
@@ -89,7 +89,7 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
     def test_each_type_is_described(self):
         types = {*event_types(LEAD), ERASED}
         self.assertEqual(set(self.events_of), types)
-        notices = {"removed", "resync", TEST}
+        notices = {REMOVED, RESYNC, TEST}
         self.assertEqual(set(self.document["webhooks"]), types | notices)
         for name, events in self.events_of.items():
             for event in events:
@@ -146,7 +146,7 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
     def test_removed_has_ids_alone(self):
         event = self.events_of["OpportunityReassigned"][0]
         for payload in ("thin", "full"):
-            told = json.loads(body(message(event, "removed"), payload, SOURCE))
+            told = json.loads(body(message(event, REMOVED), payload, SOURCE))
             self.assertEqual(
                 told,
                 {
@@ -160,9 +160,8 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
             self.assert_described("removed", told)
 
     def test_notices_of_no_event(self):
-        for kind in ("resync", TEST):
-            notice = SimpleNamespace(kind=kind, event=None, id="some-id")
-            told = json.loads(body(notice, "full", SOURCE))
+        for kind in (RESYNC, TEST):
+            told = json.loads(body(Message(kind, None, "some-id"), "full", SOURCE))
             self.assertEqual(
                 told,
                 {

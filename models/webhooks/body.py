@@ -2,8 +2,7 @@
 
 A message of no event has an id, a type and, if a record is concerned, its subject:
 
->>> from types import SimpleNamespace as Message
->>> resync = Message(kind="resync", event=None, id="r-1")
+>>> resync = Message("resync", None, "r-1")
 >>> body(resync, "thin", "urn:uuid:1").decode()
 '{"specversion": "1.0", "id": "r-1", "source": "urn:uuid:1", "type": "crm_cqrs.resync"}'
 """
@@ -12,20 +11,21 @@ from typing import Literal
 
 from ..api.cloudevents import cloud_event
 from ..event_store.reader import Event
+from ..feed.feed import EVENT, Message
 from ..support.exact_json import dumps
 
 #: The message of the test button, which is of no event
 TEST = "test"
 
 
-def body(message, payload: Literal["thin", "full"], source: str) -> bytes:
+def body(message: Message, payload: Literal["thin", "full"], source: str) -> bytes:
     """Return the body of a message.
 
-    :param message: one of the feed; of kind ``TEST`` too
+    :param message: one of the feed, or one of kind ``TEST``
     :param payload: ``full`` has the changed values; ``thin`` the names of their fields
     :param source: a URI that stands for the database
     """
-    if message.kind != "event":
+    if message.kind != EVENT:
         return dumps(_notice(message, source)).encode()
     told = cloud_event(message.event, source)
     if payload == "thin":
@@ -33,7 +33,7 @@ def body(message, payload: Literal["thin", "full"], source: str) -> bytes:
     return dumps(told).encode()
 
 
-def _notice(message, source: str) -> dict:
+def _notice(message: Message, source: str) -> dict:
     notice = {
         "specversion": "1.0",
         "id": message.id,
