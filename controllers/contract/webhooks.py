@@ -74,7 +74,7 @@ FIELDS = {
 }
 
 _EVENT = COMPONENTS["Event"]
-#: What a message without values has, too
+#: Attributes that a message without values has, too
 _ATTRIBUTES = ("specversion", "id", "source", "type")
 
 COMPONENTS |= {
