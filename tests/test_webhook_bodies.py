@@ -72,10 +72,10 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
             change(lead, stage_id=cls.stage_new.id)
             other = "opportunity" if type_ == "lead" else "lead"
             change(lead, type=other)
-            head, tail = new(), new()
-            (head | tail)._merge_opportunity(auto_unlink=False)
+            pair = new(phone="+32 2 111") | new(partner_name="Partner")
+            head = pair.merge_opportunity()
             cls.env.cr.flush()
-            (head | tail).unlink()
+            head.unlink()
             cls.env.cr.flush()
         erase(cls.env, {"crm.lead": [ids[0]]}, "test")
         return ids
