@@ -27,14 +27,16 @@ class TestWebhookExchanges(BaseCase):
         return transport.send(receiver.url + "hook?a=1", headers, body)
 
     def assertTooLate(self, serve):
-        start = time.monotonic()
         answered = self.send(self.receiver(serve), SHORT)
-        took = time.monotonic() - start
-        self.assertIn("within 0.6 s", answered.error)
-        self.assertFalse(answered.is_accepted)
-        self.assertLess(took, SHORT + 0.5)
+        self.assert_too_late(answered)
         self.assertGreaterEqual(answered.duration_ms, 1000 * SHORT)
         return answered
+
+    def assert_too_late(self, answered):
+        self.assertIn(f"within {SHORT} s", answered.error)
+        self.assertFalse(answered.is_accepted)
+        # The machine may be busy; the receivers take two seconds or more.
+        self.assertLess(answered.duration_ms, 1000 * (SHORT + 1))
 
     def test_an_answer(self):
         receiver = self.receiver(answering("201 Created", b"thanks", "X-A: b"))
@@ -95,6 +97,21 @@ class TestWebhookExchanges(BaseCase):
         self.assertTooLate(drip(head + chunks))
         self.assertTooLate(drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 99))
 
+    def test_a_slow_handshake_ends_in_time(self):
+        def drip(connection):
+            # A record of TLS, of 16 kB
+            connection.send(b"\x16\x03\x03\x40\x00")
+            for __ in range(40):
+                connection.send(b"\0")
+                time.sleep(0.05)
+
+        for serve in (lambda connection: time.sleep(2), drip):
+            receiver = self.receiver(serve)
+            answered = Transport(INSIDE, SHORT).send(
+                f"https://127.0.0.1:{receiver.port}/", {}, b"{}"
+            )
+            self.assert_too_late(answered)
+
     def test_an_answer_that_hangs_in_the_middle(self):
         def serve(connection):
             connection.request()
@@ -107,8 +124,7 @@ class TestWebhookExchanges(BaseCase):
     def test_a_request_that_nobody_reads_ends_in_time(self):
         receiver = self.receiver(lambda connection: time.sleep(2))
         answered = self.send(receiver, SHORT, body=b"a" * 50_000_000)
-        self.assertIn("within 0.6 s", answered.error)
-        self.assertLess(answered.duration_ms, 1000 * (SHORT + 0.5))
+        self.assert_too_late(answered)
 
     def test_a_long_answer_is_cut(self):
         for length in ("Content-Length: 1000000000", "Connection: close"):

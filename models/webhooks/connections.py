@@ -100,11 +100,11 @@ class Exchange:
 
     def connect(self, host: str, port: int, addresses: list[Address], options):
         """Return a socket that is connected to the first address that takes it."""
-        for more, address in reversed(list(enumerate(reversed(addresses)))):
+        for index, address in enumerate(addresses):
             try:
                 connected = create_connection(
                     (str(address), port),
-                    timeout=self.left() / (more + 1),
+                    timeout=self.left() / (len(addresses) - index),
                     socket_options=options,
                 )
                 connected.settimeout(self.left())
