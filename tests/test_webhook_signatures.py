@@ -69,7 +69,7 @@ def cases():
         "of the future": (False, NEW, signed([NEW], age=-TOLERANCE - 60), BODY),
         "other endpoint's secret": (False, OTHER, right, BODY),
         "signed by another endpoint": (False, NEW, signed([OTHER]), BODY),
-        "no secret signed": (False, NEW, signed([]), BODY),
+        "no signature": (False, NEW, {**right, "webhook-signature": ""}, BODY),
         "empty body": (True, NEW, signed([NEW], body=b"{}"), b"{}"),
         "a body on two lines": (True, NEW, signed([NEW], body=b"[1,\n2]"), b"[1,\n2]"),
     }
@@ -136,6 +136,10 @@ class TestWebhookSignatures(BaseCase):
         signatures = sign([NEW, OLD], ID, 1, BODY).split(" ")
         self.assertEqual(signatures[0], sign([NEW], ID, 1, BODY))
         self.assertEqual(signatures[1], sign([OLD], ID, 1, BODY))
+
+    def test_nothing_is_sent_without_a_signature(self):
+        with self.assertRaisesRegex(ValueError, "no secret to sign with"):
+            headers([], ID, 1, BODY)
 
     def test_secrets_are_long_and_differ(self):
         secrets = {new_secret() for __ in range(100)}

@@ -11,7 +11,7 @@ while messages are on their way:
 import hmac
 import secrets as generator
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
@@ -25,11 +25,14 @@ def new_secret() -> str:
     return PREFIX + b64encode(generator.token_bytes(SECRET_LENGTH)).decode()
 
 
-def sign(secrets: Iterable[str], message_id: str, timestamp: int, body: bytes) -> str:
+def sign(secrets: Collection[str], message_id: str, timestamp: int, body: bytes) -> str:
     """Return the header ``webhook-signature``: a signature by each of the secrets.
 
     :param timestamp: seconds since 1970 in UTC, when the message is sent
+    :raise ValueError: there is no secret, as in a neutralized database
     """
+    if not secrets:
+        raise ValueError("there is no secret to sign with; rotate the webhook's")
     signed = b".".join([message_id.encode(), str(timestamp).encode(), body])
     return " ".join(f"v1,{_signature(secret, signed)}" for secret in secrets)
 
@@ -40,7 +43,7 @@ def _signature(secret: str, signed: bytes) -> str:
 
 
 def headers(
-    secrets: Iterable[str],
+    secrets: Collection[str],
     message_id: str,
     timestamp: int,
     body: bytes,
