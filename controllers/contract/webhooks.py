@@ -1,13 +1,9 @@
 """The messages of webhooks: a JSON Schema for each event type."""
 
-from ...models.event_store.event_type import event_types
-from ...models.event_store.personal import ERASED
 from ...models.event_store.source import DECLARED
 from ...models.support.json_schema import BOOLEAN, INTEGER, TEXT, array, nullable, obj
+from ...models.webhooks.event_types import MODELS, known_types
 from .schemas import COMPONENTS, ref
-
-#: The model whose events webhooks tell
-MODEL = "crm.lead"
 
 _ID = nullable(INTEGER)
 _IDS = nullable(array(INTEGER))
@@ -136,7 +132,7 @@ _NOTICES = {
 
 def webhooks() -> dict:
     """Return the ``webhooks`` of the contract: one for each type of message."""
-    types = (*event_types(DECLARED[MODEL]["crm_cqrs"]), ERASED)
+    types = known_types({model: DECLARED[model]["crm_cqrs"] for model in MODELS})
     messages = [(name, _event(name), _sentence(name)) for name in types]
     for name, text in _NOTICES.items():
         messages.append((name, _typed("WebhookNotice", name), text))

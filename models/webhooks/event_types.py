@@ -12,6 +12,8 @@
 import re
 from collections.abc import Iterable
 
+from ..event_store.event_type import event_types
+from ..event_store.personal import ERASED
 from ..event_store.source import Source
 
 #: Models whose events an endpoint may get
@@ -23,12 +25,8 @@ def known_types(sources: dict[str, Source]) -> tuple[str, ...]:
 
     :param sources: the captured models, as of ``cqrs.event._sources()``
     """
-    return tuple(
-        f"{noun}{suffix}"
-        for source in (sources[model] for model in MODELS if model in sources)
-        for noun in (source.noun, *(noun for __, noun in source.nouns))
-        for suffix in _suffixes(source)
-    )
+    attached = (sources[model] for model in MODELS if model in sources)
+    return (*(name for source in attached for name in event_types(source)), ERASED)
 
 
 def chosen(text: str | None, known: Iterable[str]) -> tuple[str, ...]:
@@ -58,8 +56,3 @@ def _is_named(type_: str, name: str) -> bool:
 
 def _names(text: str | None) -> list[str]:
     return [name for name in re.split(r"[,\s]+", text or "") if name]
-
-
-def _suffixes(source: Source) -> list[str]:
-    named = [rule.suffix for rule in source.rules]
-    return ["Created", *named, "Merged", "Updated", "Deleted"]
