@@ -5,7 +5,7 @@ BEGIN
     IF to_regclass('cqrs_webhook') IS NOT NULL THEN
         DELETE FROM cqrs_webhook_secret;
         UPDATE cqrs_webhook
-        SET is_paused = true, pause_reason = 'copied', bound_to = NULL, headers = NULL;
+        SET is_paused = true, pause_reason = 'copied', headers = NULL;
     END IF;
 END
 $$;

@@ -1,4 +1,4 @@
-"""Nothing is sent from a copied, renamed or neutralized database until it is confirmed."""
+"""Webhooks of a copied, renamed or neutralized database."""
 
 import os
 
@@ -8,24 +8,17 @@ from odoo.tools import file_open
 
 from .common import INSTALLED, OwnDatabase
 
-MAKE = """
-env["cqrs.webhook"].create({
-    "name": "Outside", "url": "https://hooks.example.com/",
+VALUES = {
+    "name": "Outside",
+    "url": "https://hooks.example.com/",
     "headers": '{"Authorization": "Bearer 1"}',
-})
+}
+MAKE = f"""
+env["cqrs.webhook"].create({VALUES!r})
 env.cr.commit()
 """
 LOOK = """
-webhook = env["cqrs.webhook"].search([])
-print("bound", webhook._is_bound())
-env["cqrs.webhook"]._pause_copies()
-env.cr.commit()
-"""
-CONFIRM = """
-webhook = env["cqrs.webhook"].search([])
-webhook._bind()
-print("bound", webhook._is_bound())
-env.cr.commit()
+print("bound:", env["cqrs.webhook"].search([])._is_bound())
 """
 
 
@@ -33,67 +26,35 @@ env.cr.commit()
 class TestBoundWebhooks(TransactionCase):
     def setUp(self):
         super().setUp()
-        self.webhooks = self.env["cqrs.webhook"]
-        self.webhook = self.webhooks.create(
-            {
-                "name": "Outside",
-                "url": "https://hooks.example.com/",
-                "headers": '{"Authorization": "Bearer 1"}',
-            }
-        )
+        self.webhook = self.env["cqrs.webhook"].create(VALUES)
 
-    def change_uuid(self):
+    def test_it_is_bound_where_it_was_made(self):
+        self.assertTrue(self.webhook._is_bound())
+
+    def test_it_is_not_bound_under_another_uuid(self):
         self.env.cr.execute(
             "UPDATE ir_config_parameter SET value = gen_random_uuid()"
             " WHERE key = 'database.uuid'"
         )
-
-    def assert_paused(self, reason):
-        found = (self.webhook.is_paused, self.webhook.pause_reason)
-        self.assertEqual(found, (True, reason))
-
-    def test_where_it_was_made_it_is_bound(self):
-        self.assertTrue(self.webhook._is_bound())
-        self.webhooks._pause_copies()
-        self.assertFalse(self.webhook.is_paused)
-
-    def test_another_uuid_pauses_it_until_it_is_confirmed(self):
-        self.change_uuid()
         self.assertFalse(self.webhook._is_bound())
-        self.webhooks._pause_copies()
-        self.assert_paused("copied")
-        self.webhook._bind()
-        self.assertTrue(self.webhook._is_bound())
-        self.assert_paused("copied")
-        self.webhook._resume(send_backlog=False)
-        self.webhooks._pause_copies()
-        self.assertFalse(self.webhook.is_paused)
 
-    def test_a_copy_of_a_paused_one_says_that_it_is_a_copy(self):
-        self.webhook._pause("person")
-        self.change_uuid()
-        self.webhooks._pause_copies()
-        self.assert_paused("copied")
-
-    def test_a_database_without_a_uuid_is_no_database_of_anybody(self):
-        self.env.cr.execute(
-            "DELETE FROM ir_config_parameter WHERE key = 'database.uuid'"
-        )
+    def test_it_is_bound_to_no_database_without_a_uuid(self):
+        self.webhook._set_state(bound_to=False)
         self.assertFalse(self.webhook._is_bound())
-        self.webhooks._pause_copies()
-        self.assert_paused("copied")
+        self.env.cr.execute("UPDATE ir_config_parameter SET value = NULL")
+        self.assertFalse(self.webhook._is_bound())
 
-    def test_odoo_neutralizes_them(self):
+    def test_odoo_neutralizes_it(self):
         self.assertTrue(self.webhook._signing_secrets())
         self.env.flush_all()
         neutralize_database(self.env.cr)
         self.env.invalidate_all()
         self.assertEqual(self.webhook._signing_secrets(), [])
         self.assertFalse(self.webhook.headers)
-        self.assertFalse(self.webhook._is_bound())
-        self.assert_paused("copied")
+        found = (self.webhook.is_paused, self.webhook.pause_reason)
+        self.assertEqual(found, (True, "copied"))
 
-    def test_a_version_without_them_is_neutralized(self):
+    def test_a_version_without_webhooks_is_neutralized(self):
         self.env.cr.execute("DROP TABLE cqrs_webhook CASCADE")
         with file_open("crm_cqrs/data/neutralize.sql") as file:
             self.env.cr.execute(file.read())
@@ -101,32 +62,30 @@ class TestBoundWebhooks(TransactionCase):
 
 @tagged("post_install", "-at_install")
 class TestWebhooksOfACopiedDatabase(OwnDatabase):
-    """With databases that are copied, renamed and neutralized as administrators do."""
-
     template = INSTALLED
 
-    def states(self):
-        return self.query(
-            "SELECT is_paused, pause_reason, headers IS NOT NULL,"
+    def assert_webhook(self, is_paused, has_headers, secrets):
+        """Assert the state of the only webhook of the database."""
+        rows = self.query(
+            "SELECT is_paused IS TRUE, headers IS NOT NULL,"
             " (SELECT count(*) FROM cqrs_webhook_secret) FROM cqrs_webhook"
         )
+        self.assertEqual(rows, [(is_paused, has_headers, secrets)])
 
-    def test_copies(self):
+    def test_a_copy_is_another_database_and_can_be_neutralized(self):
         from ..devtools.databases import database
 
         self.odoo("shell", script=MAKE)
-        self.assertEqual(self.states(), [(None, None, True, 1)])
+        self.assert_webhook(False, True, 1)
         original, copy = self.db, f"{self.db}_copy"
         database.create_from(os.environ, original, copy)
         self.addCleanup(database.drop, os.environ, copy)
 
         self.db = copy
-        self.assertIn("bound False", self.odoo("shell", script=LOOK).stdout)
-        self.assertEqual(self.states(), [(True, "copied", True, 1)])
-        self.assertIn("bound True", self.odoo("shell", script=CONFIRM).stdout)
+        self.assertIn("bound: False", self.odoo("shell", script=LOOK).stdout)
         self.odoo("neutralize")
-        self.assertEqual(self.states(), [(True, "copied", False, 0)])
+        self.assert_webhook(True, False, 0)
 
         self.db = original
-        self.assertIn("bound True", self.odoo("shell", script=LOOK).stdout)
-        self.assertEqual(self.states(), [(None, None, True, 1)])
+        self.assertIn("bound: True", self.odoo("shell", script=LOOK).stdout)
+        self.assert_webhook(False, True, 1)

@@ -17,15 +17,9 @@ _THIS_DATABASE = f"""
 #: The condition that an endpoint, a row of ``cqrs_webhook webhook``, is bound here
 IS_BOUND = f"(webhook.bound_to = {_THIS_DATABASE}) IS TRUE"
 
-#: The statement that pauses all other endpoints
-PAUSE_COPIES = f"""
-    UPDATE cqrs_webhook webhook SET is_paused = true, pause_reason = 'copied'
-    WHERE pause_reason IS DISTINCT FROM 'copied' AND NOT {IS_BOUND}
-"""
-
 
 def this_database(env) -> str | None:
     """Return the uuid and the name of the database, separated by a space."""
     # Not what the process remembers of Odoo's parameters, which may be of before.
-    rows = env.execute_query(SQL(f"SELECT {_THIS_DATABASE}"))
-    return rows[0][0]
+    [(text,)] = env.execute_query(SQL(f"SELECT {_THIS_DATABASE}"))
+    return text

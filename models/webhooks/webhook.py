@@ -1,9 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL, config
+from odoo.tools import config
 
 from .addresses import MAX_LENGTH, AddressProblem, parse
-from .binding import PAUSE_COPIES, this_database
+from .binding import this_database
 from .event_types import chosen, known_types, unknown
 from .request_headers import MAX_HEADERS, HeaderProblem, parse_headers
 from .settings import ALLOWED_OPTION, Settings, UnusableOption
@@ -141,18 +141,7 @@ class CqrsWebhook(models.Model):
     def _is_bound(self) -> bool:
         """Return whether the endpoint belongs to this database (``binding.py``)."""
         self.ensure_one()
-        return self.bound_to == this_database(self.env)
-
-    def _bind(self):
-        """Let the endpoints belong to this database; they stay paused."""
-        self._set_state(bound_to=this_database(self.env))
-
-    @api.model
-    def _pause_copies(self):
-        """Pause the endpoints that belong to another database."""
-        self.flush_model(["bound_to", "is_paused", "pause_reason"])
-        self.env.cr.execute(SQL(PAUSE_COPIES))
-        self.invalidate_model(["is_paused", "pause_reason"])
+        return bool(self.bound_to) and self.bound_to == this_database(self.env)
 
     def _chosen_types(self) -> tuple[str, ...]:
         """Return the event types that the endpoint asks for; () for all of them."""
