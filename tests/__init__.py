@@ -121,7 +121,6 @@ from . import (
     test_webhook_exchanges,
     test_webhook_servers,
     test_webhook_signatures,
-    test_webhooks_of_a_copied_database,
     test_webhooks_reach_nothing_inside,
     test_who_did_it,
     test_whose_past_one_may_see,
