@@ -46,6 +46,8 @@ SORTS = ORDERS | PACE_ORDERS
 #: The greatest id of an opportunity
 _MAX = 2**31 - 1
 
+_ONE_UNIT = SQL("(VALUES (0, 1::numeric)) unit (id, rate)")
+
 
 @dataclass(frozen=True)
 class Keyset:
@@ -194,15 +196,17 @@ def units(
 
     :return: a row has a unit's id and rate, and each bound converted back
     """
+    if not segment.rates:
+        return _ONE_UNIT
     rows = []
-    for unit_id, rate in segment.rates or [(0, Decimal(1))]:
+    for unit_id, rate in segment.rates:
         row = [SQL("%s", unit_id), SQL("%s::numeric", rate)]
-        for bound in bounds if segment.rates else ():
+        for bound in bounds:
             back, is_exact = converted_back(bound.keyset.key, rate, bound.operator)
             id_ = bound.keyset.id if is_exact else 0 if "<" in bound.operator else _MAX
             row += [_value(back, order, are_known), SQL("%s", id_)]
         rows.append(SQL("(%s)", SQL(", ").join(row)))
-    numbers = range(len(bounds) if segment.rates else 0)
+    numbers = range(len(bounds))
     names = ["id", "rate", *(f"{name}_{n}" for n in numbers for name in ("key", "id"))]
     return SQL("(VALUES %s) unit (%s)", SQL(", ").join(rows), SQL(", ".join(names)))
 

@@ -86,24 +86,20 @@ class PagePlans:
         :param where: the condition of ``orders.condition``
         :param entries: None looks at all
         """
-        return SQL(
+        # Two limits in turn: what comes next is looked for only where the entries do
+        # not fill the page.
+        places = SQL(
             """
-            SELECT (%(compared)s)::text, place.id, place.is_next
-            FROM %(units)s CROSS JOIN LATERAL (
-                SELECT view.key, view.id, view.number > %(entries)s AS is_next
-                FROM (SELECT view.*, %(key)s AS key,
-                             row_number() OVER (%(order)s) AS number
-                      FROM %(rows)s
-                      WHERE %(where)s
-                      %(order)s
-                      LIMIT %(entries)s + 1) view
-                WHERE view.number > %(entries)s OR %(wanted)s AND %(visible)s
-                ORDER BY view.key %(direction)s, view.id %(direction)s
-                LIMIT %(limit)s) place
-            ORDER BY %(compared)s %(direction)s, place.id %(direction)s
+            (SELECT view.key, view.id, false AS is_next
+             FROM (SELECT view.*, %(key)s AS key FROM %(rows)s
+                   WHERE %(where)s %(order)s LIMIT %(entries)s) view
+             WHERE %(wanted)s AND %(visible)s
+             ORDER BY view.key %(direction)s, view.id %(direction)s)
+            UNION ALL
+            (SELECT %(key)s, view.id, true FROM %(rows)s
+             WHERE %(where)s %(order)s OFFSET %(entries)s LIMIT %(next)s)
+            LIMIT %(limit)s
             """,
-            compared=self._compared,
-            units=units,
             key=self.order.key,
             where=where,
             order=SQL(
@@ -114,10 +110,24 @@ class PagePlans:
             ),
             direction=self._direction,
             entries=entries,
+            next=0 if entries is None else 1,
             rows=self.rows,
             wanted=self.wanted,
             visible=self.visible,
             limit=limit,
+        )
+        if not self.order.unit:
+            return SQL("SELECT key::text, id, is_next FROM (%s) place", places)
+        return SQL(
+            """
+            SELECT (%(compared)s)::text, place.id, place.is_next
+            FROM %(units)s CROSS JOIN LATERAL (%(places)s) place
+            ORDER BY %(compared)s %(direction)s, place.id %(direction)s
+            """,
+            compared=self._compared,
+            units=units,
+            places=places,
+            direction=self._direction,
         )
 
     def gather(self, units: SQL, where: SQL, owned: SQL, limit: int) -> SQL:
