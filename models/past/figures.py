@@ -300,8 +300,12 @@ class CqrsPast(models.AbstractModel):
                     SQL(
                         """
                         SELECT range.sign, range.month, span.*
-                        FROM %s JOIN %s span ON %s
-                        WHERE %s AND span.type = 'opportunity' AND %s
+                        FROM %s CROSS JOIN LATERAL (
+                            SELECT * FROM %s span
+                            WHERE %s AND %s AND span.type = 'opportunity' AND %s
+                            -- Each range by the index, not all spans of the moment.
+                            OFFSET 0
+                        ) span
                         """,
                         relation_of(some),
                         self.env["cqrs.opportunity.span"]._relation(),

@@ -188,18 +188,20 @@ class CqrsPast(models.AbstractModel):
         return Conversion(currency, today | {id_: Decimal(rate) for id_, rate in fixed})
 
     def _currencies(self) -> tuple[int, ...]:
-        """Return the ids of the currencies of all spans, maybe with ``NONE``."""
+        """Return the ids of the currencies there ever were, maybe with ``NONE``."""
         relation = self.env["cqrs.opportunity.span"]._relation()
         unit = ORDERS["value"].unit
-        # As many steps through an index as there are currencies.
+        # As many steps through the index of values as there are currencies.
         rows = self.env.execute_query(
             SQL(
                 """
                 WITH RECURSIVE used (id) AS (
-                    (SELECT %(unit)s FROM %(spans)s span ORDER BY 1 LIMIT 1)
+                    (SELECT %(unit)s FROM %(spans)s span
+                     WHERE type = 'opportunity' ORDER BY 1 LIMIT 1)
                     UNION ALL
                     SELECT (SELECT %(unit)s FROM %(spans)s span
-                            WHERE %(unit)s > used.id ORDER BY 1 LIMIT 1)
+                            WHERE type = 'opportunity' AND %(unit)s > used.id
+                            ORDER BY 1 LIMIT 1)
                     FROM used WHERE used.id IS NOT NULL
                 )
                 SELECT id FROM used WHERE id IS NOT NULL
