@@ -27,6 +27,7 @@ EXPECTED = {
     "rebuild": (10, 27, 180),
     "products": (10, 60, 240),
     "history": (10, 40, 400),
+    "webhooks": (60, 320, 1600),
 }
 """Seconds that each part takes, about, by pace: for the bar."""
 
@@ -44,6 +45,7 @@ def main(path: str) -> int:
         rebuild,
         reorganisation,
         report,
+        webhooks,
         writes,
     )
 
@@ -56,6 +58,7 @@ def main(path: str) -> int:
         "rebuild": rebuild,
         "products": products,
         "history": history,
+        "webhooks": webhooks,
     }
     whole = Found()
     failed = []

@@ -88,9 +88,19 @@ SIZES = {"10k": Size(50, 2), "100k": Size(500, 4), "1m": Size(5000, 6)}
 SMALL = "10k"
 """What the others are said to have grown from."""
 SIZE_BY_PACE = {"once": "10k", "quick": "100k", "full": "1m"}
+BARE = {"reads", "writes", "parallel", "reorganisation", "products", "webhooks"}
+"""Parts that measure bare Odoo as well."""
+SERVED = {
+    "installed": {"reads", "freshness", "parallel", "rebuild"},
+    "bare": {"reads", "parallel"},
+    "small": {"reads"},
+    "history": {"history"},
+    "webhooks": {"webhooks"},
+}
+"""The parts that ask a server of each database."""
 CHARTS = STATE / "charts"
 PARTS = ("reads", "freshness", "writes", "parallel", "reorganisation", "rebuild")
-OPTIONAL = ("products", "history")
+OPTIONAL = ("products", "history", "webhooks")
 """As in ``benchmarks/plan.py``."""
 MAKE_HISTORY = """
 import logging, time
@@ -113,6 +123,8 @@ timed("replay", run._perform)
 env["cqrs.metrics"]._fold()
 timed("levels", env["cqrs.past.levels"]._fill)
 """
+ALLOW_RECEIVERS = "cqrs_webhook_allowed = 127.0.0.1\n"
+"""For odoo.conf: webhooks are sent to this machine, without TLS."""
 AUDITLOG = "auditlog"
 AUDITLOG_RULE = """
 INSERT INTO auditlog_rule (
@@ -194,13 +206,15 @@ def measure(options: Options) -> int:
                 before, _seconds = ensure_installed(env, size, bare, versions["before"])
                 bases["before"] = before
         parts = set(options.parts)
-        if parts & {"reads", "writes", "parallel", "reorganisation", "products"}:
+        if parts & BARE:
             bases["bare"] = bare
         if "reads" in parts:
             small, _seconds = ensure_installed(env, SMALL, ensure_bare(env, SMALL))
             bases["small"] = small
         if "history" in parts:
             bases["history"] = ensure_history(env, size, installed)
+        if "webhooks" in parts:
+            bases |= {"webhooks": installed, "again": installed, "automated": bare}
         if parts & {"writes", "products"}:
             audited = ensure_auditlog(env, size, bare)
             bases |= {"auditlog_full": audited, "auditlog_fast": audited}
@@ -209,20 +223,10 @@ def measure(options: Options) -> int:
             for kind, base in bases.items():
                 copy = throwaway.database_from(env, base)
                 databases[kind] = stack.enter_context(copy)
-        if "products" in parts:
-            add_products(env, databases)
-        if "auditlog_fast" in databases:
-            fast = databases["auditlog_fast"]
-            database.query_in(env.environ, fast, AUDITLOG_FAST)
-        served = set()
-        if parts & {"reads", "freshness", "parallel", "rebuild"}:
-            served |= {"installed"}
-        if parts & {"reads", "parallel"}:
-            served |= {"bare"}
+        prepare(env, parts, databases)
+        served = {kind for kind, wanted in SERVED.items() if parts & wanted}
         if "reads" in parts:
-            served |= {"small", *versions}
-        if "history" in parts:
-            served |= {"history"}
+            served |= {*versions}
         urls, servers = {}, {}
         for kind in sorted(served):
             folder = versions.get(kind, HERE).folder
@@ -261,6 +265,22 @@ def measure(options: Options) -> int:
             )
         finally:
             path.unlink()
+
+
+def prepare(env: Environment, parts: set[str], databases: dict[str, str]) -> None:
+    """Add to the copies what they have in some parts alone."""
+    if "products" in parts:
+        add_products(env, databases)
+    if "webhooks" in parts:
+        title, path = "Installing Odoo's automation", f"--addons-path={addons_path()}"
+        options = ("-d", databases["automated"], "-i", "base_automation", path)
+        template.run_odoo(env, title, *options)
+        # Only those jobs run that are measured.
+        stop_jobs = "UPDATE ir_cron SET active = false"
+        database.query_in(env.environ, databases["webhooks"], stop_jobs)
+    if "auditlog_fast" in databases:
+        fast = databases["auditlog_fast"]
+        database.query_in(env.environ, fast, AUDITLOG_FAST)
 
 
 def add_products(env: Environment, databases: dict[str, str]) -> None:
@@ -330,13 +350,17 @@ def serve(
     """Serve a database for the block, with the floor beside it; gives the URL and the
     process number."""
     port = free_port()
-    options = (
-        "--max-cron-threads=0",
+    options = [
+        f"--max-cron-threads={1 if kind == 'webhooks' else 0}",
         f"--db-filter=^{name}$",  # as where several databases are served
         "--load=base,rpc,web,cqrs_floor",
         f"--addons-path={addons_path(addon)}",
         "--log-level=warn",
-    )
+    ]
+    if kind == "webhooks":
+        configuration = STATE / "bench-webhooks.conf"
+        write_atomically(configuration, odoo.CONFIG.read_text() + ALLOW_RECEIVERS)
+        options.append(f"--config={configuration}")
     log = LOGS / f"bench-server-{kind}.log"
     with serving.served(env.environ, name, port, log, *options) as process:
         yield f"http://{serving.HOST}:{port}", process.pid

@@ -49,6 +49,48 @@ def copy_of(environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
             yield variables
 
 
+class Mortal:
+    """A copy of a server, which can be killed and started again.
+
+    It loses nothing that was committed: neither it nor the machine's memory is what
+    ``fsync`` is for.
+
+    :ivar variables: lead libpq to it
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self.variables = {**cluster.variables(), "PGPORT": str(self._port)}
+        self.start()
+
+    def start(self) -> None:
+        durable = {"synchronous_commit": "on"}
+        self._server = start(self._folder, self._port, {}, durable)
+        wait_until_it_answers(self._server, self._port, self._folder / LOG)
+
+    def kill(self) -> None:
+        """Kill it as the kernel does; its backends end by themselves."""
+        self._server.kill()
+        self._server.wait()
+
+    def stop(self) -> None:
+        self._server.send_signal(signal.SIGQUIT)
+        self._server.wait()
+
+
+@contextmanager
+def mortal() -> Iterator[Mortal]:
+    """Run a copy of the server in use that can be killed."""
+    with new_folder("mortal") as folder:
+        copy(folder, os.environ)
+        server = Mortal(folder)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
 @contextmanager
 def younger() -> Iterator[dict[str, str]]:
     """Run a new and empty cluster for the block; gives what leads libpq to it.
@@ -122,10 +164,14 @@ def served(
 
 
 def start(
-    folder: Path, port: int, preload: Mapping[str, str]
+    folder: Path,
+    port: int,
+    preload: Mapping[str, str],
+    further: Mapping[str, str] | None = None,
 ) -> "subprocess.Popen[bytes]":
     settings = {
         **SETTINGS,
+        **(further or {}),
         "port": port,
         "unix_socket_directories": os.fspath(cluster.home()),
     }

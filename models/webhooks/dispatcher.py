@@ -30,7 +30,7 @@ from .schedule import STANDARD, Schedule
 _logger = logging.getLogger(__name__)
 
 #: Seconds between two looks where no endpoint is
-WITHOUT_ENDPOINTS = 30.0
+WITHOUT_ENDPOINTS = 5.0
 #: Seconds between two looks whether the thread shall end
 LISTENED_EACH = 0.5
 #: Seconds until a lost connection is made anew. Whoever drops or copies a database ends
