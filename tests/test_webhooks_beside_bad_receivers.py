@@ -120,7 +120,7 @@ class TestWebhooksBesideBadReceivers(WebhookServer):
             with self.subTest(path):
                 self.assertTrue(self.receivers.received(path))
                 [(longest,)] = self.query(
-                    "SELECT max(octet_length(answer)) FROM cqrs_webhook_attempt"
+                    "SELECT max(length(answer)) FROM cqrs_webhook_attempt"
                     f" WHERE webhook_id = {ids[path]:d}"
                 )
                 self.assertLessEqual(longest or 0, 1 << 16)

@@ -113,8 +113,12 @@ class Receivers:
         return "410 Gone", [], [b""]
 
     def _silent(self, attempt: int):
-        gevent.sleep(NEVER)
-        return self._good(attempt)
+        def answer() -> Iterator[bytes]:
+            # Not even headers are sent before the first byte of the answer.
+            gevent.sleep(NEVER)
+            yield b""
+
+        return "200 OK", [], answer()
 
     def _half(self, attempt: int):
         def answer() -> Iterator[bytes]:
