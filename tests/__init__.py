@@ -122,6 +122,7 @@ from . import (
     test_webhook_servers,
     test_webhook_signatures,
     test_webhooks_beside_bad_receivers,
+    test_webhooks_of_a_copied_database,
     test_webhooks_reach_nothing_inside,
     test_webhooks_survive_kills,
     test_webhooks_tell_what_was_committed,

@@ -1,0 +1,11 @@
+-- Nothing is sent from a neutralized database, and nobody could: no secret is left, nor
+-- are the headers that may hold credentials. A version without webhooks has no tables.
+DO $$
+BEGIN
+    IF to_regclass('cqrs_webhook') IS NOT NULL THEN
+        DELETE FROM cqrs_webhook_secret;
+        UPDATE cqrs_webhook
+        SET is_paused = true, pause_reason = 'copied', headers = NULL;
+    END IF;
+END
+$$;
