@@ -6,20 +6,37 @@ from odoo.modules.neutralize import neutralize_database
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import file_open
 
+from ..models.webhooks.settings import ALLOWED_OPTION
 from .common import INSTALLED, OwnDatabase
+from .receiver import Receiver, answering
 
 VALUES = {
     "name": "Outside",
     "url": "https://hooks.example.com/",
     "headers": '{"Authorization": "Bearer 1"}',
 }
-MAKE = f"""
+MAKE = """
 admin = env.ref("base.user_admin")
-env["cqrs.webhook"].with_user(admin).create({VALUES!r})
+env["cqrs.webhook"].with_user(admin).create({values!r})
+env.cr.commit()
+env["crm.lead"].create({{"name": "New", "type": "opportunity", "user_id": admin.id}})
+env.cr.commit()
+"""
+CHANGE = """
+env["crm.lead"].search([("name", "in", ("New", "Newer"))]).name = "Newer"
+env["crm.lead"].search([("name", "=", "Newer")]).description = str(env.cr.now())
 env.cr.commit()
 """
 LOOK = """
 print("bound:", env["cqrs.webhook"].search([])._is_bound())
+"""
+RESUME = """
+env["cqrs.webhook"].search([])._resume(send_backlog=True)
+env.cr.commit()
+"""
+SEND = """
+from odoo.addons.crm_cqrs.models.webhooks.dispatcher import run_once
+print("attempts:", run_once(env.cr.dbname))
 """
 
 
@@ -66,30 +83,49 @@ class TestBoundWebhooks(TransactionCase):
 
 @tagged("post_install", "-at_install")
 class TestWebhooksOfACopiedDatabase(OwnDatabase):
+    """With a receiver, and databases that are copied as administrators do it."""
+
     template = INSTALLED
 
-    def assert_webhook(self, is_paused, has_headers, secrets):
-        """Assert the state of the only webhook of the database."""
-        rows = self.query(
-            "SELECT is_paused IS TRUE, headers IS NOT NULL,"
+    def setUp(self):
+        super().setUp()
+        self.conf = self.configuration(**{ALLOWED_OPTION: "127.0.0.1"})
+        self.receiver = self.enterContext(Receiver(answering()))
+
+    def shell(self, script: str) -> str:
+        """Run a script, then send what there is; return what it prints."""
+        return self.odoo("shell", "-c", self.conf, script=script + SEND).stdout
+
+    def webhook(self):
+        """Return the state of the only webhook of the database."""
+        [state] = self.query(
+            "SELECT is_paused IS TRUE, pause_reason, headers IS NOT NULL,"
             " (SELECT count(*) FROM cqrs_webhook_secret) FROM cqrs_webhook"
         )
-        self.assertEqual(rows, [(is_paused, has_headers, secrets)])
+        return state
 
-    def test_a_copy_is_another_database_and_can_be_neutralized(self):
+    def test_nothing_leaves_a_copy_until_it_is_resumed(self):
         from ..devtools.databases import database
 
-        self.odoo("shell", script=MAKE)
-        self.assert_webhook(False, True, 1)
+        self.shell(MAKE.format(values=VALUES | {"url": self.receiver.url}))
+        self.assertEqual(len(self.receiver.requests), 1)
         original, copy = self.db, f"{self.db}_copy"
+        self.odoo("shell", script=CHANGE)
         database.create_from(os.environ, original, copy)
         self.addCleanup(database.drop, os.environ, copy)
 
         self.db = copy
-        self.assertIn("bound: False", self.odoo("shell", script=LOOK).stdout)
+        self.assertIn("bound: False\nattempts: 0", self.shell(LOOK))
+        self.assertEqual(self.webhook(), (True, "copied", True, 1))
+        self.assertEqual(len(self.receiver.requests), 1)
+        self.assertIn("bound: True\nattempts: 1", self.shell(RESUME + LOOK))
+        self.assertEqual(len(self.receiver.requests), 2)
         self.odoo("neutralize")
-        self.assert_webhook(True, False, 0)
+        self.assertEqual(self.webhook(), (True, "copied", False, 0))
+        self.assertIn("attempts: 0", self.shell(RESUME + CHANGE))
+        self.assertEqual(len(self.receiver.requests), 2)
 
         self.db = original
-        self.assertIn("bound: True", self.odoo("shell", script=LOOK).stdout)
-        self.assert_webhook(False, True, 1)
+        self.assertIn("bound: True\nattempts: 1", self.shell(LOOK))
+        self.assertEqual(self.webhook(), (False, None, True, 1))
+        self.assertEqual(len(self.receiver.requests), 3)

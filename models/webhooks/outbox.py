@@ -14,18 +14,13 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from odoo.sql_db import db_connect
 from odoo.tools import SQL
 
+from .binding import IS_BOUND
 from .lease import HELD
 
-#: The condition that an endpoint was made in this database (``binding.py``)
-_IS_BOUND = """
-    webhook.bound_to = (
-        SELECT value FROM ir_config_parameter WHERE key = 'database.uuid'
-    ) || ' ' || current_database()
-"""
 #: The condition that an endpoint is sent messages: not in a copy of the database,
 #: neither a neutralised one nor another
 _IS_ACTIVE = f"""
-    webhook.is_paused IS NOT TRUE AND {_IS_BOUND}
+    webhook.is_paused IS NOT TRUE AND {IS_BOUND}
     AND NOT EXISTS (SELECT FROM ir_config_parameter
                     WHERE key = 'database.is_neutralized' AND value = 'true')
 """
@@ -107,7 +102,7 @@ def copied(cr) -> list[int]:
         SQL(
             f"""
             SELECT id FROM cqrs_webhook webhook
-            WHERE is_paused IS NOT TRUE AND ({_IS_BOUND}) IS NOT TRUE
+            WHERE is_paused IS NOT TRUE AND NOT {IS_BOUND}
               AND NOT pg_is_in_recovery()
             """
         )

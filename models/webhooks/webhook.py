@@ -136,7 +136,17 @@ class CqrsWebhook(models.Model):
 
     def _resume(self, send_backlog: bool):
         """Send again, the messages since the pause as well or from now on."""
-        self._set_state(is_paused=False, pause_reason=False, failing_since=False)
+        self._set_state(
+            is_paused=False,
+            pause_reason=False,
+            failing_since=False,
+            # Whoever resumes it in a copy wants it to send from there.
+            bound_to=this_database(self.env),
+        )
+        for webhook in self:
+            # A neutralised copy has none.
+            if not webhook._signing_secrets():
+                webhook._new_secret()
 
     def _is_bound(self) -> bool:
         """Return whether the endpoint belongs to this database (``binding.py``)."""
