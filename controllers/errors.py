@@ -18,6 +18,7 @@ from odoo.exceptions import AccessDenied, AccessError, MissingError, UserError
 from odoo.http import SessionExpiredException
 
 from ..models.api.ir_http import unauthorized
+from ..models.feed.feed import Unreadable
 from ..models.projections.following import NotFilled
 
 #: Seconds after which to ask again, unless another time is known
@@ -128,6 +129,8 @@ def as_http(exc: Exception) -> HTTPException:
         )
     if isinstance(exc, NotFilled):
         return ReadModelBroken(f"A read model is not ready: {exc}.", [exc.projection])
+    if isinstance(exc, Unreadable):
+        return ReadModelBroken(f"A read model is broken: {exc}.", exc.names)
     if isinstance(exc, psycopg2.Error) and (exc.pgcode or "").startswith(("42", "XX")):
         # A table or a column is missing, or cannot be read.
         return ReadModelBroken("A read model cannot be read.", [])

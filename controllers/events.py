@@ -3,8 +3,11 @@ from datetime import datetime
 
 from odoo.http import Controller, Response, request
 
-from ..models.api.cloudevents import cloud_event
-from ..models.event_store.reader import Checkpoint, Filters, Page, follow, read_page
+from ..models.api.cloudevents import cloud_event, cloud_message
+from ..models.event_store import reader
+from ..models.event_store.reader import Filters
+from ..models.feed import feed
+from ..models.feed.feed import FeedCheckpoint
 from ..models.support.exact_json import dumps
 from ..models.support.json_schema import TIME
 from .contract.schemas import ref
@@ -26,14 +29,18 @@ def _stream(text: str) -> tuple[str, int | None]:
 
 def _types(text: str) -> tuple[str, ...]:
     types = tuple(name.removeprefix("crm_cqrs.") for name in text.split(","))
-    if not all(re.fullmatch(r"\w+", name, re.ASCII) for name in types):
+    if not all(re.fullmatch(r"\w+\*?|\*", name, re.ASCII) for name in types):
         raise ValueError("Expected event types, as OpportunityWon,OpportunityLost.")
     return types
 
 
-def _cursor(text: str) -> Checkpoint:
+#: The cursor of the log's end
+END = "end"
+
+
+def _cursor(text: str) -> FeedCheckpoint | str:
     try:
-        return Checkpoint.parse(text)
+        return END if text == END else FeedCheckpoint.parse(text)
     except ValueError as exc:
         raise ValueError("Expected a cursor that this API gave.") from exc
 
@@ -50,10 +57,10 @@ _PARAMETERS = [
         _types,
         {
             "type": "array",
-            "items": {"type": "string", "pattern": "^[a-zA-Z0-9_]+$"},
+            "items": {"type": "string", "pattern": r"^([a-zA-Z0-9_]+\*?|\*)$"},
             "minItems": 1,
         },
-        "Events of one of these types.",
+        "Events of one of these types; `*` at the end stands for any ending.",
         is_list=True,
     ),
     Parameter("since", time, TIME, "Events that occurred at this time or later."),
@@ -72,7 +79,8 @@ _PARAMETERS = [
         "cursor",
         _cursor,
         {"type": "string"},
-        "Events after this one: the `next` of an answer or the `cursor` of an event.",
+        "What comes after: the `next` of an answer or the `cursor` of an event; `end`"
+        " for what comes from now on.",
     ),
     Parameter(
         "limit",
@@ -83,20 +91,27 @@ _PARAMETERS = [
 ]
 
 
+def _is_administrator() -> bool:
+    return request.env.user.has_group("base.group_system")
+
+
 class EventsApi(Controller):
     @operation(
         "/api/v2/events",
         tag="Events",
-        summary="The log, as CloudEvents",
+        summary="Events, as CloudEvents",
         description=(
-            "A page of the log, or with `Accept: application/x-ndjson` all of it."
-            " `next` is the cursor of the next request, also at the end of the log."
-            " Only administrators may read the log; others get 404."
+            "A page of the events of the opportunities that you may see now, or with"
+            " `Accept: application/x-ndjson` all of them. `crm_cqrs.removed` tells that"
+            " an opportunity has left your view, `crm_cqrs.resync` that many may have"
+            " left or come: read the opportunities anew. `next` is the cursor of the"
+            " next request, also at the end of the log; `more` says that there is more"
+            " to read already. Administrators read the whole log, of all records."
         ),
         parameters=_PARAMETERS,
         response=ref("Events"),
-        other_media_types={NDJSON: ref("Event")},
-        exists_for=lambda user: user.has_group("base.group_system"),
+        other_media_types={NDJSON: ref("Message")},
+        shows_opportunities=lambda values: not _is_administrator(),
     )
     def events(
         self,
@@ -106,32 +121,90 @@ class EventsApi(Controller):
         until: datetime | None = None,
         user: int | None = None,
         acting_user: int | None = None,
-        cursor: Checkpoint | None = None,
+        cursor: FeedCheckpoint | str | None = None,
         limit: int | None = None,
     ):
         filters = Filters(*stream, type, since, until, user, acting_user)
-        source = _source(request.env)
-        hidden = request.env["cqrs.event"]._hidden_paths()
+        kind = _Log if _is_administrator() else _Feed
+        log = kind(request.env, filters)
+        cursor = log.end() if cursor == END else cursor
         accepts = request.httprequest.accept_mimetypes
         if accepts.best_match([JSON, NDJSON], default=JSON) == NDJSON:
             # The pages are read after the request's cursor and environment are closed.
-            pages = follow(request.env.registry, cursor, limit or MAX_LIMIT, filters)
-            lines = (_lines(page, source, hidden) for page in pages)
+            lines = map(_lines, log.follow(cursor, limit or MAX_LIMIT))
             return Response(lines, content_type=NDJSON)
-        page = read_page(request.env, cursor, limit or DEFAULT_LIMIT, filters)
-        return {
-            "events": list(_cloud_events(page, source, hidden)),
-            "next": str(page.checkpoint),
-        }
+        events, following, is_last = log.page(cursor, limit or DEFAULT_LIMIT)
+        return {"events": events, "next": str(following), "more": not is_last}
 
 
-def _lines(page: Page, source: str, hidden: dict) -> str:
-    return "".join(f"{dumps(each)}\n" for each in _cloud_events(page, source, hidden))
+class _Log:
+    """The whole log, as an administrator reads it."""
+
+    def __init__(self, env, filters: Filters):
+        self._env = env
+        self._registry = env.registry
+        self._filters = filters
+        self._source = _source(env)
+        self._hidden = env["cqrs.event"]._hidden_paths()
+
+    def end(self) -> FeedCheckpoint:
+        return FeedCheckpoint(reader.end_of_log(self._env))
+
+    def page(self, after: FeedCheckpoint | None, limit: int):
+        """Return events, the checkpoint to read on from, and whether the log ends."""
+        page = reader.read_page(self._env, after and after.log, limit, self._filters)
+        return self._events(page), page.checkpoint, page.is_last
+
+    def follow(self, after: FeedCheckpoint | None, limit: int):
+        """Yield the events of each page to the end of the log."""
+        pages = reader.follow(self._registry, after and after.log, limit, self._filters)
+        return map(self._events, pages)
+
+    def _events(self, page: reader.Page) -> list[dict]:
+        return [
+            cloud_event(
+                event, self._source, self._hidden, str(page.checkpoint_at(event))
+            )
+            for event in page.events
+        ]
 
 
-def _cloud_events(page: Page, source: str, hidden: dict):
-    for event in page.events:
-        yield cloud_event(event, source, hidden, str(page.checkpoint_at(event)))
+class _Feed:
+    """The part of the log that a user may know."""
+
+    def __init__(self, env, filters: Filters):
+        self._env = env
+        self._registry = env.registry
+        self._user_id = env.uid
+        self._filters = filters
+        self._source = _source(env)
+        # If it is not known who sees what, also an export begins with an error.
+        self._here = feed.here(env)
+
+    def end(self) -> FeedCheckpoint:
+        return self._here
+
+    def page(self, after: FeedCheckpoint | None, limit: int):
+        """Return messages, the checkpoint to read on from, and whether the log ends."""
+        page = feed.read_feed(self._env, after, limit, self._filters)
+        return self._events(page), page.checkpoint, page.is_last
+
+    def follow(self, after: FeedCheckpoint | None, limit: int):
+        """Yield the messages of each page to the end of the log."""
+        pages = feed.follow_feed(
+            self._registry, self._user_id, after, limit, self._filters
+        )
+        return map(self._events, pages)
+
+    def _events(self, page: feed.Page) -> list[dict]:
+        return [
+            cloud_message(message, self._source, str(checkpoint))
+            for message, checkpoint in zip(page.messages, page.checkpoints, strict=True)
+        ]
+
+
+def _lines(events: list[dict]) -> str:
+    return "".join(f"{dumps(event)}\n" for event in events)
 
 
 def _source(env) -> str:

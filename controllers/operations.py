@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from odoo.http import Response, request, route
 
 from ..models.access.answer_context import AnswerContext
-from ..models.api.ir_http import UnknownPath
 from ..models.support.answer_context import begin_reading
 from ..models.support.exact_json import dumps
 from .errors import NoSalesAccess, ReadModelBroken
@@ -56,8 +55,6 @@ class Operation:
         answer depends on beside the facts of ``AnswerContext``, if anything
     :ivar other_media_types: ``{media type: JSON Schema}`` of the answers that a client
         may ask for instead of JSON
-    :ivar exists_for: a function of a ``res.users`` record: whether the path exists for
-        that user, who gets 404 otherwise
     """
 
     name: str
@@ -72,7 +69,6 @@ class Operation:
     shows_opportunities: Callable[[dict], bool] | None = None
     further_version: Callable[[dict], object] = lambda values: None
     other_media_types: dict[str, dict] = field(default_factory=dict)
-    exists_for: Callable[[object], bool] = lambda user: True
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -97,8 +93,6 @@ def operation(path: str, *, parameters=(), **declaration):
         OPERATIONS.append(declared)
 
         def endpoint(self, **in_path):
-            if not declared.exists_for(request.env.user):
-                raise UnknownPath()
             values = read_query(request.httprequest.args, declared.parameters)
             shows_opportunities = declared.shows_opportunities
             if shows_opportunities and shows_opportunities(values):

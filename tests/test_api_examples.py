@@ -90,7 +90,7 @@ class TestApiExamples(ApiCase):
             ),
             "access": (manager, f"{v2}access/{self.fleet.id}?user={seller}"),
             "events": (
-                self.admin,
+                manager,
                 f"/api/v2/events?stream=crm.lead/{self.fleet.id}&limit=2",
             ),
             "dashboard_real": (manager, "/api/sales/dashboard/real"),

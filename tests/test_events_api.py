@@ -3,7 +3,7 @@ from decimal import Decimal
 from urllib.parse import urlencode
 from uuid import UUID
 
-from odoo.tests import HttpCase, tagged
+from odoo.tests import HttpCase, new_test_user, tagged
 
 from .common import SalesOrganisation, administrator
 
@@ -100,6 +100,7 @@ class TestEventsApi(SalesOrganisation, HttpCase):
         self.end_epoch()
         [won] = self.events(stream=self.stream, type="OpportunityWon")
         self.assertEqual(won["type"], "crm_cqrs.OpportunityWon")
+        [won] = self.events(stream=self.stream, type="OpportunityW*")
         both = "OpportunityWon,crm_cqrs.OpportunityCreated"
         for types in (both, both.split(",")):
             self.assertEqual(len(self.events(stream=self.stream, type=types)), 2)
@@ -148,23 +149,108 @@ class TestEventsApi(SalesOrganisation, HttpCase):
         )
         self.assertEqual(json.loads(rest.text), everything[-1])
 
-    def test_only_administrators_know_that_it_exists(self):
-        for login in ("cqrs_head", "cqrs_seller"):
-            self.authenticate(login, login)
-            detail = "There is nothing under this path."
-            self.assertProblem(self.get(), 404, detail=detail)
-            self.assertProblem(self.get(limit="x"), 404, detail=detail)
+    def as_seller(self):
+        self.authenticate("cqrs_seller", "cqrs_seller")
+
+    def test_everybody_reads_what_they_may_see(self):
+        hidden = self.opportunity(self.peer, name="Hidden")
+        self.end_epoch()
+        self.as_seller()
+        answer = self.get(since=self.env.cr.now().isoformat() + "Z").json()
+        created, won = answer["events"]
+        self.assertEqual(
+            [each["type"] for each in (created, won)],
+            ["crm_cqrs.OpportunityCreated", "crm_cqrs.OpportunityWon"],
+        )
+        self.assertEqual({created["subject"], won["subject"]}, {self.stream})
+        self.assertEqual(won["data"]["after"]["stage_id"], self.stage_won.id)
+        self.assertFalse(answer["more"])
+        for stream in (f"crm.lead/{hidden.id}", "hr.employee", "crm.stage"):
+            self.assertEqual(self.events(stream=stream), [])
+
+    def test_what_leaves_the_view_is_removed(self):
+        self.end_epoch()
+        self.as_seller()
+        here = self.get(cursor="end").json()
+        self.assertEqual((here["events"], here["more"]), ([], False))
+        self.lead.user_id = self.peer
+        self.end_epoch()
+        answer = self.get(cursor=here["next"]).json()
+        [removed] = answer["events"]
+        cursor = removed.pop("cursor")
+        self.assertEqual(
+            removed,
+            {
+                "specversion": "1.0",
+                "id": removed["id"],
+                "source": removed["source"],
+                "type": "crm_cqrs.removed",
+                "subject": self.stream,
+            },
+        )
+        for after in (cursor, answer["next"]):
+            self.assertEqual(self.events(cursor=after), [])
+
+    def test_where_the_view_changes_it_is_to_be_read_anew(self):
+        self.end_epoch()
+        self.authenticate("cqrs_manager", "cqrs_manager")
+        here = self.get(cursor="end").json()["next"]
+        self.lead.priority = "3"
+        self.seller_employee.parent_id = self.other_manager_employee
+        self.end_epoch()
+        [resync] = self.events(cursor=here)
+        self.assertEqual(resync["type"], "crm_cqrs.resync")
+        self.assertEqual(set(resync), {"specversion", "id", "source", "type", "cursor"})
+        self.assertEqual(self.events(cursor=here), [resync])
+        self.assertEqual(self.events(cursor=resync["cursor"]), [])
+
+    def test_an_export_has_what_one_may_see(self):
+        self.opportunity(self.peer)
+        self.end_epoch()
+        self.as_seller()
+        listed = self.events(limit=1000)
+        response = self.get({"Accept": "application/x-ndjson"}, limit=1)
+        self.assertEqual(
+            [json.loads(line) for line in response.text.splitlines()], listed
+        )
+        self.assertEqual(len(listed), 2)
+
+    def test_a_page_that_is_not_the_last_says_so(self):
+        self.end_epoch()
+        self.as_seller()
+        first = self.get(limit=1).json()
+        self.assertEqual((len(first["events"]), first["more"]), (1, True))
+        rest = self.get(limit=9, cursor=first["events"][0]["cursor"]).json()
+        self.assertEqual((len(rest["events"]), rest["more"]), (1, False))
+        self.assertEqual(self.events(cursor=first["next"]), rest["events"])
+
+    def test_who_may_read_no_leads_is_told_so(self):
+        clerk = new_test_user(self.env, "cqrs_clerk", groups="base.group_user")
+        self.env.cr.flush()
+        self.authenticate(clerk.login, clerk.login)
+        for parameters in ({}, {"cursor": "end"}):
+            self.assertEqual(self.get(**parameters).status_code, 403)
         self.authenticate(None, None)
         self.assertProblem(self.get(), 401)
+
+    def test_while_it_is_unknown_who_sees_what_nobody_is_told(self):
+        self.end_epoch()
+        self.env["cqrs.user.access"]._note_broken({}, Exception("spoilt"))
+        self.as_seller()
+        for headers in (None, {"Accept": "application/x-ndjson"}):
+            problem = self.get(headers)
+            self.assertProblem(problem, 503, read_models=["cqrs.user.access"])
+        self.authenticate("cqrs_admin", "cqrs_admin")
+        self.assertEqual(len(self.events(stream=self.stream)), 2)
 
     def test_a_bad_parameter_is_named(self):
         bad = {
             "stream": ("", "crm.lead/", "crm.lead/x", "crm.lead/9999999999", "a b"),
-            "type": ("", "Opportunity Won", "A,,B", "\0"),
+            "type": ("", "Opportunity Won", "A,,B", "\0", "*Won", "A**"),
             "since": ("", "yesterday", "2026-01-01", "2026-01-01T00:00:00"),
             "until": ("2026-01-01T00:00:00", "2026-13-01T00:00:00Z"),
             "user": ("0", "-1", "me", "2147483648"),
-            "cursor": ("", "17", "*", "MS4y"),
+            "cursor": ("", "17", "*", "MS4y", "END"),
             "limit": ("0", "-1", "1001", "1.5", "٣"),
             "page": ("2",),
         }

@@ -313,6 +313,16 @@ _EVENT["properties"] |= {
     },
 }
 
+_CURSOR = {**TEXT, "description": "To go on after this message."}
+_NOTICE = {"specversion": {"const": "1.0"}, "id": UUID, "source": TEXT}
+_REMOVED = obj(
+    **_NOTICE,
+    type={"const": "crm_cqrs.removed"},
+    subject={**TEXT, "description": "The opportunity that has left your view."},
+    cursor=_CURSOR,
+)
+_RESYNC = obj(**_NOTICE, type={"const": "crm_cqrs.resync"}, cursor=_CURSOR)
+
 _EXACTLY = {"type": "number", "description": "The amount, unrounded."}
 _FIGURE = {"amount": MONEY, "exact": _EXACTLY, "count": COUNT}
 
@@ -552,12 +562,16 @@ COMPONENTS = {
         reasons={**array(TEXT), "description": "In words, for a person to read."},
     ),
     "Event": {**_EVENT, "description": "A CloudEvent (1.0, structured)."},
+    "Message": {"anyOf": [ref("Event"), ref("Removed"), ref("Resync")]},
+    "Removed": _REMOVED,
+    "Resync": _RESYNC,
     "Events": obj(
-        events=array(ref("Event")),
+        events=array(ref("Message")),
         next={
-            "type": ["string", "null"],
+            **TEXT,
             "description": "The `cursor` to go on with, also once the log has grown.",
         },
+        more={**BOOLEAN, "description": "There is more to read already."},
     ),
     "Problem": {
         **obj(type={"type": "string", "format": "uri-reference"}, status=INTEGER),

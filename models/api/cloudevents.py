@@ -3,6 +3,31 @@
 from collections.abc import Collection
 
 from ..event_store.reader import Event
+from ..feed.feed import EVENT, Message
+
+
+def cloud_message(message: Message, source: str, cursor: str | None = None) -> dict:
+    """Return a message of the feed as a CloudEvent.
+
+    One of no event that may be told has an id, a type and, if a record is concerned,
+    its ``subject``.
+
+    :param source: a URI that stands for the database
+    :param cursor: the text of the checkpoint to read on from after the message
+    """
+    if message.kind == EVENT:
+        return cloud_event(message.event, source, cursor=cursor)
+    notice = {
+        "specversion": "1.0",
+        "id": message.id,
+        "source": source,
+        "type": f"crm_cqrs.{message.kind}",
+    }
+    if message.event:
+        notice["subject"] = f"{message.event.stream_model}/{message.event.stream_id}"
+    if cursor:
+        notice["cursor"] = cursor
+    return notice
 
 
 def cloud_event(

@@ -29,6 +29,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from odoo import api
 from odoo.tools import SQL
 
 from ..access import policy
@@ -189,6 +190,28 @@ def read_feed(
             place = page.checkpoint_at(message.event)
             checkpoints.append(FeedCheckpoint(place, view.digest))
     return Page(messages, FeedCheckpoint(log, view.digest), is_last, checkpoints)
+
+
+def follow_feed(
+    registry,
+    user_id: int,
+    after: FeedCheckpoint | None,
+    page_size: int,
+    filters: Filters = EVERYTHING,
+) -> Iterator[Page]:
+    """Yield pages of messages to a user up to the end of the log; some may be empty.
+
+    Each page has a read-only transaction of its own, and the rights of its moment.
+    """
+    while True:
+        registry = registry.check_signaling()
+        with registry.cursor(readonly=True) as cr:
+            env = api.Environment(cr, user_id, {})
+            page = read_feed(env, after, page_size, filters)
+        yield page
+        if page.is_last:
+            return
+        after = page.checkpoint
 
 
 def look_again(
