@@ -106,9 +106,7 @@ class TestCheckpointsBetweenServers(OwnDatabase):
             f"--db_replica_port={variables['PGPORT']}",
             script=SCRIPT.replace("SEED", str(seed)),
         )
-        [line] = [
-            line for line in done.stdout.splitlines() if line.startswith("done ")
-        ]
+        [line] = [line for line in done.stdout.splitlines() if line.startswith("done ")]
         given, committed, by_server, moves_back = json.loads(line.removeprefix("done "))
         self.assertEqual(given, committed)
         self.assertGreater(len(committed), 20)
