@@ -9,7 +9,7 @@ A message of no event has an id, a type and, if a record is concerned, its subje
 
 from typing import Literal
 
-from ..api.cloudevents import cloud_event
+from ..api.cloudevents import cloud_message
 from ..event_store.reader import Event
 from ..feed.feed import EVENT, Message
 from ..support.exact_json import dumps
@@ -25,24 +25,10 @@ def body(message: Message, payload: Literal["thin", "full"], source: str) -> byt
     :param payload: ``full`` has the changed values; ``thin`` the names of their fields
     :param source: a URI that stands for the database
     """
-    if message.kind != EVENT:
-        return dumps(_notice(message, source)).encode()
-    told = cloud_event(message.event, source)
-    if payload == "thin":
+    told = cloud_message(message, source)
+    if message.kind == EVENT and payload == "thin":
         told["data"] = _names(message.event)
     return dumps(told).encode()
-
-
-def _notice(message: Message, source: str) -> dict:
-    notice = {
-        "specversion": "1.0",
-        "id": message.id,
-        "source": source,
-        "type": f"crm_cqrs.{message.kind}",
-    }
-    if message.event:
-        notice["subject"] = f"{message.event.stream_model}/{message.event.stream_id}"
-    return notice
 
 
 def _names(event: Event) -> dict:
