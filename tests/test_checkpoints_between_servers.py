@@ -59,8 +59,18 @@ def replayed():
                 return
         time.sleep(0.01)
 
+def quiet():
+    """Only where no transaction is open has a replica all that has ended."""
+    if chance.random() < 0.4:
+        while opened:
+            end(True)
+        replayed()
+        while read(True):
+            pass
+
 for __ in range(300):
     chance.choice([
+        quiet,
         begin,
         lambda: opened and end(chance.random() < 0.8),
         lambda: read(False),
