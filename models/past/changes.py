@@ -39,11 +39,6 @@ FIRST_WANTED = 320
 #: The part of a window that tells how large they are: one of so many
 PARTS = 32
 
-_NO_THRESHOLDS = SQL(
-    "SELECT NULL::text AS kind, NULL::integer AS currency_id,"
-    " NULL::numeric AS value_from, NULL::numeric AS change_from WHERE false"
-)
-
 
 class NoHistory(LookupError):
     """There is no history at the beginning of a window.
@@ -262,6 +257,7 @@ class CqrsChanges(models.AbstractModel):
                 # Whether a value fell is known of each opportunity, but where its
                 # currency is another one.
                 """
+                WITH pair AS (%s)
                 SELECT left_by, came_by, before_currency_id, after_currency_id,
                        COALESCE(sum(before_value), 0)::text,
                        COALESCE(sum(after_value), 0)::text, count(*)::integer,
@@ -270,8 +266,7 @@ class CqrsChanges(models.AbstractModel):
                                    OR change >= COALESCE(change_from, 0)),
                        COALESCE(min(value_from), 0)::text,
                        COALESCE(min(change_from), 0)::text
-                FROM (%s) pair
-                LEFT JOIN (%s) threshold USING (kind, currency_id)
+                FROM pair LEFT JOIN (%s) threshold USING (kind, currency_id)
                 GROUP BY left_by, came_by, before_currency_id, after_currency_id,
                          CASE WHEN is_revalued THEN
                               CASE WHEN before_currency_id
@@ -297,38 +292,30 @@ class CqrsChanges(models.AbstractModel):
     def _thresholds(self, pairs: Pairs) -> SQL:
         """Return the query of the sizes from which on a pair is among the largest.
 
-        They are those of a part of the window. If it differs from the rest, more or
-        less pairs are found than wanted, and all of them where it has few.
+        Where owners are few they are found of the relation ``pair``; else those of a
+        part of the window. If it differs from the rest, more or less pairs are found
+        than wanted, and all of them where it has few.
         """
-        kth = SQL("[%s]", max(1, FIRST_WANTED // PARTS))
+        if pairs.owner_ids is not None:
+            return _kth_largest(SQL("pair"), FIRST_WANTED)
         part = replace(pairs, start=pairs.end - (pairs.end - pairs.start) / PARTS)
-        if pairs.owner_ids is not None and len(pairs.owner_ids) < PARTS:
-            return _NO_THRESHOLDS
+        kth = max(1, FIRST_WANTED // PARTS)
+        # Odoo's cursor turns numeric into float, and leaves text alone.
         rows = self.env.execute_query(
             SQL(
-                """
-                SELECT kind, currency_id,
-                       COALESCE((array_agg(size ORDER BY size DESC))%(kth)s, 0)::text,
-                       LEAST(
-                           COALESCE((array_agg(change ORDER BY change DESC) FILTER (
-                               WHERE after_value > before_value))%(kth)s, 0),
-                           COALESCE((array_agg(change ORDER BY change DESC) FILTER (
-                               WHERE after_value < before_value))%(kth)s, 0))::text
-                FROM (%(pairs)s) pair GROUP BY kind, currency_id
-                """,
-                kth=kth,
-                pairs=_sized(part),
+                "SELECT kind, currency_id, value_from::text, change_from::text"
+                " FROM (%s) threshold",
+                _kth_largest(SQL("(%s) pair", _sized(part)), kth),
             )
         )
-        if not rows:
-            return _NO_THRESHOLDS
+        columns = [[row[n] for row in rows] for n in range(4)]
         return SQL(
             """
             SELECT * FROM unnest(%s::text[], %s::integer[], %s::numeric[],
                                  %s::numeric[])
                 AS threshold (kind, currency_id, value_from, change_from)
             """,
-            *map(list, zip(*rows, strict=True)),
+            *columns,
         )
 
     def _present(
@@ -480,6 +467,28 @@ class CqrsChanges(models.AbstractModel):
             ids |= {group.before_id, group.after_id}
         rates = rates_into(currency, {id_ or own.id for id_ in ids}, context)
         return currency, {id_: rates[id_ or own.id][1] for id_ in ids}
+
+
+def _kth_largest(pairs: SQL, kth: int) -> SQL:
+    """Return the query of the k-th largest sizes of each kind and currency.
+
+    They are 0 where there are less.
+    """
+    return SQL(
+        """
+        SELECT kind, currency_id,
+               COALESCE((array_agg(size ORDER BY size DESC) FILTER (
+                   WHERE size IS NOT NULL))[%(kth)s], 0) AS value_from,
+               LEAST(COALESCE((array_agg(change ORDER BY change DESC) FILTER (
+                         WHERE after_value > before_value))[%(kth)s], 0),
+                     COALESCE((array_agg(change ORDER BY change DESC) FILTER (
+                         WHERE after_value < before_value))[%(kth)s], 0))
+                   AS change_from
+        FROM %(pairs)s GROUP BY kind, currency_id
+        """,
+        kth=kth,
+        pairs=pairs,
+    )
 
 
 def _sized(pairs: Pairs) -> SQL:

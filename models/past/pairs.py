@@ -33,14 +33,14 @@ _IS_REVALUED = SQL(
 # The lead's own last event is its deletion, in the transaction that merged it.
 _IS_MERGED = SQL(
     """
-    EXISTS (
-        SELECT FROM cqrs_event ended
+    (SELECT true FROM cqrs_event ended
         JOIN cqrs_event merge
           ON merge.type IN ('OpportunityMerged', 'LeadMerged')
          AND (merge.epoch, merge.txid) = (ended.epoch, ended.txid)
          AND merge.details -> 'merged_from' @> to_jsonb(ended.stream_id)
         WHERE ended.stream_model = 'crm.lead' AND ended.after IS NULL
-          AND ended.stream_id = before.opportunity_id)
+          AND ended.stream_id = before.opportunity_id
+        LIMIT 1)
     """
 )
 
@@ -256,10 +256,12 @@ class Pairs:
             return is_found
         return SQL(
             """
-            (%(is_found)s OR EXISTS (
-                SELECT FROM %(relation)s span
+            (%(is_found)s OR COALESCE((
+                -- Looked up, where EXISTS would hash all spans of the moment.
+                SELECT true FROM %(relation)s span
                 WHERE span.opportunity_id = %(other)s.opportunity_id
-                  AND span.since <= %(at)s AND span.until > %(at)s))
+                  AND span.since <= %(at)s AND span.until > %(at)s
+                LIMIT 1), false))
             """,
             is_found=is_found,
             relation=self.relation,
