@@ -39,11 +39,15 @@ from .transport import Answer, Settings, Transport
 
 _logger = logging.getLogger(__name__)
 
-#: Requests at a time: in all, to one endpoint, and to all those that fail or are slow.
-#: So these leave the others the greater part, however many they are.
-SENDERS = 48
+#: Requests at a time: to one endpoint, and at first
 SENDERS_OF_AN_ENDPOINT = 16
+FIRST_SENDERS = 2
+#: To all endpoints, and to all those that fail or are slow: these have some of their
+#: own, so that they leave the others theirs, however many they are
+SENDERS = 48
 SENDERS_OF_SLOW_ENDPOINTS = 16
+#: In all, with the requests to endpoints that became slow while they were sent
+MOST_SENDERS = 128
 #: Seconds of an answer from which on an endpoint is slow
 SLOW = 1.0
 
@@ -75,8 +79,9 @@ class _Sent(NamedTuple):
 class _Endpoint:
     """State of an endpoint in a term of the lease.
 
-    :ivar in_flight: ids of the messages that are being sent
+    :ivar in_flight: ``{id: begin}`` of the messages that are being sent
     :ivar failures: attempts since the last one that succeeded
+    :ivar successes: attempts since the last one that failed
     :ivar seconds: of its answers, smoothed
     :ivar not_before: until when nothing is sent, by the clock ``time.monotonic``
     :ivar has_more: there may be something in the log
@@ -84,8 +89,8 @@ class _Endpoint:
     """
 
     def __init__(self):
-        self.in_flight: set[int] = set()
-        self.failures = 0
+        self.in_flight: dict[int, float] = {}
+        self.failures = self.successes = 0
         self.seconds = 0.0
         self.not_before = 0.0
         self.has_more = True
@@ -94,18 +99,21 @@ class _Endpoint:
 
     @property
     def is_slow(self) -> bool:
-        return self.failures > 0 or self.seconds > SLOW
+        if self.failures or self.seconds > SLOW:
+            return True
+        first = min(self.in_flight.values(), default=None)
+        return first is not None and first < time.monotonic() - SLOW
 
     @property
     def room(self) -> int:
         """The messages that may be sent beside those that are being sent.
 
-        With each failure half as many, down to one.
+        With each success one more, after a failure one at a time.
         """
         if time.monotonic() < self.not_before:
             return 0
-        most = SENDERS_OF_AN_ENDPOINT >> min(self.failures, 10)
-        return max(max(most, 1) - len(self.in_flight), 0)
+        most = 1 if self.failures else FIRST_SENDERS + self.successes
+        return max(min(most, SENDERS_OF_AN_ENDPOINT) - len(self.in_flight), 0)
 
 
 class Delivery:
@@ -120,7 +128,7 @@ class Delivery:
         self._transport = Transport(Settings.from_config(config))
         self._awake = threading.Event()
         self._is_called = True
-        self._senders = Senders(SENDERS, self._awake.set)
+        self._senders = Senders(MOST_SENDERS, self._awake.set)
         self._endpoints: dict[int, _Endpoint] = {}
         self._outcomes: list[Outcome] = []
         self._polled_at = 0.0
@@ -194,32 +202,32 @@ class Delivery:
         """Return what may be sent now, and the endpoints that could send more."""
         room = {id_: each.room for id_, each in self._endpoints.items() if each.room}
         in_flight = [id_ for each in self._endpoints.values() for id_ in each.in_flight]
-        if not room or len(in_flight) >= SENDERS:
+        if not room or len(in_flight) >= MOST_SENDERS:
             return {}, []
         found = defaultdict(list)
         for waiting in outbox.ready(cr, room, in_flight):
             found[waiting.webhook_id].append(waiting)
         hungry = [id_ for id_ in room if len(found.get(id_, ())) < room[id_]]
-        return self._shared(found, SENDERS - len(in_flight)), hungry
+        return self._shared(found), hungry
 
-    def _shared(
-        self, found: dict[int, list[Waiting]], senders: int
-    ) -> dict[int, list[Waiting]]:
+    def _shared(self, found: dict[int, list[Waiting]]) -> dict[int, list[Waiting]]:
         """Return as many messages as there are senders, another endpoint's first."""
-        slow = SENDERS_OF_SLOW_ENDPOINTS - sum(
-            len(each.in_flight) for each in self._endpoints.values() if each.is_slow
-        )
+        left = {False: SENDERS, True: SENDERS_OF_SLOW_ENDPOINTS}
+        total = MOST_SENDERS
+        for endpoint in self._endpoints.values():
+            left[endpoint.is_slow] -= len(endpoint.in_flight)
+            total -= len(endpoint.in_flight)
         ids = sorted(found)
         self._first += 1
         start = self._first % len(ids) if ids else 0
         shared = {}
         for id_ in ids[start:] + ids[:start]:
             is_slow = self._endpoints[id_].is_slow
-            part = found[id_][: max(min(senders, slow) if is_slow else senders, 0)]
+            part = found[id_][: max(min(left[is_slow], total), 0)]
             if part:
                 shared[id_] = part
-                senders -= len(part)
-                slow -= len(part) if is_slow else 0
+                left[is_slow] -= len(part)
+                total -= len(part)
         return shared
 
     def _send(self, webhook_id: int, waiting: list[Waiting]):
@@ -254,7 +262,7 @@ class Delivery:
                 )
                 self._awake.set()
                 continue
-            endpoint.in_flight.add(message.id)
+            endpoint.in_flight[message.id] = time.monotonic()
             self._senders.submit(call)
 
     def _calls(self, webhook, waiting: list[Waiting]) -> list:
@@ -347,11 +355,14 @@ class Delivery:
 
     def _note(self, sent: _Sent):
         endpoint = self._endpoints[sent.message.webhook_id]
-        endpoint.in_flight.discard(sent.message.id)
+        del endpoint.in_flight[sent.message.id]
         answer = sent.answer
         if not answer:
             return
-        endpoint.failures = 0 if answer.is_accepted else endpoint.failures + 1
+        if answer.is_accepted:
+            endpoint.failures, endpoint.successes = 0, endpoint.successes + 1
+        else:
+            endpoint.failures, endpoint.successes = endpoint.failures + 1, 0
         endpoint.seconds += 0.2 * (answer.duration_ms / 1000 - endpoint.seconds)
         if answer.status in (429, 503) and answer.retry_after:
             pause = min(answer.retry_after, self._schedule.longest_wait)

@@ -29,6 +29,8 @@ from .schedule import STANDARD, Schedule
 
 _logger = logging.getLogger(__name__)
 
+#: Seconds before the first look. Odoo loads what it restores before it neutralises it.
+BEFORE_FIRST = 3.0
 #: Seconds between two looks where no endpoint is
 WITHOUT_ENDPOINTS = 5.0
 #: Seconds between two looks whether the thread shall end
@@ -94,6 +96,7 @@ class Dispatcher:
         self._thread.join(2)
 
     def _run(self):
+        self._is_stopped.wait(BEFORE_FIRST)
         while not self._is_stopped.is_set():
             try:
                 pause = self._look()
