@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import config
 
 from ..models.webhooks import outbox
@@ -454,6 +454,48 @@ class TestWebhookDelivery(Deliveries):
             self.run_once(Schedule(pauses=(0, 3600), probe=0))
         states = [state for state, __ in self.states(endpoint)]
         self.assertEqual(states, 3 * ["waiting"] + 3 * ["delivered"])
+
+    def test_what_waits_is_sent_under_the_rights_of_its_moment(self):
+        with self.transaction() as env:
+            groups = "sales_team.group_sale_salesman"
+            seller = new_test_user(env, "cqrs_webhook_seller", groups=groups).id
+        self.addCleanup(self.remove_user, seller)
+        endpoint = self.endpoint(lambda body: REFUSED, user_id=seller)
+        lead = self.lead()
+        self.write(lead, user_id=seller)
+        self.write(lead, expected_revenue=5)
+        self.run_once(Schedule(pauses=(0, 3600)))
+        self.assertEqual(endpoint.versions(lead), [1])
+        admin = self.env.ref("base.user_admin").id
+        self.write(lead, user_id=admin)
+        endpoint.answering = lambda body: OK
+        endpoint.messages.clear()
+        self.due(endpoint)
+        self.run_once()
+        [(__, body)] = endpoint.messages
+        self.assertEqual(body["type"], "crm_cqrs.removed")
+        self.assertNotIn("data", body)
+        states = [state for state, __ in self.states(endpoint)]
+        self.assertEqual(states, 3 * ["skipped"] + ["delivered"])
+
+    def remove_user(self, id_):
+        self.remove()
+        with self.transaction() as env:
+            env["res.users"].browse(id_).unlink()
+
+    def test_those_who_hang_leave_the_others_their_senders(self):
+        hanging = [self.endpoint(lambda body: time.sleep(4) or OK) for __ in range(3)]
+        well = self.endpoint()
+        for __ in range(5):
+            self.lead()
+        arrived = defaultdict(float)
+        well.answering = lambda body: arrived.update(last=time.monotonic()) or OK
+        module = "odoo.addons.crm_cqrs.models.webhooks.delivery"
+        begin = time.monotonic()
+        with patch(f"{module}.SENDERS", 3), patch(f"{module}.SLOW", 0.3):
+            self.run_once()
+        self.assertEqual([len(each.ids) for each in (*hanging, well)], 4 * [5])
+        self.assertLess(arrived["last"] - begin, 3)
 
     def test_endpoints_do_not_wait_for_one_another(self):
         hanging = self.endpoint(lambda body: time.sleep(3) or OK)

@@ -146,7 +146,8 @@ class Delivery:
     def wait(self, cr, longest: float):
         """Wait until something has ended, is due, or was committed."""
         if not self._awake.is_set():
-            pauses = [longest, POLL]
+            # What hangs gives its senders back after that time.
+            pauses = [longest, SLOW if self.is_sending else POLL]
             if (due := outbox.seconds_until_next(cr)) is not None:
                 pauses.append(max(due, 0.0))
             now = time.monotonic()
