@@ -108,12 +108,15 @@ class _Endpoint:
     def room(self) -> int:
         """The messages that may be sent beside those that are being sent.
 
-        With each success one more, after a failure one at a time.
+        With each success one more, after a failure one at a time. None while more than
+        half are on their way: to look at the rights costs hardly less for one message.
         """
         if time.monotonic() < self.not_before:
             return 0
         most = 1 if self.failures else FIRST_SENDERS + self.successes
-        return max(min(most, SENDERS_OF_AN_ENDPOINT) - len(self.in_flight), 0)
+        most = min(most, SENDERS_OF_AN_ENDPOINT)
+        room = most - len(self.in_flight)
+        return room if 2 * room >= most else 0
 
 
 class Delivery:
