@@ -289,10 +289,10 @@ class TestWebhookDelivery(Deliveries):
 
     def test_who_answers_in_between_is_not_switched_off(self):
         endpoint = self.endpoint(
-            lambda body: OK if len(endpoint.ids) % 3 == 0 else REFUSED
+            lambda body: OK if len(endpoint.ids) % 2 == 0 else REFUSED
         )
-        schedule = Schedule(pauses=30 * (0.1,), jitter=0, switched_off_after=0.5)
-        end = time.monotonic() + 1.5
+        schedule = Schedule(pauses=30 * (0.1,), jitter=0, switched_off_after=1.5)
+        end = time.monotonic() + 3
         while time.monotonic() < end:
             self.lead()
             self.run_once(schedule)
@@ -381,6 +381,37 @@ class TestWebhookDelivery(Deliveries):
         self.assertEqual(self.reason(endpoint), "copied")
         self.assertFalse(self.reason(other))
 
+    def test_the_job_sends_where_no_thread_does(self):
+        endpoint = self.endpoint()
+        lead = self.lead()
+        with self.transaction() as env:
+            env.ref("crm_cqrs.ir_cron_webhooks").method_direct_trigger()
+        self.assertEqual(endpoint.versions(lead), [1])
+
+    def test_what_is_held_back_is_bounded(self):
+        first = self.lead()
+        endpoint = self.endpoint(
+            lambda body: REFUSED if body["subject"] == f"crm.lead/{first}" else OK
+        )
+        never = Schedule(pauses=(0, 3600))
+        second = self.lead()
+        self.run_once(never)
+        for number in range(6):
+            self.write(first, expected_revenue=number + 1)
+        self.write(second, expected_revenue=1)
+        module = "odoo.addons.crm_cqrs.models.webhooks.delivery"
+        with (
+            patch(f"{module}.MOST_DUE", 2),
+            patch(f"{module}.PAGE", 4),
+            patch(f"{module}.MOST_WAITING_OF_FAILING", 4),
+        ):
+            self.run_once(never)
+        self.assertEqual(len(self.states(endpoint)), 1 + 4)
+        # With more room the other record goes on.
+        self.run_once(never)
+        self.assertEqual(endpoint.versions(second), [1, 2])
+        self.assertEqual(endpoint.versions(first), [2])
+
     def test_a_neutralised_database_sends_nothing(self):
         endpoint = self.endpoint()
         self.lead()
@@ -404,7 +435,7 @@ class TestWebhookDelivery(Deliveries):
             self.addCleanup(self.release)
             self.assertFalse(former.take(cr))
             self.assertFalse(former.renew(cr))
-            [place] = outbox.places(cr, [endpoint.webhook], 1)
+            [place] = outbox.places(cr, [endpoint.webhook], 1, 1)
             rows = [("a", "resync", None, None, None)]
             self.assertFalse(outbox.take(cr, former.holder, place, "x", rows))
             self.assertEqual(self.states(endpoint), [])

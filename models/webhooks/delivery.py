@@ -53,8 +53,10 @@ SLOW = 1.0
 
 #: Messages that are taken from the log at a time
 PAGE = 1000
-#: Messages of an endpoint that wait at most: where it works, and where it fails
-MOST_WAITING = 10_000
+#: Messages of an endpoint from which on no more are taken: that wait, that are due
+#: (they are looked through in each round), and that wait where it fails
+MOST_WAITING = 20_000
+MOST_DUE = 2000
 MOST_WAITING_OF_FAILING = 100
 
 #: Seconds between two looks at the log for which nothing has called
@@ -385,14 +387,18 @@ class Delivery:
         )
         for webhook_id in gone.union(too_long):
             reason = "gone" if webhook_id in gone else "failing"
-            switch_off(self._dbname, webhook_id, reason)
+            try:
+                switch_off(self._dbname, webhook_id, reason)
+            except Exception:
+                # Tried again after the next attempt; the others do not wait for it.
+                _logger.exception("Webhook %s cannot be switched off", webhook_id)
 
     # -- taking --
 
     def _places(self, cr, hungry: list[int]) -> list[Place]:
         """Return how far those endpoints are for which the log may have more."""
         ids = [id_ for id_ in hungry if self._endpoints[id_].has_more]
-        return outbox.places(cr, ids, MOST_WAITING) if ids else []
+        return outbox.places(cr, ids, MOST_WAITING, MOST_DUE) if ids else []
 
     def _take(self, cr, place: Place) -> bool:
         """Take the next messages of an endpoint from the log, as far as it may."""
@@ -439,7 +445,8 @@ class Delivery:
         many of its messages wait for their next attempt.
         """
         if not place.is_failing:
-            return PAGE if place.waiting < MOST_WAITING else 0
+            is_full = place.waiting >= MOST_WAITING or place.due >= MOST_DUE
+            return 0 if is_full else PAGE
         if place.waiting < MOST_WAITING_OF_FAILING:
             return MOST_WAITING_OF_FAILING - place.waiting
         is_due = place.idle > self._schedule.probe and not endpoint.in_flight

@@ -41,14 +41,16 @@ class Place(NamedTuple):
     """Progress of an endpoint.
 
     :ivar checkpoint: up to which its messages are taken
-    :ivar waiting: the messages that are taken and neither delivered nor given up; not
-        counted beyond the limit that was asked for
+    :ivar waiting: the messages that are taken and neither delivered nor given up
+    :ivar due: those of them that are sent now, or held back by one of their record;
+        neither are counted beyond what was asked for
     :ivar idle: seconds since the last attempt
     """
 
     webhook_id: int
     checkpoint: str
     waiting: int
+    due: int
     is_failing: bool
     idle: float
 
@@ -175,10 +177,13 @@ def seconds_until_next(cr) -> float | None:
     return seconds
 
 
-def places(cr, webhook_ids: Iterable[int], most: int) -> list[Place]:
+def places(
+    cr, webhook_ids: Iterable[int], most_waiting: int, most_due: int
+) -> list[Place]:
     """Return how far endpoints are.
 
-    :param most: the number of waiting messages from which on they are not counted
+    :param most_waiting: the number from which on waiting messages are not counted
+    :param most_due: the same of those that are due
     """
     cr.execute(
         SQL(
@@ -187,7 +192,11 @@ def places(cr, webhook_ids: Iterable[int], most: int) -> list[Place]:
                    (SELECT count(*) FROM (
                         SELECT FROM cqrs_webhook_message message
                         WHERE message.webhook_id = webhook.id AND state = 'waiting'
-                        LIMIT %(most)s) waiting),
+                        LIMIT %(most_waiting)s) waiting),
+                   (SELECT count(*) FROM (
+                        SELECT FROM cqrs_webhook_message message
+                        WHERE message.webhook_id = webhook.id AND state = 'waiting'
+                          AND next_attempt_at <= now() LIMIT %(most_due)s) due),
                    failing_since IS NOT NULL,
                    COALESCE(EXTRACT(EPOCH FROM now() - (
                         SELECT max(at) FROM cqrs_webhook_attempt attempt
@@ -197,7 +206,8 @@ def places(cr, webhook_ids: Iterable[int], most: int) -> list[Place]:
             WHERE webhook.id = ANY(%(ids)s) AND {_IS_ACTIVE}
             """,
             ids=list(webhook_ids),
-            most=most,
+            most_waiting=most_waiting,
+            most_due=most_due,
         )
     )
     return [Place(*row) for row in cr.fetchall()]
