@@ -17,6 +17,10 @@ from .reads import FLOOR, Case, Cases, answers
 from .rebuild import fold
 
 ROLES = ("head", "manager", "leaf")
+TABLES = (
+    *("cqrs_opportunity_span", "cqrs_stage_move", "cqrs_opportunity_pace"),
+    *("cqrs_past_level", "cqrs_flow_level", "cqrs_stay_level", "cqrs_past_last_id"),
+)
 KIND = "history"
 #: The day that the data end; see ``devtools/bench.py``
 DAY = date(2026, 11, 1)
@@ -38,7 +42,13 @@ def between(days: tuple[date, date]) -> str:
 ENDPOINTS = {
     "figures as of a day": f"{DASHBOARD}metrics?as_of={at(AS_OF)}",
     "dashboard as of a day": f"{DASHBOARD}?as_of={at(AS_OF)}",
+    "figures of a quarter as of a day": (
+        f"{DASHBOARD}metrics?period=this_quarter&as_of={at(AS_OF)}"
+    ),
     "list as of a day": f"{DASHBOARD}opportunities?as_of={at(AS_OF)}",
+    "list as of a day, the last to close first": (
+        f"{DASHBOARD}opportunities?sort=-closing_date&as_of={at(AS_OF)}"
+    ),
     "series by day": f"{DASHBOARD}metrics/series?by=day",
     "waterfall of a quarter, again": f"{DASHBOARD}changes?{between(QUARTER)}",
     "waterfall of an early quarter, again": f"{DASHBOARD}changes?{between(EARLY)}",
@@ -152,7 +162,7 @@ def sizes(plan: Plan) -> Table:
     table = Table("Tables of the past", ("", "rows", "MB", "bytes for an event"))
     with environment(plan.databases[KIND]) as env:
         [(events,)] = env.execute_query(SQL("SELECT count(*) FROM cqrs_event"))
-        for name in ("cqrs_opportunity_span", "cqrs_opportunity_span_checkpoint"):
+        for name in TABLES:
             [(rows, size)] = env.execute_query(
                 SQL(
                     "SELECT count(*), pg_total_relation_size(%s::regclass) FROM %s",
