@@ -39,6 +39,7 @@ NAMES = {
     "other.example": [PUBLIC],
     "inside.example": ["127.0.0.1"],
     "both.example": [PUBLIC, "127.0.0.1"],
+    "beside.example": [PUBLIC, "10.0.0.1"],
     "metadata.example": ["169.254.169.254"],
     "private.example": ["10.0.0.1"],
     "six.example": ["::1"],

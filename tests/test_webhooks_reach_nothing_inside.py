@@ -233,7 +233,7 @@ class TestNamesThatLeadInside(BaseCase):
         self.assertIn("was not found", seen["unknown_name"])
         self.assertIn("within 1 s", seen["silent"])
 
-        self.assertEqual(len(seen["names"]), 9)
+        self.assertEqual(len(seen["names"]), 10)
         for name, error in seen["names"].items():
             self.assertIn("no address of the internet", error, name)
         self.assertIn("without TLS", seen["without_tls"])
