@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from time import monotonic
 from types import ModuleType
 
 import urllib3
@@ -198,7 +199,9 @@ def main(folder: Path) -> dict:
             for name in NAMES
             if name not in ("public.example", "other.example")
         }
+        before = monotonic()
         seen["silent"] = send(f"https://{SILENT}/", seconds=1)
+        seen["seconds_of_silence"] = monotonic() - before
         seen["without_tls"] = send("http://public.example/")
         listed = replace(settings, hosts=frozenset({"public.example"}))
         seen["without_tls_listed"] = send("http://public.example/", listed)

@@ -232,6 +232,8 @@ class TestNamesThatLeadInside(BaseCase):
         self.assertIn("certificate is not valid", seen["literal"])
         self.assertIn("was not found", seen["unknown_name"])
         self.assertIn("within 1 s", seen["silent"])
+        # The resolver itself waits for five.
+        self.assertLess(seen["seconds_of_silence"], 4)
 
         self.assertEqual(len(seen["names"]), 10)
         for name, error in seen["names"].items():

@@ -92,9 +92,9 @@ class Transport:
                 if exchange.received < LIMIT:
                     raise
             finally:
-                # Nobody can use a connection on which part of an answer is unread.
-                if not response.isclosed():
-                    response.close()
+                # An answer that was read to its end has given its connection back. On
+                # another one there is a part that nobody has read.
+                response.close()
                 response.release_conn()
         except AddressProblem as problem:
             error = f"The address cannot be used: {problem.kind}."
