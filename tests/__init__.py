@@ -120,6 +120,7 @@ from . import (
     test_webhook_delivery,
     test_webhook_endpoints,
     test_webhook_exchanges,
+    test_webhook_receivers,
     test_webhook_servers,
     test_webhook_signatures,
     test_webhooks_beside_bad_receivers,
