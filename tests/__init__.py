@@ -31,6 +31,7 @@ from . import (
     test_background_runs,
     test_benchmarks,
     test_broken_read_model,
+    test_checkpoints_between_servers,
     test_checkpoints_of_random_histories,
     test_concurrent_reorganisation,
     test_concurrent_writers,
