@@ -25,6 +25,7 @@
         "views/privacy_views.xml",
         "views/api_docs.xml",
         "views/api_views.xml",
+        "views/webhook_log_views.xml",
         "views/webhook_views.xml",
     ],
     "assets": {

@@ -8,5 +8,6 @@ from . import (
     changes,
     events,
     v1,
+    webhooks,
     contract,
 )

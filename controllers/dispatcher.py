@@ -50,14 +50,20 @@ class JsonApiDispatcher(HttpDispatcher):
     def dispatch(self, endpoint, args):
         if self.request.httprequest.method == "OPTIONS":
             self.request.params = {}
-            methods = {*endpoint.routing["methods"], "HEAD", "OPTIONS"}
+            methods = {*self._methods(), "OPTIONS"}
             return Response(status=204, headers={"Allow": ", ".join(sorted(methods))})
-        if endpoint.routing["auth"] == self.routing_type:
+        if endpoint.routing["auth"] != "none":
             self._admit()
         # Not the query with them, as Odoo has it: a parameter named as one of the
-        # method's would take its place. There is no form, only GET.
+        # method's would take its place. There is no form: bodies are JSON.
         self.request.params = args
         return self.request.registry["ir.http"]._dispatch(endpoint)
+
+    def _methods(self) -> list[str]:
+        """Return the methods that the path of the request takes."""
+        routes = self.request.env["ir.http"].routing_map()
+        adapter = routes.bind_to_environ(self._environ)
+        return adapter.allowed_methods()
 
     def _admit(self):
         """Count the request, and refuse it if it is one too many.

@@ -11,6 +11,7 @@ from werkzeug.exceptions import (
     HTTPException,
     NotFound,
     ServiceUnavailable,
+    UnprocessableEntity,
     default_exceptions,
 )
 
@@ -43,6 +44,16 @@ class BadParameter(BadRequest):
     def __init__(self, parameter: str, description: str):
         super().__init__(description)
         self.members = {"parameter": parameter}
+
+
+class InvalidValue(UnprocessableEntity):
+    """A member of the body that cannot be taken; the problem names it."""
+
+    kind = "invalid-values"
+
+    def __init__(self, member: str, description: str):
+        super().__init__(description)
+        self.members = {"parameter": member}
 
 
 class NotFoundOrHidden(NotFound):

@@ -22,8 +22,10 @@ from dataclasses import dataclass, field
 from odoo.http import Response, request, route
 
 from ..models.access.answer_context import AnswerContext
+from ..models.api.ir_http import UnknownPath
 from ..models.support.answer_context import begin_reading
 from ..models.support.exact_json import dumps
+from .body import WITH_BODY, Member, read_body
 from .errors import NoSalesAccess, ReadModelBroken
 from .etags import EntityTag
 from .parameters import USER, viewed_user
@@ -55,6 +57,13 @@ class Operation:
         answer depends on beside the facts of ``AnswerContext``, if anything
     :ivar other_media_types: ``{media type: JSON Schema}`` of the answers that a client
         may ask for instead of JSON
+    :ivar exists_for: a function of a ``res.users`` record: whether the path exists for
+        that user, who gets 404 otherwise
+    :ivar method: ``GET``, or another one, whose body is a JSON object that the method
+        is called with as well
+    :ivar body: the members of the body
+    :ivar status: of the answer
+    :ivar auth: the method of authentication, of ``ir.http``
     """
 
     name: str
@@ -69,6 +78,11 @@ class Operation:
     shows_opportunities: Callable[[dict], bool] | None = None
     further_version: Callable[[dict], object] = lambda values: None
     other_media_types: dict[str, dict] = field(default_factory=dict)
+    exists_for: Callable[[object], bool] = lambda user: True
+    method: str = "GET"
+    body: tuple[Member, ...] = ()
+    status: int = 200
+    auth: str = "cqrs_api"
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -93,7 +107,11 @@ def operation(path: str, *, parameters=(), **declaration):
         OPERATIONS.append(declared)
 
         def endpoint(self, **in_path):
+            if not declared.exists_for(request.env.user):
+                raise UnknownPath()
             values = read_query(request.httprequest.args, declared.parameters)
+            if declared.method in WITH_BODY:
+                values |= read_body(request.httprequest, declared.body)
             shows_opportunities = declared.shows_opportunities
             if shows_opportunities and shows_opportunities(values):
                 _check_sales_access(request.env)
@@ -112,9 +130,13 @@ def operation(path: str, *, parameters=(), **declaration):
             response = method(self, **in_path, **values)
             if not isinstance(response, Response):
                 response = json_response(response)
+                response.status_code = declared.status
             if declared.is_view:
                 response = tag.put_on(response)
                 response.headers[LEFT_OUT] = str(left_out)
+            if declared.auth == "cqrs_webhooks":
+                response.headers["Cache-Control"] = "no-store"
+                return response
             return _kept_by_the_reader(response)
 
         # Not functools.wraps: Odoo would look through it, at the method's signature.
@@ -127,9 +149,9 @@ def operation(path: str, *, parameters=(), **declaration):
             # found without, but for another method: that would be 404, not 405.
             path.rstrip("/"),
             type="cqrs_api",
-            auth="cqrs_api",
-            methods=["GET"],
-            readonly=True,
+            auth=declared.auth,
+            methods=[declared.method],
+            readonly=declared.method == "GET",
         )(endpoint)
 
     return decorate

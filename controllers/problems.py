@@ -40,6 +40,12 @@ KINDS = {
         "Odoo lets you read no opportunities, not even those of your team. Any group in"
         " the member groups would; an administrator can add you to one.",
     ),
+    "wrong-scope": ProblemKind(
+        403,
+        "Wrong Scope",
+        "The API key is valid, but has another scope than the one that the member scope"
+        " names. Make one of that scope.",
+    ),
     "not-found": ProblemKind(
         404,
         "Not Found",
@@ -55,13 +61,21 @@ KINDS = {
     "method-not-allowed": ProblemKind(
         405,
         "Method Not Allowed",
-        "The API is read-only. The header Allow lists its methods.",
+        "Nothing is done by this method here. The header Allow lists those that are"
+        " taken.",
     ),
     "v1-switched-off": ProblemKind(
         410,
         "API v1 Switched Off",
         "An administrator has switched the deprecated routes off. The member successor"
         " and the header Link name the route that replaces this one.",
+    ),
+    "invalid-values": ProblemKind(
+        422,
+        "Invalid Values",
+        "The body has a member that is unknown, missing, or has a value that cannot be"
+        " taken; detail says what is expected. The member parameter names it, if it is"
+        " one alone.",
     ),
     "too-many-requests": ProblemKind(
         429,
@@ -104,6 +118,7 @@ BY_STATUS = {
     401: "unauthorized",
     404: "not-found",
     405: "method-not-allowed",
+    422: "invalid-values",
     429: "too-many-requests",
     500: "internal-error",
     503: "unavailable",

@@ -4,15 +4,19 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import patch
 
 import jsonschema_rs
 
 from odoo.tests import tagged
+from odoo.tools import config
 
 from ..controllers.contract.document import examples, specification
+from ..models.api.ir_http import WEBHOOKS_SCOPE
 from ..models.support.exact_json import dumps
 from .api import ApiCase
 from .common import administrator
+from .receiver import Receiver, answering
 
 #: To record them anew: CRM_CQRS_RECORD=1 ./dev test -k api_examples
 RECORD = os.environ.get("CRM_CQRS_RECORD")
@@ -23,7 +27,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)")
 #: Of which only the kind of value is the same each time
 _VARIES = re.compile(
     r"(^|_)(ids?|position|userid|companyid|actinguserid|cursor|next|hash|epoch|subject"
-    r"|correlationid|moduleversion|month|generated_at|computed_at|probability)$"
+    r"|correlationid|moduleversion|month|duration_ms|lag_seconds|generated_at|computed_at|probability)$"
 )
 
 
@@ -58,6 +62,8 @@ class TestApiExamples(ApiCase):
         cls.fleet.expected_revenue = 120_000
         cls.env.cr.flush()
         cls.admin = administrator(cls.env)
+        allowed = {"cqrs_webhook_allowed": "127.0.0.1"}
+        cls.enterClassContext(patch.dict(config._runtime_options, allowed))
 
     def answers(self):
         """Return ``{operation: {url, body}}`` as they come out at present."""
@@ -103,6 +109,44 @@ class TestApiExamples(ApiCase):
             self.assertEqual(response.status_code, 200, f"{url}: {response.text}")
             body = json.loads(response.text, parse_float=Decimal)
             answers[name] = {"url": url, "body": body}
+        with Receiver(answering("200 OK", b"thanks")) as receiver:
+            answers |= self.answers_about_webhooks(receiver.url)
+        return answers
+
+    def answers_about_webhooks(self, receiver: str):
+        self.authenticate(None, None)
+        tomorrow = self.env.cr.now() + timedelta(days=1)
+        keys = self.env["res.users.apikeys"].with_user(self.admin).sudo()
+        key = keys._generate(WEBHOOKS_SCOPE, "example", tomorrow)
+        headers = {"Authorization": f"Bearer {key}"}
+        named = {
+            "name": "Data warehouse",
+            "url": "https://hooks.example.com/crm",
+            "user_id": self.manager.id,
+            "event_types": ["OpportunityWon", "OpportunityStage*"],
+        }
+        path, answers = "/api/v2/webhooks", {}
+
+        def ask(name, method, url, body=None):
+            response = self.url_open(url, method=method, json=body, headers=headers)
+            self.assertIn(response.status_code, (200, 201), f"{url}: {response.text}")
+            found = json.loads(response.text, parse_float=Decimal)
+            answers[name] = {"url": url, "method": method, "body": _masked(found)}
+            return found
+
+        one = f"{path}/{ask('create_webhook', 'POST', path, named)['id']}"
+        ask("webhooks", "GET", path)
+        ask("change_webhook", "PATCH", one, {"url": receiver})
+        ask("test_webhook", "POST", f"{one}/test")
+        ask("webhook_messages", "GET", f"{one}/messages")
+        ask("webhook_attempts", "GET", f"{one}/attempts?limit=1")
+        ask("rotate_webhook", "POST", f"{one}/rotate", {"overlap_hours": 48})
+        ask("pause_webhook", "POST", f"{one}/pause")
+        ask("webhook", "GET", one)
+        ask("resume_webhook", "POST", f"{one}/resume", {"backlog": "send"})
+        since = {"since": f"{self.env.cr.now().isoformat()}Z"}
+        ask("resend_webhook", "POST", f"{one}/resend", since)
+        ask("delete_webhook", "DELETE", one)
         return answers
 
     def test_they_still_come_out(self):
@@ -121,26 +165,40 @@ class TestApiExamples(ApiCase):
         document = json.loads(dumps(specification()))
         names = set()
         for path in document["paths"].values():
-            operation = path["get"]
-            names.add(operation["operationId"])
-            [(media_type, content), *__] = operation["responses"]["200"][
-                "content"
-            ].items()
-            self.assertEqual(media_type, "application/json")
-            value = content["examples"]["recorded"]["value"]
-            schema = _closed(
-                {**content["schema"], "components": document["components"]}
-            )
-            validator = jsonschema_rs.Draft202012Validator(
-                schema, validate_formats=True
-            )
-            with self.subTest(operation["operationId"]):
-                errors = [
-                    f"{error.instance_path}: {error.message}"
-                    for error in validator.iter_errors(value)
-                ]
-                self.assertEqual(errors, [])
+            for operation in path.values():
+                names.add(operation["operationId"])
+                with self.subTest(operation["operationId"]):
+                    self.check_example(operation, document["components"])
         self.assertEqual(names, set(examples()))
+
+    def check_example(self, operation, components):
+        [answered] = operation["responses"].keys() & {"200", "201"}
+        [(media_type, content), *__] = operation["responses"][answered][
+            "content"
+        ].items()
+        self.assertEqual(media_type, "application/json")
+        value = content["examples"]["recorded"]["value"]
+        schema = _closed({**content["schema"], "components": components})
+        validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+        errors = [
+            f"{error.instance_path}: {error.message}"
+            for error in validator.iter_errors(value)
+        ]
+        self.assertEqual(errors, [])
+
+
+def _masked(value):
+    """Return an answer without what is secret, or of this machine."""
+    if isinstance(value, dict):
+        return {key: _masked(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_masked(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    value = re.sub(r"whsec_\S+", "whsec_…", value)
+    value = re.sub(r"v1,[\w+/=]+", "v1,…", value)
+    value = re.sub(r"webhook-timestamp: \d+", "webhook-timestamp: …", value)
+    return re.sub(r"http://127\.0\.0\.1:\d+/", "https://hooks.example.com/crm", value)
 
 
 def _settled(value, name=""):

@@ -180,6 +180,26 @@ class TestDefaultReads(SalesOrganisation, HttpCase):
             execute(
                 SQL(
                     """
+                    WITH message AS (
+                        INSERT INTO cqrs_webhook_message (
+                            webhook_id, message_id, kind, position, stream_model,
+                            stream_id, state)
+                        SELECT max(id), gen_random_uuid(), 'event', %(position)s,
+                               'crm.lead', %(position)s, 'dead'
+                        FROM cqrs_webhook RETURNING id, webhook_id)
+                    INSERT INTO cqrs_webhook_attempt (
+                        message_id, webhook_id, at, number, status, error, duration_ms,
+                        request, answer)
+                    SELECT id, webhook_id, now(), 1, %(status)s, 'Refused', 3, 'a', 'b'
+                    FROM message
+                    """,
+                    position=number and 900_000_000 + number,
+                    status=None if number % 2 else 500,
+                )
+            )
+            execute(
+                SQL(
+                    """
                     INSERT INTO cqrs_projection_failure (projection, rebuilds,
                         stream_model, stream_id, held_version, sqlstate, error)
                     VALUES ('x', 0, 'crm.lead', %s, 0, '22003', 'Too large')

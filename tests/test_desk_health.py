@@ -137,7 +137,7 @@ class TestDeskHealth(RealCursors):
         jobs = health["jobs"]
         self.assertEqual(
             (jobs["level"], len(jobs["inactive"]), jobs["count"], jobs["can_activate"]),
-            ("watch", 9, 9, True),
+            ("watch", 10, 10, True),
         )
         self.assertTrue(jobs["is_neutralized"] and jobs["late"] is None)
         self.env["cqrs.health"].with_user(self.admin).action_activate_jobs()
@@ -145,8 +145,8 @@ class TestDeskHealth(RealCursors):
         run.invalidate_recordset()
         self.assertFalse(run.waits_for)
         jobs = self.health("jobs")
-        self.assertEqual((len(jobs["inactive"]), jobs["can_activate"]), (2, False))
-        for name in ("seal", "retention"):
+        self.assertEqual((len(jobs["inactive"]), jobs["can_activate"]), (3, False))
+        for name in ("seal", "retention", "webhooks"):
             self.assertFalse(self.env.ref(f"crm_cqrs.ir_cron_{name}").active)
         self.assertTrue(
             self.env["ir.cron.trigger"].search(

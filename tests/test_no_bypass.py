@@ -70,7 +70,17 @@ CALLS = {
         "action_end": ["no ids"],
     },
     "cqrs.source.choice": {"action_confirm": ["no ids"]},
-    "cqrs.webhook": {"action_rotate": ["ids"], "action_show_secret": ["ids"]},
+    "cqrs.webhook": {
+        "action_pause": ["ids"],
+        "action_resend": ["ids"],
+        "action_resume": ["ids"],
+        "action_rotate": ["ids"],
+        "action_show_secret": ["ids"],
+        "action_test": ["ids"],
+    },
+    "cqrs.webhook.message": {"action_send_again": ["ids"]},
+    "cqrs.webhook.resending": {"action_send": ["ids"]},
+    "cqrs.webhook.resumption": {"action_send": ["ids"], "action_skip": ["ids"]},
     "cqrs.webhook.rotation": {"action_rotate": ["ids"]},
 }
 
@@ -424,6 +434,9 @@ class TestNoBypass(NoBypass):
             "events": f"{window.replace('from', 'since')}&limit=1000",
         }
         for operation in OPERATIONS:
+            if operation.auth == "cqrs_webhooks":
+                # They show endpoints, with keys of a scope of their own.
+                continue
             path = operation.path.replace("<int:opportunity_id>", str(lead.id))
             if operation.name in given:
                 path = f"{path}?{given[operation.name]}"

@@ -60,6 +60,7 @@ class _Described:
     def __init__(self, operation: Operation):
         self.name = operation.name
         self.path = templated(operation.path)
+        self.method = operation.method
         self.summary = operation.summary
         self.description = operation.description
         self.is_deprecated = operation.is_deprecated
@@ -69,6 +70,10 @@ class _Described:
                 *path_parameters(operation.path),
                 *map(query_parameter, operation.parameters.values()),
             )
+        ]
+        self.parameters += [
+            (member.name, _type(member.schema), member.description)
+            for member in operation.body
         ]
         self.fields = list(_fields(operation.response))
         if example := examples().get(operation.name):

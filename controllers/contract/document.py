@@ -10,8 +10,9 @@ from odoo.modules.module import Manifest
 from odoo.tools import file_open
 
 from ...models.api import position
-from ...models.api.ir_http import CALLER
+from ...models.api.ir_http import CALLER, WEBHOOKS_SCOPE
 from ...models.event_store import metadata
+from ..body import WITH_BODY, schema_of
 from ..operations import LEFT_OUT, OPERATIONS, Operation, json_response
 from ..problems import KINDS
 from ..query import Parameter
@@ -30,7 +31,8 @@ TAGS = {
     "Opportunities": "The opportunities that a user sees, one by one.",
     "People": "People, and the hierarchy in which they stand.",
     "Events": "The log of all changes, for administrators.",
-    "Webhooks": "The messages that are sent to endpoints.",
+    "Webhooks": "Addresses of outside systems that are told of changes; for"
+    " administrators, with an API key of the scope `crm_cqrs.webhooks`.",
     "Deprecated": "API v1. Use v2.",
 }
 
@@ -103,7 +105,8 @@ def specification() -> dict:
     """Return the OpenAPI 3.1 document of all operations."""
     paths = {}
     for operation in OPERATIONS:
-        paths[templated(operation.path)] = {"get": _operation(operation)}
+        of_path = paths.setdefault(templated(operation.path), {})
+        of_path[operation.method.lower()] = _operation(operation)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -145,6 +148,12 @@ def specification() -> dict:
                     "description": "An API key of Odoo, of the scope `crm_cqrs` or of"
                     " the global one (*Preferences › Account Security*).",
                 },
+                "webhooks": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key of Odoo, of the scope"
+                    f" `{WEBHOOKS_SCOPE}` or of the global one.",
+                },
                 "session": {
                     "type": "apiKey",
                     "in": "cookie",
@@ -161,8 +170,10 @@ _PROBLEMS = {
     "BadRequest": (("bad-parameter", "bad-request"), ()),
     "Unauthorized": (("unauthorized",), ("WWW-Authenticate",)),
     "Forbidden": (("no-sales-access",), ()),
+    "WrongScope": (("wrong-scope",), ()),
     "NotFound": (("not-found", "before-history"), ()),
     "Gone": (("v1-switched-off",), ("Link",)),
+    "InvalidValues": (("invalid-values",), ()),
     "TooManyRequests": (("too-many-requests",), ("Retry-After",)),
     "InternalError": (("internal-error",), ()),
     "Unavailable": (
@@ -176,6 +187,7 @@ _STATUSES = {
     "403": "Forbidden",
     "404": "NotFound",
     "410": "Gone",
+    "422": "InvalidValues",
     "429": "TooManyRequests",
     "500": "InternalError",
     "503": "Unavailable",
@@ -183,12 +195,15 @@ _STATUSES = {
 
 
 def _operation(operation: Operation) -> dict:
-    responses = {"200": _answer(operation)}
+    responses = {str(operation.status): _answer(operation)}
     if operation.is_view:
         responses["304"] = {"$ref": "#/components/responses/NotModified"}
     for status, name in _STATUSES.items():
         if _may_answer(operation, status):
             responses[status] = {"$ref": f"#/components/responses/{name}"}
+    is_of_webhooks = operation.auth == "cqrs_webhooks"
+    if is_of_webhooks:
+        responses["403"] = {"$ref": "#/components/responses/WrongScope"}
     described = {
         "operationId": operation.name,
         "tags": [operation.tag],
@@ -202,12 +217,21 @@ def _operation(operation: Operation) -> dict:
     }
     if operation.is_deprecated:
         described["deprecated"] = True
+    if is_of_webhooks:
+        described["security"] = [{"webhooks": []}]
+    if operation.method in WITH_BODY:
+        described["requestBody"] = {
+            "content": {"application/json": {"schema": schema_of(operation.body)}},
+            "required": any(member.is_required for member in operation.body),
+        }
     return described
 
 
 def _may_answer(operation: Operation, status: str) -> bool:
     if status == "403":
         return operation.shows_opportunities is not None
+    if status == "422":
+        return operation.method != "GET"
     if status == "410":
         return operation.is_deprecated
     return status != "404" or not operation.is_deprecated
@@ -262,7 +286,7 @@ def path_parameters(path: str) -> list[dict]:
             "name": name,
             "in": "path",
             "required": True,
-            "description": "The id of the opportunity in Odoo.",
+            "description": f"The id of the {name.removesuffix('_id')} in Odoo.",
             "schema": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
         }
         for name in re.findall(r"<int:(\w+)>", path)

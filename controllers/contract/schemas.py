@@ -21,6 +21,7 @@ from ...models.support.json_schema import (
     nullable,
     obj,
 )
+from .webhook_schemas import SCHEMAS
 
 
 def ref(name: str) -> dict:
@@ -573,6 +574,7 @@ COMPONENTS = {
         },
         more={**BOOLEAN, "description": "There is more to read already."},
     ),
+    **SCHEMAS,
     "Problem": {
         **obj(type={"type": "string", "format": "uri-reference"}, status=INTEGER),
         "properties": {
@@ -593,6 +595,7 @@ COMPONENTS = {
                 **nullable(TIME),
                 "description": "From when on there is history.",
             },
+            "scope": {**TEXT, "description": "The scope that the API key lacks."},
             "trace_id": {**TEXT, "description": "Also stands in the server's log."},
         },
     },

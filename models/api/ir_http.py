@@ -1,7 +1,7 @@
 import re
 
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import HTTPException, NotFound, Unauthorized
+from werkzeug.exceptions import Forbidden, HTTPException, NotFound, Unauthorized
 
 from odoo import SUPERUSER_ID, models
 from odoo.http import _dispatchers, request
@@ -15,6 +15,12 @@ CALLER = "X-Odoo-User"
 #: Scope of the API keys that open the API and nothing else
 API_KEY_SCOPE = "crm_cqrs"
 
+#: Scope of the API keys that open Odoo's own RPC alone
+RPC_SCOPE = "rpc"
+
+#: Scope of the API keys that manage webhooks and nothing else
+WEBHOOKS_SCOPE = "crm_cqrs.webhooks"
+
 
 class UnknownPath(HTTPException):
     """There is nothing under a path of the API.
@@ -25,6 +31,16 @@ class UnknownPath(HTTPException):
 
     code = 404
     description = "There is nothing under this path."
+
+
+class WrongScope(Forbidden):
+    """The API key is valid, but not for this."""
+
+    kind = "wrong-scope"
+
+    def __init__(self, scope: str):
+        super().__init__(f"This takes an API key of the scope {scope}.")
+        self.members = {"scope": scope}
 
 
 class IrHttp(models.AbstractModel):
@@ -59,24 +75,31 @@ class IrHttp(models.AbstractModel):
         """
         if request.httprequest.method == "OPTIONS":
             return cls._auth_method_none()
-        header = request.httprequest.headers.get("Authorization", "")
-        if bearer := re.fullmatch(r"bearer(?:\s+(.*))?", header, re.IGNORECASE):
-            key = (bearer[1] or "").strip()
-            uid = key and request.env["res.users.apikeys"]._check_credentials(
-                scope=API_KEY_SCOPE, key=key
-            )
-            if not uid:
-                raise unauthorized(
-                    "This API key is unknown, expired or revoked.", "invalid_token"
-                )
-            request.update_env(user=uid)
-            request.session.can_save = False
+        key = _sent_key()
+        if key is not None:
+            _log_in(key, API_KEY_SCOPE)
         elif not request.env.uid:
             raise unauthorized(
                 "Log in to Odoo, or send an API key: Authorization: Bearer <key>."
             )
         if not request.env.user._is_internal():
             raise unauthorized("Only internal users have a dashboard.")
+
+    @classmethod
+    def _auth_method_cqrs_webhooks(cls):
+        """Accept an API key of ``WEBHOOKS_SCOPE``, or of the global one, alone.
+
+        No session: a page could have a browser send it with a form.
+
+        :raise Unauthorized: no valid key
+        :raise WrongScope: the key has another scope
+        """
+        if request.httprequest.method == "OPTIONS":
+            return cls._auth_method_none()
+        key = _sent_key()
+        if key is None:
+            raise unauthorized("Send an API key: Authorization: Bearer <key>.")
+        _log_in(key, WEBHOOKS_SCOPE)
 
     @classmethod
     def _post_dispatch(cls, response):
@@ -94,6 +117,28 @@ class IrHttp(models.AbstractModel):
         recorded = request.env["cqrs.event"]._recorded_position()
         if recorded and _is_by_an_internal_user():
             response.headers[position.HEADER] = str(recorded)
+
+
+def _sent_key() -> str | None:
+    """Return the API key that the request has, None if it has none."""
+    header = request.httprequest.headers.get("Authorization", "")
+    bearer = re.fullmatch(r"bearer(?:\s+(.*))?", header, re.IGNORECASE)
+    return (bearer[1] or "").strip() if bearer else None
+
+
+def _log_in(key: str, scope: str):
+    """Have the request be of the user of an API key."""
+    keys = request.env["res.users.apikeys"]
+    uid = key and keys._check_credentials(scope=scope, key=key)
+    if not uid:
+        others = [API_KEY_SCOPE, WEBHOOKS_SCOPE, RPC_SCOPE]
+        if key and any(keys._check_credentials(scope=s, key=key) for s in others):
+            raise WrongScope(scope)
+        raise unauthorized(
+            "This API key is unknown, expired or revoked.", "invalid_token"
+        )
+    request.update_env(user=uid)
+    request.session.can_save = False
 
 
 def _is_by_an_internal_user() -> bool:

@@ -16,6 +16,7 @@ from ..projections.metrics_tables import FOLDS, TAIL
 from ..seals.reach import reach
 from ..seals.seal import TRIGGERS as SEAL_TRIGGERS
 from ..support.triggers import not_holding
+from ..webhooks.notice import SWITCHED_OFF
 from .jobs import LATE_SECONDS, activate, jobs
 from .run import FAILED, RUNNING
 from .scope import PARTS
@@ -45,6 +46,8 @@ HELD_SECONDS = (60, 10 * 60)
 VERIFIED_SECONDS = (2 * 24 * 3600, float("inf"))
 #: Seconds since everything was verified, in parts
 WHOLE_SECONDS = ((PARTS + 2) * 24 * 3600, float("inf"))
+#: Seconds that the oldest message to an endpoint waits
+DELIVERY_SECONDS = (15 * 60, 24 * 3600)
 #: Changes in the tail of the metrics
 TAIL_CHANGES = (10_000, 100_000)
 
@@ -90,7 +93,8 @@ class CqrsHealth(models.AbstractModel):
         ``error``. Times are UTC. ``is_more``: more rows than counted.
 
         :return: ``{level, read_at, log, reconciler, reader, verification, seals, tail,
-            projections, jobs, replaced, sizes: [{table, model, name, rows, bytes}],
+            projections, jobs, webhooks, replaced,
+            sizes: [{table, model, name, rows, bytes}],
             runs: [of RUN_FIELDS, and is_abandoned]}``; ``rows`` are the database's own
             estimate, None before there is one
         :raise AccessError: the user is no administrator
@@ -106,6 +110,7 @@ class CqrsHealth(models.AbstractModel):
             "tail": health._read_part(health._tail),
             "projections": health._read_part(health._projections),
             "jobs": health._read_part(health._jobs),
+            "webhooks": health._read_part(health._webhooks),
         }
         levels = {part["level"] for part in parts.values()}
         return {
@@ -227,6 +232,29 @@ class CqrsHealth(models.AbstractModel):
             level = WATCH
         return {"level": level, **found}
 
+    def _webhooks(self) -> dict:
+        """Return ``{level, endpoints: [{id, name, level, is_paused, pause_reason}]}``.
+
+        Each endpoint has also what ``cqrs.webhook._read_health`` reads of it.
+        """
+        endpoints = self.env["cqrs.webhook"].search([])
+        health = endpoints._read_health()
+        found = [
+            {
+                "id": each.id,
+                "name": each.name,
+                "is_paused": each.is_paused,
+                "pause_reason": each.pause_reason or None,
+                **health.get(each.id, {}),
+            }
+            for each in endpoints
+        ]
+        for each in found:
+            each["level"] = _level_of_endpoint(each)
+        levels = {each["level"] for each in found}
+        level = next((each for each in (BAD, WATCH) if each in levels), GOOD)
+        return {"level": level, "endpoints": found}
+
     def _replaced(self) -> dict:
         return self._row(SQL(_REPLACED, COUNT_UP_TO, COUNT_UP_TO))
 
@@ -264,6 +292,16 @@ def _level(value: float | None, limits: tuple[float, float]) -> str:
     if value >= bad:
         return BAD
     return WATCH if value >= watch else GOOD
+
+
+def _level_of_endpoint(endpoint: dict) -> str:
+    if endpoint["pause_reason"] in SWITCHED_OFF:
+        return BAD
+    if endpoint["is_paused"]:
+        # By a person, who knows; or since this is a copy, from which nothing is meant.
+        return GOOD
+    level = _level(endpoint.get("lag_seconds", 0), DELIVERY_SECONDS)
+    return WATCH if level == GOOD and endpoint.get("dead") else level
 
 
 # Recent events are counted from the end of the log, at the cost of these rows alone.

@@ -27,7 +27,7 @@ def status(env) -> dict:
     ``jobs`` is about the scheduled actions (``jobs.py``);
     ``failed_looks`` is ``{model: failure}`` of the reconciler, ``broken_projections``
     is ``{projection: error}``, ``quarantined`` is ``[{projection, records, since,
-    error}]``.
+    error}]``; ``webhooks`` is the health of each endpoint, by its id and name.
     """
     log = _row(env, _LOG)
     archives = env.execute_query_dict(SQL(_ARCHIVES, archive_tables(env)))
@@ -51,6 +51,19 @@ def status(env) -> dict:
         "failed_looks": dict(env.execute_query(_FAILED_LOOKS)),
         "broken_projections": broken(env),
         "quarantined": quarantined(env),
+        "webhooks": _webhooks(env),
+    }
+
+
+def _webhooks(env) -> dict[str, dict]:
+    endpoints = env["cqrs.webhook"].search([])
+    health = endpoints._read_health()
+    return {
+        f"{each.id} {each.name}": {
+            "paused": each.pause_reason or each.is_paused,
+            **health.get(each.id, {}),
+        }
+        for each in endpoints
     }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from odoo.tools import SQL
 
 from ..event_store.erasure import erase
+from ..webhooks.retention import forget_attempts
 from . import erasures
 from .finder import Found
 from .removal import remove, remove_addresses, remove_written_by
@@ -170,6 +171,7 @@ def _remove_copies(env, found: Found, values: list[str]):
                 list(ids),
             )
         )
+        forget_attempts(env, model, list(ids))
     patterns = patterns_of(values)
     if patterns:
         for table in _tables_of_copies(env):
@@ -190,10 +192,10 @@ def _remove_copies(env, found: Found, values: list[str]):
 
 
 def _tables_of_copies(env) -> list[str]:
-    """Return the tables whose rows live for hours: of wizards and of the bus."""
+    """Return the tables whose rows live for a while: of wizards, bus and webhooks."""
     transient = [
         model._table
         for model in env.values()
         if model._transient and not model._abstract and model._auto
     ]
-    return sorted({*transient, "bus_bus", "cqrs_replaced"})
+    return sorted({*transient, "bus_bus", "cqrs_replaced", "cqrs_webhook_attempt"})

@@ -1,1 +1,13 @@
-from . import webhook, secret, rotation, message
+from . import (
+    webhook,
+    secret,
+    rotation,
+    message,
+    log,
+    health,
+    retention,
+    trial,
+    resumption,
+    resending,
+    notice,
+)

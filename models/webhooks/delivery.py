@@ -278,7 +278,7 @@ class Delivery:
             webhook._seen_by(), positions, webhook.company_ids.ids or None
         )
         secrets, further = webhook._signing_secrets(), webhook._further_headers()
-        source, url, payload = _source(webhook.env), webhook.url, webhook.payload
+        origin, url, payload = source(webhook.env), webhook.url, webhook.payload
         calls = []
         for each in waiting:
             message = (
@@ -291,7 +291,7 @@ class Delivery:
                 each,
                 message.kind,
                 url,
-                body(message, payload, source),
+                body(message, payload, origin),
                 secrets,
                 further,
             )
@@ -314,7 +314,7 @@ class Delivery:
             answer = Answer(
                 None, "", f"The message could not be sent: {error}", None, 0
             )
-        request = _request_text(url, fields, content, further)
+        request = request_text(url, fields, content, further)
         outcome = self._outcome(waiting, kind, answer, at, request)
         return _Sent(waiting, outcome, answer)
 
@@ -503,7 +503,7 @@ def _row(message: Message) -> tuple:
     )
 
 
-def _request_text(url: str, fields: dict, content: bytes, further: dict) -> str:
+def request_text(url: str, fields: dict, content: bytes, further: dict) -> str:
     """Return a request as it is shown; an endpoint's own headers may be secret."""
     lines = [f"POST {url}"]
     lines += [
@@ -512,5 +512,5 @@ def _request_text(url: str, fields: dict, content: bytes, further: dict) -> str:
     return "\n".join([*lines, "", content.decode()])
 
 
-def _source(env) -> str:
+def source(env) -> str:
     return f"urn:uuid:{env['ir.config_parameter'].sudo().get_param(DATABASE_UUID)}"

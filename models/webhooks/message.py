@@ -179,41 +179,53 @@ class CqrsWebhook(models.Model):
         :param since: aware; ``until`` too, by default now
         """
         self.ensure_one()
-        types = self._chosen_types()
-        companies = self.company_ids.ids
         self.env.cr.execute(
             SQL(
                 """
                 INSERT INTO cqrs_webhook_message AS message
                     (webhook_id, message_id, kind, position, stream_model, stream_id)
-                SELECT %(webhook)s, event.event_id::text, 'event', event.position,
+                SELECT %s, event.event_id::text, 'event', event.position,
                        event.stream_model, event.stream_id
-                FROM cqrs_event event
-                WHERE event.occurred_at >= %(since)s AND event.occurred_at < %(until)s
-                  AND event.stream_model = ANY(%(models)s)
-                  AND event.origin <> 'migration' AND %(wanted)s
+                FROM cqrs_event event WHERE %s
                 ORDER BY event.position
                 ON CONFLICT (webhook_id, message_id) DO UPDATE
                 SET state = 'waiting', attempts = 0, next_attempt_at = clock_timestamp()
                 """,
-                webhook=self.id,
-                since=since,
-                until=until or SQL("'infinity'"),
-                models=list(MODELS),
-                wanted=SQL(" AND ").join(
-                    [
-                        SQL("event.type = ANY(%s)", list(types))
-                        if types
-                        else SQL("true"),
-                        SQL(
-                            "(event.company_id IS NULL OR event.company_id = ANY(%s))",
-                            companies,
-                        )
-                        if companies
-                        else SQL("true"),
-                    ]
-                ),
+                self.id,
+                self._occurred(since, until),
             )
         )
+        count = self.env.cr.rowcount
         self._wake_dispatcher()
-        return self.env.cr.rowcount
+        return count
+
+    def _count_since(self, since: datetime, until: datetime | None = None) -> int:
+        """Return how many messages ``_send_again_since`` would send again."""
+        self.ensure_one()
+        [(count,)] = self.env.execute_query(
+            SQL(
+                "SELECT count(*) FROM cqrs_event event WHERE %s",
+                self._occurred(since, until),
+            )
+        )
+        return count
+
+    def _occurred(self, since: datetime, until: datetime | None) -> SQL:
+        """Return the condition that an event occurred in a time and is asked for."""
+        conditions = [
+            SQL("event.occurred_at >= %s", since),
+            SQL("event.stream_model = ANY(%s)", list(MODELS)),
+            SQL("event.origin <> 'migration'"),
+        ]
+        if until:
+            conditions.append(SQL("event.occurred_at < %s", until))
+        if types := self._chosen_types():
+            conditions.append(SQL("event.type = ANY(%s)", list(types)))
+        if companies := self.company_ids.ids:
+            conditions.append(
+                SQL(
+                    "(event.company_id IS NULL OR event.company_id = ANY(%s))",
+                    companies,
+                )
+            )
+        return SQL(" AND ").join(conditions)

@@ -31,16 +31,7 @@ class CqrsWebhook(models.Model):
 
     def action_rotate(self):
         """Ask for the overlap, then make a new secret."""
-        self.ensure_one()
-        self.check_access("write")
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "cqrs.webhook.rotation",
-            "name": self.env._("Rotate Secret"),
-            "views": [(False, "form")],
-            "target": "new",
-            "context": {"default_webhook_id": self.id},
-        }
+        return self._dialog("cqrs.webhook.rotation", self.env._("Rotate Secret"))
 
     def _rotate(self, overlap_hours: int = OVERLAP_HOURS):
         """Make a new secret; the former ones sign beside it for some hours.

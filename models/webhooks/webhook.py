@@ -148,6 +148,18 @@ class CqrsWebhook(models.Model):
             if not webhook._signing_secrets():
                 webhook._new_secret()
 
+    def _dialog(self, model: str, name: str):
+        self.ensure_one()
+        self.check_access("write")
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": model,
+            "name": name,
+            "views": [(False, "form")],
+            "target": "new",
+            "context": {"default_webhook_id": self.id},
+        }
+
     def _is_bound(self) -> bool:
         """Return whether the endpoint belongs to this database (``binding.py``)."""
         self.ensure_one()

@@ -16,6 +16,7 @@ import { counted, duration, isoTime, number, time } from "./formats";
 
 const FAILURES_ACTION = "crm_cqrs.cqrs_projection_failure_action";
 const JOBS_ACTION = "base.ir_cron_act";
+const WEBHOOKS_ACTION = "crm_cqrs.cqrs_webhook_action";
 const SEALS_ACTION = "crm_cqrs.cqrs_seal_action";
 
 /** Levels of health; never shown by their color alone: each has a word and an icon. */
@@ -60,6 +61,7 @@ export function healthCards(health) {
         card(health, "tail", _t("Metrics"), tailCard),
         card(health, "projections", _t("Read Models"), projectionsCard),
         card(health, "jobs", _t("Scheduled Actions"), jobsCard),
+        card(health, "webhooks", _t("Webhooks"), webhooksCard),
     ];
 }
 
@@ -308,6 +310,47 @@ function jobsCard({ count, inactive, can_activate, is_neutralized, late, level }
         actionName: _t("View Scheduled Actions"),
         canActivate: can_activate,
     };
+}
+
+function webhooksCard({ endpoints }) {
+    const lines = endpoints.filter((each) => each.level !== "good").map(webhookText);
+    const paused = endpoints.filter((each) => each.is_paused && each.level === "good");
+    if (paused.length) {
+        lines.push(_t("Paused: %s.", paused.map((each) => each.name).join(", ")));
+    }
+    if (!endpoints.length) {
+        lines.push(_t("No outside system is told of changes."));
+    } else if (!lines.length) {
+        lines.push(_t("All messages are delivered."));
+    }
+    return {
+        value: number(endpoints.filter((each) => !each.is_paused).length),
+        unit: _t("active"),
+        lines,
+        action: endpoints.length && WEBHOOKS_ACTION,
+        actionName: _t("View Webhooks"),
+    };
+}
+
+/** Return how an endpoint is that needs somebody. */
+function webhookText({ name, pause_reason, lag_events, lag_seconds, dead, last_error }) {
+    const error = last_error || "–";
+    if (pause_reason) {
+        return _t("%(name)s was switched off: %(error)s", { name, error });
+    }
+    if (dead) {
+        return _t("%(name)s: %(dead)s dead message(s). The last error: %(error)s", {
+            name,
+            dead: number(dead),
+            error,
+        });
+    }
+    return _t("%(name)s is %(events)s event(s) behind, for %(age)s: %(error)s", {
+        name,
+        events: number(lag_events),
+        age: duration(lag_seconds),
+        error,
+    });
 }
 
 /** Return how many rows are kept by earlier rebuilds, and until when. */

@@ -79,6 +79,7 @@ const health = (runs = [], parts = {}) => ({
         is_neutralized: false,
         late: 0,
     },
+    webhooks: { level: "good", endpoints: [] },
     replaced: { rows: 0, is_more: false, since: false, tables: [] },
     sizes: [],
     runs,
@@ -131,6 +132,44 @@ test("a run in progress is polled every second until its outcome", async () => {
     expect.verifySteps([]);
     await wait(1);
     expect.verifySteps(["look"]);
+});
+
+test("webhooks that need somebody are named", async () => {
+    const endpoint = {
+        level: "good",
+        is_paused: false,
+        pause_reason: null,
+        lag_events: 0,
+        lag_seconds: 0,
+        dead: 0,
+        last_error: null,
+    };
+    const endpoints = [
+        { ...endpoint, name: "Warehouse" },
+        { ...endpoint, name: "Mailing", is_paused: true, pause_reason: "person" },
+        {
+            ...endpoint,
+            name: "Billing",
+            level: "bad",
+            is_paused: true,
+            pause_reason: "failing",
+            last_error: "HTTP 500",
+        },
+        { ...endpoint, name: "Search", level: "watch", dead: 3, last_error: "HTTP 404" },
+        { ...endpoint, name: "Map", level: "watch", lag_events: 12, lag_seconds: 7200 },
+    ];
+    await openDesk(health([], { webhooks: { level: "bad", endpoints } }));
+    const card = ".o_cqrs_health[data-name=webhooks]";
+    expect(`${card} .o_cqrs_value`).toHaveText("3");
+    for (const text of [
+        "Billing was switched off: HTTP 500",
+        "Search: 3 dead message(s). The last error: HTTP 404",
+        "Map is 12 event(s) behind, for 2 h: –",
+        "Paused: Mailing.",
+    ]) {
+        expect(`${card} li:contains(${text})`).toHaveCount(1);
+    }
+    expect(`${card} button`).toHaveText("View Webhooks");
 });
 
 test("a run that nothing performs says why, and the actions can be activated", async () => {
