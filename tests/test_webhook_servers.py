@@ -207,7 +207,7 @@ class TestWebhookServers(ServedDatabase):
         self.terminate()
         time.sleep(0.5)
         self.write(url)
-        self.arrives(10)
+        self.arrives(20)
 
     def terminate(self):
         """End all connections to the database."""
@@ -226,6 +226,6 @@ class TestWebhookServers(ServedDatabase):
         with closing(psycopg2.connect(**connection_info_for("postgres")[1])) as other:
             other.autocommit = True
             other.cursor().execute(f'DROP DATABASE "{self.db}"')
-        time.sleep(5)
+        time.sleep(8)
         lost = re.findall("Connection to the database failed", self.log.read_text())
         self.assertLess(len(lost), 3)

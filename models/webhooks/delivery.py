@@ -15,7 +15,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from functools import partial
 from typing import NamedTuple
@@ -243,6 +243,8 @@ class Delivery:
             with self._reading() as env:
                 calls = self._calls(env["cqrs.webhook"].browse(webhook_id), waiting)
         except Exception as error:
+            if self._reader.connection.closed:
+                raise
             _logger.exception("Messages of webhook %s cannot be read", webhook_id)
             if isinstance(error, Unreadable) or is_raised(error):
                 # No fault of these messages.
@@ -420,6 +422,8 @@ class Delivery:
                     is_live=True,
                 )
         except Exception:
+            if self._reader.connection.closed:
+                raise
             _logger.exception("The log cannot be read for webhook %s", place.webhook_id)
             endpoint.not_before = time.monotonic() + AFTER_PROBLEM
             return False
@@ -458,13 +462,32 @@ class Delivery:
         return Registry(self._dbname)
 
     @contextmanager
+    def connected(self) -> Iterator:
+        """Connect to the database for the block; give the cursor for ``step``.
+
+        A connection that is lost ends the block. Taken from the pool for each round, it
+        would be made anew, before whoever drops the database had done so.
+        """
+        with (
+            outbox.statements(self._dbname) as cr,
+            closing(self._registry().cursor()) as self._reader,
+        ):
+            self._reader.connection.set_session(readonly=True)
+            yield cr
+
+    @contextmanager
     def _reading(self) -> Iterator[api.Environment]:
         """Give an environment that reads, with the rights of now."""
-        with self._registry().cursor() as cr:
-            cr.connection.set_session(readonly=True)
+        cr = self._reader
+        try:
             # Rights are cached; another process may have changed them.
             self._registry().check_signaling(cr)
             yield api.Environment(cr, SUPERUSER_ID, {})
+        finally:
+            if not cr.connection.closed:
+                cr.rollback()
+            # With the registry of now, and with nothing that was read before.
+            cr.transaction = None
 
 
 def switch_off(dbname: str, webhook_id: int, reason: str):

@@ -36,8 +36,8 @@ WITHOUT_ENDPOINTS = 5.0
 #: Seconds between two looks whether the thread shall end
 LISTENED_EACH = 0.5
 #: Seconds until a lost connection is made anew. Whoever drops or copies a database ends
-#: its connections first, and must not find a new one.
-RECONNECT = 3.0
+#: its connections first; PostgreSQL then waits 5 s for the last one to go.
+RECONNECT = 5.5
 
 
 def run_once(dbname: str, schedule: Schedule = STANDARD) -> int:
@@ -53,12 +53,13 @@ def run_once(dbname: str, schedule: Schedule = STANDARD) -> int:
         delivery = Delivery(dbname, lease, schedule)
         renewed = time.monotonic()
         try:
-            while delivery.step(cr) or delivery.is_sending:
-                delivery.wait(cr, RENEWED_EACH if delivery.is_sending else 0)
-                if time.monotonic() > renewed + RENEWED_EACH:
-                    renewed = time.monotonic()
-                    if not lease.renew(cr):
-                        break
+            with delivery.connected() as own:
+                while delivery.step(own) or delivery.is_sending:
+                    delivery.wait(own, RENEWED_EACH if delivery.is_sending else 0)
+                    if time.monotonic() > renewed + RENEWED_EACH:
+                        renewed = time.monotonic()
+                        if not lease.renew(cr):
+                            break
         finally:
             delivery.close()
             lease.release(cr)
@@ -175,7 +176,7 @@ class Dispatcher:
 
     def _deliver(self, delivery: Delivery, lease: Lease):
         try:
-            with outbox.statements(self.dbname) as cr:
+            with delivery.connected() as cr:
                 while lease.holds:
                     if not delivery.step(cr):
                         delivery.wait(cr, RENEWED_EACH)
