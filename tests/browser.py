@@ -1,5 +1,6 @@
 """A real browser that the test itself steers: from page to page, by real keys."""
 
+import json
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
@@ -16,6 +17,17 @@ from odoo.addons.bus.websocket import CloseCode, WebsocketConnectionHandler, _ki
 
 from ..devtools.console import Failure
 from ..devtools.web.page import TIMEOUT, Page
+
+FOLLOW = """
+(() => {
+    document.querySelector(".o_action").dataset.former = true;
+    const link = document.createElement("a");
+    link.href = %s;
+    document.body.append(link);
+    link.click();
+    link.remove();
+})()
+"""
 
 
 class BrowserCase(HttpCase):
@@ -136,6 +148,11 @@ class BrowserCase(HttpCase):
         self.browser.navigate_to("about:blank", wait_stop=True)
         self.browser.navigate_to(urljoin(self.base_url(), path))
         self.until(until)
+
+    def follow(self, path: str, until: str):
+        """Go on to another screen, by a link on the present one; no page is loaded."""
+        self.js(FOLLOW % json.dumps(path))
+        self.until(f"!document.querySelector('[data-former]') && ({until})")
 
     def js(self, expression: str):
         """Return the value of an expression, awaited if it is a promise."""
