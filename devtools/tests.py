@@ -31,6 +31,9 @@ for bundles, kind in zip(qweb._get_bundles_to_pregenarate(), ("js", "css")):
 env.cr.commit()
 """
 
+WORKERS = 3
+"""Of all tests at a time, for two cores: one or another waits for somebody else."""
+
 OPTIONS_WITH_VALUE = {"-k", "-m", "-n", "-p", "-o", "-c", "-W", "-r"}
 
 
@@ -56,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
     missing_browser = browser.ensure()
     paths = pytest_arguments(arguments, Path.cwd())
     is_whole = paths[-1] == os.fspath(LINK) and "-k" not in arguments
-    workers = wanted_workers(arguments, 2 if is_whole else 0)
+    workers = wanted_workers(arguments, WORKERS if is_whole else 0)
     with environment() as env, databases(env, workers, is_whole) as made:
         code = run_in_front(
             [
