@@ -16,8 +16,8 @@ _HEALTH = """
     SELECT place.id, delivered.count AS delivered, waiting.count AS waiting,
            waiting.failing, dead.count AS dead,
            waiting.count + COALESCE(unread.count, 0) AS lag_events,
-           COALESCE(extract(epoch FROM now() - LEAST(waiting.since, unread.since)), 0
-               )::integer AS lag_seconds,
+           GREATEST(0, extract(epoch FROM now() - LEAST(
+               waiting.since, unread.since)))::integer AS lag_seconds,
            failed.at AT TIME ZONE 'UTC' AS last_error_at,
            COALESCE(NULLIF(failed.error, ''), 'HTTP ' || failed.status) AS last_error
     FROM unnest(%(ids)s::integer[], %(epochs)s::integer[], %(txids)s::text[],
