@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 import unittest
-from base64 import b64decode
+from base64 import b64encode
 from datetime import datetime, timezone
 
 import standardwebhooks
@@ -13,14 +13,14 @@ import svix.webhooks
 
 from odoo.tests import BaseCase, tagged
 
-from ..models.webhooks.signing import headers, new_secret, sign
+from ..models.webhooks.signing import PREFIX, headers, sign
 
 MODULES = os.environ.get("CRM_CQRS_NODE_MODULES")
 
 BODY = '{"specversion": "1.0", "subject": "crm.lead/42", "name": "Zoë 🎉"}'.encode()
 ID = "0b6e6f9e-8a52-4d0c-9d7c-6a2f4b1f3c11"
 
-NEW, OLD, OTHER = (new_secret() for __ in range(3))
+NEW, OLD, OTHER = (PREFIX + b64encode(os.urandom(32)).decode() for __ in range(3))
 
 #: Seconds by which both libraries let a time differ
 TOLERANCE = 300
@@ -140,13 +140,6 @@ class TestWebhookSignatures(BaseCase):
     def test_nothing_is_sent_without_a_signature(self):
         with self.assertRaisesRegex(ValueError, "no secret to sign with"):
             headers([], ID, 1, BODY)
-
-    def test_secrets_are_long_and_differ(self):
-        secrets = {new_secret() for __ in range(100)}
-        self.assertEqual(len(secrets), 100)
-        for secret in secrets:
-            self.assertRegex(secret, r"^whsec_[A-Za-z0-9+/=]+$")
-            self.assertEqual(len(b64decode(secret.removeprefix("whsec_"))), 32)
 
     def test_further_headers_take_the_place_of_none(self):
         further = {"X-Tenant": "7", "Webhook-Signature": "v1,x", "Content-Type": "text"}

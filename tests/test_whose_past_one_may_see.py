@@ -291,21 +291,25 @@ class TestTheRule(TransactionCase):
         class HistoryOfThisTest(Reorganisations):
             case = self
 
-        try:
-            run_state_machine_as_test(
-                seed(SEED)(HistoryOfThisTest),
-                settings=settings(
-                    max_examples=max(1, HISTORIES // 2),
-                    stateful_step_count=STEPS,
-                    phases=[Phase.generate],
-                    deadline=None,
-                    database=None,
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
-        except Exception as error:
-            message = f"again with CRM_CQRS_SEED={SEED}"
-            raise AssertionError(message) from error
+        # In few short histories then may be as now for everybody.
+        for number in range(3):
+            try:
+                run_state_machine_as_test(
+                    seed(SEED + number)(HistoryOfThisTest),
+                    settings=settings(
+                        max_examples=max(1, HISTORIES // 2),
+                        stateful_step_count=STEPS,
+                        phases=[Phase.generate],
+                        deadline=None,
+                        database=None,
+                        suppress_health_check=list(HealthCheck),
+                    ),
+                )
+            except Exception as error:
+                message = f"again with CRM_CQRS_SEED={SEED + number}"
+                raise AssertionError(message) from error
+            if self.told[False]:
+                break
         # Or the histories are of next to nothing, and prove it.
         self.assertGreater(self.told[True], 0)
         self.assertGreater(self.told[False], 0)

@@ -9,20 +9,13 @@ while messages are on their way:
 """
 
 import hmac
-import secrets as generator
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
-#: The beginning of a secret, and its length in bytes; the standard asks for 24 to 64
+#: The beginning of a secret; ``secret.py`` makes them
 PREFIX = "whsec_"
-SECRET_LENGTH = 32
-
-
-def new_secret() -> str:
-    """Return a new secret: ``whsec_`` and 32 random bytes in base64."""
-    return PREFIX + b64encode(generator.token_bytes(SECRET_LENGTH)).decode()
 
 
 def sign(secrets: Collection[str], message_id: str, timestamp: int, body: bytes) -> str:

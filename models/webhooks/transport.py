@@ -34,7 +34,7 @@ _logger = logging.getLogger(__name__)
 SECONDS = 15
 #: Hosts, and connections of each, that are kept open
 HOSTS = 256
-CONNECTIONS = 32
+CONNECTIONS = 48
 #: The longest pause that a receiver may ask for, in seconds; urllib3's own limit
 LONGEST_PAUSE = 6 * 3600
 
