@@ -239,4 +239,4 @@ def main(folder: Path) -> dict:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        print(json.dumps(main(Path(name))))
+        json.dump(main(Path(name)), sys.stdout)

@@ -56,7 +56,7 @@ class History:
             next_id=server.next_id + self.chance.randint(1, 3),
         )
 
-    def write(self):
+    def write_event(self):
         if self.server.opened:
             id_ = self.chance.choice(self.server.opened)
             self.position += 1
@@ -121,14 +121,14 @@ class TestCheckpointsOfRandomHistories(BaseCase):
     def live(self, history):
         chance = history.chance
         steps = (
-            *(history.begin, history.write, history.write, history.end),
+            *(history.begin, history.write_event, history.write_event, history.end),
             *(history.end, history.replay, history.restore),
         )
         after, given = BEGINNING, []
         for __ in range(chance.randint(20, 120)):
             chance.choice(steps)()
             if chance.random() < 0.5:
-                after = self.read(history, after, given, chance.random() < 0.4)
+                after = self.read_page(history, after, given, chance.random() < 0.4)
         while history.server.opened:
             history.end()
         history.replay()
@@ -136,10 +136,10 @@ class TestCheckpointsOfRandomHistories(BaseCase):
             former = None
             while after != former:
                 former = after
-                after = self.read(history, after, given, is_replica)
+                after = self.read_page(history, after, given, is_replica)
         self.assertEqual(sorted(given), sorted(history.server.events))
 
-    def read(self, history, after, given, is_replica):
+    def read_page(self, history, after, given, is_replica):
         places, checkpoint = history.page(
             after, is_replica, history.chance.randint(1, 4)
         )

@@ -4,10 +4,12 @@ In each history a few things happen, most of them to rights; then each subscribe
 told, and keeps a copy as ``docs/webhooks.md`` asks. By the plain rules, all that is
 told is in view at that moment, and the copy is what is in view.
 
-``CRM_CQRS_HISTORIES=10000 ./dev test -k feeds_of_random -s`` is the long form; a
-failure prints the seed: ``CRM_CQRS_SEED``.
+``CRM_CQRS_HISTORIES=10000 ./dev test -k feeds_of_random`` is the long form;
+``-s --odoo-log-level=info`` shows what it counts. A failure prints the seed:
+``CRM_CQRS_SEED``.
 """
 
+import logging
 import os
 import random
 from collections import Counter
@@ -24,6 +26,8 @@ from ..models.access.options import OPTIONS
 from ..models.feed.feed import here, look_again, read_feed
 from .common import SalesOrganisation, other_company
 from .plain_rules import ALL_DOCUMENTS, OWN, TEAM, PlainRules
+
+_logger = logging.getLogger(__name__)
 
 HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES", "40"))
 SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
@@ -61,7 +65,7 @@ class TestFeedsOfRandomHistories(SalesOrganisation):
             self.env.cr.clear()
             savepoint.close(rollback=True)
             self.env.registry.clear_all_caches()
-        print(f"\nseed {SEED}: {done} histories, {dict(self.counts)}")
+        _logger.info("seed %s: %s histories, %s", SEED, done, dict(self.counts))
         for kind in ("event", "removed", "resync"):
             self.assertTrue(self.counts[kind], self.counts)
 

@@ -106,10 +106,10 @@ class Deliveries(RealCursors):
             id_ = env["crm.lead"].create({"name": "Told", "type": "opportunity"}).id
         self.leads.append(id_)
         for number in range(writes):
-            self.write(id_, expected_revenue=number + 1)
+            self.change(id_, expected_revenue=number + 1)
         return id_
 
-    def write(self, id_, **values):
+    def change(self, id_, **values):
         with self.transaction() as env:
             env["crm.lead"].browse(id_).write(values)
 
@@ -199,8 +199,8 @@ class TestWebhookDelivery(Deliveries):
 
         endpoint = self.endpoint(answering)
         slow = Schedule(pauses=(0, 3600))
-        self.write(first, expected_revenue=1)
-        self.write(first, expected_revenue=2)
+        self.change(first, expected_revenue=1)
+        self.change(first, expected_revenue=2)
         second = self.lead(writes=2)
         self.run_once(slow)
         self.assertEqual(endpoint.versions(first), [2])
@@ -248,7 +248,7 @@ class TestWebhookDelivery(Deliveries):
         self.assertAlmostEqual(self.pause(endpoint), 300, delta=1)
         with self.transaction() as env:
             env["cqrs.webhook"].browse(endpoint.webhook)._resume(False)
-        self.write(self.leads[-1], expected_revenue=1)
+        self.change(self.leads[-1], expected_revenue=1)
         self.run_once(schedule)
         self.assertAlmostEqual(self.pause(endpoint), 100, delta=1)
 
@@ -303,7 +303,7 @@ class TestWebhookDelivery(Deliveries):
         lead = self.lead()
         self.run_once()
         self.pause_endpoint(endpoint)
-        self.write(lead, expected_revenue=1)
+        self.change(lead, expected_revenue=1)
         self.assertEqual(self.run_once(), 0)
         self.resume(endpoint, True)
         self.assertEqual(self.run_once(), 1)
@@ -314,11 +314,11 @@ class TestWebhookDelivery(Deliveries):
         lead = self.lead()
         self.run_once(Schedule(pauses=(0, 3600)))
         self.pause_endpoint(endpoint)
-        self.write(lead, expected_revenue=1)
+        self.change(lead, expected_revenue=1)
         self.resume(endpoint, False)
         endpoint.answering = lambda body: OK
         self.assertEqual(self.run_once(), 0)
-        self.write(lead, expected_revenue=2)
+        self.change(lead, expected_revenue=2)
         self.assertEqual(self.run_once(), 1)
         self.assertEqual(endpoint.versions(lead), [1, 3])
         self.assertEqual(self.states(endpoint), [("skipped", 0), ("delivered", 1)])
@@ -353,7 +353,7 @@ class TestWebhookDelivery(Deliveries):
         endpoint = self.endpoint()
         lead = self.lead(writes=1)
         self.pause_endpoint(endpoint)
-        self.write(lead, expected_revenue=7)
+        self.change(lead, expected_revenue=7)
         self.resume(endpoint, False)
         self.run_once()
         self.assertEqual(endpoint.versions(lead), [])
@@ -397,8 +397,8 @@ class TestWebhookDelivery(Deliveries):
         second = self.lead()
         self.run_once(never)
         for number in range(6):
-            self.write(first, expected_revenue=number + 1)
-        self.write(second, expected_revenue=1)
+            self.change(first, expected_revenue=number + 1)
+        self.change(second, expected_revenue=1)
         module = "odoo.addons.crm_cqrs.models.webhooks.delivery"
         with (
             patch(f"{module}.MOST_DUE", 2),
@@ -493,12 +493,12 @@ class TestWebhookDelivery(Deliveries):
         self.addCleanup(self.remove_user, seller)
         endpoint = self.endpoint(lambda body: REFUSED, user_id=seller)
         lead = self.lead()
-        self.write(lead, user_id=seller)
-        self.write(lead, expected_revenue=5)
+        self.change(lead, user_id=seller)
+        self.change(lead, expected_revenue=5)
         self.run_once(Schedule(pauses=(0, 3600)))
         self.assertEqual(endpoint.versions(lead), [1])
         admin = self.env.ref("base.user_admin").id
-        self.write(lead, user_id=admin)
+        self.change(lead, user_id=admin)
         endpoint.answering = lambda body: OK
         endpoint.messages.clear()
         self.due(endpoint)

@@ -171,7 +171,7 @@ class TestWebhookSecrets(Endpoints):
     def shown(self, webhook):
         """Return the secret as the dialog shows it."""
         action = webhook.action_show_secret()
-        form = Form(self.env[action["res_model"]].with_context(action["context"]))
+        form = Form(self.env[action["res_model"]].with_context(**action["context"]))
         return form.secret
 
     def test_a_secret_is_shown_once(self):
@@ -227,7 +227,7 @@ class TestWebhookSecrets(Endpoints):
     def rotate(self, webhook, hours):
         action = webhook.action_rotate()
         dialog = self.env[action["res_model"]].with_user(self.admin)
-        with Form(dialog.with_context(action["context"])) as form:
+        with Form(dialog.with_context(**action["context"])) as form:
             self.assertEqual(form.overlap_hours, 24)
             form.overlap_hours = hours
         action = form.record.action_rotate()

@@ -125,7 +125,7 @@ class TestWebhookLog(Messages):
         kept = self.message()
         action = self.webhook.action_resume()
         dialog = self.env[action["res_model"]].with_user(self.admin)
-        self.assertEqual(Form(dialog.with_context(action["context"])).waiting, 1)
+        self.assertEqual(Form(dialog.with_context(**action["context"])).waiting, 1)
         self.dialog("action_resume").action_send()
         self.assertEqual((kept.state, self.webhook.is_paused), ("waiting", False))
         self.webhook.action_pause()
@@ -137,7 +137,7 @@ class TestWebhookLog(Messages):
     def dialog(self, method, **values):
         action = getattr(self.webhook, method)()
         dialog = self.env[action["res_model"]].with_user(self.admin)
-        with Form(dialog.with_context(action["context"])) as form:
+        with Form(dialog.with_context(**action["context"])) as form:
             for name, value in values.items():
                 form[name] = value
         return form.record

@@ -145,13 +145,15 @@ class TestWebhookReceivers(WebhookServer):
             expected = {lead_id: "Renamed", other_id: "Other"}
             self.wait_until(lambda: expected.items() <= self.names().items())
             self.assertNotIn(gone_id, self.names())
-            [(known,)] = self.read("SELECT count(*) FROM message")
+            [(known,)] = self.query_copy("SELECT count(*) FROM message")
             # The same messages come by the webhook as well.
             self.pause(False)
             last_id = self.events()[-1]
             self.wait_until(lambda: last_id in self.delivered(), 60)
             self.wait_until(lambda: self.states() == {"delivered"}, 60)
-            self.assertEqual(self.read("SELECT count(*) FROM message"), [(known,)])
+            self.assertEqual(
+                self.query_copy("SELECT count(*) FROM message"), [(known,)]
+            )
 
         with self.subTest("an opportunity that is deleted"):
             self.admin.call("crm.lead", "unlink", [other_id])
@@ -205,8 +207,10 @@ class TestWebhookReceivers(WebhookServer):
         }
 
     def check_answers(self):
-        [(last_id,)] = self.read("SELECT id FROM message ORDER BY number DESC LIMIT 1")
-        [(before,)] = self.read("SELECT count(*) FROM message")
+        [(last_id,)] = self.query_copy(
+            "SELECT id FROM message ORDER BY number DESC LIMIT 1"
+        )
+        [(before,)] = self.query_copy("SELECT count(*) FROM message")
         again = {"id": last_id, "type": "crm_cqrs.test"}
         began = time.monotonic()
         self.assertEqual(self.post(*self.signed(again)), 204)
@@ -216,19 +220,19 @@ class TestWebhookReceivers(WebhookServer):
         self.assertEqual(self.post(body, {}), 401)
         # The connection may be closed before all of it is sent.
         self.assertIn(self.post(b"x" * (1 << 21), headers), (413, None))
-        self.assertEqual(self.read("SELECT count(*) FROM message"), [(before,)])
+        self.assertEqual(self.query_copy("SELECT count(*) FROM message"), [(before,)])
 
     def spoil(self):
         """Have the copy miss everything, as if nothing had told it."""
         with closing(sqlite3.connect(self.file, timeout=10)) as connection, connection:
             connection.execute("DELETE FROM opportunity")
 
-    def read(self, statement):
+    def query_copy(self, statement):
         with closing(sqlite3.connect(self.file, timeout=10)) as connection:
             return connection.execute(statement).fetchall()
 
     def names(self):
-        rows = self.read("SELECT id, content FROM opportunity")
+        rows = self.query_copy("SELECT id, content FROM opportunity")
         return {id_: json.loads(content)["name"] for id_, content in rows}
 
     def pause(self, is_paused):

@@ -91,7 +91,7 @@ class TestWebhookServers(ServedDatabase):
     def assert_no_traceback(self, log):
         self.assertNotIn("Traceback", log.read_text())
 
-    def write(self, url):
+    def commit_lead(self, url):
         """Commit an opportunity by a server, and remember when."""
         values = {"name": "Told", "type": "opportunity", "company_id": 1}
         status, __, body = self.request(
@@ -127,7 +127,7 @@ class TestWebhookServers(ServedDatabase):
         times = []
         for __ in range(5):
             time.sleep(0.6)
-            self.write(url)
+            self.commit_lead(url)
             times.append(self.arrives(5))
         self.assertLess(sorted(times)[2], 1, times)
 
@@ -135,11 +135,11 @@ class TestWebhookServers(ServedDatabase):
         self.serve()
         first = self.holder()
         url = self.serve()
-        self.write(url)
+        self.commit_lead(url)
         self.arrives(5)
         self.assertEqual(self.holder(), first)
         os.kill(first, signal.SIGKILL)
-        self.write(url)
+        self.commit_lead(url)
         self.arrives(10)
         self.assertNotEqual(self.holder(), first)
 
@@ -149,7 +149,7 @@ class TestWebhookServers(ServedDatabase):
         url = self.serve()
         server.send_signal(signal.SIGINT)
         server.wait(20)
-        self.write(url)
+        self.commit_lead(url)
         # It looks every two seconds.
         self.arrives(5)
         self.assertNotEqual(self.holder(), first)
@@ -158,11 +158,11 @@ class TestWebhookServers(ServedDatabase):
         self.serve()
         first = self.holder()
         url = self.serve()
-        self.write(url)
+        self.commit_lead(url)
         self.arrives(5)
         os.kill(first, signal.SIGSTOP)
         try:
-            self.write(url)
+            self.commit_lead(url)
             self.arrives(10)
             second = self.holder()
             self.assertNotEqual(second, first)
@@ -170,7 +170,7 @@ class TestWebhookServers(ServedDatabase):
             os.kill(first, signal.SIGCONT)
         time.sleep(1)
         for __ in range(5):
-            self.write(url)
+            self.commit_lead(url)
         self.arrives(5)
         self.assertEqual(self.holder(), second)
         self.assertEqual(len(self.endpoint.ids), len(self.sent))
@@ -178,13 +178,13 @@ class TestWebhookServers(ServedDatabase):
 
     def test_a_worker_takes_over_where_another_is_killed(self):
         url = self.serve("--workers=2")
-        self.write(url)
+        self.commit_lead(url)
         first = self.holder()
         self.assertNotEqual(first, self.server.pid)
         self.arrives(5)
         os.kill(first, signal.SIGKILL)
         time.sleep(1)
-        self.write(url)
+        self.commit_lead(url)
         self.arrives(10)
         self.assertNotEqual(self.holder(), first)
 
@@ -206,7 +206,7 @@ class TestWebhookServers(ServedDatabase):
         self.holder()
         self.terminate()
         time.sleep(0.5)
-        self.write(url)
+        self.commit_lead(url)
         self.arrives(20)
 
     def terminate(self):

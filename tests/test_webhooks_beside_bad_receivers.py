@@ -1,9 +1,10 @@
 """Receivers that fail, hang, answer without end or point elsewhere, beside good ones.
 
 ``CRM_CQRS_DELIVERIES=100000 ./dev test -k beside_bad_receivers`` is the long form, of
-about ten minutes; ``-s`` shows what it measures.
+about ten minutes; ``-s --odoo-log-level=info`` shows what it measures.
 """
 
+import logging
 import os
 import threading
 import time
@@ -12,6 +13,8 @@ from collections import defaultdict
 from odoo.tests import tagged
 
 from .webhooks import WebhookServer
+
+_logger = logging.getLogger(__name__)
 
 DELIVERIES = int(os.environ.get("CRM_CQRS_DELIVERIES", "360"))
 GOOD = [f"/good/{n}" for n in range(12)]
@@ -82,11 +85,16 @@ class TestWebhooksBesideBadReceivers(WebhookServer):
         twice = sum(self.check(path, {*expected}) for path in GOOD)
         self.check_bad(ids)
         values = watch.values or [resident(self.server.pid)]
-        print(
-            f"\n{len(GOOD) * EVENTS} deliveries in {took:.0f} s"
-            f" ({len(GOOD) * EVENTS / took:.0f} a second), written in {wrote:.0f} s,"
-            f" {twice} came twice; memory {before:.0f} MB, then"
-            f" {', '.join(f'{each:.0f}' for each in values[:: len(values) // 10 + 1])}"
+        _logger.info(
+            "%s deliveries in %.0f s (%.0f a second), written in %.0f s, %s came twice;"
+            " memory %.0f MB, then %s",
+            len(GOOD) * EVENTS,
+            took,
+            len(GOOD) * EVENTS / took,
+            wrote,
+            twice,
+            before,
+            ", ".join(f"{each:.0f}" for each in values[:: len(values) // 10 + 1]),
         )
         self.assertLess(max(values) - before, GROWTH)
         if took > 120:

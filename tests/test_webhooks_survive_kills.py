@@ -1,9 +1,11 @@
 """Servers that send webhooks are killed, and so is PostgreSQL; nothing is lost.
 
-``CRM_CQRS_KILLS=50 ./dev test -k webhooks_survive_kills -s`` is the long form, of about
-ten minutes. A failure prints the seed: ``CRM_CQRS_SEED``.
+``CRM_CQRS_KILLS=50 ./dev test -k webhooks_survive_kills`` is the long form, of about
+ten minutes; ``-s --odoo-log-level=info`` shows what it counts. A failure prints the
+seed: ``CRM_CQRS_SEED``.
 """
 
+import logging
 import os
 import random
 import signal
@@ -22,6 +24,8 @@ from odoo.tests import tagged
 
 from ..models.webhooks.dispatcher import WITHOUT_ENDPOINTS
 from .webhooks import WebhookServer
+
+_logger = logging.getLogger(__name__)
 
 KILLS = int(os.environ.get("CRM_CQRS_KILLS", "2"))
 SEED = int(os.environ.get("CRM_CQRS_SEED", "22"))
@@ -80,10 +84,14 @@ class TestWebhooksSurviveKills(WebhookServer):
                 longest = max(longest, self.kill(kind))
         writer.stop()
         counts = [self.check(path, position) for path in PATHS]
-        print(
-            f"\n{dict(self.counts)} killed, {len(self.events(position))} events,"
-            f" {writer.failures} writes refused; longest takeover {longest:.1f} s;"
-            f" came twice: {counts}"
+        _logger.info(
+            "%s killed, %s events, %s writes refused; longest takeover %.1f s;"
+            " came twice: %s",
+            dict(self.counts),
+            len(self.events(position)),
+            writer.failures,
+            longest,
+            counts,
         )
 
     def check(self, path, position):

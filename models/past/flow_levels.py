@@ -42,21 +42,23 @@ class CqrsFlowLevels(models.AbstractModel):
 
     def init(self):
         self.env.cr.execute(
-            f"""
-            CREATE TABLE IF NOT EXISTS {MOVES} (
-                moment timestamptz NOT NULL, company_id integer,
-                from_stage_id integer, to_stage_id integer,
-                kind text COLLATE "C" NOT NULL, currency_id integer,
-                count integer NOT NULL, value numeric NOT NULL,
-                open_for numeric NOT NULL);
-            CREATE INDEX IF NOT EXISTS {MOVES}_moment ON {MOVES} (moment);
-            CREATE TABLE IF NOT EXISTS {STAYS} (
-                moment timestamptz NOT NULL, company_id integer, stage_id integer,
-                tenths integer[] NOT NULL, counts integer[] NOT NULL);
-            CREATE INDEX IF NOT EXISTS {STAYS}_moment ON {STAYS} (moment);
-            CREATE TABLE IF NOT EXISTS {STATE} (
-                version text NOT NULL, upto timestamptz NOT NULL)
-            """
+            SQL(
+                f"""
+                CREATE TABLE IF NOT EXISTS {MOVES} (
+                    moment timestamptz NOT NULL, company_id integer,
+                    from_stage_id integer, to_stage_id integer,
+                    kind text COLLATE "C" NOT NULL, currency_id integer,
+                    count integer NOT NULL, value numeric NOT NULL,
+                    open_for numeric NOT NULL);
+                CREATE INDEX IF NOT EXISTS {MOVES}_moment ON {MOVES} (moment);
+                CREATE TABLE IF NOT EXISTS {STAYS} (
+                    moment timestamptz NOT NULL, company_id integer, stage_id integer,
+                    tenths integer[] NOT NULL, counts integer[] NOT NULL);
+                CREATE INDEX IF NOT EXISTS {STAYS}_moment ON {STAYS} (moment);
+                CREATE TABLE IF NOT EXISTS {STATE} (
+                    version text NOT NULL, upto timestamptz NOT NULL)
+                """
+            )
         )
 
     @api.model

@@ -145,7 +145,7 @@ class _Received(io.RawIOBase):
 
     def close(self):
         self._raw.close()
-        super().close()
+        return super().close()
 
 
 class _Response(HTTPResponse):
@@ -173,7 +173,7 @@ class _Checked:
     def request(self, *args, **kwargs):
         self._request = args, kwargs
         try:
-            super().request(*args, **kwargs)
+            return super().request(*args, **kwargs)
         except OSError:
             if not self._has_answered:
                 raise
@@ -183,7 +183,7 @@ class _Checked:
         if self.sock is not None:
             self.sock.settimeout(exchange.left())
         try:
-            super().send(data)
+            return super().send(data)
         except TimeoutError as error:
             raise exchange.too_late() from error
 

@@ -94,8 +94,9 @@ class CqrsWebhook(models.Model):
     )
 
     def init(self):
-        super().init()
+        result = super().init()
         create_missing(self.env.cr, self._HEALTH_INDEXES)
+        return result
 
     def _compute_health(self):
         health = self._read_health()

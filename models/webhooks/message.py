@@ -83,8 +83,9 @@ class CqrsWebhook(models.Model):
     )
 
     def init(self):
-        super().init()
+        result = super().init()
         create_missing(self.env.cr, self._MESSAGES)
+        return result
 
     def _register_hook(self):
         super()._register_hook()

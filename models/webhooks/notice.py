@@ -14,10 +14,11 @@ class CqrsWebhook(models.Model):
     _inherit = "cqrs.webhook"
 
     def _pause(self, reason: str = "person"):
-        super()._pause(reason)
+        result = super()._pause(reason)
         if reason in SWITCHED_OFF:
             for webhook in self:
                 webhook._tell_owner(reason)
+        return result
 
     def _resume(self, send_backlog: bool):
         self.activity_unlink([ACTIVITY])
@@ -27,18 +28,19 @@ class CqrsWebhook(models.Model):
         """Tell the owner, or else who created it, by e-mail and activity."""
         owner = self.owner_id or self.create_uid
         webhook = self.with_context(lang=owner.lang or self.env.lang)
-        _ = webhook.env._
-        subject = _("The webhook %s was switched off", self.name)
+        subject = webhook.env._("The webhook %s was switched off", self.name)
         why = (
-            _("The receiver says that it is gone for good (410).")
+            webhook.env._("The receiver says that it is gone for good (410).")
             if reason == "gone"
-            else _("No message has arrived for three days.")
+            else webhook.env._("No message has arrived for three days.")
         )
-        then = _(
+        then = webhook.env._(
             "Nothing is lost: in CRM > Configuration > Webhooks you can test it, and "
             "resume it with all messages since, or without them."
         )
-        error = webhook.last_error and _("The last error: %s", webhook.last_error)
+        error = webhook.last_error and webhook.env._(
+            "The last error: %s", webhook.last_error
+        )
         sentences = [why, *filter(None, [error]), then]
         body = Markup("").join(Markup("<p>%s</p>") % each for each in sentences)
         webhook.with_context(mail_activity_quick_update=True).activity_schedule(

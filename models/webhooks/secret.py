@@ -39,8 +39,9 @@ class CqrsWebhook(models.Model):
     )
 
     def init(self):
-        super().init()
+        result = super().init()
         create_missing(self.env.cr, self._SECRETS)
+        return result
 
     def _compute_has_new_secret(self):
         rows = self.env.execute_query(

@@ -61,7 +61,6 @@ class CqrsWebhook(models.Model):
     )
     owner_id = fields.Many2one(
         "res.users",
-        "Owner",
         index="btree_not_null",
         default=lambda self: self.env.user,
         ondelete="set null",
@@ -125,7 +124,7 @@ class CqrsWebhook(models.Model):
 
     def _set_state(self, **values):
         """Set some of ``STATE_FIELDS``."""
-        super().write(values)
+        return super().write(values)
 
     def _pause(self, reason: str = "person"):
         """Stop sending; the place in the log is kept.
@@ -205,33 +204,34 @@ class CqrsWebhook(models.Model):
         )
 
     def _address_sentence(self, problem: AddressProblem) -> str:
-        _ = self.env._
         return {
-            "characters": _(
+            "characters": self.env._(
                 "The address of a webhook has no spaces, no backslashes and no letters "
                 "outside of ASCII. Write other letters of a host in Punycode (xn--…), "
                 "and those of a path percent-encoded."
             ),
-            "length": _(
+            "length": self.env._(
                 "The address of a webhook has at most %s characters.", MAX_LENGTH
             ),
-            "scheme": _(
+            "scheme": self.env._(
                 "The address of a webhook begins with https://, for example "
                 "https://hooks.example.com/crm."
             ),
-            "credentials": _(
+            "credentials": self.env._(
                 "The address of a webhook has no user and no password. Enter them as "
                 'a header instead, for example {"Authorization": "Basic …"}.'
             ),
-            "fragment": _(
+            "fragment": self.env._(
                 "The address of a webhook has no #, which is never sent. Remove it "
                 "and what follows."
             ),
-            "host": _(
+            "host": self.env._(
                 "The address of a webhook needs the name of a host or an IP address, "
                 "for example https://hooks.example.com/crm."
             ),
-            "port": _("The port in the address of a webhook is from 1 to 65535."),
+            "port": self.env._(
+                "The port in the address of a webhook is from 1 to 65535."
+            ),
         }[problem.kind]
 
     @api.constrains("event_types")
@@ -257,33 +257,35 @@ class CqrsWebhook(models.Model):
                 raise ValidationError(self._header_sentence(problem)) from problem
 
     def _header_sentence(self, problem: HeaderProblem) -> str:
-        _, header = self.env._, problem.header
+        header = problem.header
         match problem.kind:
             case "json":
-                return _(
+                return self.env._(
                     "Enter the further headers as a JSON object, for example "
                     '{"X-Tenant": "acme"}.'
                 )
             case "name":
-                return _(
+                return self.env._(
                     "%s is not the name of a header. Names have letters, digits and "
                     "hyphens, for example X-Tenant.",
                     header or '""',
                 )
             case "value":
-                return _(
+                return self.env._(
                     "The header %s needs a text of visible ASCII characters, without "
                     "line breaks, and in quotation marks.",
                     header,
                 )
             case "reserved":
-                return _(
+                return self.env._(
                     "The header %s is set by the sender itself. Choose another name.",
                     header,
                 )
             case "twice":
-                return _("The header %s is there twice. Keep one.", header)
-        return _("The further headers have at most %s characters.", MAX_HEADERS)
+                return self.env._("The header %s is there twice. Keep one.", header)
+        return self.env._(
+            "The further headers have at most %s characters.", MAX_HEADERS
+        )
 
     @api.constrains("user_id", "owner_id")
     def _check_people(self):
