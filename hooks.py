@@ -59,15 +59,20 @@ def uninstall_hook(env):
     env.registry["cqrs.event"]._watches = lambda self: {}
     _drop(env)
     env["ir.config_parameter"].search([("key", "=like", f"{ADDON}.%")]).unlink()
-    # Modules that extend our models' parents have XML ids for that, too.
+    # Modules that extend our models' parents have XML ids for that, too, and for the
+    # selections of the fields that they add.
     inherits = env["ir.model.inherit"].search([("model_id.model", "=like", "cqrs.%")])
-    env["ir.model.data"].search(
-        [
-            ("model", "=", "ir.model.inherit"),
-            ("res_id", "in", inherits.ids),
-            ("module", "!=", ADDON),
-        ]
-    ).unlink()
+    selections = env["ir.model.fields.selection"].search(
+        [("field_id.model", "=like", "cqrs.%")]
+    )
+    for records in (inherits, selections):
+        env["ir.model.data"].search(
+            [
+                ("model", "=", records._name),
+                ("res_id", "in", records.ids),
+                ("module", "!=", ADDON),
+            ]
+        ).unlink()
     _signal(env)
 
 

@@ -554,18 +554,28 @@ _POINTS = """
                    FILTER (WHERE field IS NOT NULL) AS state
         FROM moment GROUP BY id, at
     ),
+    merged AS (
+        SELECT id, at, is_cut, cqrs_jsonb_merge(state) OVER line AS state,
+               max(at) FILTER (WHERE is_of_status) OVER line AS status_at
+        FROM net WINDOW line AS (PARTITION BY id ORDER BY at)
+    ),
     point AS (
-        SELECT *, max(status_at) OVER (PARTITION BY id) AS last_status_at
+        SELECT id, at, lead(at) OVER line AS until, lead(is_cut) OVER line AS is_cut,
+               state, status_at,
+               (2 - row_number() OVER (PARTITION BY id ORDER BY at DESC))::integer
+                   AS version,
+               max(status_at) OVER (PARTITION BY id) AS last_status_at
         FROM (
-            SELECT id, at, lead(at) OVER line AS until,
-                   lead(is_cut) OVER line AS is_cut,
-                   cqrs_jsonb_merge(state) OVER line AS state,
-                   max(at) FILTER (WHERE is_of_status) OVER line AS status_at,
-                   (2 - row_number() OVER (PARTITION BY id ORDER BY at DESC))::integer
-                       AS version
-            FROM net
-            WINDOW line AS (PARTITION BY id ORDER BY at)
+            SELECT *, lag(state) OVER line AS former_state,
+                   lag(status_at) OVER line AS former_status_at,
+                   lead(at) OVER line IS NULL AS is_last
+            FROM merged WINDOW line AS (PARTITION BY id ORDER BY at)
         ) point
+        -- A transaction may have changed a field there and back.
+        WHERE is_last OR is_cut OR state IS DISTINCT FROM former_state
+           OR (state ->> 'won_status' IN ('won', 'lost')
+               AND status_at IS DISTINCT FROM former_status_at)
+        WINDOW line AS (PARTITION BY id ORDER BY at)
         UNION ALL
         SELECT id, created, at, false,
                jsonb_build_object(
