@@ -11,6 +11,8 @@ from .test_webhook_endpoints import Endpoints
 class TestWebhookTour(Endpoints, HttpCase):
     def test_by_clicks(self):
         """Create, secret, test, pause, resume, rotate, send again, log."""
+        # A request of the test before would share the cursor.
+        self._wait_remaining_requests()
         self.opportunity(self.manager).name = "Changed"
         self.env.cr.flush()
         allowed = {"cqrs_webhook_allowed": "127.0.0.1"}
