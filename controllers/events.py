@@ -3,7 +3,7 @@ from datetime import datetime
 
 from odoo.http import Controller, Response, request
 
-from ..models.api.cloudevents import cloud_event, cloud_message
+from ..models.api.cloudevents import cloud_event, cloud_message, source
 from ..models.event_store import reader
 from ..models.event_store.reader import Filters
 from ..models.feed import feed
@@ -144,7 +144,7 @@ class _Log:
         self._env = env
         self._registry = env.registry
         self._filters = filters
-        self._source = _source(env)
+        self._source = source(env)
         self._hidden = env["cqrs.event"]._hidden_paths()
 
     def end(self) -> FeedCheckpoint:
@@ -177,7 +177,7 @@ class _Feed:
         self._registry = env.registry
         self._user_id = env.uid
         self._filters = filters
-        self._source = _source(env)
+        self._source = source(env)
         # If it is not known who sees what, also an export begins with an error.
         self._here = feed.here(env)
 
@@ -205,9 +205,3 @@ class _Feed:
 
 def _lines(events: list[dict]) -> str:
     return "".join(f"{dumps(event)}\n" for event in events)
-
-
-def _source(env) -> str:
-    # Odoo gives a duplicated database, or a copy restored from a dump, another uuid.
-    uuid = env["ir.config_parameter"].sudo().get_param("database.uuid")
-    return f"urn:uuid:{uuid}"

@@ -1,6 +1,7 @@
 """Webhooks managed over the API, with a key of a scope of its own."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from odoo.http import Controller, request
@@ -18,10 +19,6 @@ PATH = "/api/v2/webhooks"
 ONE = f"{PATH}/<int:webhook_id>"
 
 _ID = number(MAX_ID)
-
-
-def _ids(value) -> list[int]:
-    return list_of(**_ID)["parse"](value)
 
 
 def _headers(value) -> str:
@@ -77,8 +74,7 @@ _VALUES = (
 
 _REQUIRED = ("name", "url", "user_id")
 _NEW = tuple(
-    Member(m.name, m.parse, m.schema, m.description, m.name in _REQUIRED)
-    for m in _VALUES
+    replace(member, is_required=member.name in _REQUIRED) for member in _VALUES
 )
 
 _PAGE = (

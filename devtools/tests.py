@@ -32,7 +32,7 @@ env.cr.commit()
 """
 
 WORKERS = 3
-"""Of all tests at a time, for two cores: one or another waits for somebody else."""
+"""Processes that run all tests, for two cores: one or another waits for a server."""
 
 OPTIONS_WITH_VALUE = {"-k", "-m", "-n", "-p", "-o", "-c", "-W", "-r"}
 

@@ -22,7 +22,7 @@ class State:
     status: str
     value: Decimal
     closing: object
-    #: What the state is of, for who asks whose it was
+    #: The row of the state, by which access is asked
     row: object = field(default=None, compare=False)
 
     @classmethod

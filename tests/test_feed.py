@@ -1,4 +1,4 @@
-"""What a user is told of the log: what may be known at the moment of telling."""
+"""Messages of a user's feed: within the rights of the moment of reading."""
 
 from odoo.tests import new_test_user, tagged
 

@@ -685,6 +685,28 @@ class History(RuleBasedStateMachine):
         assert {each.drift for each in replay(self.env, repair=False)} == {0}
 
 
+def run_histories(machine, count: int = HISTORIES, number: int = SEED):
+    """Run random histories of a state machine.
+
+    :param number: the seed; a failure tells it
+    """
+    try:
+        run_state_machine_as_test(
+            seed(number)(machine),
+            settings=settings(
+                max_examples=count,
+                stateful_step_count=STEPS,
+                # A failure is shown as it was found: to shrink it takes minutes.
+                phases=[Phase.generate],
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    except Exception as error:
+        raise AssertionError(f"again with CRM_CQRS_SEED={number}") from error
+
+
 @tagged("post_install", "-at_install")
 class TestProjectionsEqualTheOracle(TransactionCase):
     def test_any_history(self):
@@ -694,22 +716,7 @@ class TestProjectionsEqualTheOracle(TransactionCase):
         class HistoryOfThisTest(History):
             case = self
 
-        try:
-            run_state_machine_as_test(
-                seed(SEED)(HistoryOfThisTest),
-                settings=settings(
-                    max_examples=HISTORIES,
-                    stateful_step_count=STEPS,
-                    # A failure is shown as it was found: to shrink it takes minutes.
-                    phases=[Phase.generate],
-                    deadline=None,
-                    database=None,
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
-        except Exception as error:
-            message = f"again with CRM_CQRS_SEED={SEED}"
-            raise AssertionError(message) from error
+        run_histories(HistoryOfThisTest)
         # Or the histories are of next to nothing, and prove it.
         self.assertGreater(self.steps[True], HISTORIES * STEPS // 2)
         self.assertGreater(self.steps[True], 3 * self.steps[False])

@@ -120,7 +120,7 @@ class TestReaderSkipsNothing(RealCursors):
         self.assertEqual(self.read_on(page_size=3), [*leads.ids, later_id])
 
     def test_a_checkpoint_names_so_many_open_transactions_and_no_more(self):
-        """What is written after them comes when one of them has ended."""
+        """Later events come when one of the open transactions has ended."""
         self.patch(reader, "MAX_OPEN", 2)
         with self.transaction() as first, self.transaction() as second:
             slow_ids = [self.write_lead(first, "1"), self.write_lead(second, "2")]
@@ -161,7 +161,7 @@ class TestReaderSkipsNothing(RealCursors):
         self.assertEqual(self.read_on(), [lead_id])
 
     def test_writers_at_random_and_readers_beside_them(self):
-        """Of each record, events come in the order of versions, each of them once.
+        """Events of each record come in the order of versions, each of them once.
 
         Writers take their id, or their snapshot, long before they write, roll
         savepoints and transactions back, and conflict. Readers take small pages, lose

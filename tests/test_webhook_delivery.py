@@ -19,7 +19,7 @@ from ..models.webhooks.settings import ALLOWED_OPTION
 from .common import RealCursors
 from .receiver import Receiver, answer
 
-#: What is in force, so much faster that a test can wait for it
+#: The schedule in force, so much faster that a test can wait for it
 FAST = Schedule(pauses=(0, 0.05, 0.1, 0.1), jitter=0, switched_off_after=3600, probe=0)
 
 OK = answer("200 OK", b"thank you")

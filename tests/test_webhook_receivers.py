@@ -1,4 +1,4 @@
-"""Those who receive webhooks: the example receiver, and the snippets of the document.
+"""Receivers of webhooks: the example, and the snippets of the document.
 
 Each is a process of its own, and has the messages of a real server.
 """

@@ -35,7 +35,7 @@ RECORDS = 8
 TAKEOVER = 10
 #: Seconds for everything else: a server that starts, PostgreSQL that recovers
 PATIENCE = 90
-#: What is killed: whoever sends, a process of a server, a server, and PostgreSQL
+#: Victims: whoever sends, a process of a server, a server, and PostgreSQL
 KINDS = ("holder", "postgres", "worker", "server", "backend")
 
 

@@ -12,8 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import invariant, run_state_machine_as_test
+from hypothesis.stateful import invariant
 
 from odoo import Command
 from odoo.tests import HttpCase, TransactionCase, tagged
@@ -28,7 +27,7 @@ from ..models.maintenance.replay import replay
 from .common import RealCursors, SalesOrganisation, other_company, without_triggers
 from .plain_rules import ALL_DOCUMENTS, PlainRules
 from .plain_spans import plain_spans
-from .test_projections_equal_the_oracle import HISTORIES, SEED, STEPS, History
+from .test_projections_equal_the_oracle import HISTORIES, SEED, History, run_histories
 
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
 INSTANT = timedelta(microseconds=1)
@@ -293,21 +292,7 @@ class TestTheRule(TransactionCase):
 
         # In few short histories then may be as now for everybody.
         for number in range(3):
-            try:
-                run_state_machine_as_test(
-                    seed(SEED + number)(HistoryOfThisTest),
-                    settings=settings(
-                        max_examples=max(1, HISTORIES // 2),
-                        stateful_step_count=STEPS,
-                        phases=[Phase.generate],
-                        deadline=None,
-                        database=None,
-                        suppress_health_check=list(HealthCheck),
-                    ),
-                )
-            except Exception as error:
-                message = f"again with CRM_CQRS_SEED={SEED + number}"
-                raise AssertionError(message) from error
+            run_histories(HistoryOfThisTest, max(1, HISTORIES // 2), SEED + number)
             if self.told[False]:
                 break
         # Or the histories are of next to nothing, and prove it.

@@ -30,7 +30,8 @@ TAGS = {
     "Dashboard": "The figures of the opportunities that a user sees.",
     "Opportunities": "The opportunities that a user sees, one by one.",
     "People": "People, and the hierarchy in which they stand.",
-    "Events": "The log of all changes, for administrators.",
+    "Events": "Changes of the opportunities that you may see; for administrators, the"
+    " log of all changes.",
     "Webhooks": "Addresses of outside systems that are told of changes; for"
     " administrators, with an API key of the scope `crm_cqrs.webhooks`.",
     "Deprecated": "API v1. Use v2.",

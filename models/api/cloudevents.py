@@ -6,6 +6,13 @@ from ..event_store.reader import Event
 from ..feed.feed import EVENT, Message
 
 
+def source(env) -> str:
+    """Return the URI that stands for the database: ``urn:uuid:…``."""
+    # Odoo gives a duplicated database, or a copy restored from a dump, another uuid.
+    uuid = env["ir.config_parameter"].sudo().get_param("database.uuid")
+    return f"urn:uuid:{uuid}"
+
+
 def cloud_message(message: Message, source: str, cursor: str | None = None) -> dict:
     """Return a message of the feed as a CloudEvent.
 

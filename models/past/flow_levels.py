@@ -38,7 +38,11 @@ class CqrsFlowLevels(models.AbstractModel):
     """Keeps the counts of the moves until regular moments."""
 
     _name = "cqrs.flow.levels"
+    _inherit = "cqrs.levels"
     _description = "Levels of the Flow"
+
+    _cqrs_made_of = "cqrs.stage.move"
+    _cqrs_state = STATE
 
     def init(self):
         self.env.cr.execute(
@@ -60,18 +64,6 @@ class CqrsFlowLevels(models.AbstractModel):
                 """
             )
         )
-
-    @api.model
-    def _filled_until(self) -> datetime | None:
-        """Return the last moment that has rows which hold; None for none."""
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT upto FROM %s WHERE version = %s",
-                SQL.identifier(STATE),
-                self._version(),
-            )
-        )
-        return rows[0][0] if rows else None
 
     @api.model
     def _until(self, moment: datetime, seen: SQL, conditions: Iterable[SQL]) -> Counted:
@@ -130,32 +122,14 @@ class CqrsFlowLevels(models.AbstractModel):
         version, settled = self._version(), self._settled_until()
         if version is None or settled is None:
             return False
-        # One at a time; the later one of two fails and runs again.
-        self.env.cr.execute(
-            SQL("SELECT version, upto FROM %s FOR UPDATE", SQL.identifier(STATE))
-        )
-        found = self.env.cr.fetchone()
-        if found and found[0] == version:
-            last = found[1]
-        else:
-            for table in (MOVES, STAYS, STATE):
-                self.env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(table)))
-            last = self._before_the_first(settled)
+        last = self._lock_filled(version, (MOVES, STAYS)) or self._before_the_first()
         if last is None or last + GRAIN.stride > settled:
             return False
         self._insert(last, last + GRAIN.stride)
-        self.env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(STATE)))
-        self.env.cr.execute(
-            SQL(
-                "INSERT INTO %s (version, upto) VALUES (%s, %s)",
-                SQL.identifier(STATE),
-                version,
-                last + GRAIN.stride,
-            )
-        )
+        self._note_filled(version, last + GRAIN.stride)
         return True
 
-    def _before_the_first(self, settled: datetime) -> datetime | None:
+    def _before_the_first(self) -> datetime | None:
         """Return the last moment before all moves, None if there is no move."""
         rows = self.env.execute_query(
             SQL("SELECT at FROM cqrs_stage_move ORDER BY at LIMIT 1")
@@ -215,17 +189,3 @@ class CqrsFlowLevels(models.AbstractModel):
                 ending=list(ENDING),
             )
         )
-
-    def _version(self) -> str | None:
-        """Return the version of the moves that are settled."""
-        return self.env["cqrs.stage.move"]._version()
-
-    def _settled_until(self) -> datetime | None:
-        """Return the moment until which the moves are settled and followed."""
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT settled_upto FROM %s WHERE filled_upto IS NULL",
-                SQL.identifier(self.env["cqrs.stage.move"]._checkpoint),
-            )
-        )
-        return rows[0][0] if rows else None

@@ -212,11 +212,80 @@ def change_rows(
     )
 
 
+class CqrsLevels(models.AbstractModel):
+    """Sums at moments of a followed projection, which hold for one version of it.
+
+    ``_cqrs_state`` names the table with that version and the moment until which there
+    are rows, in one row.
+    """
+
+    _name = "cqrs.levels"
+    _description = "Levels of a Followed Projection"
+
+    _cqrs_made_of = ""
+    _cqrs_state = ""
+
+    @api.model
+    def _filled_until(self) -> datetime | None:
+        """Return the moment until which there are rows that hold; None for none."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT upto FROM %s WHERE version = %s",
+                SQL.identifier(self._cqrs_state),
+                self._version(),
+            )
+        )
+        return rows[0][0] if rows else None
+
+    def _version(self) -> str | None:
+        return self.env[self._cqrs_made_of]._version()
+
+    def _settled_until(self) -> datetime | None:
+        """Return the moment until which the projection is settled and followed."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT settled_upto FROM %s WHERE filled_upto IS NULL",
+                SQL.identifier(self.env[self._cqrs_made_of]._checkpoint),
+            )
+        )
+        return rows[0][0] if rows else None
+
+    def _lock_filled(self, version: str, tables: tuple[str, ...]) -> datetime | None:
+        """Return the moment until which there are rows of a version.
+
+        Rows of another version are deleted from the tables, and None is returned. Of
+        two who fill, the later one fails and runs again.
+        """
+        self.env.cr.execute(
+            SQL(
+                "SELECT version, upto FROM %s FOR UPDATE",
+                SQL.identifier(self._cqrs_state),
+            )
+        )
+        found = self.env.cr.fetchone()
+        if found and found[0] == version:
+            return found[1]
+        for table in tables:
+            self.env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(table)))
+        return None
+
+    def _note_filled(self, version: str, upto: datetime):
+        state = SQL.identifier(self._cqrs_state)
+        self.env.cr.execute(SQL("DELETE FROM %s", state))
+        self.env.cr.execute(
+            SQL("INSERT INTO %s (version, upto) VALUES (%s, %s)", state, version, upto)
+        )
+
+
 class CqrsPastLevels(models.AbstractModel):
     """Keeps the sums at regular moments of the past."""
 
     _name = "cqrs.past.levels"
+    _inherit = "cqrs.levels"
     _description = "Levels of the Past"
+
+    _cqrs_made_of = "cqrs.opportunity.span"
+    _cqrs_state = STATE
 
     def init(self):
         columns = [f"{name} {_type(name)}" for name in _KEYS]
@@ -256,18 +325,6 @@ class CqrsPastLevels(models.AbstractModel):
         return rows[0][0] if rows else None
 
     @api.model
-    def _filled_until(self) -> datetime | None:
-        """Return the moment until which there are rows that hold; None for none."""
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT upto FROM %s WHERE version = %s",
-                SQL.identifier(STATE),
-                self.env["cqrs.opportunity.span"]._version(),
-            )
-        )
-        return rows[0][0] if rows else None
-
-    @api.model
     def _fill(self):
         """Add the rows of the moments that are settled, and of the flow's; commits."""
         committed(self.env, self._fill_settled)
@@ -275,47 +332,19 @@ class CqrsPastLevels(models.AbstractModel):
 
     def _fill_settled(self) -> bool:
         """Add the rows of the settled moments; return whether there were any."""
-        spans = self.env["cqrs.opportunity.span"]
-        version, upto = spans._version(), self._settled_until()
+        version, upto = self._version(), self._settled_until()
         if version is None or upto is None:
             return False
-        # One at a time; the later one of two fails and runs again.
-        self.env.cr.execute(
-            SQL("SELECT version, upto FROM %s FOR UPDATE", SQL.identifier(STATE))
-        )
-        found = self.env.cr.fetchone()
-        filled = found[1] if found and found[0] == version else None
-        if filled is None:
-            for table in (LEVELS, LAST_IDS):
-                self.env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(table)))
-        elif filled >= upto:
+        filled = self._lock_filled(version, (LEVELS, LAST_IDS))
+        if filled is not None and filled >= upto:
             return False
         for grain in GRAINS.values():
             last = filled and grain.before(filled)
             if last is None or grain.before(upto) > last:
                 self.env.cr.execute(self._insert(grain, last, grain.before(upto)))
         self._insert_last_ids(upto)
-        self.env.cr.execute(SQL("DELETE FROM %s", SQL.identifier(STATE)))
-        self.env.cr.execute(
-            SQL(
-                "INSERT INTO %s (version, upto) VALUES (%s, %s)",
-                SQL.identifier(STATE),
-                version,
-                upto,
-            )
-        )
+        self._note_filled(version, upto)
         return True
-
-    def _settled_until(self) -> datetime | None:
-        """Return the moment until which the past is settled and followed."""
-        checkpoint = self.env["cqrs.opportunity.span"]._checkpoint
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT settled_upto FROM %s WHERE filled_upto IS NULL",
-                SQL.identifier(checkpoint),
-            )
-        )
-        return rows[0][0] if rows else None
 
     def _insert(self, grain: Grain, last: datetime | None, upto: datetime) -> SQL:
         """Return the statement that adds the rows of moments.

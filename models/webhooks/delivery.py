@@ -24,11 +24,11 @@ from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
 from odoo.tools import config
 
+from ..api.cloudevents import source
 from ..event_store.reader import Filters
 from ..feed.feed import FeedCheckpoint, Message, Unreadable, look_again, read_feed
 from ..support.transactions import committed, is_raised
 from . import outbox, processor_time
-from .binding import DATABASE_UUID
 from .body import body
 from .lease import Lease
 from .outbox import Outcome, Place, Waiting
@@ -533,7 +533,3 @@ def request_text(url: str, fields: dict, content: bytes, further: dict) -> str:
         f"{name}: {'…' if name in further else value}" for name, value in fields.items()
     ]
     return "\n".join([*lines, "", content.decode()])
-
-
-def source(env) -> str:
-    return f"urn:uuid:{env['ir.config_parameter'].sudo().get_param(DATABASE_UUID)}"

@@ -7,9 +7,10 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL, config, str2bool
 
+from ..api.cloudevents import source
 from ..feed.feed import Message
 from .body import TEST, body
-from .delivery import request_text, source
+from .delivery import request_text
 from .settings import UnusableOption
 from .signing import headers
 from .transport import Settings, Transport
