@@ -68,7 +68,10 @@ def quiet():
         while read(True):
             pass
 
-for __ in range(300):
+# How many pages each server gives depends on the clock as well as on chance.
+for step in range(3000):
+    if step >= 300 and min(by_server.values()) >= 20:
+        break
     chance.choice([
         quiet,
         begin,
@@ -119,5 +122,5 @@ class TestCheckpointsBetweenServers(OwnDatabase):
         self.assertEqual(given, committed)
         self.assertGreater(len(committed), 20)
         for count in by_server:
-            self.assertGreater(count, 5)
+            self.assertGreaterEqual(count, 20)
         self.assertEqual(moves_back, 0)
