@@ -61,7 +61,11 @@ def parser() -> argparse.ArgumentParser:
     add_bench(commands)
     clean_parser = commands.add_parser("clean", help="remove all that was provisioned")
     clean_parser.add_argument("--yes", action="store_true", help="do not ask")
-    commands.add_parser("test", help="run the tests: ./dev test [PYTEST ARGUMENTS]")
+    commands.add_parser(
+        "test",
+        help="run the tests: ./dev test [--sales] [PYTEST ARGUMENTS]; with --sales "
+        "those of orders and invoices, in a database that has them",
+    )
     commands.add_parser("lint", help="run ruff and pylint-odoo")
     commands.add_parser("i18n", help="export what can be translated into i18n/")
     commands.add_parser(

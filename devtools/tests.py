@@ -34,6 +34,10 @@ env.cr.commit()
 WORKERS = 3
 """Processes that run all tests, for two cores: one or another waits for a server."""
 
+WITH_SALES = "--sales"
+SALES_TESTS = LINK / "tests" / "sales"
+"""Tests that need orders and invoices, and so a database of their own."""
+
 OPTIONS_WITH_VALUE = {"-k", "-m", "-n", "-p", "-o", "-c", "-W", "-r"}
 
 
@@ -57,10 +61,18 @@ class Databases:
 def run(arguments: Sequence[str]) -> int:
     """Run pytest with these arguments; returns its exit status."""
     missing_browser = browser.ensure()
-    paths = pytest_arguments(arguments, Path.cwd())
-    is_whole = paths[-1] == os.fspath(LINK) and "-k" not in arguments
+    has_sales = WITH_SALES in arguments
+    arguments = [each for each in arguments if each != WITH_SALES]
+    tests = SALES_TESTS if has_sales else LINK
+    paths = pytest_arguments(arguments, Path.cwd(), tests)
+    is_whole = paths[-1] == os.fspath(tests) and "-k" not in arguments
     workers = wanted_workers(arguments, WORKERS if is_whole else 0)
-    with environment() as env, databases(env, workers, is_whole) as made:
+    if not has_sales:
+        paths.insert(0, f"--ignore={SALES_TESTS}")
+    with (
+        environment() as env,
+        databases(env, workers, is_whole, has_sales) as made,
+    ):
         code = run_in_front(
             [
                 *(venv.python(), venv.VENV / "bin" / "pytest"),
@@ -100,9 +112,11 @@ def wanted_workers(arguments: Sequence[str], default: int) -> int:
 
 
 @contextmanager
-def databases(env: Environment, workers: int, with_assets: bool) -> Iterator[Databases]:
+def databases(
+    env: Environment, workers: int, with_assets: bool, has_sales: bool
+) -> Iterator[Databases]:
     """Install the addon for the block, on a server for each worker."""
-    base = template.ensure(env)
+    base = template.ensure_with_sales(env) if has_sales else template.ensure(env)
     with ExitStack() as stack:
         if workers:
             first = stack.enter_context(other_servers.younger())
@@ -125,11 +139,11 @@ def databases(env: Environment, workers: int, with_assets: bool) -> Iterator[Dat
         yield Databases(env, base, name, tested, ports)
 
 
-def pytest_arguments(arguments: Sequence[str], cwd: Path) -> list[str]:
+def pytest_arguments(arguments: Sequence[str], cwd: Path, tests: Path) -> list[str]:
     """Turn paths in the checkout into paths under the addon's link.
 
     pytest-odoo names the modules after the folders on the path that it is given.
-    Without a path, all of the addon is run.
+    Without a path, ``tests`` are run.
     """
     result: list[str] = []
     has_path = False
@@ -143,4 +157,4 @@ def pytest_arguments(arguments: Sequence[str], cwd: Path) -> list[str]:
             argument = "::".join([os.fspath(LINK / target.relative_to(ROOT)), *rest])
         result.append(argument)
         previous = argument
-    return result if has_path else [*result, os.fspath(LINK)]
+    return result if has_path else [*result, os.fspath(tests)]

@@ -1,4 +1,6 @@
-"""The database that others start as: Odoo with crm and hr and their demo data."""
+"""The databases that others start as: Odoo with some modules and their demo data."""
+
+from collections.abc import Callable
 
 from .. import paths
 from ..bootstrap import odoo
@@ -8,6 +10,8 @@ from ..process import run_logged
 from . import database
 
 MODULES = "crm,hr"
+SALES_MODULES = "account,sale_management,sale_crm"
+"""What else is there to sell with; ``account`` brings the generic chart of accounts."""
 
 
 def prefix(kind: str = "") -> str:
@@ -20,19 +24,44 @@ def prefix(kind: str = "") -> str:
 
 def ensure(env: Environment) -> str:
     """Return the name of the template of this Odoo, built where there is none."""
+    return _ensure(env, "template", MODULES, install)
+
+
+def ensure_with_sales(env: Environment) -> str:
+    """Return the name of the template that has orders and invoices, too."""
+    base = ensure(env)
+
+    def install_beside(env: Environment, name: str) -> None:
+        database.create_from(env.environ, base, name)
+        run_odoo(
+            env,
+            f"Building the template database with {SALES_MODULES}",
+            *("-d", name, "-i", SALES_MODULES),
+        )
+
+    return _ensure(env, "sales", f"{MODULES},{SALES_MODULES}", install_beside)
+
+
+def _ensure(
+    env: Environment,
+    kind: str,
+    modules: str,
+    build: Callable[[Environment, str], None],
+) -> str:
+    """Return the name of the template of a kind, built where its inputs are new."""
     inputs = (
         str(env.odoo),
         (env.odoo / "release.py").read_text(),
         paths.LOCK_FILE.read_text(),
-        MODULES,
+        modules,
     )
-    name = prefix("template") + paths.digest(*inputs)
+    name = prefix(kind) + paths.digest(*inputs)
     with exclusive(provisioning_lock(), PROVISIONING):
         if not database.exists(env.environ, name):
-            for old in database.names_starting_with(env.environ, prefix("template")):
+            for old in database.names_starting_with(env.environ, prefix(kind)):
                 database.drop(env.environ, old)
             partial = f"{name}_new"
-            install(env, partial)
+            build(env, partial)
             database.rename(env.environ, partial, name)
     return name
 
