@@ -20,7 +20,15 @@ class TestEveryProjection(SalesOrganisation, TransactionCase):
     def setUp(self):
         super().setUp()
         self.projections = self.env["cqrs.projection"]._projections()
-        self.assertGreater(len(self.projections), 3)
+        captured = set(self.env["cqrs.event"]._captured())
+        self.filled = [p for p in self.projections if captured & {*p._cqrs_consumes}]
+        self.assertGreater(len(self.filled), 3)
+
+    def make_records(self):
+        """Make records from which each table that can be filled has a row."""
+        partner = self.env["res.partner"].create({"name": "cqrs", "is_company": True})
+        self.opportunity(self.seller, partner_id=partner.id)
+        self.env.cr.flush()
 
     def tables(self):
         self.env.cr.execute(TABLES)
@@ -58,8 +66,8 @@ class TestEveryProjection(SalesOrganisation, TransactionCase):
                 savepoint.rollback()
 
     def test_an_update_makes_and_fills_what_is_missing(self):
-        self.opportunity(self.seller)
-        for projection in self.projections:
+        self.make_records()
+        for projection in self.filled:
             with self.subTest(projection._name), self.env.cr.savepoint() as savepoint:
                 for table in projection._cqrs_tables:
                     self.env.cr.execute(
@@ -90,10 +98,11 @@ class TestEveryProjection(SalesOrganisation, TransactionCase):
             savepoint.rollback()
 
     def test_a_replay_compares_each_of_its_tables(self):
-        self.opportunity(self.seller)
-        self.env["cqrs.metrics"]._fold_batch()
-        self.opportunity(self.seller)
-        for projection in self.projections:
+        self.make_records()
+        for name in ("cqrs.metrics", "cqrs.sales.figures"):
+            self.env[name]._fold_batch()
+        self.make_records()
+        for projection in self.filled:
             for table in projection._cqrs_tables:
                 with (
                     self.subTest(table.name),

@@ -1,4 +1,4 @@
-from . import repair_backup, run, archive_assistant, health, update
+from . import repair_backup, run, archive_assistant, health, update, sales_oracle
 
 from .. import projections, sources
 from ..support.rooms import warn_of_unloaded_files

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from odoo.tools import SQL, split_every
 
 from ..event_store.upcast import UPCASTERS, upcast
-from ..projections.metrics_tables import KEY, MEASURES
+from ..projections.metrics_tables import CONTACT_METRICS, METRICS
 from .sample import Sample
 from .span_oracle import expected_spans, found_spans
 
@@ -55,7 +55,7 @@ def drifts(env) -> Iterator[Drift]:
         yield from oracle(env)
 
 
-def _oracle(compare: Callable) -> Callable[..., Iterator[Drift]]:
+def as_oracle(compare: Callable) -> Callable[..., Iterator[Drift]]:
     """Let a comparison see the records of all companies, archived ones too."""
 
     def oracle(env, sample: Sample | None = None) -> Iterator[Drift]:
@@ -65,7 +65,7 @@ def _oracle(compare: Callable) -> Callable[..., Iterator[Drift]]:
     return oracle
 
 
-@_oracle
+@as_oracle
 def _opportunities(env, sample: Sample | None) -> Iterator[Drift]:
     ids = sample.leads if sample else _all_leads(env)
     for batch in split_every(BATCH_SIZE, ids, list):
@@ -83,7 +83,7 @@ def _opportunities(env, sample: Sample | None) -> Iterator[Drift]:
                 "team_id": lead.team_id.id or None,
                 "company_id": lead.company_id.id or None,
                 "partner_id": lead.partner_id.id or None,
-                "partner_name": _text(lead.partner_id.complete_name),
+                "partner_name": text_or_none(lead.partner_id.complete_name),
                 "lost_reason_id": lead.lost_reason_id.id or None,
                 "source_id": lead.source_id.id or None,
                 "tag_ids": sorted(lead.tag_ids.ids) or None,
@@ -94,7 +94,7 @@ def _opportunities(env, sample: Sample | None) -> Iterator[Drift]:
             for lead in _leads(env, batch)
             if lead.type == "opportunity"
         }
-        yield from _differences(env, "cqrs_opportunity_view", ("id",), expected, batch)
+        yield from differences(env, "cqrs_opportunity_view", ("id",), expected, batch)
         env.invalidate_all(flush=False)
 
 
@@ -103,12 +103,12 @@ def _all_leads(env) -> list[int]:
     return sorted(id_ for (id_,) in env.cr.fetchall())
 
 
-@_oracle
+@as_oracle
 def _profiles(env, sample: Sample | None) -> Iterator[Drift]:
-    users = _among("id", sample and sample.users)
+    users = among("id", sample and sample.users)
     employees = defaultdict(list)
     for employee in env["hr.employee"].search(
-        _among("user_id", sample and sample.users)
+        among("user_id", sample and sample.users)
     ):
         employees[employee.user_id.id].append(employee)
     expected = {}
@@ -120,7 +120,7 @@ def _profiles(env, sample: Sample | None) -> Iterator[Drift]:
         employee = mine[0] if mine else env["hr.employee"]
         expected[user.id] = {
             "name": user.name or user.login or "",
-            "email": user.email or _text(user.login),
+            "email": user.email or text_or_none(user.login),
             "login": user.login or "",
             "active": user.active,
             "company_id": user.company_id.id or None,
@@ -131,12 +131,12 @@ def _profiles(env, sample: Sample | None) -> Iterator[Drift]:
             "sees_all": user.has_group("sales_team.group_sale_salesman_all_leads")
             or user.has_group("base.group_system"),
         }
-    yield from _differences(
+    yield from differences(
         env, "cqrs_user_profile", ("id",), expected, sample and sample.users
     )
 
 
-@_oracle
+@as_oracle
 def _access(env, sample: Sample | None) -> Iterator[Drift]:
     depths, paths = defaultdict(list), Counter()
 
@@ -146,7 +146,7 @@ def _access(env, sample: Sample | None) -> Iterator[Drift]:
         paths[key] += 1
 
     # Access is by company: an employee without one is a link, and nobody's report.
-    owners = _among("user_id", sample and sample.users)
+    owners = among("user_id", sample and sample.users)
     for employee in env["hr.employee"].search(
         [("user_id", "!=", False), ("company_id", "!=", False), *owners]
     ):
@@ -168,16 +168,16 @@ def _access(env, sample: Sample | None) -> Iterator[Drift]:
     expected = {
         key: {"depth": min(each), "paths": paths[key]} for key, each in depths.items()
     }
-    owners = _among("id", sample and sample.users)
+    owners = among("id", sample and sample.users)
     for user in env["res.users"].search([("share", "=", False), *owners]):
         expected[user.id, user.id, None, "hierarchy"] = {"depth": 0, "paths": 1}
     key = ("viewer_id", "owner_id", "company_id", "via")
-    yield from _differences(
+    yield from differences(
         env, "cqrs_user_access", key, expected, sample and sample.users, "owner_id"
     )
 
 
-@_oracle
+@as_oracle
 def _employee_spans(env, sample: Sample | None):
     fields = {
         "user_id": "user_id",
@@ -189,7 +189,7 @@ def _employee_spans(env, sample: Sample | None):
     yield from _hierarchy_spans(env, "hr.employee", "cqrs_employee_span", fields)
 
 
-@_oracle
+@as_oracle
 def _department_spans(env, sample: Sample | None):
     fields = {"parent_id": "parent_id", "manager_id": "manager_id"}
     yield from _hierarchy_spans(env, "hr.department", "cqrs_department_span", fields)
@@ -234,39 +234,51 @@ def _hierarchy_spans(env, model: str, table: str, fields: dict[str, str]):
         }
         if "active" in fields:
             expected[lasting]["active"] = bool(state.get("active"))
-    yield from _differences(env, table, ("id", "version"), expected)
+    yield from differences(env, table, ("id", "version"), expected)
 
 
-@_oracle
+@as_oracle
 def _metrics(env, sample: Sample | None):
     owners = sample and sample.owners
     with localcontext(EXACT):
         expected = _expected_sums(env, owners)
+    for roll_up in (METRICS, CONTACT_METRICS):
+        yield from compare_sums(env, "cqrs.metrics", roll_up, expected, owners)
+
+
+def compare_sums(
+    env, projection: str, roll_up, expected: dict, owners: list[int] | None
+) -> Iterator[Drift]:
+    """Compare the sums of a roll-up, and of its tail, with the expected ones.
+
+    :param expected: ``{table: {key: {measure: amount}}}``, without those that are zero
+    """
     query = SQL(
         "SELECT %s FROM (%s) sums WHERE %s",
         SQL(
             ", ".join(
-                ["dimension", *KEY, *(f"{measure}::text" for measure in MEASURES)]
+                [*roll_up.key, *(f"{measure}::text" for measure in roll_up.measures)]
             )
         ),
-        env["cqrs.metrics"]._all_sums(),
+        env[projection]._sums_of(roll_up),
         SQL("true") if owners is None else SQL("user_id = ANY(%s)", owners),
     )
+    length = len(roll_up.key)
     found = {
-        row[:7]: {
+        row[:length]: {
             name: Decimal(amount)
-            for name, amount in zip(MEASURES, row[7:], strict=True)
+            for name, amount in zip(roll_up.measures, row[length:], strict=True)
             if Decimal(amount)
         }
         for row in env.execute_query(query)
     }
-    yield from _compare("cqrs_metrics", expected, found)
+    yield from compare_rows(roll_up.name, expected.get(roll_up.name, {}), found)
 
 
-def _expected_sums(env, owners: list[int] | None) -> dict[tuple, dict[str, Decimal]]:
-    """Return the sums that are not zero, by dimension and key."""
-    sums = defaultdict(Counter)
-    domain = [("type", "=", "opportunity"), *_among("user_id", owners)]
+def _expected_sums(env, owners: list[int] | None) -> dict[str, dict]:
+    """Return the sums that are not zero, ``{table: {key: {measure: amount}}}``."""
+    sums, of_contacts = defaultdict(Counter), defaultdict(Counter)
+    domain = [("type", "=", "opportunity"), *among("user_id", owners)]
     ids = env["crm.lead"].search(domain, order="id").ids
     for batch in split_every(BATCH_SIZE, ids, list):
         values = _lead_values(env, batch)
@@ -295,13 +307,21 @@ def _expected_sums(env, owners: list[int] | None) -> dict[tuple, dict[str, Decim
                 ("month", *group, None, month or None),
             ):
                 sums[dimension].update(measures)
+            if lead.partner_id:
+                measures.pop("total")
+                of_contacts[(lead.partner_id.id, *group)].update(measures)
         env.invalidate_all(flush=False)
     _add_changes(env, sums, owners)
-    expected = {
+    return {METRICS.name: not_zero(sums), CONTACT_METRICS.name: not_zero(of_contacts)}
+
+
+def not_zero(sums: dict[tuple, Counter]) -> dict[tuple, dict[str, Decimal]]:
+    """Return the sums without those that are zero."""
+    amounts = {
         key: {name: Decimal(amount) for name, amount in each.items() if amount}
         for key, each in sums.items()
     }
-    return {key: each for key, each in expected.items() if each}
+    return {key: each for key, each in amounts.items() if each}
 
 
 def _measures(active: bool, status: str, value: Decimal, probability: Decimal) -> dict:
@@ -364,8 +384,8 @@ def _add_changes(env, sums: dict, owners: list[int] | None):
                     measures = _measures(
                         bool(each.get("active")),
                         each.get("won_status"),
-                        _number(each.get("expected_revenue")),
-                        _number(each.get("probability")),
+                        exact_number(each.get("expected_revenue")),
+                        exact_number(each.get("probability")),
                     )
                     for name, amount in measures.items():
                         sums[key][name] += sign * amount
@@ -375,7 +395,7 @@ def _add_changes(env, sums: dict, owners: list[int] | None):
 _GROUP = ("user_id", "team_id", "company_id", "company_id.currency_id")
 
 
-@_oracle
+@as_oracle
 def _spans(env, sample: Sample | None):
     # A record that is left out of the read models has no row in any.
     left_out = env["cqrs.opportunity.span"]._left_out().get("crm.lead", [])
@@ -383,7 +403,7 @@ def _spans(env, sample: Sample | None):
     expected = expected_spans(env, ids)
     expected = {key: row for key, row in expected.items() if key[0] not in left_out}
     found = found_spans(env, ids)
-    yield from _compare("cqrs_opportunity_span", expected, found)
+    yield from compare_rows("cqrs_opportunity_span", expected, found)
     yield from _last_spans(env, found, ids)
 
 
@@ -415,7 +435,7 @@ def _last_spans(env, found: dict, ids: list[int] | None):
             for (id_, __), row in last.items()
             if id_ in among
         }
-        yield from _compare("cqrs_opportunity_span", expected, rows)
+        yield from compare_rows("cqrs_opportunity_span", expected, rows)
         env.invalidate_all(flush=False)
 
 
@@ -440,7 +460,7 @@ _COLUMNS = {
 }
 
 
-def _differences(
+def differences(
     env,
     table: str,
     key: tuple[str, ...],
@@ -471,10 +491,10 @@ def _differences(
         if "value" in values:
             values["value"] = Decimal(values["value"])
         found[row[: len(key)] if len(key) > 1 else row[0]] = values
-    yield from _compare(table, expected, found)
+    yield from compare_rows(table, expected, found)
 
 
-def _compare(table: str, expected: dict, found: dict) -> Iterator[Drift]:
+def compare_rows(table: str, expected: dict, found: dict) -> Iterator[Drift]:
     for each in sorted(expected.keys() | found.keys(), key=repr):
         if expected.get(each) != found.get(each):
             as_tuple = each if isinstance(each, tuple) else (each,)
@@ -511,7 +531,7 @@ def _lead_values(env, ids: list[int]) -> dict[int, _LeadValues]:
         )
     )
     return {
-        id_: _LeadValues(_number(value), _number(probability), *times)
+        id_: _LeadValues(exact_number(value), exact_number(probability), *times)
         for id_, value, probability, *times in rows
     }
 
@@ -529,12 +549,12 @@ _LEAD_FIELDS = (
 )
 
 
-def _among(field: str, ids: list[int] | None) -> list[tuple]:
+def among(field: str, ids: list[int] | None) -> list[tuple]:
     """Return the domain of the records with one of some ids in a field; None: all."""
     return [] if ids is None else [(field, "in", ids)]
 
 
-def _number(value: str | int | Decimal | None) -> Decimal:
+def exact_number(value: str | int | Decimal | None) -> Decimal:
     number = Decimal(value or 0)
     return number if number.is_finite() and abs(number) <= _LARGEST else Decimal(0)
 
@@ -543,5 +563,5 @@ def _status(won_status: str | bool) -> str:
     return won_status if won_status in ("won", "lost") else "pending"
 
 
-def _text(value: str | bool) -> str | None:
+def text_or_none(value: str | bool) -> str | None:
     return None if value is False else value

@@ -7,6 +7,9 @@ from odoo.tools import SQL
 #: Numbers of leads, people and owners' leads in a sample
 SAMPLE_SIZE = 2_000
 
+#: Captured models of whose streams the oracle looks at some
+SAMPLED = ("res.partner", "sale.order", "account.move")
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -15,11 +18,13 @@ class Sample:
     :ivar leads: compared with their rows
     :ivar users: compared with their profiles, and with the access to them
     :ivar owners: users whose sums are compared
+    :ivar streams: other records compared with their rows, by captured model
     """
 
     leads: list[int]
     users: list[int]
     owners: list[int]
+    streams: dict[str, list[int]]
 
 
 def sample(env, seed: int) -> Sample:
@@ -59,9 +64,24 @@ def sample(env, seed: int) -> Sample:
         seed=seed,
         size=SAMPLE_SIZE,
     )
-    return Sample(
-        *(
-            sorted(id_ for (id_,) in env.execute_query(query))
-            for query in (leads, users, owners)
+
+    def ids(query: SQL) -> list[int]:
+        return sorted(id_ for (id_,) in env.execute_query(query))
+
+    def streams(model: str) -> SQL:
+        return SQL(
+            """
+            SELECT stream_id FROM cqrs_stream WHERE stream_model = %s
+            ORDER BY hashint4extended(stream_id, %s) LIMIT %s
+            """,
+            model,
+            seed,
+            SAMPLE_SIZE,
         )
+
+    return Sample(
+        ids(leads),
+        ids(users),
+        ids(owners),
+        {model: ids(streams(model)) for model in SAMPLED},
     )

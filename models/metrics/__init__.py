@@ -12,4 +12,6 @@ from . import (
     series,
     user_snapshot,
     fold,
+    accounts,
+    documents,
 )

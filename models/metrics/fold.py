@@ -5,14 +5,10 @@ import zlib
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..projections.metrics import by_dimension
-from ..projections.metrics_tables import FOLDS, ROLL_UP
 from ..support.transactions import committed
 
 #: Changes folded in one transaction
 BATCH_SIZE = 100_000
-#: Advisory lock of a fold
-LOCK = zlib.crc32(b"cqrs.metrics")
 #: Changes in one transaction, from which on they do not wait for the cron's next minute
 FOLD_AT_ONCE_FROM = 1000
 
@@ -25,10 +21,8 @@ class CqrsProjection(models.AbstractModel):
         result = super()._apply_changes(changed, ended)
         # While the addon is installed nobody reads yet, nor may a thread of the first
         # build make an environment.
-        if (
-            len(changed.get("crm.lead", ())) >= FOLD_AT_ONCE_FROM
-            and self.env.registry.ready
-        ):
+        many = {m for m, ids in changed.items() if len(ids) >= FOLD_AT_ONCE_FROM}
+        if many and self.env.registry.ready and many & self._summed():
             cron = self.env.ref(
                 "crm_cqrs.ir_cron_fold_metrics", raise_if_not_found=False
             )
@@ -36,18 +30,31 @@ class CqrsProjection(models.AbstractModel):
                 cron.sudo()._trigger()
         return result
 
+    def _summed(self) -> set[str]:
+        """Return the captured models of which there are sums."""
+        return {
+            model
+            for name in self.env["cqrs.sums"]._names_of_sums()
+            for model in self.env[name]._cqrs_consumes
+        }
 
-class CqrsMetrics(models.AbstractModel):
-    _inherit = "cqrs.metrics"
+
+class CqrsSums(models.AbstractModel):
+    _inherit = "cqrs.sums"
 
     @api.model
     def _fold(self):
-        """Fold the tail into the sums; commits.
+        """Fold the tails of all sums into their roll-ups; commits.
 
         A change that is not yet committed, or not yet seen, is left for the next time.
         """
-        while committed(self.env, self._fold_batch) == BATCH_SIZE:
-            pass
+        for name in self._names_of_sums():
+            sums = self.env[name]
+            while committed(self.env, sums._fold_batch) == BATCH_SIZE:
+                pass
+
+    def _names_of_sums(self) -> list[str]:
+        return sorted(self.env.registry.descendants(["cqrs.sums"], "_inherit"))
 
     def _fold_batch(self) -> int:
         """Fold some changes, unless another transaction does; return their number.
@@ -55,32 +62,52 @@ class CqrsMetrics(models.AbstractModel):
         Two folds of the same change, or into the same sum, could not both commit: the
         lock only spares them a deadlock.
         """
-        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if not self._cqrs_roll_ups:
+            return 0
+        lock = zlib.crc32(self._name.encode())
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock])
         if not self.env.cr.fetchone()[0]:
             return 0
-        contributions = self._contributions(SQL("folded"))
-        [(folded, zero_ids)] = self.env.execute_query(
+        names = [SQL.identifier(f"sum_{n}") for n in range(len(self._cqrs_roll_ups))]
+        contribution = SQL("SELECT * FROM contribution")
+        [(folded, *zero_ids)] = self.env.execute_query(
             SQL(
                 """
                 WITH folded AS (
-                    DELETE FROM cqrs_metrics_tail WHERE ctid = ANY(ARRAY(
-                        SELECT ctid FROM cqrs_metrics_tail LIMIT %s))
+                    DELETE FROM %(tail)s WHERE ctid = ANY(ARRAY(
+                        SELECT ctid FROM %(tail)s LIMIT %(limit)s))
                     RETURNING occurred_at, former, state
                 ),
-                sum AS (%s)
-                SELECT (SELECT count(*) FROM folded),
-                       ARRAY(SELECT id FROM sum WHERE is_zero)
+                contribution AS (%(contributions)s),
+                %(sums)s
+                SELECT (SELECT count(*) FROM folded), %(zeros)s
                 """,
-                BATCH_SIZE,
-                self._add(by_dimension(contributions), SQL.identifier(ROLL_UP)),
+                tail=SQL.identifier(self._cqrs_tail.name),
+                limit=BATCH_SIZE,
+                contributions=self._contributions(SQL("folded")),
+                sums=SQL(", ").join(
+                    SQL(
+                        "%s AS (%s)",
+                        name,
+                        roll_up.add(
+                            roll_up.groups(contribution), SQL.identifier(roll_up.name)
+                        ),
+                    )
+                    for name, roll_up in zip(names, self._cqrs_roll_ups, strict=True)
+                ),
+                zeros=SQL(", ").join(
+                    SQL("ARRAY(SELECT id FROM %s WHERE is_zero)", name)
+                    for name in names
+                ),
             )
         )
-        self._remove(zero_ids, SQL.identifier(ROLL_UP))
+        for roll_up, ids in zip(self._cqrs_roll_ups, zero_ids, strict=True):
+            self._remove(ids, SQL.identifier(roll_up.name))
         if folded:
             self.env.cr.execute(
                 SQL(
                     "UPDATE %s SET version = version + 1, folded_at = now()",
-                    SQL.identifier(FOLDS.table),
+                    SQL.identifier(self._cqrs_folds.table),
                 )
             )
         return folded

@@ -3,6 +3,7 @@
 from odoo.tools import SQL
 
 from ..support.versions import CountedVersion
+from .sums import RollUp, Tail
 from .table import SURROGATE, Column, Table
 
 ROLL_UP = "cqrs_metrics"
@@ -48,15 +49,68 @@ SUMS = Table(
     options="WITH (fillfactor = 70)",
 )
 
-# The tail has no index: it is short, and read as a whole. Dead rows, which folding
-# leaves, are to be cleared before there are many.
-CHANGES = Table(
-    TAIL,
+CONTACT_KEY = ("partner_id", "user_id", "team_id", "company_id", "currency_id")
+#: The measures that are also summed by contact
+CONTACT_MEASURES = tuple(name for name in MEASURES if name != "total")
+
+# A table of its own: it is larger than the others together, and read otherwise.
+CONTACT_SUMS = Table(
+    "cqrs_contact_metrics",
     columns=(
-        Column("occurred_at", "timestamptz", "NOT NULL"),
-        Column("former", "cqrs_metrics_lead"),
-        Column("state", "cqrs_metrics_lead"),
+        Column("id", "bigint", SURROGATE),
+        *(
+            Column(name, "integer", "NOT NULL" if name == "partner_id" else "")
+            for name in CONTACT_KEY
+        ),
+        *(
+            Column(name, "numeric" if name in AMOUNTS else "integer", "NOT NULL")
+            for name in CONTACT_MEASURES
+        ),
     ),
-    options="WITH (autovacuum_vacuum_scale_factor = 0,"
-    " autovacuum_vacuum_threshold = 2000)",
+    options="WITH (fillfactor = 80)",
+)
+
+
+def by_dimension(contributions: SQL) -> SQL:
+    """Return the query of the sums of contributions, in each dimension."""
+    return SQL(
+        """
+        SELECT CASE WHEN GROUPING(stage_id) = 0 THEN 'stage'
+                    WHEN GROUPING(month) = 0 THEN 'month'
+                    WHEN GROUPING(changed_in) = 0 THEN 'change'
+                    ELSE 'owner' END AS dimension,
+               %s, COALESCE(month, changed_in) AS month, %s
+        FROM (%s) contribution
+        GROUP BY user_id, team_id, company_id, currency_id,
+                 GROUPING SETS ((), (stage_id), (month), (changed_in))
+        HAVING %s
+        """,
+        each("{}", KEY[:-1]),
+        each("sum({0}) AS {0}"),
+        contributions,
+        NOT_ZERO,
+    )
+
+
+METRICS = RollUp(SUMS, ("dimension", *KEY), MEASURES, AMOUNTS, by_dimension)
+CONTACT_METRICS = RollUp(CONTACT_SUMS, CONTACT_KEY, CONTACT_MEASURES, AMOUNTS)
+
+CHANGES = Tail(
+    TAIL,
+    "cqrs_metrics_lead",
+    {
+        "type": "text",
+        "active": "boolean",
+        "won_status": "text",
+        "user_id": "integer",
+        "team_id": "integer",
+        "company_id": "integer",
+        "company_id.currency_id": "integer",
+        "stage_id": "integer",
+        "partner_id": "integer",
+        "expected_revenue": "numeric",
+        "probability": "numeric",
+        "date_deadline": "date",
+        "date_closed": "timestamp",
+    },
 )

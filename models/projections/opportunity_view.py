@@ -207,6 +207,10 @@ class CqrsOpportunityView(models.Model):
                 key = SQL("(%s), %s", order.unit, key)
             self._create_index(name, SQL("(%s, id)", key))
             self._create_index(f"owner_{name}", SQL("(user_id, %s, id)", key))
+        # The opportunities of an account are looked up by its contacts.
+        self._create_index(
+            "customer", SQL("(partner_id, id) WHERE partner_id IS NOT NULL")
+        )
         # Each reader searches the pending list of the index, and one writer among many
         # has to empty it: keep it short.
         self._create_index(

@@ -322,7 +322,8 @@ class CqrsProjection(models.AbstractModel):
     def _projections(self) -> list:
         """Return all projections, in the order in which they apply."""
         names = self.env.registry.descendants(["cqrs.projection"], "_inherit")
-        projections = [self.env[name] for name in names if name != "cqrs.projection"]
+        # What consumes nothing is a base of others.
+        projections = [p for name in names if (p := self.env[name])._cqrs_consumes]
         return sorted(projections, key=lambda p: (p._cqrs_rank, p._name))
 
     def _apply_consumed(self, streams: dict[str, SQL]):

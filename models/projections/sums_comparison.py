@@ -3,7 +3,7 @@
 from odoo.tools import SQL
 
 from ..support.readable_values import is_readable
-from .metrics_tables import AMOUNTS, KEY, NOT_ZERO, ROLL_UP, each
+from .table import listed
 
 
 class SumsComparison:
@@ -12,18 +12,19 @@ class SumsComparison:
     A repair adds what is missing, while writers go on appending changes.
     """
 
-    def __init__(self, metrics, live, shadow):
-        self._metrics = metrics
+    def __init__(self, projection, roll_up, live, shadow):
+        self._projection = projection
+        self._roll_up = roll_up
         self._live = live
         self._sums = SQL(
             "live AS MATERIALIZED (%s), shadow AS MATERIALIZED (%s)",
-            metrics._all_sums(live),
-            metrics._all_sums(shadow),
+            projection._sums_of(roll_up, live),
+            projection._sums_of(roll_up, shadow),
         )
 
     def count(self) -> tuple[int, int, int]:
         """Return the counts of ``Comparison.count``, of sums."""
-        [counts] = self._metrics.env.execute_query(
+        [counts] = self._projection.env.execute_query(
             SQL(
                 """
                 WITH %s
@@ -44,9 +45,8 @@ class SumsComparison:
         ``cqrs_replaced`` keeps the sums that were wrong.
         """
         self._remove_unreadable()
-        key = each("{}", ("dimension", *KEY))
-        table = self._live(ROLL_UP)
-        rows = self._metrics.env.execute_query(
+        key, table = listed(self._roll_up.key), self._live(self._roll_up.name)
+        rows = self._projection.env.execute_query(
             SQL(
                 """
                 WITH %s, kept AS (
@@ -57,8 +57,8 @@ class SumsComparison:
                 %s
                 """,
                 self._sums,
-                ROLL_UP,
-                self._metrics._add(
+                self._roll_up.name,
+                self._roll_up.add(
                     SQL(
                         """
                         SELECT %(key)s, %(sums)s
@@ -67,19 +67,19 @@ class SumsComparison:
                         GROUP BY %(key)s HAVING %(not_zero)s
                         """,
                         key=key,
-                        sums=each("sum({0})"),
-                        negated=each("- {}"),
-                        not_zero=NOT_ZERO,
+                        sums=self._roll_up.each("sum({0})"),
+                        negated=self._roll_up.each("- {}"),
+                        not_zero=self._roll_up.not_zero,
                     ),
                     table,
                 ),
             )
         )
-        self._metrics._remove([id_ for id_, is_zero in rows if is_zero], table)
+        self._projection._remove([id_ for id_, is_zero in rows if is_zero], table)
 
     def _remove_unreadable(self):
         """Remove the sums that no addition can repair: NaN stays NaN."""
-        self._metrics.env.cr.execute(
+        self._projection.env.cr.execute(
             SQL(
                 """
                 WITH removed AS (
@@ -88,10 +88,11 @@ class SumsComparison:
                 INSERT INTO cqrs_replaced (table_name, row)
                 SELECT %s, to_jsonb(removed) FROM removed
                 """,
-                self._live(ROLL_UP),
+                self._live(self._roll_up.name),
                 SQL(" AND ").join(
-                    is_readable(SQL.identifier(name), "monetary") for name in AMOUNTS
+                    is_readable(SQL.identifier(name), "monetary")
+                    for name in self._roll_up.amounts
                 ),
-                ROLL_UP,
+                self._roll_up.name,
             )
         )

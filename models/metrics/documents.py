@@ -1,0 +1,319 @@
+"""What was ordered, invoiced and paid of all that a person sees."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ..access.answer_context import AnswerContext
+from ..currencies.currencies import own_currency
+from ..currencies.rates import rates_into
+from ..projections import sales_tables
+from ..projections.sales_tables import FOLDS, MONTHS, REPAIRS
+from ..support.answer_context import known_while_reading, without_jit
+from ..support.periods import UTC, Calendar, Period
+from .accounts import INVOICE, ORDER
+from .figures import exactly
+from .groupings import member
+from .ranges import Range, boundaries, edges, relation_of, rest
+from .rounding import apportioned, rounded, shares
+from .sums import FOLDED
+
+#: ``{figure: (model, the measure that counts its records)}``
+FIGURES = {
+    "ordered": (ORDER, "orders"),
+    "invoiced": (INVOICE, "invoices"),
+    "credited": (INVOICE, None),
+    "paid": (INVOICE, None),
+    "open": (INVOICE, None),
+    "overdue": (INVOICE, "overdue_documents"),
+}
+
+#: ``{grouping: column}``
+GROUPS = {"salesperson": "user_id", "team": "team_id", "month": "month"}
+
+_MEASURES = (*sales_tables.MEASURES, "overdue", "overdue_documents")
+
+
+class Asked(NamedTuple):
+    """Whose figures are asked for, as of ``_read_documents``."""
+
+    user: object
+    viewers: dict[str, list]
+    column: str | None
+    company_ids: tuple[int, ...] | None
+
+
+class CqrsSalesFigures(models.AbstractModel):
+    _inherit = "cqrs.sales.figures"
+
+    @api.model
+    @exactly()
+    def _read_documents(
+        self,
+        user,
+        by: str | None = None,
+        company_ids: tuple[int, ...] | None = None,
+        target_currency=None,
+        calendar: Calendar | None = None,
+        period: Period | None = None,
+    ) -> dict:
+        """Return the figures of all orders and invoices that a user sees.
+
+        A figure is ``{count, amount, exact}``: ``ordered`` (untaxed, of confirmed
+        orders), ``invoiced`` (untaxed and net of credit notes, of posted documents),
+        ``credited`` (the part of it from credit notes, negative), ``paid`` and ``open``
+        (with taxes, of these documents), ``overdue`` (open and due before today). Only
+        ordered, invoiced and overdue have a ``count``, of documents. A figure of
+        records that the user may not read in Odoo at all is absent.
+
+        Sums are exact in each currency, converted at today's rate, and rounded once;
+        own and team add up to their total as it is shown, and so do groups.
+
+        :param user: a ``res.users`` record
+        :param by: a name of ``GROUPS``
+        :param company_ids: of these companies alone, or of no company; None for all
+        :param target_currency: by default that of the user's company
+        :param calendar: of who asks; by default months and today are UTC's
+        :param period: orders of it by their time, invoices by their date; ``overdue``
+            is of any time
+        :return: ``{currency, **figures, own: figures, team: figures}``, with ``by``
+            also ``groups: [{<by>: label, **figures}]`` in order of the labels; those by
+            month have no ``overdue``
+        """
+        viewers = {model: self._viewers_of(user, model) for model in (ORDER, INVOICE)}
+        figures = [name for name, (model, __) in FIGURES.items() if viewers[model]]
+        context = AnswerContext.of(self.env, user)
+        currency = target_currency or own_currency(context)
+        if not figures:
+            return {"currency": currency.name, "own": {}, "team": {}}
+        without_jit(self.env)
+        calendar = calendar or Calendar()
+        asked = Asked(user, viewers, GROUPS[by] if by else None, company_ids)
+        rows = [
+            *self._sums_of_documents(asked, calendar, period),
+            *self._sums_overdue(asked, AnswerContext.of(self.env).today(calendar)),
+        ]
+        rates = rates_into(currency, {row[0] or currency.id for row in rows}, context)
+        rates[None] = rates.get(currency.id)
+        own, team, groups = {}, {}, {}
+        for currency_id, is_own, group, *amounts in rows:
+            rate = rates[currency_id][1]
+            for name, amount in zip(_MEASURES, amounts, strict=True):
+                value = amount if name in _COUNTS else Decimal(amount) * rate
+                for sums in (own if is_own else team, groups.setdefault(group, {})):
+                    sums[name] = sums.get(name, 0) + value
+        answer = {
+            "currency": currency.name,
+            **{name: {} for name in figures},
+            "own": {},
+            "team": {},
+        }
+        for name in figures:
+            self._put_figure(answer, name, own, team, currency)
+        if by:
+            answer["groups"] = self._groups_of(by, answer, figures, groups, currency)
+        return answer
+
+    def _put_figure(self, answer: dict, name: str, own: dict, team: dict, currency):
+        parts = [Decimal(sums.get(name, 0)) for sums in (own, team)]
+        total = rounded(sum(parts), currency)
+        [shown_own], [shown_team] = apportioned([parts[0]], [parts[1]], total, currency)
+        counts = [sums.get(FIGURES[name][1], 0) for sums in (own, team)]
+        answer[name] = _figure(name, sum(counts), total, sum(parts))
+        answer["own"][name] = _figure(name, counts[0], shown_own, parts[0])
+        answer["team"][name] = _figure(name, counts[1], shown_team, parts[1])
+
+    def _groups_of(
+        self, by: str, answer: dict, figures: list[str], groups: dict, currency
+    ) -> list[dict]:
+        if by == "month":
+            figures = [name for name in figures if name != "overdue"]
+        groups = {
+            key: sums
+            for key, sums in groups.items()
+            if any(sums.get(name) for name in (*figures, "orders", "invoices"))
+        }
+        labels = self.env["cqrs.metrics"]._labels(by, set(groups))
+        keys = [key for key in labels if key in groups]
+        rows = [{member(by): labels[key]} for key in keys]
+        for name in figures:
+            exact = [Decimal(groups[key].get(name, 0)) for key in keys]
+            parts = shares(exact, answer[name]["amount"], currency)
+            for row, key, amount, part in zip(rows, keys, exact, parts, strict=True):
+                count = groups[key].get(FIGURES[name][1], 0)
+                row[name] = _figure(name, count, part, amount)
+        return rows
+
+    def _sums_of_documents(
+        self, asked: Asked, calendar: Calendar, period: Period | None
+    ) -> list[tuple]:
+        """Return ``(currency, is own, group, *_MEASURES)`` of orders and invoices.
+
+        Whole months are of the roll-up; the other days, and what lies between the
+        midnights of the zone and of UTC, of the orders and invoices themselves.
+        """
+        period = period or Period(zone=calendar.zone)
+        months = period.whole_months
+        rows = []
+        if months:
+            version = self._version_of_sums(asked)
+            key = asked.user.id, asked.column, asked.company_ids, months, "documents"
+            rows += FOLDED.get(
+                self.env,
+                version,
+                key,
+                lambda: self._sum_documents(asked, self._months(months)),
+            )
+            if self._has_tail(self._cqrs_tail.name):
+                tail = self._contributions(SQL.identifier(self._cqrs_tail.name))
+                rows += self._sum_documents(asked, _within(months, tail))
+        if views := self._rest_of_documents(asked, period):
+            rows += self._sum_documents(asked, views)
+        return rows
+
+    def _version_of_sums(self, asked: Asked) -> tuple | None:
+        """Return the version of the folded sums that viewers see, None of the past."""
+        access = self.env["cqrs.access"]
+        seen = [access._visibility_version(each) for each in asked.viewers.values()]
+
+        def ask():
+            query = f"SELECT ({FOLDS.query}) || ' ' || ({REPAIRS.query})"
+            return self.env.execute_query(SQL(query))[0][0]
+
+        sums = known_while_reading(self.env, ("sales version",), ask)
+        return (*seen, sums) if None not in seen and sums else None
+
+    def _months(self, months: tuple) -> SQL:
+        return _within(months, SQL("SELECT * FROM %s", SQL.identifier(MONTHS.name)))
+
+    def _rest_of_documents(self, asked: Asked, period: Period) -> SQL | None:
+        """Return the query of what the roll-up's whole months do not give, or is wrong.
+
+        Its rows have a sign: -1 takes away what is of another month in the zone.
+        """
+        bounds = set(filter(None, period.whole_months or ()))
+        if asked.column == "month" and period.zone != UTC:
+            query = SQL("SELECT DISTINCT month FROM %s", SQL.identifier(MONTHS.name))
+            bounds |= boundaries(
+                month for (month,) in self.env.execute_query(query) if month
+            )
+        ranges = []
+        if period.whole_months:
+            ranges += edges(sorted(bounds), period)
+        of_rest = rest(period)
+        ranges += [each for each in of_rest if not each.is_pending]
+        days = [each for each in of_rest if each.is_pending]
+        parts = []
+        if ranges := [each for each in ranges if each.start < each.end]:
+            parts.append(_orders_in(ranges))
+        if days := [each for each in days if each.start < each.end]:
+            parts.append(_invoices_on(days))
+        return SQL(" UNION ALL ").join(parts) if parts else None
+
+    def _sum_documents(self, asked: Asked, rows: SQL) -> list[tuple]:
+        """Return the sums of rows that viewers see, each as far as they see its model.
+
+        :param rows: query of the columns of the month's roll-up
+        """
+        if asked.viewers[ORDER] == asked.viewers[INVOICE]:
+            return self._sum_seen(asked, INVOICE, rows, sales_tables.MEASURES)
+        return [
+            row
+            for model, measures in (
+                (ORDER, sales_tables.ORDER_MEASURES),
+                (INVOICE, sales_tables.INVOICE_MEASURES),
+            )
+            if asked.viewers[model]
+            for row in self._sum_seen(asked, model, rows, measures)
+        ]
+
+    def _sums_overdue(self, asked: Asked, today) -> list[tuple]:
+        if not asked.viewers[INVOICE]:
+            return []
+        rows = self._overdue_rows(today, None)
+        if asked.column == "month":
+            asked = asked._replace(column=None)
+        return self._sum_seen(asked, INVOICE, rows, ("overdue", "overdue_documents"))
+
+    def _sum_seen(
+        self, asked: Asked, model: str, rows: SQL, measures: tuple[str, ...]
+    ) -> list[tuple]:
+        """Return ``(currency, is own, group, *_MEASURES)`` of what viewers see."""
+        seen = self.env["cqrs.metrics"]._rows_seen(
+            asked.viewers[model], rows, asked.company_ids
+        )
+        query = SQL(
+            """
+            SELECT currency_id, user_id IS NOT DISTINCT FROM %s, %s, %s
+            FROM (%s) seen GROUP BY 1, 2, 3
+            """,
+            asked.user.id,
+            SQL.identifier(asked.column) if asked.column else SQL("NULL"),
+            SQL(", ").join(
+                SQL(_SUMS.get(name, f"COALESCE(sum({name}), 0)::text"))
+                if name in measures
+                else SQL("0")
+                for name in _MEASURES
+            ),
+            seen,
+        )
+        return self.env.execute_query(query)
+
+
+#: Sums that are counts; Odoo's cursor turns numeric into float, and leaves text alone
+_SUMS = {
+    "orders": "COALESCE(sum(orders), 0)::integer",
+    "invoices": "COALESCE(sum(invoices), 0)::integer",
+    "overdue_documents": "count(DISTINCT invoice_id)::integer",
+}
+_COUNTS = tuple(_SUMS)
+
+
+def _figure(name: str, count: int, amount: Decimal, exact: Decimal) -> dict:
+    counted = {"count": count} if FIGURES[name][1] else {}
+    return {**counted, "amount": amount, "exact": Decimal(exact).normalize()}
+
+
+def _within(months: tuple, rows: SQL) -> SQL:
+    first, until = months
+    conditions = [SQL("month >= %s", first)] if first else []
+    conditions += [SQL("month < %s", until)] if until else []
+    return SQL(
+        "SELECT * FROM (%s) month WHERE %s",
+        rows,
+        SQL(" AND ").join(conditions or [SQL("TRUE")]),
+    )
+
+
+def _orders_in(ranges: list[Range]) -> SQL:
+    return SQL(
+        """
+        SELECT user_id, team_id, company_id, currency_id, range.month,
+               sign AS orders, sign * untaxed AS ordered, 0 AS invoices,
+               0::numeric AS invoiced, 0::numeric AS credited, 0::numeric AS paid,
+               0::numeric AS open
+        FROM %s
+        JOIN cqrs_order_view ON ordered_at >= range.start AND ordered_at < range.end
+         AND is_confirmed
+        """,
+        relation_of(ranges),
+    )
+
+
+def _invoices_on(days: list[Range]) -> SQL:
+    return SQL(
+        """
+        SELECT user_id, team_id, company_id, currency_id, range.month, 0 AS orders,
+               0::numeric AS ordered, sign AS invoices, sign * untaxed AS invoiced,
+               CASE WHEN move_type = 'out_refund' THEN sign * untaxed ELSE 0
+               END AS credited,
+               sign * (total - residual) AS paid, sign * residual AS open
+        FROM %s
+        JOIN cqrs_invoice_view
+          ON invoiced_on >= range.start::date AND invoiced_on < range.end::date
+         AND state = 'posted'
+        """,
+        relation_of(days),
+    )
