@@ -35,6 +35,7 @@ from . import (
     test_checkpoints_of_random_histories,
     test_concurrent_reorganisation,
     test_concurrent_writers,
+    test_contacts_are_captured,
     test_cqrs_command,
     test_currencies_are_kept_between_readers,
     test_custom_fields_are_recorded,

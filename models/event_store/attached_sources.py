@@ -17,7 +17,7 @@ from odoo.tools.sql import table_exists
 
 from .never_recorded import is_never_recorded
 from .personal import undeclared_personal
-from .source import DECLARED, Source
+from .source import DECLARED, Collected, Source
 
 #: Key of the number of a transaction's last change of ``cqrs.source``, in ``cr.cache``
 CHANGE = "crm_cqrs.change_of_sources"
@@ -73,6 +73,11 @@ class CqrsEvent(models.Model):
                 source = is_table(self.env, name) and Source(name, row["noun"], ())
             if not source:
                 continue
+            parts = [
+                part
+                for part in source.collected
+                if part.name in row["paths"] and is_collectable(self.env, part)
+            ]
             paths = [p for p in row["paths"] if is_recordable(self.env[name], p)]
             rank = {path: number for number, path in enumerate(source.fields)}
             paths.sort(key=lambda path: (rank.get(path, len(rank)), path))
@@ -88,8 +93,11 @@ class CqrsEvent(models.Model):
                     **vars(source),
                     "fields": tuple(paths),
                     "personal": tuple(sorted(personal)),
+                    "collected": tuple(parts),
                 },
-                joining=frozenset(row["joining"]).intersection(paths),
+                joining=frozenset(row["joining"]).intersection(
+                    [*paths, *(part.name for part in parts)]
+                ),
                 is_unbuilt=row["is_unbuilt"],
                 is_from_now_on=row["is_from_now_on"],
             )
@@ -123,6 +131,11 @@ class CqrsEvent(models.Model):
             model = self.env[name]
             paths = {path for path in source.fields if is_recordable(model, path)}
             if paths:
+                paths |= {
+                    part.name
+                    for part in source.collected
+                    if is_collectable(self.env, part)
+                }
                 paths |= self._undeclared(name) - left_out.get(name, set())
                 wanted[name] = Wanted(name, source.noun, addon, frozenset(paths))
         for row in self.env["cqrs.source"]._chosen():
@@ -146,7 +159,7 @@ class CqrsEvent(models.Model):
         """Return the fields that a declared model has from elsewhere.
 
         Those that were made by hand, and those of modules that the declaring addon
-        does not depend on.
+        does not depend on, unless the declaration leaves these out.
         """
         addon, source = self._declared_sources()[name]
         known = dependencies(addon) | dependencies(ADDON)
@@ -157,7 +170,11 @@ class CqrsEvent(models.Model):
             and fname not in source.left_out
             and is_stored(field)
             and not is_never_recorded(field)
-            and (field.manual or known.isdisjoint(field._modules))
+            and (
+                field.manual
+                or not source.only_declared
+                and known.isdisjoint(field._modules)
+            )
         }
 
     def _declared_sources(self) -> dict[str, tuple[str, Source]]:
@@ -220,6 +237,13 @@ def is_recordable(model, path: str) -> bool:
     if field.type != "many2one" or not is_stored(field) or "." in target:
         return False
     return is_recordable(model.env[field.comodel_name], target)
+
+
+def is_collectable(env, part: Collected) -> bool:
+    """Return whether a database has what a collected part is made of."""
+    return is_table(env, part.child) and all(
+        is_recordable(env[part.child], name) for name in (part.parent, *part.fields)
+    )
 
 
 def is_stored(field) -> bool:

@@ -29,11 +29,16 @@ class Marks:
     :ivar merged: ``{survivor: the records that were merged into it}``
     :ivar shown: ``{many2one of the source: ids}``, the records at its other end, if
         the source shows a column of theirs that may have changed
+    :ivar children: ``{(model, its many2one to the source): ids}``, records that give
+        parts of the source's states
     """
 
     ids: set[int] = field(default_factory=set)
     merged: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     shown: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    children: dict[tuple[str, str], set[int]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
 
 
 @dataclass
@@ -72,6 +77,7 @@ class Base(models.AbstractModel):
             records._cqrs_mark(watch)
             records._cqrs_note_writer(watch)
             records._cqrs_mark_inverses(watch, set().union(*vals_list))
+            records._cqrs_mark_parents(watch)
         return records
 
     def write(self, vals):
@@ -80,11 +86,13 @@ class Base(models.AbstractModel):
         watch = self.env["cqrs.event"]._watches().get(self._name)
         if not watch:
             return super().write(vals)
-        self._cqrs_mark(watch)
-        # Columns that sources show may be recomputed from this, in a later flush.
-        self._cqrs_note_writer(watch)
         names = set(vals)
+        if watch.marks(names):
+            self._cqrs_mark(watch)
+        # Captured columns may be recomputed from any other, in a later flush.
+        self._cqrs_note_writer(watch)
         self._cqrs_mark_inverses(watch, names)
+        self._cqrs_mark_parents(watch, names, is_before=True)
         result = super().write(vals)
         self._cqrs_mark_inverses(watch, names)
         return result
@@ -92,15 +100,22 @@ class Base(models.AbstractModel):
     def _write_multi(self, vals_list):
         # Sees recomputed fields, which never pass write().
         if watch := self.env["cqrs.event"]._watches().get(self._name):
-            self._cqrs_mark(watch)
-            for column in watch.shown.keys() & set().union(*vals_list):
+            columns = set().union(*vals_list)
+            if watch.marks(columns):
+                written = zip(self._ids, vals_list, strict=True)
+                self.browse(
+                    id_ for id_, vals in written if watch.marks(vals)
+                )._cqrs_mark(watch)
+            for column in watch.shown.keys() & columns:
                 self._cqrs_mark_shown(watch, column)
+            self._cqrs_mark_parents(watch, columns)
         return super()._write_multi(vals_list)
 
     def _update_field_translations(self, field_name, *args, **kwargs):
         # Odoo writes translations in SQL.
         if watch := self.env["cqrs.event"]._watches().get(self._name):
-            self._cqrs_mark(watch)
+            if watch.marks((field_name,)):
+                self._cqrs_mark(watch)
             self._cqrs_note_writer(watch)
             if field_name in watch.shown:
                 self._cqrs_mark_shown(watch, field_name)
@@ -111,6 +126,7 @@ class Base(models.AbstractModel):
             self._cqrs_mark(watch)
             self._cqrs_note_writer(watch)
             self._cqrs_mark_referrers()
+            self._cqrs_mark_parents_now(watch.collected)
         return super().unlink()
 
     def _cqrs_mark(self, watch: Watch):
@@ -122,7 +138,7 @@ class Base(models.AbstractModel):
             self._cqrs_marks(self._name).ids.update(ids)
 
     def _cqrs_note_writer(self, watch: Watch):
-        if watch.difference or watch.shown:
+        if watch.difference or watch.shown or watch.collected:
             self._cqrs_pending().note_writer(
                 self._name, filter(None, self._ids), self.env.uid
             )
@@ -154,8 +170,33 @@ class Base(models.AbstractModel):
             for relation in path:
                 model = relation.model_name
                 ids = {id_ for id_, __ in _pointing_at(self.env[model], relation, ids)}
-            self._cqrs_marks(model).ids.update(ids)
-            self._cqrs_pending().note_writer(model, ids, self.env.uid)
+            watch = self.env["cqrs.event"]._watches()[model]
+            if watch.difference:
+                self._cqrs_marks(model).ids.update(ids)
+                self._cqrs_pending().note_writer(model, ids, self.env.uid)
+            self.env[model].browse(ids)._cqrs_mark_parents_now(watch.collected)
+
+    def _cqrs_mark_parents(
+        self, watch: Watch, names: set[str] | None = None, is_before: bool = False
+    ):
+        """Mark the records of whose states this recordset gives a part.
+
+        :param names: the fields that are written; None for new records
+        :param is_before: whether the records may leave a parent by this write
+        """
+        for model, part in watch.collected:
+            if is_before and part.parent in names:
+                self._cqrs_mark_parents_now([(model, part)])
+            if names is None or not names.isdisjoint((part.parent, *part.fields)):
+                children = self._cqrs_marks(model).children
+                children[self._name, part.parent].update(filter(None, self._ids))
+
+    def _cqrs_mark_parents_now(self, collected: list[tuple]):
+        """Mark the records that have this recordset as children at present."""
+        for model, part in collected:
+            parents = {id_ for __, id_ in _parents(self, part.parent, self._ids)}
+            self._cqrs_marks(model).ids.update(parents)
+            self._cqrs_pending().note_writer(model, parents, self.env.uid)
 
     def _cqrs_marks(self, model: str) -> Marks:
         """Return this transaction's marks of a source, armed for precommit."""
@@ -232,6 +273,12 @@ class Base(models.AbstractModel):
                     marks.ids.add(id_)
                     if id_ not in written and target in target_writers:
                         written[id_] = target_writers[target]
+            for (child, parent), children in marks.children.items():
+                child_writers = pending.writers.get(child, {})
+                for id_, parent_id in _parents(self.env.get(child), parent, children):
+                    marks.ids.add(parent_id)
+                    if parent_id not in written and id_ in child_writers:
+                        written[parent_id] = child_writers[id_]
             ids[model] = sorted(marks.ids)
             details[model] = _merges(source, marks.merged)
         if not self.env.registry.ready:
@@ -253,6 +300,22 @@ def _merges(model, merged: dict[int, set[int]]) -> dict[int, dict]:
         for survivor, sources in merged.items()
         if survivor in alive and alive.isdisjoint(sources)
     }
+
+
+def _parents(model, parent: str, ids) -> list[tuple[int, int]]:
+    """Return ``(id, parent)`` of some records; of a model that is gone none."""
+    ids = [id_ for id_ in ids if id_]
+    if not ids or model is None:
+        return []
+    query = SQL(
+        "SELECT id, %(parent)s FROM %(table)s"
+        " WHERE id = ANY(%(ids)s) AND %(parent)s IS NOT NULL",
+        parent=SQL.identifier(parent),
+        table=SQL.identifier(model._table),
+        ids=ids,
+    )
+    model.flush_model([parent])
+    return model.env.execute_query(query)
 
 
 def _pointing_at(model, relation, targets) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ without a recorded state, the same statement is the first build.
 """
 
 import json
+from collections.abc import Iterable
 
 from odoo.tools import SQL
 
@@ -96,11 +97,12 @@ _STATEMENT = """
         -- fail with 23505.
         WHERE (SELECT count(*) FROM recording) > 0
         ORDER BY stream_id
-        RETURNING stream_id, version, %(ends_record)s AS has_ended
+        RETURNING stream_id, version, %(ends_record)s AS has_ended%(referred)s
     )
     SELECT set_config('crm_cqrs.recorded', json_build_array(
         EXISTS (SELECT FROM cqrs_projection_failure),
-        json_agg(json_build_array(stream_id, version, has_ended)))::text, true)
+        json_agg(json_build_array(stream_id, version, has_ended))
+        %(all_referred)s)::text, true)
     FROM logged;
     RELEASE SAVEPOINT cqrs_recording;
     SELECT current_setting('crm_cqrs.recorded')::json
@@ -114,9 +116,18 @@ class Difference:
     :param applying: statements of the projections, which read the relation ``stream``
         (the records that changed); as a part of this statement they cost less than
         alone, see ``projection.py``
+    :param references: many2one fields of the source whose new values the statement
+        tells, in this order
     """
 
-    def __init__(self, env, source: Source, applying: list[SQL], is_ending=False):
+    def __init__(
+        self,
+        env,
+        source: Source,
+        applying: list[SQL],
+        is_ending: bool = False,
+        references: Iterable[str] = (),
+    ):
         self._source = source
         self._applying = as_ctes(applying)
         if is_ending:
@@ -126,7 +137,16 @@ class Difference:
             self._row = _inlined(env, row_state(env, source))
             self._built_row = _inlined(env, row_state(env, source, is_built=True))
         self._type = _inlined(env, event_type(source))
+        self._built_type = _inlined(env, event_type(source, is_build=True))
         self._ends_record = _inlined(env, ends_record(source))
+        self._referred = {"referred": SQL(), "all_referred": SQL()}
+        if references:
+            values = SQL(", ").join(SQL("after -> %s", path) for path in references)
+            told = SQL(", json_build_array(%s) AS referred", values)
+            self._referred = {
+                "referred": _inlined(env, told),
+                "all_referred": SQL(", json_agg(referred)"),
+            }
         self._parts = {
             "sides": SQL("changed.before, changed.after"),
             "commitment": SQL(),
@@ -148,19 +168,22 @@ class Difference:
         details: Details,
         writers: Writers,
         is_applied: bool = True,
+        is_joining: bool = False,
     ) -> SQL:
         """Return the statement; it gives one value, JSON.
 
         The value is ``[whether a projection has failed, [[stream_id, version, ended],
-        …]]`` of the events; null for none. If the statement fails, ``ROLLBACK TO
-        SAVEPOINT cqrs_recording`` restores everything done before. The savepoint is
-        sent and released with it, hence the detour of the value through a setting: of
-        several statements, only the last one's result arrives.
+        …]]`` of the events; null for none. If the source has references, a third member
+        has ``[id or null, …]`` of each event, in their order. If the statement fails,
+        ``ROLLBACK TO SAVEPOINT cqrs_recording`` restores everything done before. The
+        savepoint is sent and released with it, hence the detour of the value through a
+        setting: of several statements, only the last one's result arrives.
 
         :param ids: the records to look at; None for all
         :param details: a record that has some gets an event in any case
         :param writers: the last one is the event's user, the others are details
         :param is_applied: False leaves the projections as they are
+        :param is_joining: whether the records join, whatever the source's condition
         """
         facts = {
             id_: {"users": written_by[:-1]}
@@ -169,17 +192,23 @@ class Difference:
         }
         for id_, told in details.items():
             facts[id_] = {**facts.get(id_, {}), **told}
-        details_of_record, or_detailed, type_ = SQL("NULL::jsonb"), SQL(), self._type
+        is_build = metadata.origin == MIGRATION
+        details_of_record, or_detailed = SQL("NULL::jsonb"), SQL()
+        type_ = self._built_type if is_build else self._type
         if facts:
             details_of_record = SQL("%s::jsonb -> scope.id::text", json.dumps(facts))
         if details:
-            or_detailed = SQL("OR scope.id = ANY(%s)", list(details))
+            # One that is not on record stays so.
+            or_detailed = SQL(
+                "OR scope.id = ANY(%s) AND COALESCE(new, old) IS NOT NULL",
+                list(details),
+            )
             is_merge = SQL("jsonb_exists(%s, 'merged_from')", details_of_record)
             type_ = event_type(self._source, is_merge)
         values = self._values(metadata)
         return SQL(
             _STATEMENT,
-            scope=self._scope(ids, writers, metadata.origin == MIGRATION),
+            scope=self._scope(ids, writers, is_joining or is_build),
             details=details_of_record,
             or_detailed=or_detailed,
             type=type_,
@@ -189,6 +218,7 @@ class Difference:
             model=values["stream_model"],
             hash=_hash({**values, "commitment": self._committed}),
             hash_format=SQL("%s", HASH_FORMAT),
+            **self._referred,
             **self._parts,
             **values,
         )

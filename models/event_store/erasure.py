@@ -215,7 +215,7 @@ class CqrsEvent(models.Model):
             "ids": ids,
             "fields": fields,
             "plain": plain_paths(source) if source else [],
-            "known": list(source.fields) if source else [],
+            "known": list(source.paths) if source else [],
             "reason": reason,
             "remains": event_hash(previous, SQL("occurred_at"), former),
             "commitment": committed["commitment"],

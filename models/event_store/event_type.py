@@ -1,7 +1,9 @@
 """The type of an event: the noun of its record, and the change that names it.
 
-A creation is ``StageCreated``, a deletion ``StageDeleted``, a merge ``…Merged``. Any
-other change is named by the first rule of the source that holds, or is ``Updated``::
+A creation is ``StageCreated``, a deletion ``StageDeleted``, a merge ``…Merged``. If the
+source has a condition, ``…Joined`` is a record that was there before and meets it now.
+Any other change is named by the first rule of the source that holds, or is
+``Updated``::
 
     >>> stage = Source(
     ...     model="crm.stage",
@@ -31,7 +33,9 @@ from odoo.tools import SQL
 from .source import Rule, Source
 
 
-def event_type(source: Source, is_merge: SQL | None = None) -> SQL:
+def event_type(
+    source: Source, is_merge: SQL | None = None, is_build: bool = False
+) -> SQL:
     """Return the expression of an event's type, a text.
 
     It reads ``old`` and ``new``, the states before and after the change (NULL: none),
@@ -39,15 +43,23 @@ def event_type(source: Source, is_merge: SQL | None = None) -> SQL:
 
     :param is_merge: the condition that other records were merged into this one; never
         by default
+    :param is_build: whether records that were there before are created all the same
     """
+    created = SQL("'Created'")
+    if source.condition and not is_build:
+        created = SQL(
+            "CASE WHEN (new ->> 'create_date')::timestamptz < now() THEN 'Joined'"
+            " ELSE 'Created' END"
+        )
     return SQL(
         """%s || CASE
         WHEN new IS NULL THEN 'Deleted'
-        WHEN old IS NULL THEN 'Created'
+        WHEN old IS NULL THEN %s
         WHEN %s THEN 'Merged'
         %s
         ELSE 'Updated' END""",
         _noun(source),
+        created,
         is_merge or SQL("false"),
         SQL("\n        ").join(
             SQL("WHEN %s THEN %s", _holds(rule), rule.suffix) for rule in source.rules
@@ -58,7 +70,8 @@ def event_type(source: Source, is_merge: SQL | None = None) -> SQL:
 def event_types(source: Source) -> tuple[str, ...]:
     """Return the types that the events of a source may have."""
     suffixes = (rule.suffix for rule in source.rules)
-    of_noun = ("Created", *suffixes, "Merged", "Updated", "Deleted")
+    joined = ("Joined",) if source.condition else ()
+    of_noun = ("Created", *joined, *suffixes, "Merged", "Updated", "Deleted")
     nouns = (source.noun, *(noun for __, noun in source.nouns))
     return tuple(f"{noun}{suffix}" for noun in nouns for suffix in of_noun)
 
@@ -89,5 +102,8 @@ def _noun(source: Source) -> SQL:
 
 def _holds(rule: Rule) -> SQL:
     if rule.value is None:
-        return SQL("jsonb_exists(changed.after, %s)", rule.field)
-    return SQL("changed.after ->> %s = %s", rule.field, rule.value)
+        holds = SQL("jsonb_exists(changed.after, %s)", rule.field)
+    else:
+        holds = SQL("changed.after ->> %s = %s", rule.field, rule.value)
+    besides = [SQL("new ->> %s = %s", path, value) for path, value in rule.where]
+    return SQL(" AND ").join([holds, *besides])

@@ -62,12 +62,15 @@ class CqrsEvent(models.Model):
             return 0
         report(0, f"{total} records")
         done = events = 0
-        for model, ids in missing.items():
-            with closing(self._build_model(model, ids)) as batches:
-                for records, recorded in batches:
-                    done += records
-                    events += recorded
-                    report(done / total, f"{model}, {done} of {total} records")
+        while missing:
+            for model, ids in missing.items():
+                with closing(self._build_model(model, ids)) as batches:
+                    for records, recorded in batches:
+                        done += records
+                        events += recorded
+                        report(done / total, f"{model}, {done} of {total} records")
+            missing = self._joining(partial(committed, self.env))
+            total += sum(map(len, missing.values()))
         self._note_built(unbuilt)
         report(1, "statistics")
         self._gather_statistics()
@@ -94,14 +97,17 @@ class CqrsEvent(models.Model):
         total = sum(map(len, missing.values()))
         report(0, f"{total} records")
         done = events = 0
-        for model, ids in missing.items():
-            first, others = _split(ids)
-            for batch in (first, *split_every(BATCH_SIZE, others, list)):
-                events += self._record_batch(model, batch)
-                done += len(batch)
-                report(done / total, f"{model}, {done} of {total} records")
-                if batch is first and others:
-                    self._execute_here(_statistics(self._tables()))
+        while missing:
+            for model, ids in missing.items():
+                first, others = _split(ids)
+                for batch in (first, *split_every(BATCH_SIZE, others, list)):
+                    events += self._record_batch(model, batch)
+                    done += len(batch)
+                    report(done / total, f"{model}, {done} of {total} records")
+                    if batch is first and others:
+                        self._execute_here(_statistics(self._tables()))
+            missing = self._joining(lambda work: work())
+            total += sum(map(len, missing.values()))
         self.env["cqrs.projection"]._catch_up()
         report(1, "indexes and statistics")
         self._execute_here([*indexes, *_statistics(self._tables())])
@@ -123,6 +129,16 @@ class CqrsEvent(models.Model):
             sorted(filter(itemgetter(1), missing.items()), key=lambda m: len(m[1]))
         )
 
+    def _joining(self, do: Callable) -> dict[str, list[int]]:
+        """Return the ids of the records that others have let join by now, by model."""
+        joined = {
+            joined
+            for watch in self._watches().values()
+            for __, joined in watch.references
+        }
+        missing = {model: do(partial(self._missing, model)) for model in joined}
+        return {model: ids for model, ids in missing.items() if ids}
+
     def _missing(self, model: str) -> list[int]:
         """Return the ids of a model's records that have no event."""
         # The reconciler will look at all rows that are written after the noted look,
@@ -134,15 +150,18 @@ class CqrsEvent(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT id FROM %s t
+                SELECT id FROM %(table)s t
                 WHERE NOT EXISTS (
                     SELECT FROM cqrs_stream
-                    WHERE stream_model = %s AND stream_id = t.id
+                    WHERE stream_model = %(model)s AND stream_id = t.id
                       AND state IS NOT NULL)
+                  AND (%(condition)s OR %(is_referred)s)
                 ORDER BY id
                 """,
-                SQL.identifier(self.env[model]._table),
-                model,
+                table=SQL.identifier(self.env[model]._table),
+                model=model,
+                condition=self._condition(model),
+                is_referred=self._is_referred(model),
             )
         )
         return [id_ for (id_,) in rows]

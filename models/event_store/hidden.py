@@ -23,7 +23,7 @@ class CqrsEvent(models.Model):
         for name, source in self._sources().items():
             # Also of a field that has left: the log has its values.
             paths = {n for n, f in self.env[name]._fields.items() if f.groups}
-            paths.update(source.fields)
+            paths.update(source.paths)
             forbidden = {path for path in paths if not self._may_read(name, path)}
             if forbidden:
                 hidden[name] = forbidden

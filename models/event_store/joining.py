@@ -5,9 +5,15 @@ by a baseline: events of origin ``migration``, recorded in the background, in ba
 that commit. Until then they are no difference, so that no writer is said to have
 changed what was there before. The streams of a model that is no longer on record end,
 each by an event: the ids may be given out again.
+
+A record that its source's condition leaves out joins when a captured record refers to
+it (``Source.joined_by``): with the event that says so, or with the reconciler.
 """
 
+from contextlib import suppress
 from functools import partial
+
+import psycopg2
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -20,6 +26,9 @@ from .source_on_record import ENDED, ENDING
 
 #: Records of one transaction: a writer of one of them may have to begin again
 BATCH = 5000
+
+#: Records up to which each that joins is locked: the table of locks has a fixed size
+LOCKED_UP_TO = 100
 
 
 class CqrsEvent(models.Model):
@@ -38,7 +47,7 @@ class CqrsEvent(models.Model):
                 SELECT id FROM %(table)s t
                 WHERE id = ANY(%(ids)s) AND id <= (
                     SELECT unbuilt_until FROM cqrs_source WHERE model = %(model)s)
-                  AND NOT EXISTS (
+                  AND %(condition)s AND NOT EXISTS (
                     SELECT FROM cqrs_stream
                     WHERE stream_model = %(model)s AND stream_id = t.id
                       AND state IS NOT NULL)
@@ -46,10 +55,129 @@ class CqrsEvent(models.Model):
                 table=SQL.identifier(self.env[model]._table),
                 ids=ids,
                 model=model,
+                condition=self._condition(model),
             )
         )
         if rows:
             self._record({model: sorted(id_ for (id_,) in rows)}, origin=MIGRATION)
+
+    def _condition(self, model: str) -> SQL:
+        """Return the condition of a source on ``t``, a row of its model."""
+        return SQL("(%s)", self._sources()[model].condition or SQL("true"))
+
+    def _is_referred(self, model: str) -> SQL:
+        """Return the condition that a recorded state refers to ``t``."""
+        referred = [
+            SQL(
+                "t.id IN (SELECT (state ->> %s)::integer FROM cqrs_stream"
+                " WHERE stream_model = %s AND jsonb_exists(state, %s))",
+                path,
+                name,
+                path,
+            )
+            for name, watch in self._watches().items()
+            for path, joined in watch.references
+            if joined == model
+        ]
+        return SQL("(%s)", SQL(" OR ").join(referred) if referred else SQL("false"))
+
+    def _referred(
+        self, model: str, values: list[list[int | None]]
+    ) -> dict[str, set[int]]:
+        """Return the records that values of a model's references lead to, by model."""
+        referred = {}
+        for number, (__, target) in enumerate(self._watches()[model].references):
+            ids = {each[number] for each in values} - {None}
+            referred[target] = referred.get(target, set()) | ids
+        return referred
+
+    def _referred_by_states(self, model: str, ids: list[int] | None) -> dict:
+        """Return the same from the recorded states of some records, or of all."""
+        paths = [path for path, __ in self._watches()[model].references]
+        if not paths or ids is not None and not ids:
+            return {}
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT DISTINCT %s FROM cqrs_stream"
+                " WHERE stream_model = %s AND state IS NOT NULL AND %s",
+                SQL(", ").join(SQL("(state ->> %s)::integer", path) for path in paths),
+                model,
+                SQL("true") if ids is None else SQL("stream_id = ANY(%s)", ids),
+            )
+        )
+        return self._referred(model, [list(row) for row in rows])
+
+    def _join_referred(self, model: str, ids: list[int] | None, origin: str) -> int:
+        """Let the records join that some records of a model refer to.
+
+        The events of these have done so, unless another transaction was about to.
+        """
+        return sum(
+            self._record_joining(target, its_ids, origin)
+            for target, its_ids in self._referred_by_states(model, ids).items()
+        )
+
+    def _record_joining(
+        self, model: str, ids: set[int], origin: str, details=None, writers=None
+    ) -> int:
+        """Record those of some records that are not on record, whatever the condition.
+
+        :param details: of ``_record``, as are ``origin`` and ``writers``
+        :return: the number of events
+        """
+        events = 0
+        for each, some in self._to_join(model, ids, origin):
+            # Another transaction may have let them join since our snapshot was taken.
+            with (
+                suppress(psycopg2.errors.SerializationFailure),
+                self.env.cr.savepoint(flush=False),
+            ):
+                events += self._record(
+                    {model: some},
+                    origin=each,
+                    details=details,
+                    writers=writers,
+                    is_joining=True,
+                )
+        return events
+
+    def _to_join(self, model: str, ids: set[int], origin: str) -> list[tuple]:
+        """Return ``(origin, ids)`` of those of some records that are not on record.
+
+        What was there before this transaction joins by a baseline. What another
+        transaction lets join is left to it: nobody is to wait for it, and the
+        reconciler looks whether it has done so.
+        """
+        if not ids:
+            return []
+        is_free = SQL("true")
+        if len(ids) <= LOCKED_UP_TO:
+            is_free = SQL(
+                "pg_try_advisory_xact_lock(hashtext(%s), id)", f"crm_cqrs.join.{model}"
+            )
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT id, is_new FROM (
+                    SELECT id, create_date IS NOT DISTINCT FROM
+                               now() AT TIME ZONE 'UTC' AS is_new
+                    FROM %(table)s t
+                    WHERE id = ANY(%(ids)s) AND NOT EXISTS (
+                        SELECT FROM cqrs_stream
+                        WHERE stream_model = %(model)s AND stream_id = t.id
+                          AND state IS NOT NULL)
+                    OFFSET 0
+                ) missing WHERE %(is_free)s ORDER BY id
+                """,
+                table=SQL.identifier(self.env[model]._table),
+                ids=sorted(ids),
+                model=model,
+                is_free=is_free,
+            )
+        )
+        new = [id_ for id_, is_new in rows if is_new]
+        old = [id_ for id_, is_new in rows if not is_new]
+        return [each for each in ((origin, new), (MIGRATION, old)) if each[1]]
 
     def _sync_sources(self):
         """Bring ``cqrs.source`` up to what is declared, chosen and here; commits."""

@@ -52,7 +52,7 @@ def parted_sides(source: Source) -> SQL:
 
 def plain_paths(source: Source) -> list[str]:
     """Return the paths of a source that are not personal."""
-    return sorted(set(source.fields).difference(source.personal))
+    return sorted(set(source.paths).difference(source.personal))
 
 
 #: Type of the event that names the erasure of its stream's personal values

@@ -18,6 +18,7 @@ from odoo.tools import SQL
 
 from ..support.progress import Progress, Report, silent
 from ..support.transactions import committed
+from .source import Collected
 
 _logger = logging.getLogger(__name__)
 
@@ -87,7 +88,8 @@ class CqrsEvent(models.Model):
         try:
             with self.env.cr.savepoint(flush=False):
                 looks._note_look(model, deleted)
-                return self._record({model: ids}, origin="reconcile"), None
+                events = self._record({model: ids}, origin="reconcile")
+                return events + self._join_referred(model, ids, "reconcile"), None
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
         except psycopg2.DatabaseError as error:
@@ -141,6 +143,13 @@ class CqrsEvent(models.Model):
                     parts.append((half, each))
         return events, failed
 
+    def _links(self, part: Collected) -> list:
+        """Return the many2many fields of children that a collected part reads."""
+        children = self.env[part.child]._fields
+        return [
+            children[name] for name in part.fields if children[name].type == "many2many"
+        ]
+
     def _relations(self, model: str) -> tuple[dict, list]:
         """Return ``{many2one: comodel}`` shown by path, and the many2many fields."""
         record_fields = self.env[model]._fields
@@ -175,6 +184,22 @@ class CqrsEvent(models.Model):
                 SQL.identifier(own.relation),
                 recent,
             )
+        for part in self._sources()[model].collected:
+            parent = SQL.identifier(part.parent)
+            children = SQL.identifier(self.env[part.child]._table)
+            yield SQL(
+                "SELECT %s FROM %s WHERE %s AND %s IS NOT NULL",
+                *(parent, children, recent, parent),
+            )
+            for link in self._links(part):
+                yield SQL(
+                    "SELECT %s FROM %s WHERE %s IS NOT NULL AND id IN ("
+                    "SELECT %s FROM %s WHERE %s)",
+                    *(parent, children, parent),
+                    SQL.identifier(link.column1),
+                    SQL.identifier(link.relation),
+                    recent,
+                )
 
     def _gone(self, model: str) -> Iterator[SQL]:
         """Yield queries of the streams whose record, or a link of it, was deleted."""
@@ -200,11 +225,28 @@ class CqrsEvent(models.Model):
                 relation=SQL.identifier(own.relation),
                 own=SQL.identifier(own.column1),
             )
+        for part in self._sources()[model].collected:
+            # Nothing tells of a child that is gone whose record it was.
+            yield SQL(
+                """
+                SELECT stream_id FROM cqrs_stream
+                JOIN %(table)s t ON t.id = stream_id
+                WHERE stream_model = %(model)s AND state IS NOT NULL
+                  AND state -> %(name)s IS DISTINCT FROM jsonb_strip_nulls(%(value)s)
+                """,
+                table=SQL.identifier(self.env[model]._table),
+                model=model,
+                name=part.name,
+                value=part.value,
+            )
 
     def _deleted_rows(self, model: str) -> dict[str, int]:
         """Return how many rows were ever deleted from a model's tables, by table."""
         tables = [self.env[model]._table]
         tables += [own.relation for own in self._relations(model)[1]]
+        for part in self._sources()[model].collected:
+            tables.append(self.env[part.child]._table)
+            tables += [link.relation for link in self._links(part)]
         self.env.cr.execute(
             SQL(
                 """

@@ -28,6 +28,7 @@ class CqrsEvent(models.Model):
         origin: str,
         details: dict[str, Details] | None = None,
         writers: dict[str, Writers] | None = None,
+        is_joining: bool = False,
     ) -> int:
         """Record the changes since the last recorded state, and project them.
 
@@ -35,25 +36,34 @@ class CqrsEvent(models.Model):
         :param origin: one of ``ORIGINS``
         :param details: ``{captured model: facts that its rows cannot tell}``
         :param writers: ``{captured model: the users who wrote its records, if known}``
+        :param is_joining: whether the records join, whatever their source's condition
         :return: the number of events
         """
         metadata = Metadata.current(self.env, origin)
-        changed, ended = {}, {}
+        changed, ended, referred = {}, {}, {}
         for model, model_ids in ids.items():
             if model_ids is None or model_ids:
                 facts = (details or {}).get(model, {}), (writers or {}).get(model, {})
                 statement = partial(
                     self._watches()[model].difference.statement,
                     *(model_ids, metadata, *facts),
+                    is_joining=is_joining,
                 )
-                rows = self._record_model(model, statement)
+                rows, references = self._record_model(model, statement)
                 if rows:
                     changed[model] = [stream_id for stream_id, *__ in rows]
                     if any(has_ended for *__, has_ended in rows):
                         ended[model] = [row[0] for row in rows if row[2]]
+                # The build looks for them itself, once for all.
+                if is_joining or origin != MIGRATION:
+                    for target, its_ids in self._referred(model, references).items():
+                        referred.setdefault(target, set()).update(its_ids)
         if changed:
             self.env["cqrs.projection"]._apply_changes(changed, ended)
-        return sum(map(len, changed.values()))
+        return sum(map(len, changed.values())) + sum(
+            self._record_joining(target, its_ids, origin, details, writers)
+            for target, its_ids in referred.items()
+        )
 
     def _record_end(self, source: Source, ids: list[int]):
         """Record that streams end, since their model is no longer on record."""
@@ -62,18 +72,20 @@ class CqrsEvent(models.Model):
         metadata = Metadata.current(self.env, MIGRATION)
         details = {id_: {"uninstalled": True} for id_ in ids}
         statement = partial(difference.statement, ids, metadata, details, {})
-        if self._record_model(source.model, statement):
+        rows, __ = self._record_model(source.model, statement)
+        if rows:
             changed = {source.model: ids}
             self.env["cqrs.projection"]._apply_changes(changed, changed)
 
     def _record_model(
         self, model: str, statement: Callable[..., SQL]
-    ) -> list[tuple[int, int, bool]]:
+    ) -> tuple[list[tuple[int, int, bool]], list[list[int | None]]]:
         """Record the changes of a model, and apply them if the projections can.
 
         :param statement: makes the difference statement, takes ``is_applied``
         :return: ``(stream_id, version, ended)`` of the events; ``ended`` is False for
-            a record that ended and has been taken out of the projections already
+            a record that ended and has been taken out of the projections already. Then
+            the new values of its references (``joining.py``) of each event
         """
         try:
             self.env.cr.execute(statement(), log_exceptions=False)
@@ -82,12 +94,14 @@ class CqrsEvent(models.Model):
                 raise
             _logger.warning("Changes of %s cannot be applied: %s", model, error)
             return self._record_one_by_one(model, statement(is_applied=False))
-        [[(has_failed, rows)]] = self.env.cr.fetchall()
+        [[(has_failed, rows, *referred)]] = self.env.cr.fetchall()
         if has_failed and rows:
             self.env["cqrs.projection"]._settle(model, _former_versions(rows))
-        return rows or []
+        return rows or [], (referred and referred[0]) or []
 
-    def _record_one_by_one(self, model: str, statement: SQL) -> list[tuple]:
+    def _record_one_by_one(
+        self, model: str, statement: SQL
+    ) -> tuple[list[tuple], list[list[int | None]]]:
         """Record the changes of a model, then apply each record's by itself.
 
         :param statement: the one that records without applying
@@ -98,12 +112,13 @@ class CqrsEvent(models.Model):
         # The missing table may be the one that failures are noted in.
         self.env["cqrs.projection.failure"].init()
         self.env.cr.execute(statement)
-        [[(__, rows)]] = self.env.cr.fetchall()
+        [[(__, rows, *referred)]] = self.env.cr.fetchall()
         if not rows:
             # A table that lacks something is refused for no record, too.
-            return []
+            return [], []
         self.env["cqrs.projection"]._apply_one_by_one(model, _former_versions(rows))
-        return [(stream_id, version, False) for stream_id, version, __ in rows]
+        changed = [(stream_id, version, False) for stream_id, version, __ in rows]
+        return changed, (referred and referred[0]) or []
 
 
 def _former_versions(rows: list[tuple]) -> dict[int, int]:

@@ -19,24 +19,30 @@ _WRITER = SQL("CASE WHEN t.write_date = now() AT TIME ZONE 'UTC' THEN t.write_ui
 def row_state(env, source: Attached, is_built: bool = False) -> SQL:
     """Return the query of ``row_writer_id`` and ``new`` of the record ``scope.id``.
 
-    It reads ``old``, the recorded state. ``new`` is NULL if there is no such record, or
-    if it has no event yet that it is to get from the build.
+    It reads ``old``, the recorded state. ``new`` is NULL if there is no such record, if
+    it has no event yet that it is to get from the build, or if it is not on record and
+    its row does not meet the source's condition.
 
     :param is_built: whether records and fields that only join are recorded, too
     """
     model = env[source.model]
-    new = _over_the_old(state(model, source.fields), source.fields)
+    new = _over_the_old(model, source, source.paths)
     if source.joining and not is_built:
-        joined = [path for path in source.fields if path not in source.joining]
+        joined = [path for path in source.paths if path not in source.joining]
         new = SQL(
             "CASE WHEN %s THEN %s ELSE %s END",
             _range(source, _HAS_JOINED),
             new,
-            _over_the_old(state(model, joined), joined),
+            _over_the_old(model, source, joined),
         )
-    if source.is_unbuilt and not is_built:
-        is_known = _range(source, _IS_NEW)
-        new = SQL("CASE WHEN old IS NOT NULL OR %s THEN %s END", is_known, new)
+    conditions = []
+    if source.is_unbuilt:
+        conditions.append(_range(source, _IS_NEW))
+    if source.condition:
+        conditions.append(SQL("(%s)", source.condition))
+    if conditions and not is_built:
+        is_wanted = SQL(" AND ").join(conditions)
+        new = SQL("CASE WHEN old IS NOT NULL OR %s THEN %s END", is_wanted, new)
     # The columns of the row stay inside of the lateral query: joined outside, the
     # planner hands every one of them through each join, which takes it longer than
     # anything else here.
@@ -51,7 +57,11 @@ def row_state(env, source: Attached, is_built: bool = False) -> SQL:
     )
 
 
-def _over_the_old(state_: SQL, known: list[str] | tuple[str, ...]) -> SQL:
+def _over_the_old(model, source: Attached, known: list[str] | tuple[str, ...]) -> SQL:
+    parts = [part for part in source.collected if part.name in known]
+    names_of_parts = {part.name for part in parts}
+    fields = [path for path in known if path not in names_of_parts]
+    state_ = state(model, fields, parts)
     # One literal, since the statement's length is what costs a write.
     names = ",".join(f'"{path}"' for path in known)
     return SQL("COALESCE(old - %s::text[], '{}') || %s", f"{{{names}}}", state_)

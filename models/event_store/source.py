@@ -20,6 +20,8 @@ as ``StageCreated``, ``StageRenamed``, ``StageUpdated`` and ``StageDeleted``.
 import sys
 from dataclasses import dataclass
 
+from odoo.tools import SQL
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -29,11 +31,35 @@ class Rule:
     :ivar field: the captured field (or path) whose change is looked at
     :ivar value: only a change *to* this value counts, written as JSON text
         (``"won"``, ``"true"``); any change when None
+    :ivar where: ``(path, value)`` pairs that the new state has besides
     """
 
     suffix: str
     field: str
     value: str | None = None
+    where: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A part of a record's state that its children give, e.g. the lines of an invoice.
+
+    A write of ``fields`` of a child marks the record that it belongs to, and the one
+    that it belonged to before. A database that lacks one of them lacks the part.
+
+    :ivar name: the key of the part in the state
+    :ivar child: the model of the children
+    :ivar parent: the children's stored many2one to the source
+    :ivar fields: the children's stored fields that ``value`` reads
+    :ivar value: a ``jsonb``, an array in a fixed order, of the record ``t``; NULL for
+        none
+    """
+
+    name: str
+    child: str
+    parent: str
+    fields: tuple[str, ...]
+    value: SQL
 
 
 @dataclass(frozen=True)
@@ -45,6 +71,13 @@ class Source:
     :ivar fields: captured fields; ``"partner_id.name"`` is a column of the record
         that a stored many2one of this model points to. A database leaves out those
         that it does not have, and adds its own custom fields and those of other modules
+    :ivar collected: the parts of the state that children give
+    :ivar condition: the rows ``t`` of the model that are to be on record; all by
+        default. A record that is on record stays there, whatever becomes of its row.
+        ``create_date`` tells whether one that begins to meet it is new
+    :ivar joined_by: ``"crm.lead.partner_id"``, many2one fields of captured models: a
+        record joins, whatever the condition, once a captured record refers to it
+    :ivar only_declared: fields of other modules are left out, custom ones are not
     :ivar personal: those of ``fields``, or of former ones, whose values can be erased
         (``personal.py``)
     :ivar left_out: fields that are not to be recorded, whoever adds them: derived ones,
@@ -65,6 +98,15 @@ class Source:
     nouns: tuple[tuple[str, str], ...] = ()
     schema_version: int = 1
     left_out: tuple[str, ...] = ()
+    collected: tuple[Collected, ...] = ()
+    condition: SQL | None = None
+    joined_by: tuple[str, ...] = ()
+    only_declared: bool = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the keys that a state may have: fields, paths and collected parts."""
+        return (*self.fields, *(part.name for part in self.collected))
 
     def __post_init__(self):
         if self.noun_field in self.personal:

@@ -334,13 +334,16 @@ class CqrsEvent(models.Model):
     def _stop_recording_fields(self, gone: set[tuple[str, str]]):
         """Leave the captured paths that lead through fields that are being deleted."""
         for model, source in self._sources().items():
-            paths = [path for path in source.fields if gone & self._along(model, path)]
+            paths = [path for path in source.paths if gone & self._along(model, path)]
             if paths:
                 sources = self.env["cqrs.source"].sudo()
                 sources.search([("model", "=", model)])._leave(paths)
 
     def _along(self, model: str, path: str) -> set[tuple[str, str]]:
-        """Return ``(model, field)`` of each step of a path."""
+        """Return ``(model, field)`` of each step of a path, or of a collected part."""
+        for part in self._sources()[model].collected:
+            if part.name == path:
+                return {(part.child, name) for name in (part.parent, *part.fields)}
         fname, __, target = path.partition(".")
         steps = {(model, fname)}
         if target:

@@ -6,6 +6,7 @@ A state is ``{field path: value}`` of the declared fields, without nulls. Values
 * dates as ``YYYY-MM-DD``, times as ISO 8601 in UTC with ``Z``
 * sorted arrays of ids of many2many fields
 * ``{lang: text}`` of translated fields
+* arrays of what children give, without nulls, too (``Source.collected``)
 * a value that Odoo cannot read (``readable_values.py``) as the text that PostgreSQL
   writes: ``"NaN"``, ``"infinity"``, ``"0044-03-15 BC"``
 """
@@ -15,20 +16,24 @@ from collections.abc import Iterable
 from odoo.tools import SQL, split_every
 
 from ..support.readable_values import is_readable
+from .source import Collected
 
 
-def state(model, paths: Iterable[str]) -> SQL:
+def state(model, paths: Iterable[str], collected: Iterable[Collected] = ()) -> SQL:
     """Return the expression of the state of ``t``, a row of the model's table.
 
     :param model: an empty recordset, for the definitions of the fields
     :param paths: the declared fields, see ``Source.fields``
+    :param collected: the declared parts, see ``Source.collected``
     """
-    if not paths:
+    values = {path: _path_value(model, path) for path in paths}
+    values |= {part.name: part.value for part in collected}
+    if not values:
         return SQL("'{}'::jsonb")
     # In the order in which jsonb keeps keys, it has nothing to sort.
     pairs = [
-        SQL("%s, %s", path, _path_value(model, path))
-        for path in sorted(paths, key=lambda path: (len(path), path))
+        SQL("%s, %s", path, values[path])
+        for path in sorted(values, key=lambda path: (len(path), path))
     ]
     # A function takes no more than 100 arguments.
     objects = [

@@ -1,12 +1,14 @@
 """The watches: which models the hooks mark, and which others a write concerns."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from odoo import models
 from odoo.tools import ormcache
 
 from .difference import Difference
+from .source import Collected
 
 
 @dataclass
@@ -15,6 +17,12 @@ class Watch:
 
     :ivar difference: the statement of the model, if it is captured
     :ivar is_unbuilt: whether records of it may have no event yet
+    :ivar captured: the own fields that the source records; only a write of these is
+        marked
+    :ivar is_marked_always: whether any write is marked, since a captured field is a
+        computed many2many, which no hook sees
+    :ivar references: ``[(own many2one, source model whose records it lets join)]``
+    :ivar collected: ``[(source model, part of its states that own rows give)]``
     :ivar shown: ``{own column: [(source model, many2one that leads here)]}``, the
         columns that sources show by path
     :ivar referrers: the captured relations that lead here, each as the relations to
@@ -25,11 +33,21 @@ class Watch:
 
     difference: Difference | None = None
     is_unbuilt: bool = False
+    captured: set[str] = field(default_factory=set)
+    is_marked_always: bool = False
+    references: list[tuple[str, str]] = field(default_factory=list)
+    collected: list[tuple[str, Collected]] = field(default_factory=list)
     shown: dict[str, list[tuple[str, str]]] = field(
         default_factory=lambda: defaultdict(list)
     )
     referrers: list[tuple] = field(default_factory=list)
     inverses: dict = field(default_factory=dict)
+
+    def marks(self, names: Iterable[str]) -> bool:
+        """Return whether a write of some own fields is to be marked."""
+        return self.difference is not None and (
+            self.is_marked_always or not self.captured.isdisjoint(names)
+        )
 
 
 class CqrsEvent(models.Model):
@@ -40,13 +58,25 @@ class CqrsEvent(models.Model):
     def _watches(self) -> dict[str, Watch]:
         """Return the watch of each model that the hooks mark, by its name."""
         watches = defaultdict(Watch)
-        for name, source in self._sources().items():
+        sources = self._sources()
+        for joined, source in sources.items():
+            for reference in source.joined_by:
+                name, __, path = reference.rpartition(".")
+                if name in sources and path in sources[name].fields:
+                    watches[name].references.append((path, joined))
+        for name, source in sources.items():
             applying = self.env["cqrs.projection"]._applying_statements(name)
-            watches[name].difference = Difference(self.env, source, applying)
+            watches[name].difference = Difference(
+                self.env,
+                source,
+                applying,
+                references=[path for path, __ in watches[name].references],
+            )
             watches[name].is_unbuilt = source.is_unbuilt
             for path in source.fields:
                 fname, __, target = path.partition(".")
                 own = self.env[name]._fields[fname]
+                watches[name].captured.add(fname)
                 if target:
                     watches[own.comodel_name].shown[target].append((name, fname))
                     shown = self.env[own.comodel_name]._fields[target]
@@ -55,8 +85,19 @@ class CqrsEvent(models.Model):
                 elif own.relational:
                     watches[own.comodel_name].referrers.append((own,))
                 if own.type == "many2many":
-                    key = own.relation, own.column2, own.column1
-                    inverses = self.env.registry.many2many_relations.get(key, ())
-                    for model, inverse in inverses:
-                        watches[model].inverses[inverse] = own
+                    watches[name].is_marked_always |= bool(own.compute)
+                    self._watch_inverses(watches, own)
+            for part in source.collected:
+                watches[part.child].collected.append((name, part))
+                for fname in part.fields:
+                    own = self.env[part.child]._fields[fname]
+                    if own.type == "many2many":
+                        watches[own.comodel_name].referrers.append((own,))
+                        self._watch_inverses(watches, own)
         return dict(watches)
+
+    def _watch_inverses(self, watches: dict[str, Watch], own):
+        """Watch the many2many fields over the same table as a captured one."""
+        key = own.relation, own.column2, own.column1
+        for model, inverse in self.env.registry.many2many_relations.get(key, ()):
+            watches[model].inverses[inverse] = own

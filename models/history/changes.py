@@ -101,7 +101,7 @@ class _Describer:
 
     def _declared_order(self, model_name: str) -> dict[str, int]:
         source = self.env["cqrs.event"]._sources().get(model_name)
-        return {path: rank for rank, path in enumerate(source.fields if source else ())}
+        return {path: rank for rank, path in enumerate(source.paths if source else ())}
 
     def _resolve(self, model_name: str, path: str) -> list | None:
         """Return the fields along a path; [] if one is missing, None if forbidden."""

@@ -1,4 +1,5 @@
 from . import (
+    account_move,
     cqrs_forgetting,
     crm_lead,
     crm_lost_reason,
@@ -8,7 +9,9 @@ from . import (
     hr_employee,
     res_company,
     res_groups,
+    res_partner,
     res_users,
+    sale_order,
     bypasses,
     choice,
     settings,

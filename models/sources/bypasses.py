@@ -19,6 +19,9 @@ class MergePartner(models.TransientModel):
     def _update_foreign_keys_generic(self, model, src_records, dst_record):
         # Odoo rewrites every foreign key in SQL; afterwards nothing tells which ones.
         src_records._cqrs_mark_referrers()
+        if model in self.env["cqrs.event"]._sources():
+            merged = dst_record._cqrs_marks(model).merged
+            merged[dst_record.id].update(src_records._ids)
         return super()._update_foreign_keys_generic(model, src_records, dst_record)
 
 
