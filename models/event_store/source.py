@@ -53,6 +53,9 @@ class Collected:
     :ivar fields: the children's stored fields that ``value`` reads
     :ivar value: a ``jsonb``, an array in a fixed order, of the record ``t``; NULL for
         none
+    :ivar cascades: chains of many2one or many2many fields, ``"model.field"``, each of
+        the model that the one before it belongs to, the last one of the children.
+        PostgreSQL deletes along them, unseen by any hook, what ``value`` reads
     """
 
     name: str
@@ -60,6 +63,7 @@ class Collected:
     parent: str
     fields: tuple[str, ...]
     value: SQL
+    cascades: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,15 @@ class CqrsEvent(models.Model):
                     if own.type == "many2many":
                         watches[own.comodel_name].referrers.append((own,))
                         self._watch_inverses(watches, own)
+                for cascade in part.cascades:
+                    path = tuple(map(self._field_of_path, cascade))
+                    watches[path[0].comodel_name].referrers.append(path)
         return dict(watches)
+
+    def _field_of_path(self, path: str):
+        """Return the field that ``"model.field"`` names."""
+        model, __, fname = path.rpartition(".")
+        return self.env[model]._fields[fname]
 
     def _watch_inverses(self, watches: dict[str, Watch], own):
         """Watch the many2many fields over the same table as a captured one."""

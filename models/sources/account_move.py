@@ -80,6 +80,10 @@ declare(
                      WHERE line.move_id = t.id)
                     """
                 ),
+                # An order takes its lines with it.
+                cascades=(
+                    ("sale.order.line.order_id", "account.move.line.sale_line_ids"),
+                ),
             ),
         ),
         # A draft may say that it is paid: its residual is 0.
