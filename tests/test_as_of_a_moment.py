@@ -11,10 +11,13 @@ from dateutil.relativedelta import relativedelta
 
 from odoo.tests import tagged
 
+from ..models.maintenance.replay import replay
+from ..models.maintenance.verify import verify
 from ..models.metrics.group_pages import Page
 from ..models.opportunities.filters import Filters
 from ..models.past.as_of import AsOf
 from ..models.past.figures import SUMS
+from ..models.past.levels import LAST_IDS
 from ..models.past.levels import LEVELS as LEVELS_TABLE
 from ..models.past.pages import SORTS
 from ..models.projections.opportunity_span import REPAIRS
@@ -489,6 +492,57 @@ class TestAnyPast(WithAPast):
         # What has changed the past since is not in them.
         REPAIRS.change(self.env.cr)
         self.assertEqual(counts(), right)
+
+    def test_a_wrong_level_is_found_and_made_anew(self):
+        self.history(random.Random(SEED))
+        self.fill_levels()
+        levels = self.env["cqrs.past.levels"]
+
+        def found():
+            return {drift.table for drift in levels._drifts()}
+
+        self.assertEqual(found(), set())
+        self.env.cr.execute(f"SELECT max(moment) FROM {LEVELS_TABLE}")
+        [last] = self.env.cr.fetchone()
+        for dimension in ("all", "month", "owner"):
+            for change in (
+                "pipeline_value = pipeline_value + 0.01",
+                "on_day_count = on_day_count + 1",
+            ):
+                with self.subTest(dimension=dimension, change=change):
+                    savepoint = self.env.cr.savepoint()
+                    self.env.cr.execute(
+                        f"UPDATE {LEVELS_TABLE} SET {change} WHERE ctid = ("
+                        f" SELECT ctid FROM {LEVELS_TABLE} WHERE dimension = %s"
+                        " ORDER BY moment DESC LIMIT 1)",
+                        [dimension],
+                    )
+                    self.assertEqual(found(), {LEVELS_TABLE})
+                    savepoint.close(rollback=True)
+        with self.subTest("a row is missing"):
+            savepoint = self.env.cr.savepoint()
+            self.env.cr.execute(f"DELETE FROM {LEVELS_TABLE} WHERE moment = %s", [last])
+            self.assertEqual(found(), {LEVELS_TABLE})
+            savepoint.close(rollback=True)
+        with self.subTest("the last id"):
+            savepoint = self.env.cr.savepoint()
+            self.env.cr.execute(f"UPDATE {LAST_IDS} SET last_id = last_id - 1")
+            self.assertEqual(found(), {LAST_IDS})
+            savepoint.close(rollback=True)
+        self.env.cr.execute(
+            f"UPDATE {LEVELS_TABLE} SET active = active + 1 WHERE moment = %s", [last]
+        )
+        details = [
+            finding.detail
+            for finding in verify(self.env)
+            if LEVELS_TABLE in finding.detail
+        ]
+        self.assertTrue(details)
+        self.assertIn("Rebuild cqrs.opportunity.span.", details[0])
+        replay(self.env, ["cqrs.opportunity.span"])
+        self.assertIsNone(levels._filled_until())
+        self.env["cqrs.past.levels"]._fill_settled()
+        self.assertEqual(found(), set())
 
     def check_figures(self, draw, viewer, as_of, zone):
         past = self.env["cqrs.past"]._read_metrics

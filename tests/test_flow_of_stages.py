@@ -342,6 +342,32 @@ class TestFlowOfStages(Histories):
         self.assertEqual(moved_on(), 1)
         self.assertIsNotNone(levels._filled_until())
 
+    def test_wrong_counts_are_found(self):
+        self.head.group_ids |= self.env.ref(ALL_DOCUMENTS)
+        self.lives(random.Random(29), 20)
+        self.follow()
+        levels = self.env["cqrs.flow.levels"]
+        while levels._fill_next():
+            pass
+        self.assertEqual([*levels._drifts()], [])
+        for table, change in (
+            (flow_levels.MOVES, "count = count + 1"),
+            (flow_levels.MOVES, "open_for = open_for + 1"),
+            (flow_levels.STAYS, "counts[1] = counts[1] + 1"),
+            (flow_levels.STAYS, "tenths[1] = tenths[1] - 1"),
+        ):
+            with self.subTest(table=table, change=change):
+                savepoint = self.env.cr.savepoint()
+                self.env.cr.execute(
+                    f"UPDATE {table} SET {change} WHERE ctid = (SELECT ctid FROM"
+                    f" {table} ORDER BY moment DESC LIMIT 1)"
+                )
+                self.assertEqual(
+                    {(drift.table, drift.rows) for drift in levels._drifts()},
+                    {(table, 1)},
+                )
+                savepoint.close(rollback=True)
+
     def test_groups_of_months_and_teams(self):
         deal = self.created(START, self.seller)
         # 23:30 UTC on the last day of a month is the next one in Brussels.

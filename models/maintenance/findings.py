@@ -33,12 +33,13 @@ class Finding:
         ``unrecorded_change``: a record differs from its recorded state;
         ``missing_trigger``: a trigger that guards the log, or that notes changed
         currencies, is missing; ``projection_drift``: a read model differs from its
-        replay, or from Odoo's own records (``oracle.py``); ``unreadable_value``: a
-        record has a value that Odoo cannot read (``readable_values.py``);
-        ``broken_projection``: a read model cannot be written, or a record was not
-        applied to it (``failures.py``); ``broken_seal``: events are not those that a
-        seal covers; ``wrong_seal``: a seal was altered, removed or forged;
-        ``rolled_back``: the log ends before a seal that is held outside the database
+        replay, from Odoo's own records (``oracle.py``), or sums of the past from it;
+        ``unreadable_value``: a record has a value that Odoo cannot read
+        (``readable_values.py``); ``broken_projection``: a read model cannot be written,
+        or a record was not applied to it (``failures.py``); ``broken_seal``: events are
+        not those that a seal covers; ``wrong_seal``: a seal was altered, removed or
+        forged; ``rolled_back``: the log ends before a seal that is held outside the
+        database
     :ivar stream_model: the captured model, None if the finding is not about a stream
     :ivar stream_id: the record, None if the finding is not about one; it then may say
         that there are more findings of this kind than are given

@@ -119,6 +119,7 @@ def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Repl
         key = ("stream_model", "stream_id")
         columns = (*key, "version", "state", "hash")
         comparisons, projection = [Comparison(shadow.cr, *tables, key, columns)], None
+        is_whole = False
     else:
         projection = shadow.env[name]
         # A repair has followed the log before: nothing is unseen, and the table itself
@@ -135,7 +136,8 @@ def compare(shadow: Shadow, name: str, repair: bool, progress: Progress) -> Repl
         missing += table_missing
         stale += table_stale
     repaired = missing + stale if repair else 0
-    if repaired and projection is not None:
+    if projection is not None and (repaired or is_whole):
+        # Sums that are kept of a followed one are made anew, right or wrong.
         projection._count_repair(shadow.live)
     if repair and projection is not None:
         projection._note_rebuilt(shadow.left_out[name])

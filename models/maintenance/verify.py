@@ -20,7 +20,13 @@ from .checks.protection import (
     missing_triggers,
     wrong_epochs,
 )
-from .checks.read_models import drifts, faulty, oracle_drifts, unapplied
+from .checks.read_models import (
+    drifts,
+    faulty,
+    level_drifts,
+    oracle_drifts,
+    unapplied,
+)
 from .checks.seals import held_seals_missing, wrong_seals
 from .checks.states import unreadable_values, unrecorded_changes, wrong_states
 from .findings import UNREADABLE_VALUE, Finding, first
@@ -45,7 +51,7 @@ def verify(
     recorded, captured = _stream_models(env), env["cqrs.event"]._captured()
     projections = env["cqrs.projection"]._projections()
     steps = len(recorded) + len(captured) + fill_steps(projections) + len(projections)
-    progress = Progress(report, steps + len(ORACLES) + 1)
+    progress = Progress(report, steps + len(ORACLES) + 2)
 
     def of_log(env) -> list[Finding]:
         with scope.listed(env):
@@ -107,6 +113,8 @@ def _of_read_models(
     with shadowed(env, projections, None, progress, scope) as shadow:
         yield from first(env, wrong_states(env, shadow))
         yield from drifts(env, shadow, progress)
+    progress("cqrs.past.levels")
+    yield from level_drifts(env, scope)
 
 
 def _stream_models(env) -> list[str]:

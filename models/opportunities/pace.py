@@ -14,6 +14,7 @@ An opportunity needs attention for one reason or several:
 * ``no_activity``: no activity is planned for it, by anybody, at present.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -68,31 +69,37 @@ class PaceFilters:
     is_stuck: bool | None = None
     attention: tuple[str, ...] | None = None
 
-    def condition(self, now: datetime) -> SQL:
-        """Return the condition on rows ``view`` and ``pace``."""
+    def condition(self, now: datetime, reasons: dict[str, SQL]) -> SQL:
+        """Return the condition on rows ``view`` and ``pace``.
+
+        :param reasons: ``needs_attention``
+        """
         conditions = []
         for name, least, most in self.days:
             conditions += _between(name, least, most, now)
-        if self.is_overdue is not None:
-            conditions.append(_open_and("overdue", self.is_overdue, now, self.today))
-        if self.is_stuck is not None:
-            conditions.append(_open_and("stuck", self.is_stuck, now, self.today))
+        for kind, is_so in (("overdue", self.is_overdue), ("stuck", self.is_stuck)):
+            if is_so is not None:
+                holds = SQL("" if is_so else "NOT ")
+                conditions.append(SQL("%s AND %s%s", IS_OPEN, holds, reasons[kind]))
         if self.attention is not None:
-            reasons = needs_attention(now, self.today)
             some = SQL(" OR ").join(reasons[kind] for kind in self.attention)
             conditions.append(SQL("%s AND (%s)", IS_OPEN, some))
         return SQL(" AND ").join(conditions or [SQL("TRUE")])
 
 
-def needs_attention(now: datetime, today: date) -> dict[str, SQL]:
+def needs_attention(
+    now: datetime, today: date, is_stuck: SQL | None = None
+) -> dict[str, SQL]:
     """Return the condition of each kind on rows ``view`` and ``pace`` of an open one.
 
     :param now: aware
     :param today: the day that it is for the caller
+    :param is_stuck: ``stuck_by_norms``, which costs a question and is cheaper by row
     """
     return {
         "overdue": SQL("COALESCE(view.closing_date < %s, FALSE)", today),
-        "stuck": SQL(
+        "stuck": is_stuck
+        or SQL(
             """
             EXISTS (SELECT FROM cqrs_stage_norm norm
                     WHERE norm.company_id = COALESCE(view.company_id, 0)
@@ -109,6 +116,37 @@ def needs_attention(now: datetime, today: date) -> dict[str, SQL]:
         ),
         "no_activity": _NOT_PLANNED,
     }
+
+
+def stuck_by_norms(env) -> SQL:
+    """Return the condition that an opportunity is stuck, which has the norms in it.
+
+    Of a million rows the norm of each is looked up: in a table that takes longer than
+    all else, and in one process alone.
+    """
+    rows = env.execute_query(
+        SQL(
+            "SELECT company_id, stage_id, %s - longest FROM cqrs_stage_norm"
+            " ORDER BY company_id, stage_id",
+            _utc(AnswerContext.of(env).answered_at),
+        )
+    )
+    companies = defaultdict(list)
+    for company_id, stage_id, since in rows:
+        companies[company_id].append(SQL("WHEN %s THEN %s", stage_id, since))
+    if not rows:
+        return SQL("FALSE")
+    return SQL(
+        "COALESCE(pace.stage_since < CASE COALESCE(view.company_id, 0) %s END, FALSE)",
+        SQL(" ").join(
+            SQL(
+                "WHEN %s THEN CASE COALESCE(view.stage_id, 0) %s END",
+                company_id,
+                SQL(" ").join(stages),
+            )
+            for company_id, stages in companies.items()
+        ),
+    )
 
 
 def activities_version(env) -> tuple:
@@ -189,10 +227,12 @@ def paced_rows(env) -> dict[str, SQL]:
 
 def pace_condition(env, filters: PaceFilters) -> SQL:
     """Return the condition of filters on a row ``view``."""
+    now = AnswerContext.of(env).answered_at
+    reasons = needs_attention(now, filters.today, stuck_by_norms(env))
     return SQL(
         "EXISTS (SELECT FROM %s pace WHERE pace.id = view.id AND %s)",
         pace_relation(env),
-        filters.condition(AnswerContext.of(env).answered_at),
+        filters.condition(now, reasons),
     )
 
 
@@ -212,11 +252,6 @@ def _between(name: str, least, most, now: datetime) -> Iterable[SQL]:
                     SQL.identifier("pace", name),
                     count,
                 )
-
-
-def _open_and(kind: str, is_so: bool, now: datetime, today: date) -> SQL:
-    condition = needs_attention(now, today)[kind]
-    return SQL("%s AND %s%s", IS_OPEN, SQL("" if is_so else "NOT "), condition)
 
 
 def _utc(moment: datetime) -> SQL:

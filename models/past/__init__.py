@@ -7,6 +7,7 @@ from . import (
     attention,
     past,
     levels,
+    level_comparison,
     figures,
     pages,
     dashboard,

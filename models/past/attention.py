@@ -13,7 +13,13 @@ from ..currencies.rates import rates_into
 from ..metrics.figures import exactly
 from ..metrics.rounding import rounded
 from ..opportunities.filters import UNFILTERED, Filters
-from ..opportunities.pace import IS_OPEN, KINDS, needs_attention, pace_relation
+from ..opportunities.pace import (
+    IS_OPEN,
+    KINDS,
+    needs_attention,
+    pace_relation,
+    stuck_by_norms,
+)
 from ..support.answer_context import without_jit
 
 
@@ -51,7 +57,9 @@ class CqrsAttention(models.AbstractModel):
         now = AnswerContext.of(self.env).answered_at
         own = own_currency(context)
         currency = target_currency or own
-        found = self._sums(user, filters, needs_attention(now, today))
+        reasons = needs_attention(now, today, stuck_by_norms(self.env))
+        reasons["no_activity"] = SQL("activity.res_id IS NULL")
+        found = self._sums(user, filters, reasons)
         rates = rates_into(currency, {row[0] or own.id for row in found}, context)
 
         def at_stake(number: int) -> dict:
@@ -78,7 +86,11 @@ class CqrsAttention(models.AbstractModel):
         }
 
     def _sums(self, user, filters: Filters, reasons: dict[str, SQL]) -> list[tuple]:
-        """Return of each currency the count and the sum of each kind, and of any."""
+        """Return of each currency the count and the sum of each kind, and of any.
+
+        :param reasons: of each kind the condition on rows ``view``, ``pace`` and
+            ``activity``
+        """
         access, view = self.env["cqrs.access"], SQL("view")
         viewers = access._viewers(user)
         seen = access._owner_scopes(viewers)
@@ -93,6 +105,9 @@ class CqrsAttention(models.AbstractModel):
                 FROM (SELECT view.currency_id, view.value, %(reasons)s
                       FROM cqrs_opportunity_view view
                       JOIN %(pace)s pace ON pace.id = view.id
+                      LEFT JOIN (SELECT DISTINCT res_id FROM mail_activity
+                                 WHERE res_model = 'crm.lead' AND active) activity
+                        ON activity.res_id = view.id
                       WHERE %(is_open)s AND %(wanted)s AND %(visible)s) view
                 GROUP BY currency_id
                 """,

@@ -13,9 +13,10 @@ holds:
 >>> [kind.name for kind in CAME]
 ['created', 'reassigned_in', 'from_lead', 'restored', 'reopened', 'stage_in',
  'pulled_in']
+>>> NUMBERS["created"], NUMBERS["reassigned_in"]
+(1, 2)
 >>> print(first_of(CAME[:2]).code)
-CASE WHEN NOT is_before_there THEN 'created' WHEN before.is_ours IS NOT TRUE
-THEN 'reassigned_in' END
+CASE WHEN NOT is_before_there THEN 1 WHEN before.is_ours IS NOT TRUE THEN 2 END
 
 What was not open at the beginning, and has been won within the window, both comes and
 leaves as *won*. A change of value is a kind of its own, beside that: so the amounts add
@@ -34,6 +35,7 @@ up from one end to the other, whatever happened. Here one of 500 is won at 700:
 The conditions cost a comparison or two for each pair.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -62,7 +64,11 @@ _VALUE = ("expected_revenue", "company_id.currency_id")
 #: In the order in which they hold. A pair has the relations ``before`` and ``after``,
 #: of which either may be missing, and says whether the lead itself is there
 LEFT = (
-    Kind("merged", "NOT is_after_there AND is_merged", is_at_start=True),
+    Kind(
+        "merged",
+        "NOT is_after_there AND cqrs_was_merged(before.opportunity_id)",
+        is_at_start=True,
+    ),
     Kind("deleted", "NOT is_after_there", is_at_start=True),
     Kind("reassigned_out", "after.is_ours IS NOT TRUE", _WHOSE, is_at_start=True),
     Kind("won", "after.status = 'won'", ("won_status",)),
@@ -87,15 +93,25 @@ DECREASED = Kind("decreased", fields=_VALUE)
 #: ``{name: kind}``, in the order of the answers: what came, what changed, what left
 KINDS = {kind.name: kind for kind in (*CAME, INCREASED, DECREASED, *LEFT[::-1])}
 
+#: ``{name: number}``; numbers group and compare in half the time that names take
+NUMBERS = {name: number for number, name in enumerate(KINDS, 1)}
+NAMES = {number: name for name, number in NUMBERS.items()}
+
 _AT_START = frozenset(kind.name for kind in LEFT if kind.is_at_start)
 
 
 def first_of(kinds: tuple[Kind, ...]) -> SQL:
-    """Return the expression of the name of the first kind that holds for a pair."""
+    """Return the expression of the number of the first kind that holds for a pair."""
     return SQL(
         "CASE %s END",
-        SQL(" ").join(SQL(f"WHEN {kind.holds} THEN '{kind.name}'") for kind in kinds),
+        SQL(" ").join(
+            SQL(f"WHEN {kind.holds} THEN {NUMBERS[kind.name]}") for kind in kinds
+        ),
     )
+
+
+def numbers(kinds: Iterable[Kind]) -> list[int]:
+    return [NUMBERS[kind.name] for kind in kinds]
 
 
 def is_revalued(left: str | None, came: str | None) -> bool:

@@ -15,7 +15,7 @@ from ..metrics.rounding import rounded
 from ..support.answer_context import without_jit
 from ..support.process_cache import VersionedCache
 from ..support.sql_arrays import integers
-from .change_kinds import CAME, KINDS, LEFT
+from .change_kinds import CAME, KINDS, LEFT, NUMBERS
 from .changes import Found, Scope, Window, by_kind, first_places
 
 #: The first places of each list, and their number
@@ -161,10 +161,10 @@ class CqrsChanges(models.AbstractModel):
             for side in ("before", "after")
         )
         if kind in _LEFT:
-            is_one = SQL("left_by = %s", kind)
+            is_one = SQL("left_by = %s", NUMBERS[kind])
             change = SQL("- %s", before if _LEFT[kind].is_at_start else end)
         elif kind in _CAME:
-            is_one, change = SQL("came_by = %s", kind), end
+            is_one, change = SQL("came_by = %s", NUMBERS[kind]), end
         else:
             change = SQL("(%s - %s)", end, before)
             sign = SQL(">" if kind == "increased" else "<")

@@ -1,8 +1,9 @@
 """The flow of opportunities through the stages of the pipeline in a period."""
 
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from ..metrics.groupings import member
 from ..opportunities.filters import owned
 from ..opportunities.stages import stages
 from ..support.answer_context import without_jit
-from ..support.periods import UTC
+from ..support.periods import UTC, months
 from ..support.process_cache import VersionedCache
 from .certainty import certainty
 from .flow_figures import Counted, Row
@@ -137,8 +138,10 @@ class CqrsFlow(models.AbstractModel):
         own = own_currency(context)
         currency = target_currency or own
         viewers = self.env["cqrs.access"]._viewers(user)
-        rows = self._rows(viewers, scope, by, zone) if by else []
-        counted = Counted.of(rows) if by else self._counted(viewers, scope)
+        groups = self._counted_by(viewers, scope, by, zone) if by else {}
+        counted = Counted() if by else self._counted(viewers, scope)
+        for part in groups.values():
+            counted.add(part)
         currency_ids = {id_ or own.id for id_ in counted.revenue}
         converted = rates_into(currency, currency_ids, context)
         rates = {id_: rate for id_, (__, rate) in converted.items()}
@@ -153,7 +156,7 @@ class CqrsFlow(models.AbstractModel):
             **self._figures(counted, scope, rates, currency),
         }
         if by:
-            answer["groups"] = self._groups(by, rows, scope, rates, currency)
+            answer["groups"] = self._groups(by, groups, scope, rates, currency)
         return {
             **answer,
             **self._certainty(viewers, scope),
@@ -182,15 +185,14 @@ class CqrsFlow(models.AbstractModel):
             **counted.totals(rates, currency),
         }
 
-    def _groups(self, by: str, rows: list[Row], scope, rates, currency) -> list[dict]:
-        groups = {}
-        for row in rows:
-            groups.setdefault(row.group, []).append(row)
+    def _groups(
+        self, by: str, groups: dict[object, Counted], scope, rates, currency
+    ) -> list[dict]:
         labels = self.env["cqrs.metrics"]._labels(by, set(groups))
         return [
             {
                 member(by): label,
-                **self._figures(Counted.of(groups[key]), scope, rates, currency),
+                **self._figures(groups[key], scope, rates, currency),
             }
             for key, label in labels.items()
             if key in groups
@@ -198,19 +200,39 @@ class CqrsFlow(models.AbstractModel):
 
     # -- the moves --
 
-    def _rows(self, viewers, scope: FlowScope, by: str, zone) -> list[Row]:
+    def _counted_by(
+        self, viewers, scope: FlowScope, by: str, zone
+    ) -> dict[object, Counted]:
         """Return the moves of each group; a process keeps those before today."""
-        group = _GROUPS.get(by)
         if by == "month":
-            group = SQL("date_trunc('month', move.at AT TIME ZONE %s)::date", zone.key)
+            # Each month is a period, and near levels as any other one.
+            groups = {
+                day: self._counted(viewers, replace(scope, since=since, until=until))
+                for day, since, until in months(*self._moving(scope), zone)
+            }
+            return {day: counted for day, counted in groups.items() if counted.moves}
         before, after = self._parts(
             viewers,
             scope,
-            (by, by == "month" and zone.key),
-            lambda *part: self._count(viewers, scope, group, *part),
+            (by,),
+            lambda *part: self._count(viewers, scope, _GROUPS[by], *part),
             is_kept=lambda rows: len(rows) <= KEPT_UPTO,
         )
-        return list(chain(before, after))
+        groups = defaultdict(list)
+        for row in chain(before, after):
+            groups[row.group].append(row)
+        return {key: Counted.of(rows) for key, rows in groups.items()}
+
+    def _moving(self, scope: FlowScope) -> tuple[datetime, datetime]:
+        """Return the part of a scope's period in which there are moves at all."""
+        relation = self.env["cqrs.stage.move"]._relation()
+        [(first, last)] = self.env.execute_query(
+            SQL("SELECT min(at), max(at) FROM %s move", relation)
+        )
+        if first is None:
+            return scope.since, scope.since
+        end = last + timedelta(microseconds=1)
+        return max(scope.since, first), min(scope.until, end)
 
     def _counted(self, viewers, scope: FlowScope) -> Counted:
         """Return the moves of a scope; a process keeps those before today."""

@@ -31,7 +31,7 @@ GRAIN = Grain("flow", timedelta(days=14), ())
 #: The duration of the stay that a move ends, in tenths of a day, rounded half up
 TENTHS = SQL("(stayed + 4320000000) / 8640000000")
 
-_KEY = "company_id, from_stage_id, to_stage_id, kind, currency_id"
+KEY = "company_id, from_stage_id, to_stage_id, kind, currency_id"
 
 
 class CqrsFlowLevels(models.AbstractModel):
@@ -141,10 +141,10 @@ class CqrsFlowLevels(models.AbstractModel):
         self.env.cr.execute(
             SQL(
                 f"""
-                INSERT INTO {MOVES} (moment, {_KEY}, count, value, open_for)
-                SELECT %(moment)s, {_KEY}, sum(count), sum(value), sum(open_for)
+                INSERT INTO {MOVES} (moment, {KEY}, count, value, open_for)
+                SELECT %(moment)s, {KEY}, sum(count), sum(value), sum(open_for)
                 FROM (
-                    SELECT {_KEY}, count, value, open_for
+                    SELECT {KEY}, count, value, open_for
                     FROM {MOVES} WHERE moment = %(last)s
                     UNION ALL
                     SELECT company_id, from_stage_id, to_stage_id, kind,
@@ -153,7 +153,7 @@ class CqrsFlowLevels(models.AbstractModel):
                            CASE kind WHEN 'won' THEN open_for ELSE 0 END
                     FROM cqrs_stage_move WHERE %(moved)s
                 ) move
-                GROUP BY {_KEY}
+                GROUP BY {KEY}
                 """,
                 moment=moment,
                 last=last,

@@ -80,7 +80,7 @@ GRAINS = {
 _KEYS = ("user_id", "team_id", "company_id", "currency_id", "stage_id", "month")
 
 #: The expression of the month in which an opportunity closes, or has closed
-_MONTH = SQL(
+MONTH = SQL(
     "date_trunc('month', CASE status WHEN 'pending' THEN closing_date::timestamp"
     " ELSE closed_at END)::date"
 )
@@ -161,7 +161,7 @@ def late_rows(relation: SQL, moment: datetime, today: date, seen: SQL) -> SQL | 
         WHERE closing_date = ANY(%s) AND active AND status = 'pending'
           AND type = 'opportunity' AND since <= %s AND until > %s AND %s
         """,
-        _MONTH,
+        MONTH,
         each("0 AS {}", (*MEASURES, *COUNTS)),
         *[1 if count > 0 else -1] * 2,
         relation,
@@ -206,7 +206,7 @@ def change_rows(
         SELECT user_id, team_id, company_id, currency_id, stage_id, %s AS month, %s
         FROM (%s) span
         """,
-        _MONTH,
+        MONTH,
         span_measures(today),
         SQL(" UNION ALL ").join(parts),
     )
@@ -473,7 +473,7 @@ class CqrsPastLevels(models.AbstractModel):
             ) change
             """,
             key=each("{}", grain.key),
-            month=_MONTH,
+            month=MONTH,
             seconds=grain.seconds,
             origin=int(_ORIGIN.timestamp()),
             measures=SPAN_MEASURES,

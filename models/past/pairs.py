@@ -23,24 +23,30 @@ from odoo.tools import SQL
 
 from ..support.periods import Period
 from ..support.sql_arrays import integers
-from .change_kinds import CAME, LEFT, first_of, is_revalued
+from .change_kinds import CAME, LEFT, NUMBERS, first_of, is_revalued, numbers
 
 _IS_REVALUED = SQL(
     "has_stayed OR (came_by IS NULL AND left_by = ANY(%s))",
-    [kind.name for kind in LEFT if is_revalued(kind.name, None)],
+    numbers(kind for kind in LEFT if is_revalued(kind.name, None)),
 )
 
-# The lead's own last event is its deletion, in the transaction that merged it.
-_IS_MERGED = SQL(
+#: The function that tells whether a lead ended by being merged into another one: its
+#: own last event is its deletion, in the transaction that merged it. A subquery in its
+#: place would keep the planner from reading in parallel, and seem to cost more than
+#: all else.
+WAS_MERGED = SQL(
     """
-    (SELECT true FROM cqrs_event ended
-        JOIN cqrs_event merge
-          ON merge.type IN ('OpportunityMerged', 'LeadMerged')
-         AND (merge.epoch, merge.txid) = (ended.epoch, ended.txid)
-         AND merge.details -> 'merged_from' @> to_jsonb(ended.stream_id)
-        WHERE ended.stream_model = 'crm.lead' AND ended.after IS NULL
-          AND ended.stream_id = before.opportunity_id
-        LIMIT 1)
+    CREATE OR REPLACE FUNCTION cqrs_was_merged (lead_id integer) RETURNS boolean
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
+        SELECT EXISTS (
+            SELECT FROM cqrs_event ended
+            JOIN cqrs_event merge
+              ON merge.type IN ('OpportunityMerged', 'LeadMerged')
+             AND (merge.epoch, merge.txid) = (ended.epoch, ended.txid)
+             AND merge.details -> 'merged_from' @> to_jsonb(ended.stream_id)
+            WHERE ended.stream_model = 'crm.lead' AND ended.after IS NULL
+              AND ended.stream_id = lead_id)
+    $$
     """
 )
 
@@ -80,64 +86,75 @@ class Pairs:
     def query(self) -> SQL:
         """Return the query of the pairs that matter.
 
-        It gives ``opportunity_id``; ``left_by`` and ``came_by``, the names of the kinds
-        by which it left and came; ``is_revalued``: whether a change of its value
+        It gives ``opportunity_id``; ``left_by`` and ``came_by``, the numbers of the
+        kinds by which it left and came; ``is_revalued``: whether a change of its value
         counts; and ``before_value``, ``before_currency_id``, ``after_value`` and
         ``after_currency_id``.
         """
-        return SQL(
-            """
-            SELECT *, %(is_revalued)s AS is_revalued
-            FROM (
-                SELECT COALESCE(before.opportunity_id, after.opportunity_id)
-                           AS opportunity_id,
-                       before.value AS before_value,
-                       before.currency_id AS before_currency_id,
-                       after.value AS after_value,
-                       after.currency_id AS after_currency_id,
-                       before.is_open AND after.is_open IS TRUE AS has_stayed,
-                       CASE WHEN before.is_open THEN
-                            CASE WHEN after.is_open IS NOT TRUE THEN %(left)s END
-                            WHEN after.is_won THEN 'won' END AS left_by,
-                       CASE WHEN before.is_open IS NOT TRUE
-                             AND (after.is_open OR after.is_won) THEN %(came)s
-                       END AS came_by
-                FROM (%(before)s) before
-                FULL JOIN (%(after)s) after
-                  ON before.opportunity_id = after.opportunity_id
-                CROSS JOIN LATERAL (
-                    SELECT %(is_before_there)s AS is_before_there,
-                           %(is_after_there)s AS is_after_there,
-                           %(is_merged)s AS is_merged
-                ) stream
-                WHERE before.is_open OR after.is_open OR after.is_won
-                OFFSET 0
-            ) pair
-            """,
-            is_revalued=_IS_REVALUED,
-            left=first_of(LEFT),
-            came=first_of(CAME),
-            before=self._side(
+        # Rows that last are no part of the first join: of two relations together the
+        # planner knows nothing, and would sort all rows.
+        is_there = SQL("true")
+        parts = [
+            self._joined(
                 SQL(
                     "since <= %(start)s AND until > %(start)s AND until <= %(end)s",
                     start=self.start,
                     end=self.end,
                 ),
-                self.ours_before,
-                is_after=False,
-            ),
-            after=self._side(
                 SQL(
                     "since > %(start)s AND since <= %(end)s AND until > %(end)s",
                     start=self.start,
                     end=self.end,
                 ),
-                self.ours_after,
-                is_after=True,
+                is_before_there=self._is_there("before", "after", self.start),
+                is_after_there=self._is_there("after", "before", self.end),
             ),
-            is_before_there=self._is_there("before", "after", self.start),
-            is_after_there=self._is_there("after", "before", self.end),
-            is_merged=_IS_MERGED,
+            *(
+                self._joined(lasting, lasting, is_there, is_there)
+                for lasting in self._lasting_intervals()
+            ),
+        ]
+        return SQL(
+            "SELECT *, %s AS is_revalued FROM (%s) pair OFFSET '0'",
+            _IS_REVALUED,
+            SQL(" UNION ALL ").join(parts),
+        )
+
+    def _joined(
+        self, before: SQL, after: SQL, is_before_there: SQL, is_after_there: SQL
+    ) -> SQL:
+        """Return the query of the pairs of rows of two intervals."""
+        return SQL(
+            """
+            SELECT COALESCE(before.opportunity_id, after.opportunity_id)
+                       AS opportunity_id,
+                   before.value AS before_value,
+                   before.currency_id AS before_currency_id,
+                   after.value AS after_value,
+                   after.currency_id AS after_currency_id,
+                   before.is_open IS TRUE AND after.is_open IS TRUE AS has_stayed,
+                   CASE WHEN before.is_open THEN
+                        CASE WHEN after.is_open IS NOT TRUE THEN %(left)s END
+                        WHEN after.is_won THEN %(won)s END AS left_by,
+                   CASE WHEN before.is_open IS NOT TRUE
+                         AND (after.is_open OR after.is_won) THEN %(came)s
+                   END AS came_by
+            FROM (%(before)s) before
+            FULL JOIN (%(after)s) after
+              ON before.opportunity_id = after.opportunity_id
+            CROSS JOIN LATERAL (
+                SELECT %(is_before_there)s AS is_before_there,
+                       %(is_after_there)s AS is_after_there
+            ) stream
+            WHERE before.is_open OR after.is_open OR after.is_won
+            """,
+            left=first_of(LEFT),
+            won=NUMBERS["won"],
+            came=first_of(CAME),
+            before=self._states(before, self.ours_before),
+            after=self._states(after, self.ours_after),
+            is_before_there=is_before_there,
+            is_after_there=is_after_there,
         )
 
     def level(self) -> SQL:
@@ -153,7 +170,7 @@ class Pairs:
                    (NOT is_recorded)::integer AS reconstructed
             FROM (%s) side WHERE is_open
             """,
-            self._states(self._rows(holds, self.ours_before), SQL("false")),
+            self._states(holds, self.ours_before),
         )
 
     def ours_in_stage(self) -> SQL:
@@ -162,16 +179,6 @@ class Pairs:
         if self.owner_ids is not None:
             conditions.insert(0, owned_by(self.owner_ids))
         return SQL(" AND ").join(conditions)
-
-    def _side(self, interval: SQL, ours: SQL, is_after: bool) -> SQL:
-        """Return the query of the rows of one end."""
-        parts = [
-            self._rows(each, ours) for each in (interval, *self._lasting_intervals())
-        ]
-        is_won = SQL("is_ours AND is_opportunity AND is_won AND is_in_stage")
-        return self._states(
-            SQL(" UNION ALL ").join(parts), is_won if is_after else SQL("false")
-        )
 
     def _lasting_intervals(self) -> list[SQL]:
         """Return the conditions on spans that last through the window, and matter."""
@@ -204,36 +211,32 @@ class Pairs:
             datetime.max if self.is_live else _naive(self.end),
         )
 
-    def _states(self, rows: SQL, is_won: SQL) -> SQL:
-        return SQL(
-            """
-            SELECT opportunity_id, value, currency_id, status, active, is_opportunity,
-                   is_ours, is_in_stage, is_in_period, is_recorded,
-                   COALESCE(is_ours AND is_opportunity AND active
-                            AND status = 'pending' AND is_in_stage AND is_in_period,
-                            false) AS is_open,
-                   COALESCE(%(is_won)s, false) AS is_won
-            FROM (%(rows)s) side
-            -- Computed once, though the kinds mention it again.
-            OFFSET 0
-            """,
-            rows=rows,
-            is_won=is_won,
-        )
-
-    def _rows(self, interval: SQL, ours: SQL) -> SQL:
+    def _states(self, interval: SQL, ours: SQL) -> SQL:
+        """Return the query of the states of an interval, by the rights of an end."""
         conditions = [interval]
         if self.owner_ids is not None:
             conditions += [owned_by(self.owner_ids), ours]
         return SQL(
             """
-            SELECT opportunity_id, value, currency_id, status, active, is_recorded,
-                   type = 'opportunity' AS is_opportunity,
-                   %(ours)s AS is_ours, %(in_stage)s AS is_in_stage,
-                   %(in_period)s AS is_in_period,
-                   status = 'won' AND %(closed)s AND %(closed_in_period)s AS is_won
-            FROM %(relation)s span
-            WHERE %(conditions)s
+            SELECT opportunity_id, value, currency_id, status, active, is_opportunity,
+                   is_ours, is_in_stage, is_recorded,
+                   COALESCE(is_ours AND is_opportunity AND active
+                            AND status = 'pending' AND is_in_stage AND is_in_period,
+                            false) AS is_open,
+                   COALESCE(is_ours AND is_opportunity AND is_won AND is_in_stage,
+                            false) AS is_won
+            FROM (
+                SELECT opportunity_id, value, currency_id, status, active, is_recorded,
+                       type = 'opportunity' AS is_opportunity,
+                       %(ours)s AS is_ours, %(in_stage)s AS is_in_stage,
+                       %(in_period)s AS is_in_period,
+                       status = 'won' AND %(closed)s AND %(closed_in_period)s AS is_won
+                FROM %(relation)s span
+                WHERE %(conditions)s
+            ) side
+            -- Computed once, though the kinds mention it again. A literal is no
+            -- expression, which would keep the planner from reading in parallel.
+            OFFSET '0'
             """,
             ours=ours,
             in_stage=self._in_stage(),

@@ -73,6 +73,23 @@ def next_month(day: date) -> date:
     return month_of(month_of(day) + timedelta(days=31))
 
 
+def months(since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[tuple]:
+    """Yield the months of a period in a zone: ``(first day, since, until)`` each.
+
+    >>> since, until = (midnight(date(2026, *day), UTC) for day in ((1, 20), (3, 1)))
+    >>> for day, start, end in months(since, until, ZoneInfo("Asia/Kolkata")):
+    ...     print(day, f"{start:%d.%m %H:%M} {end:%d.%m %H:%M}")
+    2026-01-01 20.01 00:00 31.01 18:30
+    2026-02-01 31.01 18:30 28.02 18:30
+    2026-03-01 28.02 18:30 01.03 00:00
+    """
+    while since < until:
+        first = month_of(since.astimezone(zone).date())
+        end = min(midnight(next_month(first), zone), until)
+        yield first, since, end
+        since = end
+
+
 @dataclass(frozen=True)
 class Period:
     """Whole days of a zone, from ``first`` on and before ``until``.

@@ -77,6 +77,26 @@ def drifts(env, shadow: Shadow, progress: Progress) -> Iterator[Finding]:
             )
 
 
+def level_drifts(env, scope: Scope) -> Iterator[Finding]:
+    """Find sums of the past that are not those of the spans, or of the moves."""
+    for levels in (env["cqrs.past.levels"], env["cqrs.flow.levels"]):
+        for drift in levels._drifts(scope.seed):
+            yield Finding(
+                PROJECTION_DRIFT,
+                None,
+                None,
+                None,
+                env._(
+                    "%(table)s: %(rows)s sums of %(moment)s are wrong. Rebuild"
+                    " %(projection)s.",
+                    table=drift.table,
+                    rows=drift.rows,
+                    moment=drift.moment.isoformat(),
+                    projection=levels._cqrs_made_of,
+                ),
+            )
+
+
 def oracle_drifts(env, scope: Scope, progress: Progress) -> Iterator[Finding]:
     records = None if scope.seed is None else sample(env, scope.seed)
     for table, oracle in ORACLES.items():
