@@ -108,7 +108,9 @@ class CqrsAttention(models.AbstractModel):
                       LEFT JOIN (SELECT DISTINCT res_id FROM mail_activity
                                  WHERE res_model = 'crm.lead' AND active) activity
                         ON activity.res_id = view.id
-                      WHERE %(is_open)s AND %(wanted)s AND %(visible)s) view
+                      WHERE %(is_open)s AND %(wanted)s AND %(visible)s
+                      -- Each reason once, though three sums mention it
+                      OFFSET '0') view
                 GROUP BY currency_id
                 """,
                 sums=SQL(", ").join(
