@@ -94,6 +94,8 @@ from . import (
     test_people_changed_in_parallel,
     test_personal_parts,
     test_pipeline_changes,
+    test_pipeline_changes_by_kind,
+    test_pipeline_changes_over_http,
     test_privacy,
     test_projection_views,
     test_projections_equal_the_oracle,
