@@ -5,7 +5,7 @@ from odoo.http import Controller, request
 from ..models.access.answer_context import AnswerContext
 from ..models.past.change_kinds import KINDS
 from ..models.past.changed_deals import Keyset
-from ..models.past.changes import NoHistory, Scope, Window
+from ..models.past.windows import NoHistory, Scope, Window
 from ..models.support.json_schema import DAY, TIME
 from ..models.support.periods import FIRST_DAY, LAST_DAY, Calendar, Period, midnight
 from .contract.schemas import ref

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 from odoo.tests import TransactionCase
 
 from ..models.past.changed_deals import PLACES
-from ..models.past.changes import SUMS, Scope, Window
+from ..models.past.changes import SUMS
 from ..models.past.flow import COUNTED
+from ..models.past.windows import Scope, Window
 from . import plain_flow
 from .common import without_triggers
 from .plain_rules import PlainRules

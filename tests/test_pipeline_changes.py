@@ -20,8 +20,8 @@ from ..models.past import changes as changes_model
 from ..models.past import flow, flow_levels
 from ..models.past.change_kinds import KINDS
 from ..models.past.changed_deals import KEPT
-from ..models.past.changes import Scope, Window
 from ..models.past.flow import BY, FlowScope
+from ..models.past.windows import Scope, Window
 from ..models.support.periods import Period
 from . import plain_flow
 from .common import SalesOrganisation, money, other_company, without_triggers

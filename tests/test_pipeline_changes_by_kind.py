@@ -4,7 +4,7 @@ from datetime import date
 
 from odoo.tests import new_test_user, tagged
 
-from ..models.past.changes import NoHistory, Scope, Window
+from ..models.past.windows import NoHistory, Scope, Window
 from ..models.support.periods import Period
 from .common import SalesOrganisation, money, without_triggers
 from .plain_changes import END, LATER, MINUTE, START, Dated

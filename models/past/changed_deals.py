@@ -16,7 +16,8 @@ from ..support.answer_context import without_jit
 from ..support.process_cache import VersionedCache
 from ..support.sql_arrays import integers
 from .change_kinds import CAME, KINDS, LEFT, NUMBERS
-from .changes import Found, Scope, Window, by_kind, first_places
+from .change_sums import Found, by_kind, first_places
+from .windows import Scope, Window
 
 #: The first places of each list, and their number
 PLACES = VersionedCache("places of changes", size=256)

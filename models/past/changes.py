@@ -1,9 +1,8 @@
 """The changes of the open pipeline between two moments, by their kinds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from decimal import Decimal
-from typing import NamedTuple
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -16,22 +15,13 @@ from ..currencies.rates import rates_into
 from ..metrics.figures import exactly
 from ..metrics.rounding import rounded, shares
 from ..support.answer_context import without_jit
-from ..support.periods import Period
 from ..support.process_cache import VersionedCache
-from ..support.sql_arrays import integers
 from .certainty import certainty
-from .change_kinds import (
-    DECREASED,
-    INCREASED,
-    KINDS,
-    LEFT,
-    NAMES,
-    contributions,
-    is_revalued,
-    numbers,
-)
+from .change_kinds import NAMES
+from .change_sums import Found, Group, by_kind, kth_largest, levels_before, place, sized
 from .levels import GRAINS, change_rows, level_rows
 from .pairs import WAS_MERGED, Pairs
+from .windows import NoHistory, Scope, Window
 
 #: The sums of windows that are settled
 SUMS = VersionedCache("sums of changes", size=64)
@@ -40,125 +30,6 @@ SUMS = VersionedCache("sums of changes", size=64)
 FIRST_WANTED = 320
 #: The part of a window that tells how large they are: one of so many
 PARTS = 32
-
-
-class NoHistory(LookupError):
-    """There is no history at the beginning of a window.
-
-    :ivar since: the time from which on there is some; None for none at all
-    """
-
-    def __init__(self, since: datetime | None):
-        super().__init__(f"no history before {since}")
-        self.since = since
-
-
-@dataclass(frozen=True)
-class Window:
-    """Two moments of the past, whose states are compared.
-
-    :ivar start: aware, in UTC, as ``end``
-    :ivar is_live: its end is now, whenever it is asked for
-    :ivar team: ``"now"`` or ``"then"``: whether the hierarchy is that of today, or at
-        each end that of its moment
-    """
-
-    start: datetime
-    end: datetime
-    team: str = "now"
-    is_live: bool = False
-
-    @property
-    def key(self) -> tuple:
-        """The identity of a window, as far as its answer may differ."""
-        return self.start, None if self.is_live else self.end, self.team
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The part of the pipeline that is asked for; None for all of it.
-
-    :ivar user_ids: of these owners, None among them for nobody
-    :ivar company_ids: of these companies, or of none
-    :ivar team_ids: of these sales teams
-    :ivar stage_ids: in these stages
-    :ivar closing: expected to close in this period, or won in it
-    """
-
-    user_ids: tuple[int | None, ...] | None = None
-    company_ids: tuple[int, ...] | None = None
-    team_ids: tuple[int, ...] | None = None
-    stage_ids: tuple[int, ...] | None = None
-    closing: Period | None = None
-
-    def whose(self) -> list[SQL]:
-        """Return the conditions on whose a row ``span`` is."""
-        conditions = []
-        if self.user_ids is not None:
-            conditions.append(
-                SQL("COALESCE(span.user_id, 0) = ANY(%s)", integers(self.user_ids))
-            )
-        if self.company_ids is not None:
-            conditions.append(policy.in_companies(self.company_ids, SQL("span")))
-        if self.team_ids is not None:
-            conditions.append(SQL("span.team_id = ANY(%s)", list(self.team_ids)))
-        return conditions
-
-
-class Group(NamedTuple):
-    """Pairs of one kind and currency, added up.
-
-    :ivar left: name of the kind by which they left
-    :ivar came: the same of coming
-    :ivar before: value at the beginning, in the currency ``before_id``
-    :ivar after: at the end, in ``after_id``
-    :ivar count: of the pairs
-    :ivar first: ``(opportunity id, before, after)`` of those that are large enough
-    :ivar value_from: the value from which on all are in ``first``, by what they leave
-        or come with
-    :ivar change_from: the same of a change of value
-    """
-
-    left: str | None
-    came: str | None
-    before_id: int | None
-    after_id: int | None
-    before: Decimal
-    after: Decimal
-    count: int
-    first: tuple[tuple[int, Decimal, Decimal], ...] = ()
-    value_from: Decimal = Decimal(0)
-    change_from: Decimal = Decimal(0)
-
-    @property
-    def is_complete(self) -> bool:
-        return len(self.first) == self.count
-
-    def may_be(self, kind: str) -> bool:
-        """Return whether the value of one of the pairs may have changed like this."""
-        if not is_revalued(self.left, self.came):
-            return False
-        if self.before_id != self.after_id:
-            return True
-        is_up = kind == INCREASED.name
-        return self.after > self.before if is_up else self.after < self.before
-
-
-class Found(NamedTuple):
-    """The sums of a window, in each currency.
-
-    :ivar levels: ``[(currency id, amount, count, count of reconstructed)]`` of what is
-        open at the beginning
-    :ivar groups: of the pairs
-    """
-
-    levels: list[tuple[int | None, Decimal, int, int]]
-    groups: list[Group]
-
-    @property
-    def counts(self) -> tuple[int, int]:
-        """The numbers of those open at the beginning: reconstructed ones, and all."""
-        return tuple(sum(level[n] for level in self.levels) for n in (3, 2))
 
 
 class CqrsChanges(models.AbstractModel):
@@ -275,7 +146,7 @@ class CqrsChanges(models.AbstractModel):
                 FROM pair LEFT JOIN (%s) threshold USING (kind, currency_id)
                 GROUP BY way
                 """,
-                _sized(pairs),
+                sized(pairs),
                 self._thresholds(pairs),
             )
         )
@@ -286,7 +157,7 @@ class CqrsChanges(models.AbstractModel):
                 *row[:2],
                 *map(Decimal, row[2:4]),
                 row[4],
-                tuple(map(_place, row[5] or ())),
+                tuple(map(place, row[5] or ())),
                 *map(Decimal, row[6:]),
             )
             for left, came, *row in rows
@@ -300,7 +171,7 @@ class CqrsChanges(models.AbstractModel):
         than wanted, and all of them where it has few.
         """
         if pairs.owner_ids is not None:
-            return _kth_largest(SQL("pair"), FIRST_WANTED)
+            return kth_largest(SQL("pair"), FIRST_WANTED)
         part = replace(pairs, start=pairs.end - (pairs.end - pairs.start) / PARTS)
         kth = max(1, FIRST_WANTED // PARTS)
         # Odoo's cursor turns numeric into float, and leaves text alone.
@@ -308,7 +179,7 @@ class CqrsChanges(models.AbstractModel):
             SQL(
                 "SELECT kind, currency_id, value_from::text, change_from::text"
                 " FROM (%s) threshold",
-                _kth_largest(SQL("(%s) pair", _sized(part)), kth),
+                kth_largest(SQL("(%s) pair", sized(part)), kth),
             )
         )
         columns = [[row[n] for row in rows] for n in range(4)]
@@ -472,161 +343,9 @@ class CqrsChanges(models.AbstractModel):
         return currency, {id_: rates[id_ or own.id][1] for id_ in ids}
 
 
-def _kth_largest(pairs: SQL, kth: int) -> SQL:
-    """Return the query of the k-th largest sizes of each kind and currency.
-
-    They are 0 where there are less.
-    """
-    return SQL(
-        """
-        SELECT kind, currency_id,
-               COALESCE((array_agg(size ORDER BY size DESC) FILTER (
-                   WHERE size IS NOT NULL))[%(kth)s], 0) AS value_from,
-               LEAST(COALESCE((array_agg(change ORDER BY change DESC) FILTER (
-                         WHERE after_value > before_value))[%(kth)s], 0),
-                     COALESCE((array_agg(change ORDER BY change DESC) FILTER (
-                         WHERE after_value < before_value))[%(kth)s], 0))
-                   AS change_from
-        FROM %(pairs)s GROUP BY kind, currency_id
-        """,
-        kth=kth,
-        pairs=pairs,
-    )
-
-
-def _sized(pairs: Pairs) -> SQL:
-    """Return the query of pairs with their sizes, and by what they are grouped.
-
-    That is ``kind`` and ``currency_id``, that of the value which counts, for the
-    largest ones; and ``way`` for sums: the kinds, the currency, and whether the value
-    rose or fell, in one number. The planner takes a column without statistics for 200
-    groups, and several ones for as many as there are rows, which it would sort.
-    """
-    return SQL(
-        """
-        SELECT *,
-               CASE WHEN NOT is_revalued THEN NULL
-                    -- Values of two currencies do not compare: always found.
-                    WHEN before_currency_id IS DISTINCT FROM after_currency_id
-                    THEN 'Infinity'
-                    ELSE NULLIF(abs(after_value - before_value), 0) END AS change,
-               CASE WHEN NOT is_revalued THEN 0
-                    WHEN before_currency_id IS DISTINCT FROM after_currency_id
-                    THEN - opportunity_id
-                    WHEN after_value > before_value THEN 1
-                    WHEN after_value < before_value THEN 2
-                    ELSE 3 END
-               + CASE WHEN is_revalued
-                       AND before_currency_id IS DISTINCT FROM after_currency_id
-                      THEN 0::bigint
-                      ELSE (currency_id * 100::bigint + COALESCE(left_by, 0)) * 1000
-                           + COALESCE(came_by, 0) * 10 END AS way
-        FROM (SELECT *, COALESCE(left_by, came_by, 0) AS kind,
-                     COALESCE(CASE WHEN left_by = ANY(%(at_start)s)
-                                   THEN before_currency_id
-                                   ELSE after_currency_id END, 0) AS currency_id,
-                     abs(CASE WHEN left_by IS NULL AND came_by IS NULL THEN NULL
-                              WHEN left_by = ANY(%(at_start)s) THEN before_value
-                              ELSE after_value END) AS size
-              FROM (%(pairs)s) pair) pair
-        OFFSET '0'
-        """,
-        at_start=numbers(kind for kind in LEFT if kind.is_at_start),
-        pairs=pairs.query(),
-    )
-
-
-def _place(text: str) -> tuple[int, Decimal, Decimal]:
-    """Return the id and the values of a row as PostgreSQL writes it."""
-    id_, before, after = text[1:-1].split(",")
-    return int(id_), Decimal(before or 0), Decimal(after or 0)
-
-
-def first_places(
-    groups: list[Group], kind: str, rates: dict
-) -> tuple[list[tuple[int, Decimal]], bool]:
-    """Return the largest changes of a kind with their opportunities, in order.
-
-    >>> rows = ((7, Decimal(500), Decimal(0)), (8, Decimal(90), Decimal(0)))
-    >>> lost = Group("deleted", None, 1, None, Decimal(600), Decimal(0), 3, rows)
-    >>> lost = lost._replace(value_from=Decimal(80))
-    >>> places, is_complete = first_places([lost], "deleted", {1: Decimal(2), None: 1})
-    >>> [(id_, str(change)) for id_, change in places], is_complete
-    ([(7, '-1000'), (8, '-180')], False)
-
-    :return: also whether these are all of them
-    """
-    places, bound, is_complete = [], Decimal(0), True
-    for group in groups:
-        before_rate, after_rate = rates[group.before_id], rates[group.after_id]
-        is_change = kind in (INCREASED.name, DECREASED.name)
-        if not is_change and kind not in (group.left, group.came):
-            continue
-        if is_change and not group.may_be(kind):
-            continue
-        is_one_currency = group.before_id == group.after_id
-        for id_, before, after in group.first:
-            if (
-                is_change
-                and is_one_currency
-                and abs(after - before) < group.change_from
-            ):
-                # Among the first by its value alone
-                continue
-            for name, amount in contributions(
-                group.left, group.came, before * before_rate, after * after_rate
-            ):
-                if name == kind:
-                    places.append((id_, amount))
-        if not group.is_complete:
-            is_complete = False
-            least = group.change_from if is_change else group.value_from
-            bound = max(bound, least * max(before_rate, after_rate))
-    places = [place for place in places if abs(place[1]) >= bound]
-    places.sort(key=lambda place: (-abs(place[1]), place[0]))
-    return places, is_complete
-
-
 def _hierarchies(window: Window) -> tuple[datetime | None, datetime | None]:
     """Return the moments whose hierarchy decides at the ends; None for today's."""
     return (window.start, window.end) if window.team == "then" else (None, None)
-
-
-def levels_before(
-    after: dict[int | None, tuple[Decimal, int]], groups: list[Group]
-) -> list[tuple[int | None, Decimal, int, int]]:
-    """Return the levels at the beginning, of those at the end and of what changed.
-
-    >>> won = Group("won", None, 1, 1, Decimal(500), Decimal(700), 1)
-    >>> created = Group(None, "created", None, 1, Decimal(0), Decimal(60), 3)
-    >>> levels_before({1: (Decimal(1060), 4)}, [won, created])
-    [(1, Decimal('1500'), 2, 0)]
-    """
-    levels = dict(after)
-
-    def add(currency_id: int | None, amount: Decimal, count: int):
-        known = levels.get(currency_id, (Decimal(0), 0))
-        levels[currency_id] = known[0] + amount, known[1] + count
-
-    for group in groups:
-        if group.left is None:
-            add(group.after_id, -group.after, -group.count)
-        if group.came is None:
-            add(group.before_id, group.before, group.count)
-    return [(id_, amount, count, 0) for id_, (amount, count) in levels.items()]
-
-
-def by_kind(groups: list[Group], rates: dict) -> tuple[dict, dict]:
-    """Return the exact amount and the count of each kind, in the order of ``KINDS``."""
-    amounts, counts = {}, {}
-    for group in groups:
-        before = group.before * rates[group.before_id]
-        after = group.after * rates[group.after_id]
-        for name, amount in contributions(group.left, group.came, before, after):
-            amounts[name] = amounts.get(name, 0) + amount
-            counts[name] = counts.get(name, 0) + group.count
-    order = [name for name in KINDS if name in counts]
-    return {n: amounts[n] for n in order}, {n: counts[n] for n in order}
 
 
 def _figure(shown: Decimal, exact: Decimal, count: int) -> dict:
