@@ -20,7 +20,7 @@ from odoo.http import SessionExpiredException
 
 from ..models.api.ir_http import unauthorized
 from ..models.feed.feed import Unreadable
-from ..models.projections.following import NotFilled
+from ..models.projections.followed_reading import NotFilled
 
 #: Seconds after which to ask again, unless another time is known
 RETRY_SECONDS = 1

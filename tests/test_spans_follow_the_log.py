@@ -23,9 +23,9 @@ from ..models.access.answer_context import AnswerContext
 from ..models.maintenance.oracle import drifts
 from ..models.maintenance.replay import replay
 from ..models.maintenance.shadow import as_of
-from ..models.projections import following
+from ..models.projections import filling
 from ..models.projections.failures import broken
-from ..models.projections.following import NotFilled
+from ..models.projections.followed_reading import NotFilled
 from .common import RealCursors, SalesOrganisation, other_company
 from .plain_spans import FOREVER, found_spans, life, plain_spans
 from .test_failures_of_read_models import CHECK, LOGGERS, UNCHECK
@@ -236,7 +236,7 @@ class TestSpansOfALead(SpansOfHistories):
         self.assertNotEqual(self.spans._version(), version)
         self.check()
 
-    @mute_logger("odoo.addons.crm_cqrs.models.projections.following", *LOGGERS)
+    @mute_logger("odoo.addons.crm_cqrs.models.projections.filling", *LOGGERS)
     def test_a_damaged_table_is_told_and_rebuilt(self):
         self.opportunity(self.seller, 100)
         self.date_events(hours(0))
@@ -256,7 +256,7 @@ class TestSpansOfALead(SpansOfHistories):
         self.date_events(hours(1))
         expected = self.check()
         self.spans._remake_tables()
-        with patch.object(following, "FILL_BATCH_SIZE", 1):
+        with patch.object(filling, "FILL_BATCH_SIZE", 1):
             self.assertTrue(self.spans._fill_next())
             with self.assertRaises(NotFilled):
                 self.spans._relation()

@@ -15,7 +15,7 @@ from odoo.tools import SQL
 
 from ..event_store.fold import fold
 from ..event_store.upcast import current_events, upcast_events
-from ..projections.following import set_based
+from ..projections.set_based import set_based
 from ..support.answer_context import reading_anew
 from ..support.indexes import drop_indexes
 from ..support.progress import Progress, silent
