@@ -229,10 +229,11 @@ class CqrsEvent(models.Model):
             # Nothing tells of a child that is gone whose record it was.
             yield SQL(
                 """
-                SELECT stream_id FROM cqrs_stream
+                SELECT stream_id FROM cqrs_stream recorded
                 JOIN %(table)s t ON t.id = stream_id
-                WHERE stream_model = %(model)s AND state IS NOT NULL
-                  AND state -> %(name)s IS DISTINCT FROM jsonb_strip_nulls(%(value)s)
+                WHERE stream_model = %(model)s AND recorded.state IS NOT NULL
+                  AND recorded.state -> %(name)s
+                    IS DISTINCT FROM jsonb_strip_nulls(%(value)s)
                 """,
                 table=SQL.identifier(self.env[model]._table),
                 model=model,
