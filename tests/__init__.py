@@ -3,6 +3,7 @@ from . import (
     test_access_follows_the_hierarchy,
     test_access_needs_sales_rights,
     test_access_options,
+    test_account_sums,
     test_access_reads_own_writes,
     test_access_rules,
     test_accessibility,

@@ -13,6 +13,7 @@ from ..event_store.archive import log_tables
 from ..privacy.again import due
 from ..projections.failures import broken, quarantined
 from ..projections.metrics_tables import FOLDS, TAIL
+from ..projections.sales_tables import CHANGES as SALES_CHANGES
 from ..seals.reach import reach
 from ..seals.seal import TRIGGERS as SEAL_TRIGGERS
 from ..support.triggers import not_holding
@@ -351,7 +352,8 @@ _TAIL = f"""
            CASE WHEN count(*) > 0 THEN extract(epoch FROM now() - GREATEST(
                min(occurred_at), (SELECT max(folded_at) FROM {FOLDS.table})))::integer
            END AS seconds
-    FROM (SELECT occurred_at FROM {TAIL} LIMIT %s) change
+    FROM (SELECT occurred_at FROM {TAIL} UNION ALL
+          SELECT occurred_at FROM {SALES_CHANGES.name} LIMIT %s) change
 """
 
 _REPLACED = """

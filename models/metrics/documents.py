@@ -1,5 +1,6 @@
-"""What was ordered, invoiced and paid of all that a person sees."""
+"""The figures of orders and invoices: ordered, invoiced, paid, open, overdue."""
 
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ _MEASURES = (*sales_tables.MEASURES, "overdue", "overdue_documents")
 
 
 class Asked(NamedTuple):
-    """Whose figures are asked for, as of ``_read_documents``."""
+    """A question for figures, as of ``_read_documents``."""
 
     user: object
     viewers: dict[str, list]
@@ -195,10 +196,7 @@ class CqrsSalesFigures(models.AbstractModel):
         """
         bounds = set(filter(None, period.whole_months or ()))
         if asked.column == "month" and period.zone != UTC:
-            query = SQL("SELECT DISTINCT month FROM %s", SQL.identifier(MONTHS.name))
-            bounds |= boundaries(
-                month for (month,) in self.env.execute_query(query) if month
-            )
+            bounds |= boundaries(self._known_months())
         ranges = []
         if period.whole_months:
             ranges += edges(sorted(bounds), period)
@@ -211,6 +209,15 @@ class CqrsSalesFigures(models.AbstractModel):
         if days := [each for each in days if each.start < each.end]:
             parts.append(_invoices_on(days))
         return SQL(" UNION ALL ").join(parts) if parts else None
+
+    def _known_months(self) -> list[date]:
+        """Return the months of which there are sums, folded or not."""
+        query = SQL("SELECT month FROM %s", SQL.identifier(MONTHS.name))
+        if self._has_tail(self._cqrs_tail.name):
+            tail = self._contributions(SQL.identifier(self._cqrs_tail.name))
+            query = SQL("%s UNION SELECT month FROM (%s) tail", query, tail)
+        rows = self.env.execute_query(SQL("SELECT DISTINCT month FROM (%s) m", query))
+        return [month for (month,) in rows if month]
 
     def _sum_documents(self, asked: Asked, rows: SQL) -> list[tuple]:
         """Return the sums of rows that viewers see, each as far as they see its model.

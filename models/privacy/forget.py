@@ -24,6 +24,7 @@ from .values import values_of
 READ_MODELS = {
     "crm.lead": ("cqrs_opportunity_view",),
     "res.users": ("cqrs_user_profile",),
+    "res.partner": ("cqrs_contact",),
 }
 
 

@@ -26,6 +26,7 @@ ALWAYS = (
     "cqrs_stream",
     "cqrs_opportunity_view",
     "cqrs_user_profile",
+    "cqrs_contact",
     "cqrs_replaced",
     "crm_lead",
     "res_partner",

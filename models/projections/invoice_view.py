@@ -34,6 +34,10 @@ def _signed(name: str, is_posted: bool = False) -> SQL:
     return SQL("CASE WHEN move_type = 'out_refund' THEN -1 ELSE 1 END * %s", value)
 
 
+#: The types of customers' documents, as one list; a draft may become another entry
+DOCUMENT_TYPES = SQL("('out_invoice', 'out_refund', 'out_receipt')")
+_IS_ONE = SQL("move_type IN %s", DOCUMENT_TYPES)
+
 INVOICES = Table(
     "cqrs_invoice_view",
     columns=(
@@ -123,7 +127,9 @@ _LINES = SQL(
     ) AS line (id integer, date_maturity date, amount_residual numeric)
     """
 )
-_IS_OPEN = SQL("%s AND line.id IS NOT NULL AND amount_residual <> 0", _IS_POSTED)
+_IS_OPEN = SQL(
+    "%s AND %s AND line.id IS NOT NULL AND amount_residual <> 0", _IS_ONE, _IS_POSTED
+)
 
 
 class CqrsInvoiceView(models.AbstractModel):
@@ -181,12 +187,13 @@ class CqrsInvoiceView(models.AbstractModel):
             joins=_LINES,
             reads={
                 "state": "text",
+                "move_type": "text",
                 "partner_id": "integer",
                 "receivable_lines": "jsonb",
             },
         )
         return [
-            upsert(INVOICES, INVOICES.rows(SQL("stream.state IS NOT NULL"))),
+            upsert(INVOICES, INVOICES.rows(_IS_ONE)),
             upsert(RECEIVABLES, open_lines),
             self._SETTLE,
         ]
@@ -199,10 +206,12 @@ class CqrsInvoiceView(models.AbstractModel):
             SELECT FROM jsonb_to_recordset(CASE
                 WHEN jsonb_typeof(stream.state -> 'receivable_lines') = 'array'
                     AND stream.state ->> 'state' = 'posted'
+                    AND stream.state ->> 'move_type' IN %s
                 THEN stream.state -> 'receivable_lines' END
             ) AS line (id integer, amount_residual numeric)
             WHERE line.id = receivable.id AND line.amount_residual <> 0)
-        """
+        """,
+        DOCUMENT_TYPES,
     )
 
     def _ending_statements(self, model):
@@ -211,6 +220,8 @@ class CqrsInvoiceView(models.AbstractModel):
     _REMOVE = SQL(
         """
         DELETE FROM cqrs_invoice_view USING stream
-        WHERE id = stream_id AND stream.state IS NULL
-        """
+        WHERE id = stream_id
+          AND COALESCE(stream.state ->> 'move_type', '') NOT IN %s
+        """,
+        DOCUMENT_TYPES,
     )

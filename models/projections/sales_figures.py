@@ -3,6 +3,7 @@ from odoo.tools import SQL
 
 from ..support.indexes import create_missing
 from ..support.readable_values import readable
+from .invoice_view import DOCUMENT_TYPES
 from .order_view import CONFIRMED
 from .sales_tables import CHANGES, FOLDS, INVOICES, MONTHS, ORDERS, REPAIRS
 
@@ -87,9 +88,10 @@ class CqrsSalesFigures(models.AbstractModel):
                       WHERE (state).state IS NOT NULL) side
             ) document
             WHERE CASE WHEN is_order THEN state IN %(confirmed)s
-                       ELSE state = 'posted' END
+                       ELSE state = 'posted' AND move_type IN %(types)s END
             """,
             changes=changes,
+            types=DOCUMENT_TYPES,
             confirmed=CONFIRMED,
             ordered=readable(SQL("amount_untaxed"), "monetary"),
             untaxed=readable(SQL("amount_untaxed_signed"), "monetary"),
