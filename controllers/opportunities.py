@@ -211,6 +211,10 @@ _FILTERS = [
         " where `status` asks for `lost`: lost opportunities are archived, as a rule.",
     ),
 ]
+_OF_PACE = {
+    *(f"{name}_{end}" for name in (*DURATIONS, *COUNTS) for end in ("from", "to")),
+    *("is_overdue", "is_stuck", "attention"),
+}
 #: Filters of a list as of a moment
 _OF_THE_PAST = {
     *("stage", "status", "salesperson", "scope", "company", "team_id"),
@@ -451,7 +455,9 @@ def _today(given: dict) -> date:
 
 def _pace(given: dict, calendar: Calendar) -> PaceFilters | None:
     """Return the filters of the pace, None where none is asked for."""
-    filters = PaceFilters(
+    if _OF_PACE.isdisjoint(given):
+        return None
+    return PaceFilters(
         today=AnswerContext.of(request.env).today(calendar),
         days=tuple(
             (name, given.get(f"{name}_from"), given.get(f"{name}_to"))
@@ -462,7 +468,6 @@ def _pace(given: dict, calendar: Calendar) -> PaceFilters | None:
         is_stuck=_IS_SO.get(given.get("is_stuck")),
         attention=given.get("attention"),
     )
-    return None if filters == PaceFilters(filters.today) else filters
 
 
 def _due(due: str, closing: Range, today: date) -> Range:

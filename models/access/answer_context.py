@@ -71,14 +71,10 @@ def _delegations(context) -> SQL:
 
 
 def _person(context) -> SQL:
-    # Rows by their keys, where the ORM would read all columns of user, partner and
-    # company. A join would be planned with the many indexes of partners.
+    # Rows by their keys, where the ORM would read all columns of user and company.
     return SQL(
         """
-        SELECT json_build_array(
-            users.company_id, (%s), (%s),
-            (SELECT json_build_array(tz, lang) FROM res_partner
-             WHERE id = users.partner_id))
+        SELECT json_build_array(company_id, (%s), (%s))
         FROM res_users users WHERE id = %s
         """,
         SQL(CURRENCIES.query),
@@ -109,7 +105,7 @@ class AnswerContext(Facts):
     :ivar last_event: id, transaction, whether on a replica, snapshot; None for no event
     :ivar position: the highest one; None for no event
     :ivar delegations: lender, first and last day of each about now
-        :ivar sums_version: of what is folded; None where the past is read
+    :ivar sums_version: of what is folded; None where the past is read
     :ivar has_tail: whether there are changes that are not folded. Most of the time
         there are none, and to plan their sums takes longer than this.
     :ivar stages: id and ``{language: name}`` of each, in the order of the pipeline
@@ -122,10 +118,7 @@ class AnswerContext(Facts):
     delegations = Fact(_delegations, ("cqrs.delegation",), is_in_tag=True)
     _person = Fact(
         _person,
-        (
-            *("res.users", "res.partner", "res.company"),
-            *("res.currency", "res.currency.rate"),
-        ),
+        ("res.users", "res.company", "res.currency", "res.currency.rate"),
         is_in_tag=True,
     )
 
@@ -167,9 +160,15 @@ class AnswerContext(Facts):
     @cached_property
     def calendar(self) -> Calendar:
         """The user's days, weeks and years."""
-        company_id, __, year_end, (zone, language) = self._person
+        company_id, __, year_end = self._person
+        # Odoo keeps zone and language: to read the partner takes longer to plan, with
+        # the many indexes of partners, than all the other facts of the user.
+        kept = self.user.with_user(self.user).context_get()
         return self.env["cqrs.access"]._calendar_of(
-            company_id, zone, self.env.lang or language, year_end and tuple(year_end)
+            company_id,
+            kept["tz"],
+            self.env.lang or kept["lang"],
+            year_end and tuple(year_end),
         )
 
     def today(self, calendar: Calendar) -> date:

@@ -31,7 +31,6 @@ The page behind a place costs as much as the first page, however far down it is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, Inexact
 from typing import NamedTuple
 
@@ -49,8 +48,7 @@ _MAX = 2**31 - 1
 _ONE_UNIT = SQL("(VALUES (0, 1::numeric)) unit (id, rate)")
 
 
-@dataclass(frozen=True)
-class Keyset:
+class Keyset(NamedTuple):
     """The place of an opportunity in an order.
 
     :ivar key: what the order sorts by, as PostgreSQL writes it: the stage's id in the
@@ -126,6 +124,17 @@ def segments(
         for number, part in enumerate(parts)
         if after is None or any(each.has(after) for each in parts[: number + 1])
     ]
+
+
+def are_sorted(sort: str, parts: list[Segment]) -> bool:
+    """Return whether an index of the order gives several segments one after another.
+
+    >>> [are_sorted(sort, segments(sort, True, [7])) for sort in ("name", "stage")]
+    [False, False]
+    >>> are_sorted("closed_at", segments("closed_at", True))
+    True
+    """
+    return len(parts) > 1 and sort in ORDERS and sort != "stage"
 
 
 def in_order(found: list[list[Keyset]], order: Order, descending: bool):

@@ -77,7 +77,39 @@ class PagePlans:
         """The key of a row ``place`` as it compares with those of other units."""
         return SQL("place.key * unit.rate" if self.order.unit else "place.key")
 
-    def walk(self, units: SQL, where: SQL, limit: int, entries: int | None) -> SQL:
+    def walk(self, where: SQL, limit: int, entries: int | None) -> SQL:
+        """Return the first places among the first entries of the order.
+
+        :param where: the condition of ``orders.condition``
+        :param entries: None looks at all
+        """
+        return SQL(
+            """
+            SELECT key::text, id
+            FROM (SELECT view.*, %(key)s AS key FROM %(rows)s
+                  WHERE %(where)s %(order)s LIMIT %(entries)s) view
+            WHERE %(wanted)s AND %(visible)s
+            ORDER BY view.key %(direction)s, view.id %(direction)s LIMIT %(limit)s
+            """,
+            where=where,
+            entries=entries,
+            limit=limit,
+            **self._walked,
+        )
+
+    def goes_on(self, where: SQL, entries: int) -> SQL:
+        """Return the query of a row if the order has more entries than these."""
+        return SQL(
+            "SELECT FROM %(rows)s WHERE %(where)s %(order)s OFFSET %(entries)s LIMIT 1",
+            rows=self.rows,
+            where=where,
+            order=self._walked["order"],
+            entries=entries,
+        )
+
+    def walk_units(
+        self, units: SQL, where: SQL, limit: int, entries: int | None
+    ) -> SQL:
         """Return the first places among the first entries of each unit of the order.
 
         A unit that has more entries ends with the place of the next one, marked.
@@ -88,47 +120,47 @@ class PagePlans:
         """
         # Two limits in turn: what comes next is looked for only where the entries do
         # not fill the page.
-        places = SQL(
+        return SQL(
             """
-            (SELECT view.key, view.id, false AS is_next
-             FROM (SELECT view.*, %(key)s AS key FROM %(rows)s
-                   WHERE %(where)s %(order)s LIMIT %(entries)s) view
-             WHERE %(wanted)s AND %(visible)s
-             ORDER BY view.key %(direction)s, view.id %(direction)s)
-            UNION ALL
-            (SELECT %(key)s, view.id, true FROM %(rows)s
-             WHERE %(where)s %(order)s OFFSET %(entries)s LIMIT %(next)s)
-            LIMIT %(limit)s
+            SELECT (%(compared)s)::text, place.id, place.is_next
+            FROM %(units)s CROSS JOIN LATERAL (
+                (SELECT view.key, view.id, false AS is_next
+                 FROM (SELECT view.*, %(key)s AS key FROM %(rows)s
+                       WHERE %(where)s %(order)s LIMIT %(entries)s) view
+                 WHERE %(wanted)s AND %(visible)s
+                 ORDER BY view.key %(direction)s, view.id %(direction)s)
+                UNION ALL
+                (SELECT %(key)s, view.id, true FROM %(rows)s
+                 WHERE %(where)s %(order)s OFFSET %(entries)s LIMIT %(next)s)
+                LIMIT %(limit)s
+            ) place
+            ORDER BY %(compared)s %(direction)s, place.id %(direction)s
             """,
-            key=self.order.key,
+            compared=self._compared,
+            units=units,
             where=where,
-            order=SQL(
+            entries=entries,
+            next=0 if entries is None else 1,
+            limit=limit,
+            **self._walked,
+        )
+
+    @property
+    def _walked(self) -> dict[str, SQL]:
+        """The parts that the statements of a walk share."""
+        return {
+            "key": self.order.key,
+            "rows": self.rows,
+            "wanted": self.wanted,
+            "visible": self.visible,
+            "direction": self._direction,
+            "order": SQL(
                 "ORDER BY %s %s, view.id %s",
                 self.order.key,
                 self._direction,
                 self._direction,
             ),
-            direction=self._direction,
-            entries=entries,
-            next=0 if entries is None else 1,
-            rows=self.rows,
-            wanted=self.wanted,
-            visible=self.visible,
-            limit=limit,
-        )
-        if not self.order.unit:
-            return SQL("SELECT key::text, id, is_next FROM (%s) place", places)
-        return SQL(
-            """
-            SELECT (%(compared)s)::text, place.id, place.is_next
-            FROM %(units)s CROSS JOIN LATERAL (%(places)s) place
-            ORDER BY %(compared)s %(direction)s, place.id %(direction)s
-            """,
-            compared=self._compared,
-            units=units,
-            places=places,
-            direction=self._direction,
-        )
+        }
 
     def gather(self, units: SQL, where: SQL, owned: SQL, limit: int) -> SQL:
         """Return the first places of all the rows that the filters leave.

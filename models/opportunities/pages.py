@@ -10,7 +10,7 @@ from ..projections.opportunity_pace import PACE_ORDERS
 from ..support.answer_context import without_jit
 from .conversion import Conversion
 from .filters import UNFILTERED, Filters, owned
-from .orders import SORTS, Keyset, in_order, segments
+from .orders import SORTS, Keyset, are_sorted, in_order, segments
 from .pace import pace_condition, paced_rows
 from .page_plans import PagePlans
 from .search import Search, restricted, undecided
@@ -83,8 +83,13 @@ class CqrsOpportunities(models.AbstractModel):
             (way, self._search_for(user, way, sort, descending))
             for way in alternatives(filters)
         ]
+        parts = segments(sort, descending, wanted_ids, after, rates)
         places, bound = [], after
-        for segment in segments(sort, descending, wanted_ids, after, rates):
+        if after is None and len(searches) == 1 and are_sorted(sort, parts):
+            [(__, search)] = searches
+            if (first := search.first_places(limit + 1)) is not None:
+                places, parts = first, []
+        for segment in parts:
             # One more tells whether there is a next page.
             wanted = limit + 1 - len(places)
             found = [
@@ -98,8 +103,7 @@ class CqrsOpportunities(models.AbstractModel):
             bound = None
         following = places[limit - 1] if len(places) > limit else None
         if following:
-            following = replace(
-                following,
+            following = following._replace(
                 stage_ids=stage_ids,
                 rates=tuple((id_, str(rate)) for id_, rate in rates.items()),
             )

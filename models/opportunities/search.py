@@ -35,6 +35,18 @@ class Search:
         self._terms = terms
         self._is_plain = is_plain
         self._key = key
+        self._is_walked = False
+
+    def first_places(self, limit: int) -> list[Keyset] | None:
+        """Return the first places of all segments; None if a walk does not find them.
+
+        The index gives the segments one after another, so they are walked at once.
+        """
+        if self._are_few:
+            return None
+        places, are_all = self._walk(Segment(), [], limit, thresholds.WALKED_ENTRIES)
+        self._is_walked = len(places) < limit and not are_all
+        return None if self._is_walked else places
 
     def places(
         self, segment: Segment, after: Keyset | None, limit: int
@@ -43,7 +55,8 @@ class Search:
         bounds = [Bound(self._plans.behind, after)] if after else []
         if self._are_few and self._can_merge:
             return self._merge(segment, bounds, self._scopes, limit)
-        if not self._are_few:
+        # Few opportunities lack a key: those are walked in any case.
+        if not self._are_few and not (self._is_walked and not segment.keys):
             places, are_all = self._walk(
                 segment, bounds, limit, thresholds.WALKED_ENTRIES
             )
@@ -78,16 +91,22 @@ class Search:
 
         :param entries: how many rows are looked at; None looks at all
         """
+        units_, where = self._part(segment, bounds)
+        if not segment.rates:
+            query = self._plans.walk(where, limit, entries)
+            places = [Keyset(*place) for place in self._env.execute_query(query)]
+            if len(places) == limit or entries is None:
+                return places, len(places) < limit
+            self._env.cr.execute(self._plans.goes_on(where, entries))
+            return places, not self._env.cr.rowcount
         if entries is not None:
-            entries = max(entries // (len(segment.rates) or 1), 1)
-        query = self._plans.walk(*self._part(segment, bounds), limit, entries)
-        places = []
-        for key, id_, is_next in self._env.execute_query(query):
-            if is_next:
-                # What this unit has behind it is unknown, and may come before others.
-                return places[:limit], False
-            places.append(Keyset(key, id_))
-        return places[:limit], len(places) < limit
+            entries = max(entries // len(segment.rates), 1)
+        query = self._plans.walk_units(units_, where, limit, entries)
+        rows = self._env.execute_query(query)
+        # What a unit has behind its next place is unknown, and may come before others.
+        ends = [number for number, (*__, is_next) in enumerate(rows) if is_next]
+        places = [Keyset(*place) for *place, __ in rows[: min([limit, *ends])]]
+        return places, not ends and len(places) < limit
 
     def _gather(
         self, segment: Segment, bounds: list[Bound], limit: int

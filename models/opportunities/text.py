@@ -102,7 +102,9 @@ def are_frequent(env, terms: tuple[Term, ...]) -> bool:
 
 def resolved(env, filters: Filters) -> Filters:
     """Return filters that have the terms of their text in its place."""
-    text = (filters.text or "").strip()
+    if filters.text is None:
+        return filters
+    text = filters.text.strip()
     terms = _terms(env, text) if text else filters.terms
     return replace(filters, text=None, terms=terms)
 
