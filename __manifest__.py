@@ -19,6 +19,7 @@
         "views/seal_views.xml",
         "views/source_views.xml",
         "views/projection_views.xml",
+        "views/document_views.xml",
         "views/history_views.xml",
         "views/settings_views.xml",
         "views/delegation_views.xml",

@@ -4,6 +4,7 @@ from . import (
     position,
     dashboard,
     opportunities,
+    invoices,
     flow,
     changes,
     events,

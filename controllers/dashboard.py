@@ -74,6 +74,11 @@ class DashboardApi(Controller):
     @operation(
         "/api/v2/dashboard/metrics",
         summary="The figures, by stage, salesperson, month, customer and more",
+        description=(
+            "Where Odoo has orders and invoices, and you may read them, also what was"
+            " ordered, invoiced and paid, in the period if one is given, but not with"
+            " `as_of`: of orders and invoices there is no past yet."
+        ),
         parameters=[
             Parameter(
                 "by",
@@ -143,11 +148,22 @@ class DashboardApi(Controller):
                 )
             read = partial(request.env["cqrs.past"]._read_metrics, as_of=as_of)
             read_as_json = read
+        added = None
+        if not as_of:
+            added = partial(
+                request.env["cqrs.document.figures"]._add_to,
+                user=user,
+                by=by,
+                company_ids=company,
+                target_currency=currency,
+                calendar=calendar,
+                period=period,
+            )
         is_paged = sort or limit or cursor is not None
         if not by or not (is_paged or are_many(by)):
             if cursor is not None:
                 raise BadParameter("cursor", "It needs `by`: there is nothing to page.")
-            return read_as_json(
+            answer = read_as_json(
                 user,
                 by=by,
                 company_ids=company,
@@ -155,6 +171,7 @@ class DashboardApi(Controller):
                 calendar=calendar,
                 period=period,
             )
+            return added(answer) if added else answer
         sort = sort or "-pipeline_value"
         name = sort.removeprefix("-")
         if name == _LABEL:
@@ -180,7 +197,10 @@ class DashboardApi(Controller):
         following = answer["next"] and encode_cursor(
             request.env, (answer["next"].place, *answer["next"].keys), bound_to
         )
-        return json_response({**answer, "next": following}, next_link(following))
+        answer |= {"next": following}
+        if added:
+            answer = added(answer)
+        return json_response(answer, next_link(following))
 
     @operation(
         "/api/v2/dashboard/metrics/series",

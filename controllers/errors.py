@@ -85,7 +85,7 @@ class BeforeHistory(NotFound):
 
 
 class NoSalesAccess(Forbidden):
-    """Odoo lets the caller read no opportunities.
+    """Odoo lets the caller read no opportunities, or none of another model.
 
     :param groups: names of the groups of which any would let them
     """

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from odoo.http import Response, request, route
 
 from ..models.access.answer_context import AnswerContext
+from ..models.access.viewers import LEADS
 from ..models.api.ir_http import UnknownPath
 from ..models.support.answer_context import begin_reading
 from ..models.support.exact_json import dumps
@@ -53,6 +54,8 @@ class Operation:
     :ivar shows_opportunities: a function of the query's values: whether the answer
         shows opportunities, or figures of them. Callers who may read none in Odoo then
         get 403
+    :ivar shows_model: the answer shows records of this model of Odoo, or figures of
+        them. Callers who may read none get 403; without the model there is no such path
     :ivar further_version: a function of the query's values: the version of what the
         answer depends on beside the facts of ``AnswerContext``, if anything
     :ivar other_media_types: ``{media type: JSON Schema}`` of the answers that a client
@@ -76,6 +79,7 @@ class Operation:
     is_deprecated: bool = False
     is_view: bool = False
     shows_opportunities: Callable[[dict], bool] | None = None
+    shows_model: str | None = None
     further_version: Callable[[dict], object] = lambda values: None
     other_media_types: dict[str, dict] = field(default_factory=dict)
     exists_for: Callable[[object], bool] = lambda user: True
@@ -107,14 +111,19 @@ def operation(path: str, *, parameters=(), **declaration):
         OPERATIONS.append(declared)
 
         def endpoint(self, **in_path):
-            if not declared.exists_for(request.env.user):
+            model = declared.shows_model
+            if not declared.exists_for(request.env.user) or (
+                model and model not in request.env
+            ):
                 raise UnknownPath()
             values = read_query(request.httprequest.args, declared.parameters)
             if declared.method in WITH_BODY:
                 values |= read_body(request.httprequest, declared.body)
             shows_opportunities = declared.shows_opportunities
             if shows_opportunities and shows_opportunities(values):
-                _check_sales_access(request.env)
+                model = LEADS
+            if model:
+                _check_access(request.env, model)
             if declared.is_view:
                 begin_reading(
                     request.env, is_whole=not request.httprequest.if_none_match
@@ -172,23 +181,29 @@ def always(values: dict) -> bool:
     return True
 
 
-def _check_sales_access(env):
-    """Check that the caller may read leads.
+def _check_access(env, model: str):
+    """Check that the caller may read a model.
 
-    :raise NoSalesAccess: Odoo lets the caller read no leads
+    :raise NoSalesAccess: Odoo lets the caller read none of it
     """
     access = env["cqrs.access"]
-    if access._may_read_leads(env.uid):
+    if access._may_read(env.uid, model):
         return
-    groups = access._reading_groups()
-    raise NoSalesAccess(
-        env._(
+    groups = access._reading_groups(model)
+    names = ", ".join(groups)
+    if model == LEADS:
+        description = env._(
             "The dashboard needs access to opportunities. Ask an administrator "
             "for one of these groups: %(groups)s.",
-            groups=", ".join(groups),
-        ),
-        groups,
-    )
+            groups=names,
+        )
+    else:
+        description = env._(
+            "You have no access to these records. Ask an administrator for one of "
+            "these groups: %(groups)s.",
+            groups=names,
+        )
+    raise NoSalesAccess(description, groups)
 
 
 def _check_read_models(env) -> int:

@@ -6,7 +6,12 @@ from urllib.parse import urlencode
 from odoo.http import Controller, request
 
 from ..models.access.answer_context import AnswerContext
-from ..models.opportunities.as_json import API_FIELDS, FIELDS, PACE_FIELDS
+from ..models.opportunities.as_json import (
+    API_FIELDS,
+    FIELDS,
+    PACE_FIELDS,
+    SALES_FIELDS,
+)
 from ..models.opportunities.filters import MAX_TEXT, Filters, Range
 from ..models.opportunities.orders import SORTS, Keyset
 from ..models.opportunities.pace import (
@@ -62,6 +67,10 @@ def _text(text: str) -> str:
     if len(text) > MAX_TEXT:
         raise ValueError(f"Expected {MAX_TEXT} characters at most.")
     return text
+
+
+#: Words to search for; each list says what they are looked for in
+TEXT = Parameter("text", _text, {"type": "string", "maxLength": MAX_TEXT}, "")
 
 
 def _salesperson(text: str) -> str:
@@ -125,9 +134,11 @@ SALESPERSON = Parameter(
 _FIELDS = Parameter(
     "fields",
     **list_of(**one_of(*API_FIELDS)),
-    description="The fields to give; by default all but `converted_value` and those of"
-    " the pace, from `age_days` on.",
+    description="The fields to give; by default all but `converted_value`, those of the"
+    " pace, from `age_days` on, and in lists `ordered`, `invoiced` and `paid`.",
 )
+#: Those of a single opportunity
+_OF_ONE = tuple(name for name in API_FIELDS if name in {*FIELDS, *SALES_FIELDS})
 _CURRENCY = Parameter(
     "currency",
     CURRENCY.parse,
@@ -196,9 +207,9 @@ _FILTERS = [
         ),
     ),
     Parameter(
-        "text",
-        _text,
-        {"type": "string", "maxLength": MAX_TEXT},
+        TEXT.name,
+        TEXT.parse,
+        TEXT.schema,
         "Words, each of which begins a word of the opportunity's name, the customer's,"
         " the salesperson's or the stage's (in your language). Capitals, accents and"
         " the forms of a letter do not matter; in scripts without spaces any part of a"
@@ -337,7 +348,7 @@ class OpportunitiesApi(Controller):
         further_version=_version_of_activities,
         shows_opportunities=always,
     )
-    def opportunity(self, opportunity_id, user, fields=FIELDS, currency=None):
+    def opportunity(self, opportunity_id, user, fields=_OF_ONE, currency=None):
         if opportunity_id > MAX_ID:
             raise NotFoundOrHidden("opportunity")
         if not request.env["cqrs.access"]._may_see(user, opportunity_id):
@@ -393,7 +404,7 @@ def _check_past(given: dict, sort: str, fields: tuple[str, ...]):
         if name not in _OF_THE_PAST:
             raise BadParameter(name, "There is no such filter with `as_of`.")
     for name in fields:
-        if name in PACE_FIELDS:
+        if name in PACE_FIELDS or name in SALES_FIELDS:
             raise BadParameter("fields", f"There is no {name} with `as_of`.")
 
 
@@ -414,13 +425,21 @@ def next_link(cursor: str | None) -> dict[str, str]:
     return {"Link": f'<{url}>; rel="next"'}
 
 
-def _filters(given: dict, user, as_of: AsOf | None = None) -> Filters:
+def owner_filters(given: dict, user) -> dict:
+    """Return the ``user_ids`` and ``but_user_id`` of ``salesperson`` and ``scope``."""
     people, scope = given.get("salesperson"), given.get("scope")
-    archived = "any" if "lost" in given.get("status", ()) else "false"
     owner_ids = people and user_ids(people)
     if scope == "own":
         is_wanted = owner_ids is None or user.id in owner_ids
         owner_ids = (user.id,) if is_wanted else ()
+    return {
+        "user_ids": owner_ids,
+        "but_user_id": user.id if scope == "team" else None,
+    }
+
+
+def _filters(given: dict, user, as_of: AsOf | None = None) -> Filters:
+    archived = "any" if "lost" in given.get("status", ()) else "false"
     ranges = {
         field: Range(given.get(f"{name}_from"), given.get(f"{name}_to"))
         for name, field, *__ in _RANGES
@@ -437,9 +456,8 @@ def _filters(given: dict, user, as_of: AsOf | None = None) -> Filters:
     return Filters(
         stage_ids=given.get("stage"),
         statuses=statuses,
-        user_ids=owner_ids,
+        **owner_filters(given, user),
         team_ids=given.get("team_id"),
-        but_user_id=user.id if scope == "team" else None,
         company_ids=given.get("company"),
         closes=closes,
         text=given.get("text"),

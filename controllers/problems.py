@@ -37,8 +37,9 @@ KINDS = {
     "no-sales-access": ProblemKind(
         403,
         "No Access to Sales",
-        "Odoo lets you read no opportunities, not even those of your team. Any group in"
-        " the member groups would; an administrator can add you to one.",
+        "Odoo lets you read no opportunities (or no invoices, where you ask for these),"
+        " not even those of your team. Any group in the member groups would; an"
+        " administrator can add you to one.",
     ),
     "wrong-scope": ProblemKind(
         403,

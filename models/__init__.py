@@ -11,6 +11,7 @@ from . import (
     api,
     history,
     opportunities,
+    documents,
     dashboard,
     past,
     live,

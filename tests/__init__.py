@@ -121,7 +121,6 @@ from . import (
     test_verify_finds_tampering,
     test_verify_goes_on,
     test_verify_trusts_what_odoo_writes,
-    test_webhook_databases,
     test_webhook_delivery,
     test_webhook_endpoints,
     test_webhook_bodies,
@@ -141,5 +140,6 @@ from . import (
     test_who_did_it,
     test_whose_past_one_may_see,
     test_why_the_pipeline_fell,
+    test_without_orders_and_invoices,
     test_words,
 )

@@ -52,8 +52,10 @@ CALLS = {
     "cqrs.forgetting": {"action_repeat": ["no ids"]},
     "cqrs.health": {"action_activate_jobs": [], "read_health": []},
     "cqrs.history": {"read_page": ["lead", "deal"]},
+    "cqrs.invoice.view": {"action_open_document": ["deal"]},
     "cqrs.legal.hold": {"action_release": ["no ids"]},
     "cqrs.opportunity.view": {"action_open_lead": ["ids"]},
+    "cqrs.order.view": {"action_open_document": ["deal"]},
     "cqrs.run": {
         "action_archive_events": ["time"],
         "action_build": [],
@@ -436,6 +438,9 @@ class TestNoBypass(NoBypass):
         for operation in OPERATIONS:
             if operation.auth == "cqrs_webhooks":
                 # They show endpoints, with keys of a scope of their own.
+                continue
+            if operation.shows_model:
+                # Of what may be missing here: tests/sales/test_who_sees_invoices.py
                 continue
             path = operation.path.replace("<int:opportunity_id>", str(lead.id))
             if operation.name in given:

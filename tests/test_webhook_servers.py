@@ -129,8 +129,7 @@ class TestWebhookServers(ServedDatabase):
             time.sleep(0.6)
             self.commit_lead(url)
             times.append(self.arrives(5))
-        # Whom nobody calls looks every five seconds.
-        self.assertLess(sorted(times)[2], 1.5, times)
+        self.assertLess(sorted(times)[2], 1, times)
 
     def test_the_next_server_takes_over_where_the_first_is_killed(self):
         self.serve()

@@ -21,14 +21,19 @@ from .webhooks import webhooks
 
 URL = "/api/v2/openapi.json"
 
-#: Answers recorded by ``tests/test_api_examples.py``: ``{operation: {url, body}}``
-EXAMPLES = "crm_cqrs/static/api_docs/examples.json"
+#: Answers recorded by ``tests/test_api_examples.py``, and with orders and invoices by
+#: ``tests/sales/test_api_examples_of_sales.py``: ``{operation: {url, body}}``
+EXAMPLES = (
+    "crm_cqrs/static/api_docs/examples.json",
+    "crm_cqrs/static/api_docs/examples_of_sales.json",
+)
 
 DESCRIPTION = "crm_cqrs/controllers/contract/description.md"
 
 TAGS = {
     "Dashboard": "The figures of the opportunities that a user sees.",
     "Opportunities": "The opportunities that a user sees, one by one.",
+    "Customers": "What customers have ordered and paid. Only where Odoo has invoices.",
     "People": "People, and the hierarchy in which they stand.",
     "Events": "Changes of the opportunities that you may see; for administrators, the"
     " log of all changes.",
@@ -230,7 +235,7 @@ def _operation(operation: Operation) -> dict:
 
 def _may_answer(operation: Operation, status: str) -> bool:
     if status == "403":
-        return operation.shows_opportunities is not None
+        return bool(operation.shows_opportunities or operation.shows_model)
     if status == "422":
         return operation.method != "GET"
     if status == "410":
@@ -311,8 +316,11 @@ def query_parameter(parameter: Parameter) -> dict:
 @cache
 def examples() -> dict:
     """Return ``{operation: {url, body}}``, with exact numbers."""
-    with file_open(EXAMPLES) as file:
-        return json.load(file, parse_float=Decimal)
+    found = {}
+    for path in EXAMPLES:
+        with file_open(path) as file:
+            found |= json.load(file, parse_float=Decimal)
+    return found
 
 
 def _description() -> str:

@@ -1,6 +1,7 @@
 """JSON Schemas of the API's answers."""
 
 from ...models.dashboard.dashboard import DASHBOARD_FIELDS
+from ...models.documents.invoice_totals import AGES
 from ...models.metrics.groupings import GROUPINGS, member
 from ...models.opportunities.as_json import API_FIELDS
 from ...models.opportunities.pace import KINDS
@@ -152,6 +153,24 @@ _DATED = {
     ),
 }
 
+_OF_DOCUMENTS = "Absent without such documents in Odoo, and if you may read none."
+_UNCOUNTED = obj(**{n: s for n, s in _DUE["properties"].items() if n != "count"})
+_ORDERS_AND_INVOICES = {
+    name: {**schema, "description": f"{what} {_OF_DOCUMENTS}"}
+    for name, schema, what in (
+        ("ordered", _DUE, "Confirmed orders, untaxed."),
+        ("invoiced", _DUE, "Posted invoices, untaxed, less credit notes."),
+        ("credited", _UNCOUNTED, "The credit notes among them: negative."),
+        ("paid", _UNCOUNTED, "Of the totals of posted invoices, with taxes."),
+        ("open", _UNCOUNTED, "What is still to be paid of them."),
+        (
+            "overdue_invoices",
+            _DUE,
+            "Due before today, of all invoices. (`overdue` are opportunities.)",
+        ),
+    )
+}
+
 _TZ = {**TIME_ZONE, "description": "The zone at whose midnight days begin."}
 
 _FISCAL = {
@@ -238,6 +257,12 @@ _METRICS = {
     },
     "computed_at": TIME,
 }
+
+
+def _with_documents(schema: dict) -> dict:
+    """Return the schema of an object that may have ``_ORDERS_AND_INVOICES``."""
+    return {**schema, "properties": schema["properties"] | _ORDERS_AND_INVOICES}
+
 
 _NODE = obj(
     id=UUID,
@@ -418,8 +443,8 @@ COMPONENTS = {
     "Hierarchy": _HIERARCHY,
     "Profile": _PROFILE,
     "Figures": obj(**_FIGURES),
-    "DatedFigures": obj(**_FIGURES, **_DATED),
-    "Metrics": obj(**_METRICS),
+    "DatedFigures": _with_documents(obj(**_FIGURES, **_DATED)),
+    "Metrics": _with_documents(obj(**_METRICS)),
     "Opportunity": {
         "type": "object",
         "properties": OPPORTUNITY,
@@ -450,6 +475,53 @@ COMPONENTS = {
         items=array(ref("Opportunity")),
         next=_NEXT,
     ),
+    "Invoice": obj(
+        odoo_id=INTEGER,
+        number=nullable(TEXT),
+        type={"enum": ["invoice", "credit_note", "receipt"]},
+        status={"enum": ["draft", "open", "overdue", "paid", "cancelled"]},
+        payment_state={
+            **nullable(TEXT),
+            "description": "As Odoo has it, of a posted one: `not_paid`, `in_payment`,"
+            " `partial`, `paid`, `reversed` and so on.",
+        },
+        account={**_NAMED, "description": "The customer's company."},
+        salesperson=_SALESPERSON,
+        team_id=nullable(INTEGER),
+        company_id=nullable(INTEGER),
+        date=nullable(DAY),
+        due_date={**nullable(DAY), "description": "Of its last instalment."},
+        overdue_days={
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "Since the first unpaid part was due, if it was.",
+        },
+        currency=CURRENCY,
+        total={**MONEY, "description": "With taxes; of a credit note negative."},
+        open={**MONEY, "description": "What is still to be paid of it."},
+        booked={
+            **obj(
+                currency=CURRENCY, untaxed=MONEY, total=MONEY, open=MONEY, overdue=MONEY
+            ),
+            "description": "The amounts in the company's currency, as booked.",
+        },
+        version=COUNT,
+        changed_at={**TIME, "description": "Of its last event."},
+    ),
+    "Invoices": obj(
+        total={**COUNT, "description": "Of all pages, as all amounts beside it."},
+        currency=CURRENCY,
+        invoiced={**_DUE, "description": "Untaxed, less credit notes; posted ones."},
+        open={**_DUE, "description": "What is still to be paid."},
+        overdue={**_DUE, "description": "The part of it that was due before today."},
+        ageing={
+            **obj(**dict.fromkeys(AGES, _DUE)),
+            "description": "What is open, by the days for which each part is overdue."
+            " The ages add up to it; an invoice in instalments may be in several.",
+        },
+        items=array(ref("Invoice")),
+        next=_NEXT,
+    ),
     "Level": obj(
         parent=ref("Node"),
         total={**COUNT, "description": "Of the parent's reports."},
@@ -474,7 +546,26 @@ COMPONENTS = {
         **obj(**_METRICS, opportunities=_COUNTS),
         "properties": {
             **_METRICS,
+            **_ORDERS_AND_INVOICES,
             "opportunities": _COUNTS,
+            "document_groups": {
+                **array(
+                    {
+                        "type": "object",
+                        "properties": {
+                            "salesperson": _SALESPERSON,
+                            "sales_team": _NAMED,
+                            "month": _MONTH,
+                            **_ORDERS_AND_INVOICES,
+                        },
+                    }
+                ),
+                "description": (
+                    "With `by` as `salesperson`, `team` or `month`: the orders and"
+                    " invoices of each, which add up to those of all. The month is that"
+                    " of ordering, or of the invoice."
+                ),
+            },
             "groups": {
                 **array(
                     {

@@ -9,4 +9,5 @@ from . import (
     delegation,
     explanation,
     record_rules,
+    document_rules,
 )

@@ -1,4 +1,4 @@
-"""Access to opportunities, as the other models ask for it."""
+"""Access to opportunities, orders and invoices, as the other models ask for it."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from . import policy
-from .policy import Viewer
+from .policy import Row, Viewer
 
 
 class CqrsAccess(models.AbstractModel):
@@ -17,12 +17,13 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _visible(
-        self, viewers: list[Viewer], row: SQL, at: datetime | None = None
+        self, viewers: list[Viewer], row: SQL | Row, at: datetime | None = None
     ) -> SQL:
         """Return the condition under which one of the viewers sees a row.
 
         :param row: the alias of a relation with ``user_id``, ``team_id``,
-            ``company_id``: of an opportunity as it is, or as it was
+            ``company_id``, or these columns: of an opportunity as it is, or as it was,
+            of an order or of an invoice
         :param at: the moment whose hierarchy decides, aware; today's by default.
             Everything else is today's, and what today's hierarchy hides stays hidden,
             unless the option ``past_teams`` is on.

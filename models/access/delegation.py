@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from .answer_context import AnswerContext
+from .viewers import LEADS
 
 
 class CqrsDelegation(models.Model):
@@ -121,8 +122,8 @@ class CqrsAccess(models.AbstractModel):
     _inherit = "cqrs.access"
 
     @api.model
-    def _lenders(self, user):
-        if not self._may_read_leads(user.id):
+    def _lenders(self, user, model=LEADS):
+        if not self._may_read(user.id, model):
             return []
         users = self.env["res.users"].sudo()
         delegations = AnswerContext.of(self.env, user).delegations or ()
@@ -131,7 +132,7 @@ class CqrsAccess(models.AbstractModel):
                 lender_id
                 for lender_id, date_from, date_to in delegations
                 if date_from <= _today(users.browse(lender_id)).isoformat() <= date_to
-                and self._may_read_leads(lender_id)
+                and self._may_read(lender_id, model)
             }
         )
 

@@ -5,6 +5,7 @@ from odoo.tools import SQL
 
 from . import policy
 from .policy import Viewer
+from .viewers import LEADS
 
 
 class CqrsAccess(models.AbstractModel):
@@ -99,10 +100,10 @@ class CqrsAccess(models.AbstractModel):
         )
 
     @api.model
-    def _reading_groups(self) -> list[str]:
-        """Return the names of the groups that let their members read leads."""
+    def _reading_groups(self, model: str = LEADS) -> list[str]:
+        """Return the names of the groups that let their members read a model."""
         rights = self.env["ir.model.access"]
-        return list(dict.fromkeys(rights.group_names_with_access("crm.lead", "read")))
+        return list(dict.fromkeys(rights.group_names_with_access(model, "read")))
 
     def _because(self, viewer: Viewer, reason: str, row: dict) -> str:
         names = {

@@ -1,8 +1,8 @@
 """The one definition of access: the conditions in SQL under which a user sees a row.
 
-A row is one of an opportunity, or of sums of opportunities: it has an owner
-(``user_id``), a team and a company. A user sees a row whose company, if it has one, is
-among those that the user may work in, and
+A row is one of an opportunity, an order or an invoice, or of sums of these: it has an
+owner (``user_id``), a team and a company. A user sees a row whose company, if it has
+one, is among those that the user may work in, and
 
 * all such rows, with *All Documents* or as an administrator;
 * those that the user owns;
@@ -16,7 +16,7 @@ among those that the user may work in, and
 
 A user who looks as somebody else sees no more than both of them see. A user without an
 active profile (archived, or of the portal) sees nothing, nor does a user who may not
-read leads in Odoo; ``viewers.py`` leaves them out.
+read the model in Odoo (leads, orders, invoices); ``viewers.py`` leaves them out.
 
 >>> seller = Viewer(7, company_ids=(1, 2), is_salesperson=True, sees_all=False)
 >>> head = Viewer(3, company_ids=(1,), is_salesperson=True, sees_all=True)
@@ -46,6 +46,24 @@ from ..support.sql_arrays import integers
 
 
 @dataclass(frozen=True)
+class Row:
+    """The columns of a relation that decide who sees a row of it."""
+
+    user_id: SQL
+    team_id: SQL
+    company_id: SQL
+
+    @classmethod
+    def of(cls, row: "SQL | Row") -> "Row":
+        """Return the columns of an alias; the row itself if it is one."""
+        if isinstance(row, Row):
+            return row
+        return cls(
+            SQL("%s.user_id", row), SQL("%s.team_id", row), SQL("%s.company_id", row)
+        )
+
+
+@dataclass(frozen=True)
 class Options:
     """The options of the settings that let users see more.
 
@@ -70,15 +88,15 @@ class Hierarchy:
         default_factory=dict
     )
 
-    def above(self, viewer: "Viewer", row: SQL, via: str) -> SQL:
+    def above(self, viewer: "Viewer", row: Row, via: str) -> SQL:
         """Return the condition that a row's owner was below a viewer."""
         owners = self.owner_ids.get((viewer.id, via), {})
         arms = [
             SQL(
-                "(%s.company_id = %s AND %s.user_id = ANY(%s))",
-                row,
+                "(%s = %s AND %s = ANY(%s))",
+                row.company_id,
                 company_id,
-                row,
+                row.user_id,
                 integers(owners[company_id]),
             )
             for company_id in viewer.company_ids
@@ -87,9 +105,9 @@ class Hierarchy:
         if owners:
             arms.append(
                 SQL(
-                    "(%s.company_id IS NULL AND %s.user_id = ANY(%s))",
-                    row,
-                    row,
+                    "(%s IS NULL AND %s = ANY(%s))",
+                    row.company_id,
+                    row.user_id,
                     integers(self.all_owner_ids(viewer, via)),
                 )
             )
@@ -103,14 +121,15 @@ class Hierarchy:
 
 @dataclass(frozen=True)
 class Viewer:
-    """A user through whose eyes opportunities are seen.
+    """A user through whose eyes opportunities, orders or invoices are seen.
 
     :ivar company_ids: companies that the user may work in; for a lender, only those
         that the delegate may work in, too
-    :ivar sees_all: the user has *All Documents*, or is an administrator
-    :ivar own_only: the user sees their own opportunities and no others
+    :ivar sees_all: the user has *All Documents*, or is an administrator; for invoices,
+        also who does their accounting
+    :ivar own_only: the user sees their own rows and no others
     :ivar sees_few_owners: an index on the owner finds the rows
-    :ivar bounded_by: one of these must see an opportunity, too; None is no such bound
+    :ivar bounded_by: one of these must see a row, too; None is no such bound
     """
 
     id: int
@@ -124,15 +143,17 @@ class Viewer:
 
 def visible(
     viewers: list[Viewer],
-    row: SQL,
+    row: SQL | Row,
     options: Options,
     hierarchy: Hierarchy | None = None,
 ) -> SQL:
     """Return the condition under which one of the viewers sees a row.
 
-    :param row: the alias of a relation with ``user_id``, ``team_id``, ``company_id``
+    :param row: the alias of a relation with ``user_id``, ``team_id``, ``company_id``,
+        or these columns
     :param hierarchy: that of a moment; today's by default
     """
+    row = Row.of(row)
     conditions = [_sees(viewer, row, options, hierarchy) for viewer in viewers]
     condition = SQL("(%s)", SQL(" OR ").join(conditions or [SQL("FALSE")]))
     if hierarchy is None or options.past_teams:
@@ -141,7 +162,7 @@ def visible(
 
 
 def _sees(
-    viewer: Viewer, row: SQL, options: Options, hierarchy: Hierarchy | None
+    viewer: Viewer, row: Row, options: Options, hierarchy: Hierarchy | None
 ) -> SQL:
     if viewer.bounded_by is not None:
         return SQL(
@@ -158,26 +179,30 @@ def _sees(
     )
 
 
-def in_company(viewer: Viewer, row: SQL) -> SQL:
+def in_company(viewer: Viewer, row: SQL | Row) -> SQL:
     """Return the condition that the viewer may work in a row's company."""
     return in_companies(viewer.company_ids, row)
 
 
-def in_companies(company_ids: tuple[int, ...], row: SQL) -> SQL:
+def in_companies(company_ids: tuple[int, ...], row: SQL | Row) -> SQL:
     """Return the condition that a row is of one of some companies, or of none."""
     return SQL(
-        "(%(row)s.company_id IS NULL OR %(row)s.company_id = ANY(%(companies)s))",
-        row=row,
+        "(%(company)s IS NULL OR %(company)s = ANY(%(companies)s))",
+        company=Row.of(row).company_id,
         companies=list(company_ids),
     )
 
 
 def reasons(
-    viewer: Viewer, row: SQL, options: Options, hierarchy: Hierarchy | None = None
+    viewer: Viewer,
+    row: SQL | Row,
+    options: Options,
+    hierarchy: Hierarchy | None = None,
 ) -> dict[str, SQL]:
     """Return the conditions by name, of which one must hold for the viewer."""
+    row = Row.of(row)
     above = _above if hierarchy is None else hierarchy.above
-    conditions = {"owner": SQL("%s.user_id = %s", row, viewer.id)}
+    conditions = {"owner": SQL("%s = %s", row.user_id, viewer.id)}
     if viewer.own_only:
         return conditions
     conditions["hierarchy"] = above(viewer, row, "hierarchy")
@@ -188,14 +213,14 @@ def reasons(
             """
             EXISTS (SELECT FROM cqrs_stream team
                     WHERE team.stream_model = 'crm.team'
-                      AND team.stream_id = %s.team_id
+                      AND team.stream_id = %s
                       AND team.state -> 'user_id' = to_jsonb(%s))
             """,
-            row,
+            row.team_id,
             viewer.id,
         )
     if options.unassigned and viewer.is_salesperson:
-        conditions["unassigned"] = SQL("%s.user_id IS NULL", row)
+        conditions["unassigned"] = SQL("%s IS NULL", row.user_id)
     return conditions
 
 
@@ -263,7 +288,7 @@ def depends_on_team(viewers: list[Viewer], team_leader_ids: set[int]) -> bool:
     return any(viewer.id in team_leader_ids for viewer in (*viewers, *bounds))
 
 
-def _above(viewer: Viewer, row: SQL, via: str) -> SQL:
+def _above(viewer: Viewer, row: Row, via: str) -> SQL:
     if viewer.sees_few_owners:
         return _among_few(viewer, row, via)
     # Each EXISTS compares columns for equality alone: the planner can probe the index
@@ -272,20 +297,21 @@ def _above(viewer: Viewer, row: SQL, via: str) -> SQL:
         """
         EXISTS (SELECT FROM cqrs_user_access access
                 WHERE access.viewer_id = %(viewer)s AND access.via = %(via)s
-                  AND access.owner_id = %(row)s.user_id
-                  AND access.company_id = %(row)s.company_id)
-        OR (%(row)s.company_id IS NULL AND EXISTS (
+                  AND access.owner_id = %(owner)s
+                  AND access.company_id = %(company)s)
+        OR (%(company)s IS NULL AND EXISTS (
                 SELECT FROM cqrs_user_access access
                 WHERE access.viewer_id = %(viewer)s AND access.via = %(via)s
-                  AND access.owner_id = %(row)s.user_id))
+                  AND access.owner_id = %(owner)s))
         """,
         viewer=viewer.id,
         via=via,
-        row=row,
+        owner=row.user_id,
+        company=row.company_id,
     )
 
 
-def _among_few(viewer: Viewer, row: SQL, via: str) -> SQL:
+def _among_few(viewer: Viewer, row: Row, via: str) -> SQL:
     # The same as arrays, which are made once: the condition is then one on indexed
     # columns alone. Each element is compared with each row, hence for few.
     owners = SQL(
@@ -295,16 +321,21 @@ def _among_few(viewer: Viewer, row: SQL, via: str) -> SQL:
     )
     arms = [
         SQL(
-            "(%s.company_id = %s AND %s.user_id = ANY(ARRAY(%s AND company_id = %s)))",
-            row,
+            "(%s = %s AND %s = ANY(ARRAY(%s AND company_id = %s)))",
+            row.company_id,
             company_id,
-            row,
+            row.user_id,
             owners,
             company_id,
         )
         for company_id in viewer.company_ids
     ]
     arms.append(
-        SQL("(%s.company_id IS NULL AND %s.user_id = ANY(ARRAY(%s)))", row, row, owners)
+        SQL(
+            "(%s IS NULL AND %s = ANY(ARRAY(%s)))",
+            row.company_id,
+            row.user_id,
+            owners,
+        )
     )
     return SQL(" OR ").join(arms)

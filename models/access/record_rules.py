@@ -15,6 +15,7 @@ from odoo.tools import SQL
 
 from . import thresholds
 from .policy import Viewer
+from .viewers import LEADS
 
 #: The privilege *User: Own and Team's Documents*
 TEAM = "crm_cqrs.group_sale_team"
@@ -87,20 +88,21 @@ class CqrsAccess(models.AbstractModel):
     _inherit = "cqrs.access"
 
     @api.model
-    def _own_view(self, user) -> list[Viewer]:
-        """Return the user as a viewer; none for no profile or no right to leads."""
-        if not self._may_read_leads(user.id):
+    def _own_view(self, user, model: str = LEADS) -> list[Viewer]:
+        """Return the user as a viewer; none for no profile or no right to the model."""
+        if not self._may_read(user.id, model):
             return []
         self._capture_sources()
-        return self._counted(self._viewers_through(user, []))
+        viewers = self._of_documents(model, self._viewers_through(user, []))
+        return self._counted(viewers)
 
     @api.model
-    def _lent_views(self, user) -> list[Viewer]:
+    def _lent_views(self, user, model: str = LEADS) -> list[Viewer]:
         """Return the viewers who lend the user their view in Odoo's own screens.
 
         A lender who sees only their own documents there lends no more than these.
         """
-        lender_ids = self._lenders(user)
+        lender_ids = self._lenders(user, model)
         if not lender_ids:
             return []
         self._capture_sources()
@@ -108,7 +110,9 @@ class CqrsAccess(models.AbstractModel):
         return self._counted(
             [
                 replace(lender, own_only=not users.browse(lender.id).has_group(TEAM))
-                for lender in self._viewers_through(user, lender_ids)
+                for lender in self._of_documents(
+                    model, self._viewers_through(user, lender_ids)
+                )
                 if lender.id != user.id
             ]
         )
@@ -182,27 +186,48 @@ class CrmLead(models.Model):
         )
 
 
-class CqrsShowsOpportunities(models.AbstractModel):
-    """Hides read models that show opportunities from users who may not read leads."""
+class CqrsShowsModel(models.AbstractModel):
+    """Hides read models from users who may not read the model that they show."""
 
-    _name = "cqrs.shows.opportunities"
-    _description = "Opportunities Mixin"
+    _name = "cqrs.shows.model"
+    _description = "Read Model Mixin"
+
+    #: The model of Odoo, which may be missing
+    _cqrs_shown = LEADS
 
     def _check_access(self, operation):
-        rights = self.env["ir.model.access"]
-        if not rights.check("crm.lead", "read", raise_exception=False):
-            return self, partial(rights._make_access_error, "crm.lead", "read")
+        if not self.env["cqrs.access"]._may_read(self.env.uid, self._cqrs_shown):
+            rights = self.env["ir.model.access"]
+            shown = self._cqrs_shown if self._cqrs_shown in self.env else self._name
+            return self, partial(rights._make_access_error, shown, "read")
         return super()._check_access(operation)
 
 
-class CqrsOpportunityView(models.Model):
-    _name = "cqrs.opportunity.view"
-    _inherit = ("cqrs.opportunity.view", "cqrs.shows.opportunities", "cqrs.rule")
+class CqrsSeenRow(models.AbstractModel):
+    """Read models whose rows have an owner, a team and a company."""
+
+    _name = "cqrs.seen.row"
+    _inherit = ("cqrs.shows.model", "cqrs.rule")
+    _description = "Row Visible by Its Owner"
     _cqrs_conditions = ("is_visible",)
 
     is_visible = fields.Boolean(
         "Visible to Me", compute="_compute_is_visible", search="_search_is_visible"
     )
+    viewer_id = fields.Many2one(
+        "res.users",
+        "Visible To",
+        compute="_compute_viewer_id",
+        search="_search_viewer_id",
+        help="Search by a person's name for the opportunities on their dashboard:"
+        " your own or that of a team member.",
+    )
+
+    def _cqrs_viewers(self, user) -> list[Viewer]:
+        """Return the viewers through whose eyes a user sees the rows."""
+        # With sudo, too: Odoo itself sometimes evaluates domains with it.
+        access = self.env(su=False)["cqrs.access"]
+        return access._document_viewers(user, self._cqrs_shown)
 
     @api.depends_context("uid")
     def _compute_is_visible(self):
@@ -214,8 +239,33 @@ class CqrsOpportunityView(models.Model):
     def _cqrs_visible(self) -> Condition | None:
         self.env["base"]._cqrs_capture_pending()
         access = self.env["cqrs.access"]
-        viewers = access._viewers(self.env.user)
+        viewers = self._cqrs_viewers(self.env.user)
         return viewers and (lambda row: access._visible(viewers, row))
+
+    def _compute_viewer_id(self):
+        # Many see it: there is no one value.
+        self.viewer_id = False
+
+    def _search_viewer_id(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        # As in the API, users may ask for themselves and for those whom they may look
+        # as.
+        access = self.env(su=False)["cqrs.access"]
+        asked = [id_ for id_ in value if type(id_) is int]
+        person_ids = access._people(self.env.user, SQL("id = ANY(%s)", asked))
+        users = self.env["res.users"].browse(person_ids)
+        viewers = [viewer for user in users for viewer in self._cqrs_viewers(user)]
+        return Domain.custom(
+            to_sql=lambda model, alias, query: access._visible(
+                viewers, SQL.identifier(alias)
+            )
+        )
+
+
+class CqrsOpportunityView(models.Model):
+    _name = "cqrs.opportunity.view"
+    _inherit = ("cqrs.opportunity.view", "cqrs.seen.row")
 
 
 class CqrsPerson(models.AbstractModel):

@@ -1,4 +1,4 @@
-"""The people through whose eyes somebody sees opportunities."""
+"""The people through whose eyes somebody sees opportunities, orders and invoices."""
 
 from dataclasses import replace
 
@@ -11,22 +11,37 @@ from .policy import Viewer
 
 VIEWERS = VersionedCache("viewers", size=1024)
 
+LEADS = "crm.lead"
+ORDERS = "sale.order"
+INVOICES = "account.move"
+
+#: The models of documents, which may be missing
+DOCUMENTS = (ORDERS, INVOICES)
+
+#: Groups to whose members Odoo shows all invoices of their companies
+ACCOUNTING = ("account.group_account_invoice", "account.group_account_readonly")
+
 
 class CqrsAccess(models.AbstractModel):
     _inherit = "cqrs.access"
 
     @api.model
-    @ormcache("user_id")
     def _may_read_leads(self, user_id: int) -> bool:
-        """Return whether Odoo lets a user read leads at all, by whichever group.
+        return self._may_read(user_id, LEADS)
 
-        Odoo empties this cache whenever groups or access rights change.
+    @api.model
+    @ormcache("user_id", "model")
+    def _may_read(self, user_id: int, model: str) -> bool:
+        """Return whether Odoo lets a user read a model at all, by whichever group.
+
+        Nobody may if the model is not there. Odoo empties this cache whenever groups,
+        access rights or modules change.
         """
         user = self.env["res.users"].browse(user_id).exists()
-        if not user:
+        if not user or model not in self.env:
             return False
         rights = self.env["ir.model.access"].with_user(user)
-        return rights.check("crm.lead", "read", raise_exception=False)
+        return rights.check(model, "read", raise_exception=False)
 
     @api.model
     @ormcache()
@@ -87,9 +102,65 @@ class CqrsAccess(models.AbstractModel):
     def _read_viewers(self, context: AnswerContext) -> list[Viewer]:
         user = context.user
         viewers = self._viewers_through(user, self._lenders(user))
+        return self._bounded(user, viewers, self._people_viewers)
+
+    @api.model
+    def _document_viewers(self, user, model: str) -> list[Viewer]:
+        """Return the viewers through whose eyes the user sees records of a model.
+
+        They are those of opportunities, of whom each may read the model in Odoo; none
+        if the user, or the caller, may not, or if the model is not there. Who does the
+        accounting sees all invoices.
+
+        :param user: a ``res.users`` record
+        :param model: one of ``DOCUMENTS``; of ``LEADS`` they are ``_viewers``
+        """
+        ids = {user.id} if self.env.su else {user.id, self.env.uid}
+        if not all(self._may_read(id_, model) for id_ in ids):
+            return []
+
+        def viewers_of(each):
+            return self._of_documents(
+                model, self._viewers_through(each, self._lenders(each, model))
+            )
+
+        return self._bounded(user, viewers_of(user), viewers_of)
+
+    def _of_documents(self, model: str, viewers: list[Viewer]) -> list[Viewer]:
+        """Return the viewers, of whom accountants see all invoices."""
+        if model != INVOICES:
+            return viewers
+        return [
+            replace(viewer, sees_all=viewer.sees_all or self._is_accountant(viewer.id))
+            for viewer in viewers
+        ]
+
+    def _is_accountant(self, user_id: int) -> bool:
+        """Return whether Odoo shows a user all invoices, where there are invoices."""
+        user = self.env["res.users"].sudo().browse(user_id)
+        return INVOICES in self.env and any(map(user.has_group, ACCOUNTING))
+
+    @api.model
+    def _rights(self, user) -> list:
+        """Return what of a user's view follows from rights and delegations alone.
+
+        That is a version of it: such changes may be no events. It reads no more than
+        what an entity tag is made of.
+        """
+        lender_ids = self._lenders(user, INVOICES)
+        return [
+            *(
+                (self._may_read(user.id, model), self._lenders(user, model))
+                for model in (LEADS, *DOCUMENTS)
+            ),
+            [self._is_accountant(id_) for id_ in (user.id, *lender_ids)],
+        ]
+
+    def _bounded(self, user, viewers: list[Viewer], viewers_of) -> list[Viewer]:
+        """Return the viewers, each bounded by those of the caller, if not the user."""
         if self.env.su or user == self.env.user:
             return viewers
-        bounds = tuple(self._people_viewers(self.env.user))
+        bounds = tuple(viewers_of(self.env.user))
         return [replace(viewer, bounded_by=bounds) for viewer in viewers]
 
     def _viewers_through(self, user, lender_ids: list[int]) -> list[Viewer]:
@@ -129,10 +200,10 @@ class CqrsAccess(models.AbstractModel):
         return viewers
 
     @api.model
-    def _lenders(self, user) -> list[int]:
+    def _lenders(self, user, model: str = LEADS) -> list[int]:
         """Return the ids of the users who at present lend the user their view.
 
-        Lenders who may not read leads in Odoo are left out, and a user who may not has
-        none.
+        Lenders who may not read the model in Odoo are left out, and a user who may not
+        has none.
         """
         return []

@@ -32,10 +32,7 @@ def answer_version(env, user, zone=None) -> str:
         user.id,
         # Delegations, which also begin and end by the day, options of the settings and
         # the access that groups give are no events.
-        [
-            (access._may_read_leads(each.id), access._lenders(each))
-            for each in env.user | user
-        ],
+        [access._rights(each) for each in env.user | user],
         access._reading_group_ids(),
         access._options(),
         # Names of stages and sentences are translated.

@@ -12,6 +12,7 @@ from ..opportunities.as_json import (
     CONVERTED,
     FIELDS,
     PACE_FIELDS,
+    SALES_FIELDS,
     items,
     owners,
     with_owners,
@@ -80,6 +81,13 @@ class CqrsDashboard(models.AbstractModel):
             calendar=calendar,
         )
         counts = json.loads(metrics.pop("opportunities").text)
+        metrics = self.env["cqrs.document.figures"]._add_to(
+            metrics,
+            user,
+            company_ids=company_ids,
+            target_currency=target_currency,
+            calendar=calendar,
+        )
         page = self.env["cqrs.opportunities"]._read_page(
             user,
             filters=Filters(company_ids=company_ids),
@@ -117,13 +125,21 @@ class CqrsDashboard(models.AbstractModel):
         :param today: the day that it is for the caller, by default in the caller's zone
         """
         currency = own_currency(AnswerContext.of(self.env, user))
+        sales = None
+        if not SALES_FIELDS.isdisjoint(names):
+            documents = self.env["cqrs.document.figures"]
+            absent = SALES_FIELDS.difference(documents._names_of_deals(user))
+            names = tuple(name for name in names if name not in absent)
+            sales = documents._of_deals(ids, user, target_currency)
         if conversion is None and CONVERTED in names:
             conversion = Conversion.of(self.env, user, target_currency)
         pace = None
         if not PACE_FIELDS.isdisjoint(names):
             asking = AnswerContext.of(self.env)
             pace = told(self.env, today or asking.today(asking.calendar))
-        query = items(ids, names, stages(self.env), currency.id, conversion, pace)
+        query = items(
+            ids, names, stages(self.env), currency.id, conversion, pace, sales=sales
+        )
         [(text,)] = self.env.execute_query(query)
         return JsonText(with_owners(text, self._owners))
 

@@ -60,7 +60,7 @@ class CqrsDashboardMetrics(models.Model):
     """
 
     _name = "cqrs.dashboard.metrics"
-    _inherit = ("cqrs.read.only", "cqrs.deleted.names", "cqrs.shows.opportunities")
+    _inherit = ("cqrs.read.only", "cqrs.deleted.names", "cqrs.shows.model")
     _description = "Dashboard Metrics"
     _auto = False
     _order = "pipeline_value desc, id"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from odoo.tools import SQL
 
+from ..support.exact_json import dumps
 from ..support.json_schema import (
     BOOLEAN,
     COUNT,
@@ -201,7 +202,32 @@ _PACE_FIELDS = tuple(
         },
     }.items()
 )
-_FIELDS = (*_FIELDS, *_PACE_FIELDS)
+
+#: Figures of its orders and invoices (``documents/deals.py``)
+_SALES_FIELDS = tuple(
+    ApiField(
+        name,
+        f"given.sales #> ARRAY[page.id::text, '{name}']",
+        {
+            **obj(count=COUNT, amount=MONEY, currency=CURRENCY),
+            "description": f"{what} In the viewer's currency, or in `currency`. Absent"
+            " where there are no such documents, or you may read none of them.",
+        },
+        is_given=False,
+    )
+    for name, what in (
+        ("ordered", "Its confirmed orders that you see, untaxed."),
+        (
+            "invoiced",
+            (
+                "The posted invoices of its orders so far that you see, untaxed, less"
+                " credit notes. One of several opportunities counts in each of them."
+            ),
+        ),
+        ("paid", "What is paid of the same invoices, with taxes."),
+    )
+)
+_FIELDS = (*_FIELDS, *_PACE_FIELDS, *_SALES_FIELDS)
 
 #: ``{name: field}``, in the order of the answers
 API_FIELDS = {field.name: field for field in _FIELDS}
@@ -209,6 +235,8 @@ API_FIELDS = {field.name: field for field in _FIELDS}
 FIELDS = tuple(field.name for field in _FIELDS if field.is_given)
 #: The names of those of the pace
 PACE_FIELDS = frozenset(field.name for field in _PACE_FIELDS)
+#: The names of those of orders and invoices
+SALES_FIELDS = frozenset(field.name for field in _SALES_FIELDS)
 
 
 def items(
@@ -219,6 +247,7 @@ def items(
     conversion: Conversion | None = None,
     pace: SQL | None = None,
     rows: SQL | None = None,
+    sales: dict[int, dict] | None = None,
 ) -> SQL:
     """Return the query of the JSON array of opportunities, in order of ids, as text.
 
@@ -230,13 +259,14 @@ def items(
     :param conversion: that of converted values, where they are given
     :param pace: the joins of ``pace.told``, where names ask for it
     :param rows: the relation of the opportunities, by default as they are now
+    :param sales: ``{id: {name of SALES_FIELDS: value}}``, where names ask for it
     """
     return SQL(
         """
         SELECT COALESCE(json_agg(item ORDER BY number), '[]')::text
         FROM unnest(%(ids)s) WITH ORDINALITY AS place (id, number)
         JOIN %(rows)s page ON page.id = place.id
-        CROSS JOIN (SELECT %(stages)s::jsonb AS stages%(conversion)s) given
+        CROSS JOIN (SELECT %(stages)s::jsonb AS stages%(conversion)s%(sales)s) given
         JOIN res_currency currency
           ON currency.id = COALESCE(page.currency_id, %(currency_id)s)
         %(pace)s
@@ -248,6 +278,7 @@ def items(
         currency_id=currency_id,
         conversion=_converting(conversion) if CONVERTED in names else SQL(),
         pace=pace or SQL(),
+        sales=SQL(", %s::jsonb AS sales", dumps(sales)) if sales is not None else SQL(),
         expressions=_expressions(names),
     )
 

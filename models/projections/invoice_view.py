@@ -5,21 +5,35 @@ from ..support.indexes import create_missing
 from ..support.readable_values import readable
 from .table import Column, Table, quoted, upsert
 
-_AMOUNT = fields.Monetary(aggregator=None, readonly=True)
-_DAY = fields.Date(readonly=True)
-
 # What a draft says of its payment counts for nothing: it may be "paid".
 _IS_POSTED = SQL("captured.state = 'posted'")
 _OWNER = (
-    Column("user_id", "integer", source="invoice_user_id"),
-    Column("team_id", "integer"),
-    Column("company_id", "integer"),
-    Column("currency_id", "integer", source="company_id.currency_id"),
+    Column(
+        "user_id",
+        "integer",
+        source="invoice_user_id",
+        field=fields.Many2one("res.users", "Salesperson", readonly=True),
+    ),
+    Column(
+        "team_id",
+        "integer",
+        field=fields.Many2one("crm.team", "Sales Team", readonly=True),
+    ),
+    Column(
+        "company_id", "integer", field=fields.Many2one("res.company", readonly=True)
+    ),
+    Column(
+        "currency_id",
+        "integer",
+        source="company_id.currency_id",
+        field=fields.Many2one("res.currency", readonly=True),
+    ),
     Column(
         "account_id",
         "integer",
         source="commercial_partner_id",
         value=SQL("COALESCE(commercial_partner_id, partner_id)"),
+        field=fields.Many2one("res.partner", "Customer", readonly=True),
     ),
 )
 
@@ -42,33 +56,65 @@ INVOICES = Table(
     "cqrs_invoice_view",
     columns=(
         Column("id", "integer", "PRIMARY KEY", value=SQL("stream_id")),
-        Column("name", "text", 'COLLATE "C"', default="''"),
-        Column("move_type", "text"),
-        Column("state", "text", source="state", value=SQL("captured.state")),
+        Column(
+            "name",
+            "text",
+            'COLLATE "C"',
+            default="''",
+            field=fields.Char("Number", readonly=True),
+        ),
+        Column("move_type", "text", field=fields.Char("Type", readonly=True)),
+        Column(
+            "state",
+            "text",
+            source="state",
+            value=SQL("captured.state"),
+            field=fields.Char("Odoo State", readonly=True),
+        ),
         Column(
             "payment_state",
             "text",
             source="payment_state",
             value=SQL("CASE WHEN %s THEN payment_state END", _IS_POSTED),
+            field=fields.Char(readonly=True),
         ),
         *_OWNER,
-        Column("document_currency_id", "integer", source="currency_id"),
-        Column("partner_id", "integer"),
-        Column("invoiced_on", "date", source="invoice_date", field=_DAY),
-        Column("due_on", "date", source="invoice_date_due", field=_DAY),
+        Column(
+            "document_currency_id",
+            "integer",
+            source="currency_id",
+            field=fields.Many2one("res.currency", readonly=True),
+        ),
+        Column(
+            "partner_id",
+            "integer",
+            field=fields.Many2one("res.partner", "Contact", readonly=True),
+        ),
+        Column(
+            "invoiced_on",
+            "date",
+            source="invoice_date",
+            field=fields.Date(readonly=True),
+        ),
+        Column(
+            "due_on",
+            "date",
+            source="invoice_date_due",
+            field=fields.Date(readonly=True),
+        ),
         Column(
             "untaxed",
             "numeric",
             source="amount_untaxed_signed",
             default="0",
-            field=_AMOUNT,
+            field=fields.Monetary(aggregator=None, readonly=True),
         ),
         Column(
             "total",
             "numeric",
             source="amount_total_signed",
             default="0",
-            field=_AMOUNT,
+            field=fields.Monetary(aggregator=None, readonly=True),
         ),
         Column(
             "residual",
@@ -76,6 +122,7 @@ INVOICES = Table(
             source="amount_residual_signed",
             value=_posted("amount_residual_signed"),
             default="0",
+            field=fields.Monetary("Open", aggregator=None, readonly=True),
         ),
         Column(
             "document_total",
@@ -83,6 +130,12 @@ INVOICES = Table(
             source="amount_total",
             value=_signed("amount_total"),
             default="0",
+            field=fields.Monetary(
+                "Total in Its Currency",
+                aggregator=None,
+                readonly=True,
+                currency_field="document_currency_id",
+            ),
         ),
         Column(
             "document_residual",
@@ -92,12 +145,19 @@ INVOICES = Table(
             default="0",
         ),
         Column("order_ids", "integer[]", source="sale_order_ids"),
-        Column("version", "integer", "NOT NULL", value=SQL("version")),
+        Column(
+            "version",
+            "integer",
+            "NOT NULL",
+            value=SQL("version"),
+            field=fields.Integer(aggregator=None, readonly=True),
+        ),
         Column(
             "changed_at",
             "timestamp",
             "NOT NULL",
             value=SQL("occurred_at AT TIME ZONE 'UTC'"),
+            field=fields.Datetime(readonly=True),
         ),
     ),
     options="WITH (fillfactor = 80)",
@@ -116,16 +176,6 @@ RECEIVABLES = Table(
             value=readable(SQL("amount_residual"), "monetary"),
             default="0",
         ),
-        # Of the document's open lines the one that is due first: it counts documents.
-        Column(
-            "is_first",
-            "boolean",
-            "NOT NULL",
-            value=SQL(
-                "row_number() OVER (PARTITION BY stream_id ORDER BY %s, line.id) = 1",
-                readable(SQL("date_maturity"), "date"),
-            ),
-        ),
     ),
     options="WITH (fillfactor = 80)",
 )
@@ -142,7 +192,7 @@ _IS_OPEN = SQL(
 )
 
 
-class CqrsInvoiceView(models.AbstractModel):
+class CqrsInvoiceView(models.Model):
     """One row for each customer document, under the id of its ``account.move``.
 
     ``untaxed``, ``total`` and ``residual`` are exact and signed (a credit note is
@@ -159,8 +209,12 @@ class CqrsInvoiceView(models.AbstractModel):
     _name = "cqrs.invoice.view"
     _inherit = "cqrs.projection"
     _description = "Invoice (Read Model)"
+    _auto = False
+    _order = "invoiced_on desc, id desc"
     _cqrs_consumes = ("account.move",)
     _cqrs_tables = (INVOICES, RECEIVABLES)
+
+    vars().update(INVOICES.orm_fields)
 
     def _create_tables(self):
         result = super()._create_tables()

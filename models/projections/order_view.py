@@ -7,14 +7,17 @@ from .table import Column, Table, upsert
 #: The states in which Odoo takes an order for confirmed
 CONFIRMED = SQL("('sale', 'done')")
 
-_AMOUNT = fields.Monetary(aggregator=None, readonly=True)
-_TIME = fields.Datetime(readonly=True)
-
 TABLE = Table(
     "cqrs_order_view",
     columns=(
         Column("id", "integer", "PRIMARY KEY", value=SQL("stream_id")),
-        Column("name", "text", 'COLLATE "C"', default="''"),
+        Column(
+            "name",
+            "text",
+            'COLLATE "C"',
+            default="''",
+            field=fields.Char("Number", readonly=True),
+        ),
         # The state of the record, which the relation ``stream`` has a column for, too
         Column(
             "state",
@@ -22,38 +25,84 @@ TABLE = Table(
             source="state",
             value=SQL("captured.state"),
             default="'draft'",
+            field=fields.Char("Odoo State", readonly=True),
         ),
         Column(
             "is_confirmed",
             "boolean",
             value=SQL("captured.state IN %s", CONFIRMED),
             default="false",
+            field=fields.Boolean(readonly=True),
         ),
-        Column("user_id", "integer"),
-        Column("team_id", "integer"),
-        Column("company_id", "integer"),
-        Column("currency_id", "integer"),
-        Column("partner_id", "integer"),
-        Column("opportunity_id", "integer"),
-        Column("ordered_at", "timestamp", source="date_order", field=_TIME),
         Column(
-            "untaxed", "numeric", source="amount_untaxed", default="0", field=_AMOUNT
+            "user_id",
+            "integer",
+            field=fields.Many2one("res.users", "Salesperson", readonly=True),
         ),
-        Column("total", "numeric", source="amount_total", default="0", field=_AMOUNT),
-        Column("invoice_status", "text"),
-        Column("version", "integer", "NOT NULL", value=SQL("version")),
+        Column(
+            "team_id",
+            "integer",
+            field=fields.Many2one("crm.team", "Sales Team", readonly=True),
+        ),
+        Column(
+            "company_id", "integer", field=fields.Many2one("res.company", readonly=True)
+        ),
+        Column(
+            "currency_id",
+            "integer",
+            field=fields.Many2one("res.currency", readonly=True),
+        ),
+        Column(
+            "partner_id",
+            "integer",
+            field=fields.Many2one("res.partner", "Contact", readonly=True),
+        ),
+        Column(
+            "opportunity_id",
+            "integer",
+            field=fields.Many2one("crm.lead", readonly=True),
+        ),
+        Column(
+            "ordered_at",
+            "timestamp",
+            source="date_order",
+            field=fields.Datetime(readonly=True),
+        ),
+        Column(
+            "untaxed",
+            "numeric",
+            source="amount_untaxed",
+            default="0",
+            field=fields.Monetary(aggregator=None, readonly=True),
+        ),
+        Column(
+            "total",
+            "numeric",
+            source="amount_total",
+            default="0",
+            field=fields.Monetary(aggregator=None, readonly=True),
+        ),
+        Column("invoice_status", "text", field=fields.Char(readonly=True)),
+        Column(
+            "version",
+            "integer",
+            "NOT NULL",
+            value=SQL("version"),
+            field=fields.Integer(aggregator=None, readonly=True),
+        ),
         Column(
             "changed_at",
             "timestamp",
             "NOT NULL",
             value=SQL("occurred_at AT TIME ZONE 'UTC'"),
+            field=fields.Datetime(readonly=True),
         ),
     ),
     options="WITH (fillfactor = 80)",
 )
 
 
-class CqrsOrderView(models.AbstractModel):
+class CqrsOrderView(models.Model):
     """One row for each quotation and order, under the id of its ``sale.order``.
 
     Amounts are exact, in ``currency_id``, the order's own. ``ordered_at`` is in UTC.
@@ -63,8 +112,12 @@ class CqrsOrderView(models.AbstractModel):
     _name = "cqrs.order.view"
     _inherit = "cqrs.projection"
     _description = "Order (Read Model)"
+    _auto = False
+    _order = "ordered_at desc, id desc"
     _cqrs_consumes = ("sale.order",)
     _cqrs_tables = (TABLE,)
+
+    vars().update(TABLE.orm_fields)
 
     def _create_tables(self):
         result = super()._create_tables()

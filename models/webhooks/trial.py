@@ -10,9 +10,10 @@ from odoo.tools import SQL, config, str2bool
 from ..api.cloudevents import source
 from ..feed.feed import Message
 from .body import TEST, body
+from .delivery import request_text
 from .settings import UnusableOption
 from .signing import headers
-from .transport import Settings, Transport, request_text
+from .transport import Settings, Transport
 
 
 class CqrsWebhook(models.Model):

@@ -1,0 +1,116 @@
+"""Filters of invoices, and their conditions in SQL."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from odoo.tools import SQL
+
+from ..access import policy
+from ..support.periods import Period
+from ..support.sql_arrays import integers
+
+#: Characters of a text to search for
+MAX_TEXT = 200
+
+VIEW = SQL("view")
+
+_IS_OPEN = SQL(
+    "EXISTS (SELECT FROM cqrs_receivable line WHERE line.invoice_id = view.id)"
+)
+
+
+def _is_overdue(today: date) -> SQL:
+    return SQL(
+        "EXISTS (SELECT FROM cqrs_receivable line"
+        " WHERE line.invoice_id = view.id AND line.due_on < %s)",
+        today,
+    )
+
+
+#: ``{status: condition on a row view, by the day}``; an overdue one is open, too
+STATUSES = {
+    "draft": lambda today: SQL("view.state = 'draft'"),
+    "open": lambda today: _IS_OPEN,
+    "overdue": _is_overdue,
+    "paid": lambda today: SQL("(view.state = 'posted' AND NOT %s)", _IS_OPEN),
+    "cancelled": lambda today: SQL("view.state = 'cancel'"),
+}
+
+
+@dataclass(frozen=True)
+class InvoiceFilters:
+    """Conditions on the visible invoices; all of them hold together.
+
+    :ivar statuses: names of ``STATUSES``; None is all that are posted
+    :ivar account_ids: of these customers; None is any, as below
+    :ivar user_ids: of these salespeople; None among them is *unassigned*
+    :ivar but_user_id: not of this one
+    :ivar company_ids: of these companies
+    :ivar period: invoiced in it
+    :ivar text: each of its terms begins a part of the number, or a word of the
+        customer's name or reference
+    :raise ValueError: the text is longer than ``MAX_TEXT``
+    """
+
+    statuses: tuple[str, ...] | None = None
+    account_ids: tuple[int, ...] | None = None
+    user_ids: tuple[int | None, ...] | None = None
+    but_user_id: int | None = None
+    company_ids: tuple[int, ...] | None = None
+    period: Period | None = None
+    text: str | None = None
+
+    def __post_init__(self):
+        if self.text and len(self.text) > MAX_TEXT:
+            raise ValueError(f"a text to search for has at most {MAX_TEXT} characters")
+
+    def condition(self, today: date, terms: tuple[str, ...] | None) -> SQL:
+        """Return the condition on a row ``view``.
+
+        :param terms: those of the text; None where there is no text, and none of a
+            text that has nothing but punctuation, which finds nothing
+        """
+        conditions = [self._of_statuses(today)]
+        if self.account_ids is not None:
+            conditions.append(
+                SQL("view.account_id = ANY(%s)", integers(self.account_ids))
+            )
+        if self.user_ids is not None:
+            owned = SQL("view.user_id = ANY(%s)", integers(filter(None, self.user_ids)))
+            if not all(self.user_ids):
+                owned = SQL("(%s OR view.user_id IS NULL)", owned)
+            conditions.append(owned)
+        if self.but_user_id is not None:
+            conditions.append(SQL("view.user_id IS DISTINCT FROM %s", self.but_user_id))
+        if self.company_ids is not None:
+            conditions.append(policy.in_companies(self.company_ids, VIEW))
+        if self.period:
+            # Days of an invoice are days, in whichever zone.
+            for operator, day in ((">=", self.period.first), ("<", self.period.until)):
+                if day:
+                    conditions.append(SQL(f"view.invoiced_on {operator} %s", day))
+        if terms is not None:
+            conditions += [_has(term) for term in terms] or [SQL("FALSE")]
+        return SQL(" AND ").join(conditions)
+
+    def _of_statuses(self, today: date) -> SQL:
+        if self.statuses is None:
+            return SQL("view.state = 'posted'")
+        found = [STATUSES[status](today) for status in self.statuses]
+        return SQL("(%s)", SQL(" OR ").join(found or [SQL("FALSE")]))
+
+
+EVERY = InvoiceFilters()
+
+
+def _has(term: str) -> SQL:
+    # A term has letters and digits alone.
+    return SQL(
+        """
+        (view.name ~* %s OR view.account_id IN (
+            SELECT contact.account_id FROM cqrs_contact contact
+            WHERE contact.words @@ %s::tsquery))
+        """,
+        f"(^|[^[:alnum:]]){term}",
+        f"'{term}':*",
+    )
