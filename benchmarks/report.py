@@ -34,6 +34,7 @@ WANTED = {
     "webhook_behind_a_job_s": "≤ 1",
     "webhook_deliveries_per_s": "≥ 300",
     "webhook_beside_a_dead_endpoint_vs_alone": "≤ 1.05",
+    "webhook_processor_beside_a_dead_endpoint_vs_alone": "≤ 1.05",
     "webhook_processor_write_field_ten_endpoints_vs_none": "≤ 1.01",
     "first_build_s": "≤ 60",
     "fold_events_per_s": "≥ 200,000",

@@ -108,9 +108,11 @@ def number(maximum: int, minimum: int = 1) -> dict:
     """Return ``parse`` and ``schema`` of a whole number."""
 
     def parse(value) -> int:
-        if type(value) is not int or not minimum <= value <= maximum:
+        # 65.0 is an integer by JSON Schema, and a boolean is none.
+        is_whole = type(value) in (int, float) and value == value // 1
+        if not is_whole or not minimum <= value <= maximum:
             raise ValueError(f"Expected a whole number from {minimum} to {maximum}.")
-        return value
+        return int(value)
 
     schema = {"type": "integer", "minimum": minimum, "maximum": maximum}
     return {"parse": parse, "schema": schema}

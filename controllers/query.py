@@ -77,7 +77,7 @@ def whole_number(maximum: int, minimum: int = 1) -> dict:
 
     def parse(text: str) -> int:
         if (
-            not re.fullmatch(r"\d{1,10}", text, re.ASCII)
+            not re.fullmatch(r"\d{1,16}", text, re.ASCII)
             or not minimum <= int(text) <= maximum
         ):
             raise ValueError(f"Expected a whole number from {minimum} to {maximum}.")

@@ -6,9 +6,10 @@ FILE is a database of SQLite, made where there is none. The environment has the 
     ODOO_URL         address of Odoo
     ODOO_KEY         API key of the user as whom the endpoint looks
 
-A message is verified, written down and answered. A thread then asks Odoo for the
-opportunity as it is now, so that order, duplicates and old messages do no harm. At the
-start and every hour the log tells what an outage has kept away.
+A message is verified, written down with its cursor, and answered. A thread then asks
+Odoo for the opportunity as it is now, so that order, duplicates and old messages do no
+harm. At the start and every hour the log tells, from the last cursor on, what an outage
+has kept away.
 
 Needs no Odoo, only Python and the library `standardwebhooks`. Put a web server in front
 of it that speaks TLS.
@@ -46,11 +47,6 @@ SELECT task, max(number) FROM message WHERE task IS NOT NULL
 GROUP BY task ORDER BY max(number)
 """
 
-WAITING = """
-SELECT task, max(number) FROM message WHERE task IS NOT NULL
-GROUP BY task ORDER BY max(number)
-"""
-
 
 class Store:
     """The messages, each once, and the opportunities."""
@@ -69,22 +65,29 @@ class Store:
                 rows = self._connection.execute(*statement).fetchall()
         return rows
 
-    def keep(self, messages: list[dict], cursor: str | None = None) -> None:
-        """Write down the messages that are new, and where the log goes on."""
-        statements = [
-            (
-                "INSERT OR IGNORE INTO message (id, task) VALUES (?, ?)",
-                (message["id"], task(message)),
-            )
-            for message in messages
-        ]
-        if cursor:
-            statements += [
-                ("DELETE FROM checkpoint",),
-                ("INSERT INTO checkpoint VALUES (?)", (cursor,)),
-            ]
-        self.run(*statements)
+    def keep(self, message: dict) -> None:
+        """Write down a message, if it is new, and where the log goes on after it."""
+        # There is none before the first look at the log, after which all is loaded. A
+        # test message has none.
+        goes_on = "UPDATE checkpoint SET cursor = coalesce(?, cursor)"
+        self.run(keeping(message), (goes_on, (message.get("cursor"),)))
         self.has_news.set()
+
+    def keep_page(self, messages: list[dict], cursor: str) -> None:
+        """Write down those of the log that are new, and where it goes on."""
+        self.run(
+            *map(keeping, messages),
+            ("DELETE FROM checkpoint",),
+            ("INSERT INTO checkpoint VALUES (?)", (cursor,)),
+        )
+        self.has_news.set()
+
+
+def keeping(message: dict) -> tuple:
+    return "INSERT OR IGNORE INTO message (id, task) VALUES (?, ?)", (
+        message["id"],
+        task(message),
+    )
 
 
 def task(message: dict) -> str | None:
@@ -117,7 +120,7 @@ def catch_up(store: Store) -> None:
         after = cursor or "end"
         page = ask("/api/v2/events", stream="crm.lead", limit=1000, cursor=after)
         new = page["events"] if cursor else [{"id": "first", "type": RESYNC}]
-        store.keep(new, page["next"])
+        store.keep_page(new, page["next"])
         has_more = page["more"]
 
 
@@ -128,7 +131,7 @@ def load_all(store: Store) -> None:
         page = ask(
             "/api/v2/dashboard/opportunities", limit=200, archived="any", **cursor
         )
-        statements += [keeping(item) for item in page["items"]]
+        statements += map(copying, page["items"])
         if not page["next"]:
             break
         cursor = {"cursor": page["next"]}
@@ -144,10 +147,10 @@ def load(store: Store, opportunity_id: int) -> None:
             raise
         store.run(("DELETE FROM opportunity WHERE id = ?", (opportunity_id,)))
     else:
-        store.run(keeping(item))
+        store.run(copying(item))
 
 
-def keeping(item: dict) -> tuple:
+def copying(item: dict) -> tuple:
     content = json.dumps(item, ensure_ascii=False)
     return "INSERT OR REPLACE INTO opportunity VALUES (?, ?)", (
         item["odoo_id"],
@@ -210,7 +213,7 @@ class Handler(BaseHTTPRequestHandler):
                 message = Webhook(secret).verify(body, dict(self.headers))
             except (WebhookVerificationError, ValueError):
                 continue
-            self.store.keep([message])
+            self.store.keep(message)
             return self.answer(204)
         return self.answer(401)
 

@@ -121,6 +121,7 @@ from . import (
     test_verify_finds_tampering,
     test_verify_goes_on,
     test_verify_trusts_what_odoo_writes,
+    test_webhook_databases,
     test_webhook_delivery,
     test_webhook_endpoints,
     test_webhook_bodies,

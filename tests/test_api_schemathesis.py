@@ -9,6 +9,8 @@ from pathlib import Path
 
 from odoo.tests import tagged
 
+from ..models.api.ir_http import WEBHOOKS_SCOPE
+from ..models.webhooks.settings import ALLOWED_OPTION
 from .own_server import OwnServer
 
 _logger = logging.getLogger(__name__)
@@ -22,24 +24,43 @@ EXAMPLES = 120
 #: Answers that need no key: the contract's text, which is read before it is tried
 CONTRACTS = 3
 
+#: Webhooks take keys of another scope, and what they do is a run of its own
+WEBHOOKS = "^/api/v2/webhooks"
+#: Nobody listens there, so that a test message fails at once
+NOBODY = "http://127.0.0.1:9/"
+WEBHOOK = f"""
+from datetime import datetime, timedelta
+admin = env.ref("base.user_admin")
+key = env["res.users.apikeys"].with_user(admin).sudo()._generate(
+    {WEBHOOKS_SCOPE!r}, "test", datetime.now() + timedelta(days=1))
+webhook = env["cqrs.webhook"].with_user(admin).create(
+    {{"name": "Asked", "url": {NOBODY!r}}})
+env.cr.commit()
+print("made", key, webhook.id)
+"""
+
 
 @tagged("post_install", "-at_install")
 class TestApiSchemathesis(OwnServer):
     """The served contract holds for whatever is asked, right and wrong."""
 
-    def run_all_checks(self, url, seed, *options, examples=EXAMPLES):
+    def run_all_checks(self, url, seed, *options, examples=EXAMPLES, environ=None):
         """Have a round of cases tried; return how many there were."""
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli"),
                 *("--config-file", HERE / "schemathesis.toml"),
                 *("run", f"{url}/api/v2/openapi.json", "--checks=all", "--no-color"),
-                # They take keys of another scope (test_webhook_management.py).
-                "--exclude-path-regex=^/api/v2/webhooks",
+                f"--{'include' if environ else 'exclude'}-path-regex={WEBHOOKS}",
                 *(f"--max-examples={examples}", f"--seed={seed}", "--workers=2"),
                 *options,
             ],
-            env={**os.environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": HERE},
+            env={
+                **os.environ,
+                **(environ or {}),
+                "SCHEMATHESIS_HOOKS": "hooks",
+                "PYTHONPATH": HERE,
+            },
             cwd=self.enterContext(tempfile.TemporaryDirectory()),
             capture_output=True,
             text=True,
@@ -73,3 +94,21 @@ class TestApiSchemathesis(OwnServer):
             _logger.info("schemathesis: %s cases of %s passed", count, CASES)
             if count >= CASES:
                 break
+
+    def test_webhooks_with_a_key_of_their_scope(self):
+        conf = self.configuration(**{ALLOWED_OPTION: "127.0.0.1"})
+        made = self.odoo("shell", "-c", conf, script=WEBHOOK).stdout.split()
+        __, key, webhook_id = made[made.index("made") :]
+        url = self.serve("-c", conf)
+        before = self.answered()
+        count = self.run_all_checks(
+            *(url, 1, f"--header=Authorization: Bearer {key}"),
+            # The contract has no links for one after another; and what covers each
+            # boundary takes half a minute.
+            "--phases=examples,fuzzing",
+            examples=max(12, EXAMPLES * CASES // 50_000),
+            environ={"WEBHOOK_ID": webhook_id, "WEBHOOK_URL": NOBODY},
+        )
+        _logger.info("schemathesis: %s cases of webhooks passed", count)
+        self.assertGreater(self.answered() - before, count // 10)
+        self.assertGreater(count, 100)

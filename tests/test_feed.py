@@ -160,9 +160,20 @@ class TestFeed(SalesOrganisation):
         self.lead.priority = "3"
         self.env["crm.lead"].create({"name": "Lead", "type": "lead"})
         self.stage_new.name = "Renamed"
+        # Whatever else is captured, of the deal's own customer as well.
+        partners = self.env["res.partner"]
+        customer = partners.create({"name": "Customer", "is_company": True})
+        self.env.cr.flush()
+        customer.write({"name": "Renamed", "user_id": admin.id})
         self.assertEqual(
             self.told(admin), [("event", "OpportunityUpdated", self.lead.id)]
         )
+        self.lead.partner_id = customer
+        self.env.cr.flush()
+        customer.city = "Elsewhere"
+        self.env.cr.flush()
+        told = {(kind, id_) for kind, __, id_ in self.told(admin)}
+        self.assertEqual(told, {("event", self.lead.id)})
 
     def test_companies(self):
         other = other_company(self.env)

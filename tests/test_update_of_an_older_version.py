@@ -105,6 +105,25 @@ class TestUpdateOfAnOlderVersion(SalesOrganisation):
         migrate(self.env.cr, "19.0.1.1.0", "post-unreadable-values")
         self.assertEqual(verify(self.env), [])
 
+    def test_messages_of_webhooks_had_no_cursor(self):
+        self.env.cr.execute(
+            """
+            ALTER TABLE cqrs_webhook_checkpoint DROP COLUMN not_before;
+            ALTER TABLE cqrs_webhook_message DROP COLUMN cursor_before
+            """
+        )
+        for __ in range(2):
+            migrate(self.env.cr, "19.0.1.7.0", "pre-webhook-cursors")
+        self.registry.init_models(self.env.cr, ["cqrs.webhook"], {}, install=False)
+        self.env.cr.execute(
+            """
+            SELECT not_before, cursor_before
+            FROM cqrs_webhook_checkpoint CROSS JOIN cqrs_webhook_message;
+            SELECT to_regclass('cqrs_webhook_message_undelivered')
+            """
+        )
+        self.assertEqual(self.env.cr.fetchone(), ("cqrs_webhook_message_undelivered",))
+
     def test_names_that_nothing_has_any_more_are_gone(self):
         self.env.cr.execute(
             "CREATE TABLE cqrs_hierarchy (version bigint NOT NULL)",

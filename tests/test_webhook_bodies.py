@@ -19,6 +19,7 @@ from ..models.feed.feed import EVENT, REMOVED, RESYNC, Message
 from ..models.webhooks.body import TEST, body
 from .common import SalesOrganisation
 
+CURSOR = "czEuNTAw.5f2a"
 SOURCE = "urn:uuid:6b2a0b1e-7c5a-4e64-9d2f-0f9f4b7a9d11"
 LEAD = DECLARED["crm.lead"]["crm_cqrs"]
 
@@ -95,14 +96,17 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
             for event in events:
                 for payload in ("thin", "full"):
                     with self.subTest(name, payload=payload):
-                        told = json.loads(body(message(event), payload, SOURCE))
+                        text = body(message(event), payload, SOURCE, CURSOR)
+                        told = json.loads(text)
                         self.assertEqual(told["type"], f"crm_cqrs.{name}")
                         self.assert_described(name, told)
 
     def test_a_schema_describes_no_other_type(self):
         event = self.events_of["OpportunityWon"][0]
-        told = json.loads(body(message(event), "full", SOURCE))
+        told = json.loads(body(message(event), "full", SOURCE, CURSOR))
+        self.assert_described("OpportunityWon", told)
         for change in (
+            {"cursor": 7},
             {"type": "crm_cqrs.OpportunityLost"},
             {"subject": 7},
             {"data": {"version": 1, "before": {}, "after": {}}},
@@ -120,9 +124,9 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
     def test_a_full_body_is_the_event_of_the_api(self):
         for events in self.events_of.values():
             told = json.loads(
-                body(message(events[0]), "full", SOURCE), parse_float=Decimal
+                body(message(events[0]), "full", SOURCE, CURSOR), parse_float=Decimal
             )
-            whole = cloud_event(events[0], SOURCE)
+            whole = cloud_event(events[0], SOURCE, cursor=CURSOR)
             self.assertEqual(told.pop("time"), whole.pop("time").isoformat())
             self.assertEqual(told, whole)
 
@@ -146,7 +150,7 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
     def test_removed_has_ids_alone(self):
         event = self.events_of["OpportunityReassigned"][0]
         for payload in ("thin", "full"):
-            told = json.loads(body(message(event, REMOVED), payload, SOURCE))
+            told = json.loads(body(message(event, REMOVED), payload, SOURCE, CURSOR))
             self.assertEqual(
                 told,
                 {
@@ -155,13 +159,15 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
                     "source": SOURCE,
                     "type": "crm_cqrs.removed",
                     "subject": f"crm.lead/{event.stream_id}",
+                    "cursor": CURSOR,
                 },
             )
             self.assert_described("removed", told)
 
     def test_notices_of_no_event(self):
-        for kind in (RESYNC, TEST):
-            told = json.loads(body(Message(kind, None, "some-id"), "full", SOURCE))
+        for kind, cursor in ((RESYNC, CURSOR), (TEST, None)):
+            text = body(Message(kind, None, "some-id"), "full", SOURCE, cursor)
+            told = json.loads(text)
             self.assertEqual(
                 told,
                 {
@@ -169,6 +175,7 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
                     "id": "some-id",
                     "source": SOURCE,
                     "type": f"crm_cqrs.{kind}",
+                    **({"cursor": cursor} if cursor else {}),
                 },
             )
             with self.subTest(kind):

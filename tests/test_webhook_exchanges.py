@@ -180,6 +180,27 @@ class TestWebhookExchanges(BaseCase):
         answered = self.send(self.receiver(serve))
         self.assertEqual(answered.status, None)
         self.assertIn("There is no whole answer", answered.error)
+        self.assertNotIn("SSH", answered.error)
+
+    def test_an_error_has_nothing_of_the_answer(self):
+        """The owner is told of it by mail, and may not be one who may read answers."""
+        head = b"HTTP/1.1 200 OK\r\n"
+        for text in (
+            b"hidden\r\n\r\n",
+            b"HTTP/hidden 200 OK\r\n\r\n",
+            head + b"Content-Length: 5, 6\r\nX: hidden\r\n\r\nhidden",
+            head + b"Transfer-Encoding: chunked\r\n\r\nhidden\r\n",
+            head + b"hidden" * 20_000,
+        ):
+
+            def serve(connection, text=text):
+                connection.request()
+                connection.send(text)
+
+            with self.subTest(text[:60]):
+                answered = self.send(self.receiver(serve))
+                self.assertNotEqual(answered.error, "")
+                self.assertNotIn("hidden", answered.error)
 
     def test_an_answer_that_breaks_off_is_a_failure(self):
         def serve(connection):

@@ -129,7 +129,8 @@ class TestWebhookServers(ServedDatabase):
             time.sleep(0.6)
             self.commit_lead(url)
             times.append(self.arrives(5))
-        self.assertLess(sorted(times)[2], 1, times)
+        # Whom nobody calls looks every five seconds.
+        self.assertLess(sorted(times)[2], 1.5, times)
 
     def test_the_next_server_takes_over_where_the_first_is_killed(self):
         self.serve()

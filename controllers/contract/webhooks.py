@@ -73,6 +73,12 @@ _EVENT = COMPONENTS["Event"]
 #: Attributes that a message without values has, too
 _ATTRIBUTES = ("specversion", "id", "source", "type")
 
+_CURSOR = {
+    **TEXT,
+    "description": "Where `/api/v2/events` goes on for who keeps the last one of these:"
+    " all that is before it has been delivered, but for what was skipped.",
+}
+
 COMPONENTS |= {
     "EventFields": {
         "type": "object",
@@ -83,15 +89,15 @@ COMPONENTS |= {
     },
     "WebhookEvent": {
         **_EVENT,
-        # A cursor is of who reads the log.
-        "required": [n for n in _EVENT["required"] if n not in ("cursor", "data")],
+        "required": [name for name in _EVENT["required"] if name != "data"],
         "description": "An event, as `/api/v2/events` has it; `data` by the endpoint's"
         " payload.",
         "properties": {
             name: schema
             for name, schema in _EVENT["properties"].items()
-            if name not in ("cursor", "data")
-        },
+            if name != "data"
+        }
+        | {"cursor": _CURSOR},
     },
     "ThinData": {
         **obj(version=INTEGER, changed=array(TEXT)),
@@ -102,7 +108,8 @@ COMPONENTS |= {
         **obj(**{name: _EVENT["properties"][name] for name in _ATTRIBUTES}),
         "properties": {
             name: _EVENT["properties"][name] for name in (*_ATTRIBUTES, "subject")
-        },
+        }
+        | {"cursor": _CURSOR},
         "additionalProperties": False,
         "description": "A message without values.",
     },

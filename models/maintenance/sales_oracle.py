@@ -125,15 +125,22 @@ def _invoices(env, sample: Sample | None) -> Iterator[Drift]:
                     "amount_residual",
                     "date_maturity",
                 )
-                for line in of_lines:
-                    residual = exact_number(values[line.id]["amount_residual"])
-                    if residual:
-                        lines[line.id] = {
-                            "invoice_id": move.id,
-                            **owner,
-                            "due_on": values[line.id]["date_maturity"],
-                            "residual": residual,
-                        }
+                residuals = {
+                    line.id: exact_number(values[line.id]["amount_residual"])
+                    for line in of_lines
+                }
+                in_order = sorted(
+                    (id_ for id_, residual in residuals.items() if residual),
+                    key=lambda id_: (values[id_]["date_maturity"] or date.max, id_),
+                )
+                for id_ in in_order:
+                    lines[id_] = {
+                        "invoice_id": move.id,
+                        **owner,
+                        "due_on": values[id_]["date_maturity"],
+                        "residual": residuals[id_],
+                        "is_first": id_ == in_order[0],
+                    }
         yield from _differences(env, "cqrs_invoice_view", expected, batch)
         yield from _differences(env, "cqrs_receivable", lines, batch, "invoice_id")
         env.invalidate_all(flush=False)

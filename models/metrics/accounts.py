@@ -197,7 +197,7 @@ class CqrsSalesFigures(models.AbstractModel):
     def _overdue_rows(self, today: date, account_ids: list[int] | None) -> SQL:
         return SQL(
             """
-            SELECT account_id, user_id, team_id, company_id, currency_id, invoice_id,
+            SELECT account_id, user_id, team_id, company_id, currency_id, is_first,
                    residual AS overdue
             FROM cqrs_receivable WHERE due_on < %s AND %s
             """,

@@ -273,7 +273,7 @@ class CqrsSalesFigures(models.AbstractModel):
 _SUMS = {
     "orders": "COALESCE(sum(orders), 0)::integer",
     "invoices": "COALESCE(sum(invoices), 0)::integer",
-    "overdue_documents": "count(DISTINCT invoice_id)::integer",
+    "overdue_documents": "(count(*) FILTER (WHERE is_first))::integer",
 }
 _COUNTS = tuple(_SUMS)
 

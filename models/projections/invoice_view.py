@@ -176,6 +176,16 @@ RECEIVABLES = Table(
             value=readable(SQL("amount_residual"), "monetary"),
             default="0",
         ),
+        # Of the document's open lines the one that is due first: it counts documents.
+        Column(
+            "is_first",
+            "boolean",
+            "NOT NULL",
+            value=SQL(
+                "row_number() OVER (PARTITION BY stream_id ORDER BY %s, line.id) = 1",
+                readable(SQL("date_maturity"), "date"),
+            ),
+        ),
     ),
     options="WITH (fillfactor = 80)",
 )

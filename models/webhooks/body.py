@@ -18,14 +18,21 @@ from ..support.exact_json import dumps
 TEST = "test"
 
 
-def body(message: Message, payload: Literal["thin", "full"], source: str) -> bytes:
+def body(
+    message: Message,
+    payload: Literal["thin", "full"],
+    source: str,
+    cursor: str | None = None,
+) -> bytes:
     """Return the body of a message.
 
     :param message: one of the feed, or one of kind ``TEST``
     :param payload: ``full`` has the changed values; ``thin`` the names of their fields
     :param source: a URI that stands for the database
+    :param cursor: where ``/api/v2/events`` goes on for who has the message, and has
+        taken all that was delivered before
     """
-    told = cloud_message(message, source)
+    told = cloud_message(message, source, cursor)
     if message.kind == EVENT and payload == "thin":
         told["data"] = _names(message.event)
     return dumps(told).encode()

@@ -224,11 +224,15 @@ class EncryptedPool(HTTPSConnectionPool):
 
 
 def reason(error: BaseException) -> str:
-    """Return what went wrong, in words, out of the errors that urllib3 wraps."""
+    """Return what went wrong, in words, out of the errors that urllib3 wraps.
+
+    Nothing of the answer is in it: the owner of an endpoint, who is told of its last
+    error, may not be one of those who may read answers.
+    """
     while nested := next((a for a in error.args if isinstance(a, Exception)), None):
         error = nested
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"The certificate is not valid: {error.verify_message.rstrip('.')}."
     if isinstance(error, OSError) and error.strerror:
         return f"The connection failed: {error.strerror}."
-    return f"There is no whole answer: {error}."
+    return f"There is no whole answer by HTTP ({type(error).__name__})."

@@ -27,36 +27,23 @@ from odoo.tools import config
 from ..api.cloudevents import source
 from ..event_store.reader import Filters
 from ..feed.feed import FeedCheckpoint, Message, Unreadable, look_again, read_feed
-from ..support.transactions import committed, is_raised
+from ..support.transactions import is_raised
 from . import outbox, processor_time
 from .body import body
+from .endpoint import MOST_SENDERS, SLOW, Endpoint, Endpoints
 from .lease import Lease
-from .outbox import Outcome, Place, Waiting
+from .outbox import Outcome, Place, Taken, Waiting
 from .schedule import Schedule
 from .senders import Senders
 from .signing import headers
-from .transport import Answer, Settings, Transport
+from .switching_off import switch_off
+from .transport import Answer, Settings, Transport, request_text
 
 _logger = logging.getLogger(__name__)
 
-#: Requests at a time: to one endpoint, and at first
-SENDERS_OF_AN_ENDPOINT = 16
-FIRST_SENDERS = 2
-#: To all endpoints, and to all those that fail or are slow: these have some of their
-#: own, so that they leave the others theirs, however many they are
-SENDERS = 48
-SENDERS_OF_SLOW_ENDPOINTS = 16
-#: In all, with the requests to endpoints that became slow while they were sent
-MOST_SENDERS = 128
-#: Seconds of an answer from which on an endpoint is slow
-SLOW = 1.0
-
 #: Messages that are taken from the log at a time
 PAGE = 1000
-#: Messages of an endpoint from which on no more are taken: that wait, that are due
-#: (they are looked through in each round), and that wait where it fails
-MOST_WAITING = 20_000
-MOST_DUE = 2000
+#: Messages that wait for an attempt, from which on an endpoint that fails gets no more
 MOST_WAITING_OF_FAILING = 100
 
 #: Seconds between two looks at the log for which nothing has called
@@ -78,49 +65,6 @@ class _Sent(NamedTuple):
     answer: Answer | None
 
 
-class _Endpoint:
-    """State of an endpoint in a term of the lease.
-
-    :ivar in_flight: ``{id: begin}`` of the messages that are being sent
-    :ivar failures: attempts since the last one that succeeded
-    :ivar successes: attempts since the last one that failed
-    :ivar seconds: of its answers, smoothed
-    :ivar not_before: until when nothing is sent, by the clock ``time.monotonic``
-    :ivar has_more: there may be something in the log
-    :ivar seen: the checkpoint that is written, and the one that is read up to
-    """
-
-    def __init__(self):
-        self.in_flight: dict[int, float] = {}
-        self.failures = self.successes = 0
-        self.seconds = 0.0
-        self.not_before = 0.0
-        self.has_more = True
-        self.seen: tuple[str, str] | None = None
-        self.written_at = 0.0
-
-    @property
-    def is_slow(self) -> bool:
-        if self.failures or self.seconds > SLOW:
-            return True
-        first = min(self.in_flight.values(), default=None)
-        return first is not None and first < time.monotonic() - SLOW
-
-    @property
-    def room(self) -> int:
-        """The messages that may be sent beside those that are being sent.
-
-        With each success one more, after a failure one at a time. None while more than
-        half are on their way: to look at the rights costs hardly less for one message.
-        """
-        if time.monotonic() < self.not_before:
-            return 0
-        most = 1 if self.failures else FIRST_SENDERS + self.successes
-        most = min(most, SENDERS_OF_AN_ENDPOINT)
-        room = most - len(self.in_flight)
-        return room if 2 * room >= most else 0
-
-
 class Delivery:
     """Sends the messages of a database, for one term of the lease.
 
@@ -134,10 +78,9 @@ class Delivery:
         self._awake = threading.Event()
         self._is_called = True
         self._senders = Senders(MOST_SENDERS, self._awake.set)
-        self._endpoints: dict[int, _Endpoint] = {}
+        self._endpoints = Endpoints()
         self._outcomes: list[Outcome] = []
         self._polled_at = 0.0
-        self._first = 0
 
     def call(self):
         """Look at the log; from any thread."""
@@ -146,7 +89,7 @@ class Delivery:
 
     @property
     def is_sending(self) -> bool:
-        return any(endpoint.in_flight for endpoint in self._endpoints.values())
+        return bool(self._endpoints.in_flight)
 
     def wait(self, cr, longest: float):
         """Wait until something has ended, is due, or was committed."""
@@ -157,9 +100,9 @@ class Delivery:
                 pauses.append(max(due, 0.0))
             now = time.monotonic()
             pauses += [
-                each.not_before - now
+                each.rests_until - now
                 for each in self._endpoints.values()
-                if each.not_before > now
+                if each.rests_until > now
             ]
             self._awake.wait(min(pauses))
         self._awake.clear()
@@ -195,46 +138,21 @@ class Delivery:
         # First, so that a call meanwhile is not lost.
         self._is_called = False
         self._polled_at = now
-        ids = outbox.endpoints(cr)
-        for id_ in ids:
-            self._endpoints.setdefault(id_, _Endpoint()).has_more = True
-        for id_ in set(self._endpoints).difference(ids):
-            if not self._endpoints[id_].in_flight:
-                del self._endpoints[id_]
+        self._endpoints.update_from(outbox.endpoints(cr))
 
     # -- sending --
 
     def _ready(self, cr) -> tuple[dict[int, list[Waiting]], list[int]]:
         """Return what may be sent now, and the endpoints that could send more."""
         room = {id_: each.room for id_, each in self._endpoints.items() if each.room}
-        in_flight = [id_ for each in self._endpoints.values() for id_ in each.in_flight]
+        in_flight = self._endpoints.in_flight
         if not room or len(in_flight) >= MOST_SENDERS:
             return {}, []
         found = defaultdict(list)
         for waiting in outbox.ready(cr, room, in_flight):
             found[waiting.webhook_id].append(waiting)
         hungry = [id_ for id_ in room if len(found.get(id_, ())) < room[id_]]
-        return self._shared(found), hungry
-
-    def _shared(self, found: dict[int, list[Waiting]]) -> dict[int, list[Waiting]]:
-        """Return as many messages as there are senders, another endpoint's first."""
-        left = {False: SENDERS, True: SENDERS_OF_SLOW_ENDPOINTS}
-        total = MOST_SENDERS
-        for endpoint in self._endpoints.values():
-            left[endpoint.is_slow] -= len(endpoint.in_flight)
-            total -= len(endpoint.in_flight)
-        ids = sorted(found)
-        self._first += 1
-        start = self._first % len(ids) if ids else 0
-        shared = {}
-        for id_ in ids[start:] + ids[:start]:
-            is_slow = self._endpoints[id_].is_slow
-            part = found[id_][: max(min(left[is_slow], total), 0)]
-            if part:
-                shared[id_] = part
-                left[is_slow] -= len(part)
-                total -= len(part)
-        return shared
+        return self._endpoints.shared(found), hungry
 
     def _send(self, webhook_id: int, waiting: list[Waiting]):
         """Hand messages to the senders, as they are by the rights of now."""
@@ -281,6 +199,7 @@ class Delivery:
         )
         secrets, further = webhook._signing_secrets(), webhook._further_headers()
         origin, url, payload = source(webhook.env), webhook.url, webhook.payload
+        cursors = outbox.cursors(webhook.env.cr, webhook.id)
         calls = []
         for each in waiting:
             message = (
@@ -288,12 +207,14 @@ class Delivery:
                 if each.position
                 else Message(each.kind, None, each.message_id)
             )
+            # Whoever has this message lacks what is undelivered beside it.
+            cursor = next(text for id_, text in cursors if id_ != each.id)
             call = message and partial(
                 self._request,
                 each,
                 message.kind,
                 url,
-                body(message, payload, origin),
+                body(message, payload, origin, cursor),
                 secrets,
                 further,
             )
@@ -352,29 +273,26 @@ class Delivery:
         # What is in flight stays so until it is recorded.
         outcomes = self._outcomes + [each.outcome for each in sent if each.outcome]
         self._outcomes = []
-        is_recorded = not outcomes or outbox.record(cr, self._lease.holder, outcomes)
+        ended = outbox.record(cr, self._lease.holder, outcomes) if outcomes else []
         for each in sent:
-            self._note(each)
-        if not is_recorded:
+            self._note(cr, each)
+        if ended is None:
             self._lease.end()
         elif outcomes:
+            outbox.let_next_go(cr, self._lease.holder, ended)
             self._note_health(cr, outcomes)
         return bool(sent or outcomes)
 
-    def _note(self, sent: _Sent):
-        endpoint = self._endpoints[sent.message.webhook_id]
-        del endpoint.in_flight[sent.message.id]
-        answer = sent.answer
-        if not answer:
-            return
-        if answer.is_accepted:
-            endpoint.failures, endpoint.successes = 0, endpoint.successes + 1
-        else:
-            endpoint.failures, endpoint.successes = endpoint.failures + 1, 0
-        endpoint.seconds += 0.2 * (answer.duration_ms / 1000 - endpoint.seconds)
-        if answer.status in (429, 503) and answer.retry_after:
-            pause = min(answer.retry_after, self._schedule.longest_wait)
-            endpoint.not_before = time.monotonic() + pause
+    def _note(self, cr, sent: _Sent):
+        message, answer = sent.message, sent.answer
+        endpoint = self._endpoints[message.webhook_id]
+        seconds = answer and answer.duration_ms / 1000
+        endpoint.note(message.id, seconds, bool(answer and answer.is_accepted))
+        if answer and answer.status in (429, 503) and answer.retry_after:
+            endpoint.asked_until = time.monotonic() + answer.retry_after
+            outbox.leave_alone(
+                cr, self._lease.holder, message.webhook_id, answer.retry_after
+            )
 
     def _note_health(self, cr, outcomes: list[Outcome]):
         attempts = [each for each in outcomes if each.at]
@@ -400,7 +318,7 @@ class Delivery:
     def _places(self, cr, hungry: list[int]) -> list[Place]:
         """Return how far those endpoints are for which the log may have more."""
         ids = [id_ for id_ in hungry if self._endpoints[id_].has_more]
-        return outbox.places(cr, ids, MOST_WAITING, MOST_DUE) if ids else []
+        return outbox.places(cr, ids, MOST_WAITING_OF_FAILING) if ids else []
 
     def _take(self, cr, place: Place) -> bool:
         """Take the next messages of an endpoint from the log, as far as it may."""
@@ -430,7 +348,11 @@ class Delivery:
         endpoint.has_more = not page.is_last
         checkpoint, now = str(page.checkpoint), time.monotonic()
         if page.messages or now > endpoint.written_at + IDLE_CHECKPOINT:
-            rows = [_row(message) for message in page.messages]
+            before = [endpoint.seen[1], *map(str, page.checkpoints)]
+            rows = [
+                _taken(message, cursor)
+                for message, cursor in zip(page.messages, before, strict=False)
+            ]
             if not outbox.take(cr, self._lease.holder, place, checkpoint, rows):
                 # The checkpoint was moved by whoever resumed the endpoint; or the
                 # lease is somebody else's, which the next statement finds out.
@@ -442,15 +364,14 @@ class Delivery:
             endpoint.seen = (place.checkpoint, checkpoint)
         return bool(page.messages) or endpoint.has_more
 
-    def _limit(self, place: Place, endpoint: _Endpoint) -> int:
+    def _limit(self, place: Place, endpoint: Endpoint) -> int:
         """Return how many messages may be taken.
 
         An endpoint that fails is tried with something new from time to time, however
         many of its messages wait for their next attempt.
         """
         if not place.is_failing:
-            is_full = place.waiting >= MOST_WAITING or place.due >= MOST_DUE
-            return 0 if is_full else PAGE
+            return PAGE
         if place.waiting < MOST_WAITING_OF_FAILING:
             return MOST_WAITING_OF_FAILING - place.waiting
         is_due = place.idle > self._schedule.probe and not endpoint.in_flight
@@ -473,6 +394,7 @@ class Delivery:
             closing(self._registry().cursor()) as self._reader,
         ):
             self._reader.connection.set_session(readonly=True)
+            outbox.let_next_go(cr, self._lease.holder)
             yield cr
 
     @contextmanager
@@ -490,46 +412,19 @@ class Delivery:
             cr.transaction = None
 
 
-def switch_off(dbname: str, webhook_id: int, reason: str):
-    """Pause an endpoint, unless it is; commits."""
-    with Registry(dbname).cursor() as cr:
-        env = api.Environment(cr, SUPERUSER_ID, {})
-
-        def pause():
-            webhook = env["cqrs.webhook"].browse(webhook_id).exists()
-            if webhook and not webhook.is_paused:
-                webhook._pause(reason)
-
-        committed(env, pause)
-
-
-def pause_copies(dbname: str, cr):
-    """Pause the endpoints that a copy of a database has brought with it.
-
-    :param cr: commits each statement
-    """
-    for webhook_id in outbox.copied(cr):
-        switch_off(dbname, webhook_id, "copied")
-
-
 def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def _row(message: Message) -> tuple:
+def _taken(message: Message, cursor_before: str) -> Taken:
     event = message.event
     if event is None:
-        return message.id, message.kind, None, None, None
-    return (
-        *(message.id, message.kind, event.position),
-        *(event.stream_model, event.stream_id),
+        return Taken(message.id, message.kind, None, None, None, cursor_before)
+    return Taken(
+        message.id,
+        message.kind,
+        event.position,
+        event.stream_model,
+        event.stream_id,
+        cursor_before,
     )
-
-
-def request_text(url: str, fields: dict, content: bytes, further: dict) -> str:
-    """Return a request as it is shown; an endpoint's own headers may be secret."""
-    lines = [f"POST {url}"]
-    lines += [
-        f"{name}: {'…' if name in further else value}" for name, value in fields.items()
-    ]
-    return "\n".join([*lines, "", content.decode()])

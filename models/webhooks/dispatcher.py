@@ -23,9 +23,10 @@ from odoo.tools import SQL, config
 
 from ..live.announcer import COMMITTED
 from . import outbox
-from .delivery import Delivery, pause_copies
+from .delivery import Delivery
 from .lease import RENEWED_EACH, Lease
 from .schedule import STANDARD, Schedule
+from .switching_off import pause_copies
 
 _logger = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def run_once(dbname: str, schedule: Schedule = STANDARD) -> int:
     lease = Lease()
     with outbox.statements(dbname) as cr:
         pause_copies(dbname, cr)
-        if not lease.take(cr):
+        if not outbox.is_needed(cr) or not lease.take(cr):
             return 0
         delivery = Delivery(dbname, lease, schedule)
         renewed = time.monotonic()

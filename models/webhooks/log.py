@@ -48,7 +48,10 @@ class CqrsWebhookMessage(models.Model):
     created_at = fields.Datetime(readonly=True)
     state = fields.Selection(STATES, readonly=True)
     attempts = fields.Integer(readonly=True, aggregator=None)
-    next_attempt_at = fields.Datetime(readonly=True)
+    next_attempt_at = fields.Datetime(
+        readonly=True,
+        help="Empty where it waits for the message before it of the same record.",
+    )
     delivered_at = fields.Datetime(readonly=True)
     attempt_ids = fields.One2many(
         "cqrs.webhook.attempt", "message_row_id", "Log", readonly=True

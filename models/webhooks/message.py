@@ -16,15 +16,19 @@ WAITING, SKIPPED = "waiting", "skipped"
 class CqrsWebhook(models.Model):
     _inherit = "cqrs.webhook"
 
-    # The messages of an endpoint that wait are few (``delivery.MOST_WAITING``); what
-    # comes after its checkpoint is left in the log. The order of a record is that of
-    # its events' positions, also among messages that are sent again.
+    # A page of messages is taken when nothing is left that may be sent now; what comes
+    # after the checkpoint stays in the log. The order of a record is that of its
+    # events' positions, also among messages that are sent again. A waiting message
+    # without a next attempt waits for one before it of its record. Of an event they are
+    # found by a hash: a B-tree would have PostgreSQL look for an earlier message of a
+    # record with many among all positions, instead of those of the record.
     _MESSAGES = SQL(
         """
         CREATE TABLE IF NOT EXISTS cqrs_webhook_checkpoint (
             webhook_id integer PRIMARY KEY
                 REFERENCES cqrs_webhook (id) ON DELETE CASCADE,
-            checkpoint text NOT NULL
+            checkpoint text NOT NULL,
+            not_before timestamptz
         );
         CREATE TABLE IF NOT EXISTS cqrs_webhook_message (
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -40,7 +44,8 @@ class CqrsWebhook(models.Model):
                 CHECK (state IN ('waiting', 'delivered', 'dead', 'skipped')),
             attempts integer NOT NULL DEFAULT 0,
             next_attempt_at timestamptz DEFAULT clock_timestamp(),
-            delivered_at timestamptz
+            delivered_at timestamptz,
+            cursor_before text
         );
         CREATE UNIQUE INDEX IF NOT EXISTS cqrs_webhook_message_once
             ON cqrs_webhook_message (webhook_id, message_id);
@@ -50,8 +55,11 @@ class CqrsWebhook(models.Model):
         CREATE INDEX IF NOT EXISTS cqrs_webhook_message_order
             ON cqrs_webhook_message (webhook_id, stream_model, stream_id, position)
             WHERE state = 'waiting';
-        CREATE INDEX IF NOT EXISTS cqrs_webhook_message_of_event
-            ON cqrs_webhook_message (position);
+        CREATE INDEX IF NOT EXISTS cqrs_webhook_message_undelivered
+            ON cqrs_webhook_message (webhook_id, id)
+            WHERE state IN ('waiting', 'dead') AND cursor_before IS NOT NULL;
+        CREATE INDEX IF NOT EXISTS cqrs_webhook_message_event
+            ON cqrs_webhook_message USING hash (position);
         CREATE INDEX IF NOT EXISTS cqrs_webhook_message_age
             ON cqrs_webhook_message (webhook_id, created_at);
         CREATE TABLE IF NOT EXISTS cqrs_webhook_attempt (
@@ -104,6 +112,23 @@ class CqrsWebhook(models.Model):
         webhooks._begin_here()
         return webhooks
 
+    def write(self, vals):
+        result = super().write(vals)
+        if vals.get("ordering") == "none":
+            # What waits for another message of its record need not any more.
+            self.env.cr.execute(
+                SQL(
+                    """
+                    UPDATE cqrs_webhook_message SET next_attempt_at = clock_timestamp()
+                    WHERE webhook_id = ANY(%s) AND state = 'waiting'
+                      AND next_attempt_at IS NULL
+                    """,
+                    self.ids,
+                )
+            )
+            self._wake_dispatcher()
+        return result
+
     def _begin_here(self):
         """Have each endpoint told of what is committed from now on."""
         for webhook in self:
@@ -113,8 +138,8 @@ class CqrsWebhook(models.Model):
                     """
                     INSERT INTO cqrs_webhook_checkpoint (webhook_id, checkpoint)
                     VALUES (%s, %s)
-                    ON CONFLICT (webhook_id)
-                    DO UPDATE SET checkpoint = EXCLUDED.checkpoint
+                    ON CONFLICT (webhook_id) DO UPDATE
+                    SET checkpoint = EXCLUDED.checkpoint
                     """,
                     webhook.id,
                     str(checkpoint),
@@ -134,41 +159,61 @@ class CqrsWebhook(models.Model):
 
     def _resume(self, send_backlog: bool):
         """Send again, what has come since the pause as well, or from now on."""
-        for webhook in self:
-            self.env.cr.execute(
-                SQL(
-                    """
-                    UPDATE cqrs_webhook_message
-                    SET state = %s, attempts = 0, next_attempt_at = clock_timestamp()
-                    WHERE webhook_id = %s AND state = 'waiting'
-                    """,
-                    WAITING if send_backlog else SKIPPED,
-                    webhook.id,
-                )
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE cqrs_webhook_message
+                SET state = %s, attempts = 0,
+                    next_attempt_at = CASE WHEN next_attempt_at IS NOT NULL
+                                           THEN clock_timestamp() END
+                WHERE webhook_id = ANY(%s) AND state = 'waiting'
+                """,
+                WAITING if send_backlog else SKIPPED,
+                self.ids,
             )
-            if not send_backlog:
-                webhook._begin_here()
+        )
+        self.env.cr.execute(
+            SQL(
+                "UPDATE cqrs_webhook_checkpoint SET not_before = NULL"
+                " WHERE webhook_id = ANY(%s)",
+                self.ids,
+            )
+        )
+        if not send_backlog:
+            self._begin_here()
         self._wake_dispatcher()
         return super()._resume(send_backlog)
 
     def _send_again(self, message_ids: list[int]) -> int:
         """Send messages of these endpoints again; return how many there are.
 
-        They keep their ids, by which a receiver knows them.
+        They keep their ids, by which a receiver knows them. Of each record the first
+        one is sent, and the others wait for it.
         """
         self.env.cr.execute(
             SQL(
                 """
-                UPDATE cqrs_webhook_message
-                SET state = 'waiting', attempts = 0, next_attempt_at = clock_timestamp()
-                WHERE id = ANY(%s) AND webhook_id = ANY(%s)
+                UPDATE cqrs_webhook_message message
+                SET state = 'waiting', attempts = 0,
+                    next_attempt_at = CASE WHEN again.has_time
+                                           THEN clock_timestamp() END
+                FROM (SELECT message.id,
+                             ordering <> 'record' OR stream_id IS NULL
+                             OR row_number() OVER (
+                                    PARTITION BY webhook_id, stream_model, stream_id
+                                    ORDER BY position) = 1 AS has_time
+                      FROM cqrs_webhook_message message
+                      JOIN cqrs_webhook webhook ON webhook.id = webhook_id
+                      WHERE message.id = ANY(%s) AND webhook_id = ANY(%s)) again
+                WHERE message.id = again.id
                 """,
                 list(message_ids),
                 self.ids,
             )
         )
+        count = self.env.cr.rowcount
         self._wake_dispatcher()
-        return self.env.cr.rowcount
+        return count
 
     def _send_again_since(self, since: datetime, until: datetime | None = None) -> int:
         """Send again what occurred in a time; return how many messages that makes.
@@ -180,25 +225,35 @@ class CqrsWebhook(models.Model):
         :param since: aware; ``until`` too, by default now
         """
         self.ensure_one()
+        occurred = self._occurred(since, until)
         self.env.cr.execute(
             SQL(
                 """
-                INSERT INTO cqrs_webhook_message AS message
-                    (webhook_id, message_id, kind, position, stream_model, stream_id)
+                INSERT INTO cqrs_webhook_message
+                    (webhook_id, message_id, kind, position, stream_model, stream_id,
+                     state, next_attempt_at)
                 SELECT %s, event.event_id::text, 'event', event.position,
-                       event.stream_model, event.stream_id
+                       event.stream_model, event.stream_id, 'skipped', NULL
                 FROM cqrs_event event WHERE %s
-                ORDER BY event.position
-                ON CONFLICT (webhook_id, message_id) DO UPDATE
-                SET state = 'waiting', attempts = 0, next_attempt_at = clock_timestamp()
+                ON CONFLICT (webhook_id, message_id) DO NOTHING
                 """,
                 self.id,
-                self._occurred(since, until),
+                occurred,
             )
         )
-        count = self.env.cr.rowcount
-        self._wake_dispatcher()
-        return count
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT message.id FROM cqrs_event event
+                JOIN cqrs_webhook_message message
+                  ON message.webhook_id = %s AND message_id = event.event_id::text
+                WHERE %s
+                """,
+                self.id,
+                occurred,
+            )
+        )
+        return self._send_again([id_ for (id_,) in rows])
 
     def _count_since(self, since: datetime, until: datetime | None = None) -> int:
         """Return how many messages ``_send_again_since`` would send again."""

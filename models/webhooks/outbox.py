@@ -25,6 +25,16 @@ _IS_ACTIVE = f"""
                     WHERE key = 'database.is_neutralized' AND value = 'true')
 """
 
+#: The position of the first waiting message of the record of ``message``. As a minimum
+#: it is one probe of an index; of "there is an earlier one" PostgreSQL believes, where
+#: much of one record waits, that the whole table has one soon.
+_FIRST = """
+    (SELECT min(first.position) FROM cqrs_webhook_message first
+     WHERE first.webhook_id = message.webhook_id AND first.state = 'waiting'
+       AND first.stream_model = message.stream_model
+       AND first.stream_id = message.stream_id)
+"""
+
 
 class Waiting(NamedTuple):
     """A message that may be sent now."""
@@ -41,18 +51,38 @@ class Place(NamedTuple):
     """Progress of an endpoint.
 
     :ivar checkpoint: up to which its messages are taken
-    :ivar waiting: the messages that are taken and neither delivered nor given up
-    :ivar due: those of them that are sent now, or held back by one of their record;
-        neither are counted beyond what was asked for
+    :ivar waiting: the messages that wait for an attempt, not counted beyond what was
+        asked for; those that wait for another one of their record are not among them
     :ivar idle: seconds since the last attempt
     """
 
     webhook_id: int
     checkpoint: str
     waiting: int
-    due: int
     is_failing: bool
     idle: float
+
+
+class Taken(NamedTuple):
+    """A message of the log that is to be sent.
+
+    :ivar cursor_before: the checkpoint of the endpoint before the message
+    """
+
+    message_id: str
+    kind: str
+    position: int | None
+    stream_model: str | None
+    stream_id: int | None
+    cursor_before: str
+
+
+class Record(NamedTuple):
+    """A record whose messages an endpoint gets in order."""
+
+    webhook_id: int
+    stream_model: str
+    stream_id: int
 
 
 class Outcome(NamedTuple):
@@ -112,18 +142,48 @@ def copied(cr) -> list[int]:
     return [id_ for (id_,) in cr.fetchall()]
 
 
-def endpoints(cr) -> list[int]:
-    """Return the ids of the endpoints to which messages are sent."""
+def endpoints(cr) -> dict[int, float]:
+    """Return the endpoints to which messages are sent.
+
+    :return: ``{webhook_id: seconds}``, for which the receiver asked to be left alone; 0
+        or less for none
+    """
     cr.execute(
-        SQL(f"SELECT id FROM cqrs_webhook webhook WHERE {_IS_ACTIVE} ORDER BY id")
+        SQL(
+            f"""
+            SELECT webhook.id, COALESCE(
+                EXTRACT(EPOCH FROM not_before - clock_timestamp())::float, 0)
+            FROM cqrs_webhook webhook
+            LEFT JOIN cqrs_webhook_checkpoint ON webhook_id = webhook.id
+            WHERE {_IS_ACTIVE} ORDER BY webhook.id
+            """
+        )
     )
-    return [id_ for (id_,) in cr.fetchall()]
+    return dict(cr.fetchall())
+
+
+def leave_alone(cr, holder: str, webhook_id: int, seconds: float):
+    """Send an endpoint nothing for a time, whoever holds the lease by then."""
+    cr.execute(
+        SQL(
+            f"""
+            WITH {HELD}
+            UPDATE cqrs_webhook_checkpoint
+            SET not_before = clock_timestamp() + %(seconds)s * interval '1 second'
+            WHERE webhook_id = %(webhook)s AND EXISTS (SELECT FROM held)
+            """,
+            holder=holder,
+            webhook=webhook_id,
+            seconds=seconds,
+        )
+    )
 
 
 def ready(cr, room: dict[int, int], in_flight: Iterable[int]) -> list[Waiting]:
     """Return messages that may be sent now, the first of each endpoint.
 
-    Where the order of a record is kept, its next message waits for the one before.
+    Where the order of a record is kept, its next message waits for the one before, and
+    has no time of its own meanwhile (``take``), so that it is not looked at.
 
     :param room: ``{webhook_id: messages}``, the most to return of each
     :param in_flight: those that are being sent
@@ -139,13 +199,8 @@ def ready(cr, room: dict[int, int], in_flight: Iterable[int]) -> list[Waiting]:
                 WHERE message.webhook_id = webhook.id AND state = 'waiting'
                   AND next_attempt_at <= now()
                   AND message.id <> ALL(%(in_flight)s)
-                  AND (webhook.ordering <> 'record' OR NOT EXISTS (
-                    SELECT FROM cqrs_webhook_message earlier
-                    WHERE earlier.webhook_id = message.webhook_id
-                      AND earlier.state = 'waiting'
-                      AND earlier.stream_model = message.stream_model
-                      AND earlier.stream_id = message.stream_id
-                      AND earlier.position < message.position))
+                  AND (webhook.ordering <> 'record' OR stream_id IS NULL
+                       OR position = {_FIRST})
                 ORDER BY next_attempt_at LIMIT asked.room
             ) message
             WHERE {_IS_ACTIVE}
@@ -177,13 +232,10 @@ def seconds_until_next(cr) -> float | None:
     return seconds
 
 
-def places(
-    cr, webhook_ids: Iterable[int], most_waiting: int, most_due: int
-) -> list[Place]:
+def places(cr, webhook_ids: Iterable[int], most_waiting: int) -> list[Place]:
     """Return how far endpoints are.
 
     :param most_waiting: the number from which on waiting messages are not counted
-    :param most_due: the same of those that are due
     """
     cr.execute(
         SQL(
@@ -192,11 +244,8 @@ def places(
                    (SELECT count(*) FROM (
                         SELECT FROM cqrs_webhook_message message
                         WHERE message.webhook_id = webhook.id AND state = 'waiting'
+                          AND next_attempt_at IS NOT NULL
                         LIMIT %(most_waiting)s) waiting),
-                   (SELECT count(*) FROM (
-                        SELECT FROM cqrs_webhook_message message
-                        WHERE message.webhook_id = webhook.id AND state = 'waiting'
-                          AND next_attempt_at <= now() LIMIT %(most_due)s) due),
                    failing_since IS NOT NULL,
                    COALESCE(EXTRACT(EPOCH FROM now() - (
                         SELECT max(at) FROM cqrs_webhook_attempt attempt
@@ -207,21 +256,48 @@ def places(
             """,
             ids=list(webhook_ids),
             most_waiting=most_waiting,
-            most_due=most_due,
         )
     )
     return [Place(*row) for row in cr.fetchall()]
 
 
-def take(cr, holder: str, place: Place, checkpoint: str, messages: list[tuple]) -> bool:
+def cursors(cr, webhook_id: int) -> list[tuple[int | None, str]]:
+    """Return where a receiver can read on, by what it has not got.
+
+    All that is before the first of them has been delivered, but for what was skipped.
+    A message that is dead is not delivered.
+
+    :return: up to two ``(id, cursor)`` of undelivered messages, with the checkpoint
+        before each, in the order of the log; and ``(None, cursor)`` of the endpoint
+    """
+    cr.execute(
+        SQL(
+            """
+            (SELECT id, cursor_before FROM cqrs_webhook_message
+             WHERE webhook_id = %(webhook)s AND state IN ('waiting', 'dead')
+               AND cursor_before IS NOT NULL
+             ORDER BY id LIMIT 2)
+            UNION ALL
+            (SELECT NULL, checkpoint FROM cqrs_webhook_checkpoint
+             WHERE webhook_id = %(webhook)s)
+            ORDER BY id NULLS LAST
+            """,
+            webhook=webhook_id,
+        )
+    )
+    return cr.fetchall()
+
+
+def take(cr, holder: str, place: Place, checkpoint: str, messages: list[Taken]) -> bool:
     """Add messages to those that wait, and move the checkpoint, both or neither.
+
+    Where the order of a record is kept, a message behind another one has no time of its
+    own until that one has ended (``let_next_go``).
 
     :param place: of the endpoint; if its checkpoint is another one by now, or the lease
         somebody else's, nothing is done
-    :param messages: ``(message_id, kind, position, stream_model, stream_id)``
     :return: whether it was done
     """
-    names = ("ids", "kinds", "positions", "models", "records")
     cr.execute(
         SQL(
             f"""
@@ -231,14 +307,31 @@ def take(cr, holder: str, place: Place, checkpoint: str, messages: list[tuple]) 
                 WHERE webhook_id = %(webhook)s AND checkpoint = %(old)s
                   AND EXISTS (SELECT FROM held)
                 RETURNING webhook_id),
+            taken AS (
+                SELECT * FROM moved, unnest(
+                    %(message_id)s::text[], %(kind)s::text[], %(position)s::bigint[],
+                    %(stream_model)s::text[], %(stream_id)s::integer[],
+                    %(cursor_before)s::text[]
+                ) WITH ORDINALITY AS taken (message_id, kind, position, stream_model,
+                                            stream_id, cursor_before, number)
+                -- One that was sent again is there already.
+                WHERE NOT EXISTS (
+                    SELECT FROM cqrs_webhook_message message
+                    WHERE message.webhook_id = moved.webhook_id
+                      AND message.message_id = taken.message_id)),
             added AS (
                 INSERT INTO cqrs_webhook_message
-                    (webhook_id, message_id, kind, position, stream_model, stream_id)
-                SELECT webhook_id, message_id, kind, position, stream_model, stream_id
-                FROM moved, unnest(%(ids)s::text[], %(kinds)s::text[],
-                    %(positions)s::bigint[], %(models)s::text[], %(records)s::integer[])
-                    WITH ORDINALITY AS message
-                    (message_id, kind, position, stream_model, stream_id, number)
+                    (webhook_id, message_id, kind, position, stream_model, stream_id,
+                     cursor_before, next_attempt_at)
+                SELECT webhook_id, message_id, kind, position, stream_model, stream_id,
+                       cursor_before,
+                       CASE WHEN webhook.ordering <> 'record' OR stream_id IS NULL
+                              OR row_number() OVER (
+                                    PARTITION BY stream_model, stream_id ORDER BY number
+                                 ) = 1
+                             AND ({_FIRST} < position) IS NOT TRUE
+                            THEN clock_timestamp() END
+                FROM taken message JOIN cqrs_webhook webhook ON webhook.id = webhook_id
                 ORDER BY number
                 ON CONFLICT (webhook_id, message_id) DO NOTHING)
             SELECT count(*) FROM moved
@@ -247,20 +340,21 @@ def take(cr, holder: str, place: Place, checkpoint: str, messages: list[tuple]) 
             webhook=place.webhook_id,
             old=place.checkpoint,
             new=checkpoint,
-            **_columns(names, messages),
+            **_columns(Taken._fields, messages),
         )
     )
     [(moved,)] = cr.fetchall()
     return bool(moved)
 
 
-def record(cr, holder: str, outcomes: list[Outcome]) -> bool:
+def record(cr, holder: str, outcomes: list[Outcome]) -> list[Record] | None:
     """Write what came of messages, and a row for each attempt.
 
     A message that was given up meanwhile, as its endpoint was resumed without it, stays
     so.
 
-    :return: whether it was done: nothing is if somebody else has the lease
+    :return: the records of which a message has ended; None if nothing was done, since
+        somebody else has the lease
     """
     cr.execute(
         SQL(
@@ -284,7 +378,8 @@ def record(cr, holder: str, outcomes: list[Outcome]) -> bool:
                                         THEN clock_timestamp()
                                         ELSE message.delivered_at END
                 FROM outcome
-                WHERE message.id = outcome.id AND message.state = 'waiting'),
+                WHERE message.id = outcome.id AND message.state = 'waiting'
+                RETURNING message.webhook_id, message.state, stream_model, stream_id),
             attempted AS (
                 INSERT INTO cqrs_webhook_attempt
                     (message_id, webhook_id, at, number, status, error, duration_ms,
@@ -293,14 +388,64 @@ def record(cr, holder: str, outcomes: list[Outcome]) -> bool:
                        error, duration_ms, request, answer
                 FROM outcome JOIN cqrs_webhook_message message USING (id)
                 WHERE at IS NOT NULL)
-            SELECT count(*) FROM held
+            SELECT webhook_id, stream_model, stream_id
+            FROM held LEFT JOIN changed ON state <> 'waiting' AND stream_id IS NOT NULL
             """,
             holder=holder,
             **_columns(Outcome._fields, outcomes),
         )
     )
-    [(done,)] = cr.fetchall()
-    return bool(done)
+    rows = cr.fetchall()
+    if not rows:
+        return None
+    return [Record(*row) for row in {*rows} if row[0]]
+
+
+def let_next_go(cr, holder: str, records: list[Record] | None = None):
+    """Give the first waiting message of each record a time, if it has none.
+
+    It is a statement of its own, after the one that writes the outcome: that one would
+    not see what somebody has sent again while it waited for a row of theirs.
+
+    :param records: those of which a message has ended; None for all, since a former
+        holder of the lease may have stopped in between
+    """
+    if records is None:
+        among = SQL(
+            """
+            SELECT DISTINCT webhook_id, stream_model, stream_id
+            FROM cqrs_webhook_message
+            WHERE state = 'waiting' AND next_attempt_at IS NULL
+            """
+        )
+    else:
+        among = SQL(
+            """
+            SELECT * FROM unnest(%(webhook_id)s::integer[], %(stream_model)s::text[],
+                                 %(stream_id)s::integer[])
+            """,
+            **_columns(Record._fields, records),
+        )
+    cr.execute(
+        SQL(
+            f"""
+            WITH {HELD}
+            UPDATE cqrs_webhook_message message
+            SET next_attempt_at = clock_timestamp()
+            FROM (%(among)s) record (webhook_id, stream_model, stream_id)
+            CROSS JOIN LATERAL (
+                SELECT id FROM cqrs_webhook_message first
+                WHERE first.webhook_id = record.webhook_id AND state = 'waiting'
+                  AND first.stream_model = record.stream_model
+                  AND first.stream_id = record.stream_id
+                ORDER BY position LIMIT 1) first
+            WHERE message.id = first.id AND message.state = 'waiting'
+              AND next_attempt_at IS NULL AND EXISTS (SELECT FROM held)
+            """,
+            holder=holder,
+            among=among,
+        )
+    )
 
 
 def note_health(cr, well: list[int], failing: list[int], after: float) -> list[int]:

@@ -12,7 +12,6 @@ class Schedule:
 
     :ivar pauses: before each attempt; after as many attempts a message is dead
     :ivar jitter: the part by which a pause is longer or shorter
-    :ivar longest_wait: the most that a receiver can ask for with ``Retry-After``
     :ivar switched_off_after: of failing, until an endpoint is switched off
     :ivar probe: between two messages for which an endpoint that fails is tried anew
 
@@ -30,7 +29,6 @@ class Schedule:
         *(10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR),
     )
     jitter: float = 0.1
-    longest_wait: float = _DAY
     switched_off_after: float = 3 * _DAY
     probe: float = 5 * _MINUTE
 
@@ -38,12 +36,13 @@ class Schedule:
         """Return the seconds until the next attempt; None if there is none.
 
         :param attempts: the attempts so far
-        :param retry_after: what the receiver asked for; it may be later, not earlier
+        :param retry_after: the seconds that the receiver asked for; it may be later,
+            not earlier
         """
         if attempts >= len(self.pauses):
             return None
         pause = self.pauses[attempts] * random.uniform(1 - self.jitter, 1 + self.jitter)
-        return max(pause, min(retry_after or 0, self.longest_wait))
+        return max(pause, retry_after or 0)
 
 
 #: The schedule in force

@@ -26,7 +26,7 @@ from .connections import (
 )
 from .settings import Settings
 
-__all__ = ["Answer", "Settings", "Transport"]
+__all__ = ["Answer", "Settings", "Transport", "request_text"]
 
 _logger = logging.getLogger(__name__)
 
@@ -136,6 +136,18 @@ class Transport:
             preload_content=False,
             enforce_content_length=True,
         )
+
+
+def request_text(url: str, headers: Mapping, body: bytes, hidden: Mapping) -> str:
+    """Return a request as it is shown.
+
+    :param hidden: the headers whose values may be secret
+    """
+    lines = [f"POST {url}"]
+    lines += [
+        f"{name}: {'…' if name in hidden else value}" for name, value in headers.items()
+    ]
+    return "\n".join([*lines, "", body.decode()])
 
 
 def _pools(settings: Settings) -> PoolManager:

@@ -10,10 +10,9 @@ from odoo.tools import SQL, config, str2bool
 from ..api.cloudevents import source
 from ..feed.feed import Message
 from .body import TEST, body
-from .delivery import request_text
 from .settings import UnusableOption
 from .signing import headers
-from .transport import Settings, Transport
+from .transport import Settings, Transport, request_text
 
 
 class CqrsWebhook(models.Model):
