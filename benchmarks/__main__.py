@@ -28,6 +28,7 @@ EXPECTED = {
     "products": (10, 60, 240),
     "history": (10, 40, 400),
     "webhooks": (60, 320, 1600),
+    "sales": (40, 120, 500),
 }
 """Seconds that each part takes, about, by pace: for the bar."""
 
@@ -45,6 +46,7 @@ def main(path: str) -> int:
         rebuild,
         reorganisation,
         report,
+        sales,
         webhooks,
         writes,
     )
@@ -59,6 +61,7 @@ def main(path: str) -> int:
         "products": products,
         "history": history,
         "webhooks": webhooks,
+        "sales": sales,
     }
     whole = Found()
     failed = []

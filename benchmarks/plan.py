@@ -6,7 +6,7 @@ from typing import Any
 
 PARTS = ("reads", "freshness", "writes", "parallel", "reorganisation", "rebuild")
 """In the order in which they run: the last ones change the most."""
-OPTIONAL = ("products", "history", "webhooks")
+OPTIONAL = ("products", "history", "webhooks", "sales")
 """Only where it is asked for: each has to make databases of its own first."""
 PACES = ("once", "quick", "full")
 
@@ -32,6 +32,8 @@ class Plan:
     :ivar roles: of ``installed``, ``small_roles`` of ``small``
     :ivar is_private: PostgreSQL is ./dev's own, whose settings may be changed
     :ivar first_build_s: what the first build of ``installed`` took
+    :ivar sales: how many accounts have invoices, and what the first build with them
+        took; empty without that part
     :ivar chromium: path of the browser, None where there is none
     :ivar json, markdown: files to write, None for none
     :ivar charts: the folder to draw charts in
@@ -51,6 +53,7 @@ class Plan:
     password: str
     is_private: bool
     first_build_s: float
+    sales: dict[str, float]
     chromium: str | None
     json: Path | None
     markdown: Path | None

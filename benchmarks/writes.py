@@ -89,6 +89,9 @@ class Writer:
 
     def perform(self, operation: str) -> Cost:
         """Do it in a transaction of its own, and commit."""
+        if prepare := getattr(self, f"prepare_{operation}", None):
+            with environment(self.name) as env:
+                prepare(env)
         before = self.meter.now()
         with environment(self.name) as env:
             self.meter.backends.add(env.cr.connection.get_backend_pid())
@@ -157,6 +160,48 @@ class Writer:
     def do_product_field100(self, env) -> None:
         ids = self._random.sample(self.products, 100)
         env["product.template"].browse(ids).write({"list_price": self._amount()})
+
+    # So are invoices, and customers who have some.
+
+    def prepare_post100(self, env) -> None:
+        line = {"name": "Benchmark", "price_unit": self._amount(), "tax_ids": False}
+        values = {"move_type": "out_invoice", "invoice_line_ids": [(0, 0, line)]}
+        ids = self._random.sample(self.customers, 100)
+        drafts = [{**values, "partner_id": customer_id} for customer_id in ids]
+        self.draft_ids = env["account.move"].create(drafts).ids
+
+    def do_post100(self, env) -> None:
+        env["account.move"].browse(self.draft_ids).action_post()
+
+    @cached_property
+    def customers(self) -> list[int]:
+        """Return the ids of companies, which are on record wherever the addon is."""
+        with environment(self.name) as env:
+            domain = [("is_company", "=", True), ("customer_rank", ">", 0)]
+            return env["res.partner"].search(domain, order="id", limit=POOL).ids
+
+    def do_contacts100(self, env) -> None:
+        """None of whom is a company's, has a salesperson or a deal."""
+        env["res.partner"].create([{"name": f"Benchmark {n}"} for n in range(100)])
+
+    def do_accounts100(self, env) -> None:
+        values = {"is_company": True, "email": "info@benchmark.example"}
+        env["res.partner"].create(
+            [{"name": f"Benchmark {n}", **values} for n in range(100)]
+        )
+
+    def _customer(self, env, count: int = 1):
+        return env["res.partner"].browse(self._random.sample(self.customers, count))
+
+    def do_account_field(self, env) -> None:
+        self._customer(env).ref = str(self._amount())
+
+    def do_account_other_field(self, env) -> None:
+        """Write a field that no event tells of."""
+        self._customer(env).function = str(self._amount())
+
+    def do_account_field100(self, env) -> None:
+        self._customer(env, 100).write({"ref": str(self._amount())})
 
     def do_import(self, env) -> None:
         rows = [

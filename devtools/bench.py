@@ -87,6 +87,8 @@ class Size:
 SIZES = {"10k": Size(50, 2), "100k": Size(500, 4), "1m": Size(5000, 6)}
 SMALL = "10k"
 """What the others are said to have grown from."""
+ACCOUNTS = {"10k": 200, "100k": 10_000, "1m": 100_000}
+"""Customers that are invoiced, each five times, in the databases of that part."""
 SIZE_BY_PACE = {"once": "10k", "quick": "100k", "full": "1m"}
 BARE = {"reads", "writes", "parallel", "reorganisation", "products", "webhooks"}
 """Parts that measure bare Odoo as well."""
@@ -96,11 +98,12 @@ SERVED = {
     "small": {"reads"},
     "history": {"history"},
     "webhooks": {"webhooks"},
+    "sales": {"sales"},
 }
 """The parts that ask a server of each database."""
 CHARTS = STATE / "charts"
 PARTS = ("reads", "freshness", "writes", "parallel", "reorganisation", "rebuild")
-OPTIONAL = ("products", "history", "webhooks")
+OPTIONAL = ("products", "history", "webhooks", "sales")
 """As in ``benchmarks/plan.py``."""
 MAKE_HISTORY = """
 import logging, time
@@ -146,6 +149,38 @@ if "cqrs.source" in env:
     env["cqrs.event"]._build()
 env.cr.commit()
 """
+SALES = """
+from odoo import Command, fields
+
+partner = env["res.partner"].create({"name": "Benchmark", "is_company": True})
+product = env["product.product"].create({
+    "name": "Benchmark", "type": "service", "invoice_policy": "order",
+    "taxes_id": [Command.clear()]})
+order = env["sale.order"].create({"partner_id": partner.id, "order_line": [
+    Command.create({"product_id": product.id, "price_unit": 100})]})
+order.action_confirm()
+term = env["account.payment.term"].create({"name": "Benchmark", "line_ids": [
+    Command.create({"value_amount": percent, "nb_days": days})
+    for percent, days in ((30, 0), (30, 30), (40, 60))]})
+
+def invoiced(terms):
+    move = env["account.move"].create({
+        "move_type": "out_invoice", "partner_id": partner.id,
+        "invoice_date": fields.Date.today(), "invoice_payment_term_id": terms.id,
+        "invoice_line_ids": [
+            Command.create({"product_id": product.id, "price_unit": 100})]})
+    move.action_post()
+    return move
+
+made = {"partner": partner, "order": order, "invoice": invoiced(term.browse()),
+        "instalments": invoiced(term)}
+env.flush_all()
+env.cr.execute("CREATE TABLE bench_sales (kind text PRIMARY KEY, record_id integer)")
+for kind, record in made.items():
+    env.cr.execute("INSERT INTO bench_sales VALUES (%s, %s)", [kind, record.id])
+env.cr.commit()
+"""
+"""Makes one of each, as Odoo does, for ``sales.sql`` to copy."""
 AUDITLOG_FAST = "UPDATE auditlog_rule SET log_type = 'fast'"
 
 
@@ -169,6 +204,7 @@ class Options:
     json: Path | None
     markdown: Path | None
     charts: Path
+    accounts: int | None
 
 
 @dataclass(frozen=True)
@@ -188,6 +224,7 @@ class Version:
 
 
 HERE = Version("installed", ADDONS)
+WITH_SALES = Version("sales", ADDONS)
 
 
 def measure(options: Options) -> int:
@@ -213,6 +250,13 @@ def measure(options: Options) -> int:
             bases["small"] = small
         if "history" in parts:
             bases["history"] = ensure_history(env, size, installed)
+        sales = {}
+        if "sales" in parts:
+            accounts = options.accounts or ACCOUNTS[size]
+            bases["sales_bare"] = ensure_sales(env, size, bare, accounts)
+            made = ensure_installed(env, size, bases["sales_bare"], WITH_SALES)
+            bases["sales"], seconds = made
+            sales = {"accounts": accounts, "first_build_s": seconds}
         if "webhooks" in parts:
             bases |= {"webhooks": installed, "again": installed, "automated": bare}
         if parts & {"writes", "products"}:
@@ -248,6 +292,7 @@ def measure(options: Options) -> int:
             "password": PASSWORD,
             "is_private": not server.is_external(),
             "first_build_s": first_build_s,
+            "sales": sales,
             "chromium": chromium,
             "json": options.json and os.fspath(options.json.resolve()),
             "markdown": options.markdown and os.fspath(options.markdown.resolve()),
@@ -447,6 +492,27 @@ def ensure_installed(
     return name, json.loads(database.comment(env.environ, name))
 
 
+def ensure_sales(env: Environment, size: str, bare: str, accounts: int) -> str:
+    """Return the database that has orders and invoices, without the addon."""
+    script = DATA / "sales.sql"
+    modules = template.SALES_MODULES
+    name = template.prefix(f"bench_{size}_salesbare") + digest(
+        bare, modules, SALES, str(accounts), script.read_bytes()
+    )
+
+    def make(partial: str) -> None:
+        with step(f"Copying the organisation ({size})"):
+            database.create_from(env.environ, bare, partial)
+        title = f"Installing {modules} ({size})"
+        template.run_odoo(env, title, "-d", partial, "-i", modules)
+        demo.run_shell(env, "Selling to the first customer", partial, SALES)
+        title = f"Making {accounts:,} customers and their invoices"
+        run_script(env, title, partial, script, {"accounts": str(accounts)})
+
+    ensure(env, name, make)
+    return name
+
+
 def ensure_history(env: Environment, size: str, installed: str) -> str:
     """Return the database whose log has a past of five years."""
     script = (ROOT / "benchmarks" / "history_data.py").read_text() + MAKE_HISTORY
@@ -500,13 +566,22 @@ def ensure(env: Environment, name: str, make: Callable[[str], None]) -> None:
 
 def fill(env: Environment, size: str, name: str) -> None:
     """Add people, customers and deals."""
-    variables = {**VARIABLES, **{k: str(v) for k, v in asdict(SIZES[size]).items()}}
+    variables = {k: str(v) for k, v in asdict(SIZES[size]).items()}
+    title = f"Making the organisation and its deals ({size})"
+    run_script(env, title, name, DATA / "build.sql", variables)
+
+
+def run_script(
+    env: Environment, title: str, name: str, script: Path, variables: dict[str, str]
+) -> None:
+    """Run a script of SQL that has our variables, and these."""
+    variables = {**VARIABLES, **variables}
     run_logged(
-        f"Making the organisation and its deals ({size})",
+        title,
         [
             *(cluster.programs() / "psql", "--no-psqlrc", "--no-password", "--quiet"),
             *(f"--set={name}={value}" for name, value in variables.items()),
-            *(f"--dbname={name}", f"--file={DATA / 'build.sql'}"),
+            *(f"--dbname={name}", f"--file={script}"),
         ],
         log="bench-data",
         advice="The first error in there is the one to look at.",

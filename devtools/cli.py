@@ -116,7 +116,14 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         default=bench.PARTS,
         metavar="PART",
         help=f"of {', '.join(bench.PARTS + bench.OPTIONAL)}; by default all but the"
-        " last",
+        f" last {len(bench.OPTIONAL)}",
+    )
+    result.add_argument(
+        "--accounts",
+        type=int,
+        metavar="NUMBER",
+        help="of the part sales: measure with this many customers, each of whom has "
+        f"five invoices; {bench.ACCOUNTS['1m']} by default at 1m",
     )
     result.add_argument(
         "--against",
@@ -155,6 +162,7 @@ def run_bench(options: argparse.Namespace) -> int:
             json=options.json,
             markdown=options.markdown,
             charts=options.charts,
+            accounts=options.accounts,
         )
     )
 
