@@ -1,4 +1,4 @@
-"""Who sees which order and invoice, and what they come to, in plain words and loops.
+"""Plain loops: who sees which order and invoice, and their sums.
 
 Reads Odoo's own records, one at a time, and shares no code with the addon's models.
 """
