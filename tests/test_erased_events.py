@@ -59,7 +59,7 @@ class ErasedLead(SalesOrganisation):
 
     def assert_whole(self):
         replayed = replay(self.env, repair=False)
-        self.assertEqual([each.drift for each in replayed], [0] * 9)
+        self.assertEqual({each.drift for each in replayed}, {0})
         self.assertEqual(verify(self.env), [])
 
     def found(self):
