@@ -114,6 +114,11 @@ class TestWhichContactsAreOnRecord(Contacts):
         self.env.cr.flush()
         differing = self.env.execute_query(difference.differing())
         self.assertNotIn(person.id, [id_ for id_, __ in differing])
+        company = self.contact("Company", is_company=True)
+        self.assertEqual(
+            self.env["cqrs.event"]._of_interest("res.partner", [person.id, company.id]),
+            company.ids,
+        )
         self.sql("UPDATE res_partner SET phone = '1' WHERE id = %s", person.id)
         self.env["cqrs.event"]._look("res.partner")
         self.assertEqual(self.types(person), [])

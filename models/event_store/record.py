@@ -42,6 +42,8 @@ class CqrsEvent(models.Model):
         metadata = Metadata.current(self.env, origin)
         changed, ended, referred = {}, {}, {}
         for model, model_ids in ids.items():
+            if model_ids and not is_joining and origin != MIGRATION:
+                model_ids = self._of_interest(model, model_ids)
             if model_ids is None or model_ids:
                 facts = (details or {}).get(model, {}), (writers or {}).get(model, {})
                 statement = partial(
