@@ -9,6 +9,10 @@ import os
 PORTS = os.environ.get("CRM_CQRS_SERVER_PORTS", "").split()
 
 SLOWEST = (
+    "test_modules_come_and_go",
+    "test_install_and_uninstall_with_sales",
+    "test_any_history_of_sales",
+    "test_from_lead_to_paid_invoice",
     "test_api_schemathesis",
     "test_benchmarks",
     "test_install_beside_a_server",

@@ -1,0 +1,123 @@
+"""The modules of orders and invoices, uninstalled and installed again."""
+
+import json
+import re
+import subprocess
+
+from odoo.tests import tagged
+
+from ..common import INSTALLED, ODOO, OwnDatabase
+
+MODULES = ("account", "sale_management", "sale_crm")
+TYPES = "('out_invoice', 'out_refund', 'out_receipt')"
+#: What is sold after the modules have come again; its ids are those of former rows
+SELL = """
+from odoo import Command
+admin = env.ref("base.user_admin")
+customer = env["res.partner"].create({"name": "Sold again", "is_company": True})
+product = env["product.product"].create(
+    {"name": "Again", "type": "service", "invoice_policy": "order"})
+order = env["sale.order"].create({
+    "partner_id": customer.id, "user_id": admin.id, "order_line": [Command.create(
+        {"product_id": product.id, "price_unit": 77, "tax_ids": [Command.clear()]})]})
+order.action_confirm()
+invoice = order._create_invoices()
+invoice.action_post()
+env.cr.commit()
+"""
+#: Whoever is shown anything: each reader, as the administrator; nothing may fail
+READ = """
+import json
+env["cqrs.event"]._build()
+env.cr.commit()
+admin = env.ref("base.user_admin")
+access = env["cqrs.access"].with_user(admin)
+print("read", json.dumps({
+    "sources": sorted(
+        m for m in env["cqrs.event"]._declared_sources() if m in env.registry),
+    "viewers": {m: len(access._document_viewers(admin, m))
+                for m in ("sale.order", "account.move")},
+    "dashboard": sorted(env["cqrs.dashboard"].with_user(admin)._read_dashboard()),
+    "documents": sorted(
+        env["cqrs.sales.figures"].with_user(admin)._read_documents(admin)),
+}))
+"""
+
+
+@tagged("post_install", "-at_install")
+class TestModulesComeAndGo(OwnDatabase):
+    template = INSTALLED
+
+    def read(self):
+        """Return what the readers show, in a process of their own."""
+        said = self.odoo("shell", script=READ).stdout
+        return json.loads(re.search(r"^read (.+)$", said, re.MULTILINE)[1])
+
+    def change_modules(self, *arguments):
+        done = subprocess.run(
+            [ODOO, "module", *arguments, "-d", self.db],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        # Odoo tells of accounting demo data that it does not make a second time.
+        self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+
+    def assertRecorded(self):
+        """Each order and invoice of Odoo has its row and its stream, and none else."""
+        for model, table, view, condition in (
+            ("sale.order", "sale_order", "cqrs_order_view", "true"),
+            (
+                "account.move",
+                "account_move",
+                "cqrs_invoice_view",
+                f"move_type IN {TYPES}",
+            ),
+        ):
+            rows = f"SELECT id, name, company_id FROM {table} WHERE {condition}"
+            self.assertEqual(
+                self.query(f"{rows} ORDER BY id"),
+                self.query(f"SELECT id, name, company_id FROM {view} ORDER BY id"),
+            )
+            self.assertEqual(
+                self.query(f"SELECT id FROM {table} WHERE {condition} ORDER BY id"),
+                self.query(
+                    "SELECT stream_id FROM cqrs_stream WHERE state IS NOT NULL"
+                    f" AND stream_model = '{model}' ORDER BY stream_id"
+                ),
+            )
+        self.assertEqual(
+            self.query(
+                f"SELECT sum(amount_untaxed_signed) FROM account_move"
+                f" WHERE state = 'posted' AND move_type IN {TYPES}"
+            ),
+            self.query(
+                "SELECT sum(untaxed) FROM cqrs_invoice_view WHERE state = 'posted'"
+            ),
+        )
+        self.assertIn("findings: -\n", self.odoo("cqrs", "verify").stdout)
+
+    def test_uninstalled_and_installed_again_with_other_rows(self):
+        # The addon came after the modules.
+        self.assertRecorded()
+        before = self.read()
+        self.assertEqual(before["viewers"], {"sale.order": 1, "account.move": 1})
+        self.assertIn("invoiced", before["documents"])
+
+        self.change_modules("uninstall", "account", "sale")
+        without = self.read()
+        self.assertEqual(without["viewers"], {"sale.order": 0, "account.move": 0})
+        self.assertFalse(
+            {"ordered", "invoiced", "paid", "overdue"}.intersection(
+                without["documents"] + without["dashboard"]
+            )
+        )
+        for table in ("cqrs_order_view", "cqrs_invoice_view", "cqrs_receivable"):
+            self.assertEqual(self.query(f"SELECT count(*) FROM {table}"), [(0,)])
+        self.assertIn("findings: -\n", self.odoo("cqrs", "verify").stdout)
+
+        # The modules come after the addon.
+        self.change_modules("install", *MODULES)
+        self.odoo("shell", script=SELL)
+        self.assertEqual(self.read(), before)
+        self.assertRecorded()
