@@ -114,7 +114,9 @@ def _of_read_models(
         yield from first(env, wrong_states(env, shadow))
         yield from drifts(env, shadow, progress)
     progress("cqrs.past.levels")
-    yield from level_drifts(env, scope)
+    if not scope.part:
+        # As what is replayed from all events (``Scope.compares``)
+        yield from level_drifts(env, scope)
 
 
 def _stream_models(env) -> list[str]:
