@@ -1,5 +1,6 @@
 """The flow of opportunities through the stages of the pipeline in a period."""
 
+from array import array
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,15 +25,15 @@ from ..support.answer_context import without_jit
 from ..support.periods import UTC, months
 from ..support.process_cache import VersionedCache
 from .certainty import certainty
-from .flow_figures import Counted, Row
+from .flow_figures import ENDING, Counted, Row
 from .flow_levels import GRAIN, TENTHS
 from .past import owned_by_some
 
 #: The moves of settled periods
 COUNTED = VersionedCache("flow", size=128)
 
-#: Rows up to which a process keeps the moves of a period
-KEPT_UPTO = 50_000
+#: Moves up to which a process keeps those of a period by group
+KEPT_UPTO = 500_000
 
 #: The groupings of the flow
 BY = ("team", "salesperson", "month")
@@ -216,7 +217,7 @@ class CqrsFlow(models.AbstractModel):
             scope,
             (by,),
             lambda *part: self._count(viewers, scope, _GROUPS[by], *part),
-            is_kept=lambda rows: len(rows) <= KEPT_UPTO,
+            is_kept=lambda rows: sum(row.count for row in rows) <= KEPT_UPTO,
         )
         groups = defaultdict(list)
         for row in chain(before, after):
@@ -321,17 +322,20 @@ class CqrsFlow(models.AbstractModel):
                        CASE WHEN kind = 'won' THEN currency_id END, count(*),
                        (COALESCE(sum(value) FILTER (WHERE kind = 'won'), 0))::text,
                        COALESCE(sum(open_for) FILTER (WHERE kind = 'won'), 0)::bigint,
-                       %(tenths)s
+                       -- Of each duration a row would be as many rows as moves.
+                       COALESCE(array_agg((%(tenths)s)::integer) FILTER (
+                           WHERE kind = ANY(%(ending)s) AND stayed IS NOT NULL), '{}')
                 FROM (%(moves)s) move
-                GROUP BY 1, 2, 3, 4, 5, 9
+                GROUP BY 1, 2, 3, 4, 5
                 """,
                 group=group,
                 tenths=TENTHS,
+                ending=list(ENDING),
                 moves=self._moves(viewers, scope, since, until),
             )
         )
         return [
-            Row(*row[:6], Decimal(value), open_for, tenths)
+            Row(*row[:6], Decimal(value), open_for, array("i", tenths))
             for *row, value, open_for, tenths in rows
         ]
 

@@ -1,7 +1,7 @@
 """Figures of the flow: arithmetic on counted moves, which knows no table.
 
-Moves of one kind between the same stages, whose stay was equally long, are counted
-together. Counts add up, so those of a period that has ended are counted once.
+Moves of one kind between the same stages are counted together, with the durations of
+the stays. Counts add up, so those of a period that has ended are counted once.
 
 A duration is in tenths of a day, rounded half up. The median of some stays is the
 shortest one that half of them are no longer than, the 90th percentile the shortest one
@@ -16,11 +16,10 @@ Counts subtract as well: stays until a moment, without those until an earlier on
 ['2.0', '30.5']
 >>> str(percentile([stays, Stays.of([20, 305], [2, 1]).times(-1)], NINE_IN_TEN))
 '1.0'
->>> first = Row(None, 1, 2, "moved", 1, 3, Decimal(0), 0, 25)
->>> again = first._replace(count=2, tenths=40)
->>> back = first._replace(from_stage_id=2, to_stage_id=1, tenths=5)
->>> won = Row(None, 1, None, "won", 1, 1, Decimal("100.5"), 864_000_000_000, 25)
->>> counted = Counted.of([first, again, back, won])
+>>> first = Row(None, 1, 2, "moved", 1, 5, Decimal(0), 0, [25, 25, 40, 25, 40])
+>>> back = first._replace(from_stage_id=2, to_stage_id=1, count=1, tenths=[5])
+>>> won = Row(None, 1, None, "won", 1, 1, Decimal("100.5"), 864_000_000_000, [25])
+>>> counted = Counted.of([first, back, won])
 >>> stay = counted.of_stage(1, rank={1: 0, 2: 1}.__getitem__)
 >>> stay["moved_on"], stay["moved_back"], stay["won"], str(stay["median_days"])
 (5, 0, 1, '2.5')
@@ -33,7 +32,7 @@ It takes some milliseconds for each ten thousand different durations.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import accumulate
@@ -62,7 +61,7 @@ class Row(NamedTuple):
     :ivar kind: as in ``projections/stays.py``
     :ivar value: the sum of what was won, in the currency
     :ivar open_for: for how long the won ones had been open, all in all, in microseconds
-    :ivar tenths: the duration of each stay; None of moves that end none, or whose
+    :ivar tenths: the duration of each stay; none of moves that end none, or whose
         stays are counted apart
     """
 
@@ -74,7 +73,7 @@ class Row(NamedTuple):
     count: int
     value: Decimal
     open_for: int
-    tenths: int | None
+    tenths: Sequence[int] = ()
 
 
 class Stays(NamedTuple):
@@ -126,8 +125,8 @@ class Counted:
         for row in rows:
             key = row.kind, row.from_stage_id, row.to_stage_id
             counted.moves[key] += row.count
-            if row.tenths is not None and row.kind in ENDING:
-                stays[row.from_stage_id][row.tenths] += row.count
+            if row.tenths:
+                stays[row.from_stage_id].update(row.tenths)
             if row.kind == "won":
                 counted.revenue[row.currency_id] += row.value
                 counted.open_for += row.open_for

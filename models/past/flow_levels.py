@@ -89,7 +89,7 @@ class CqrsFlowLevels(models.AbstractModel):
             )
         )
         counted = Counted.of(
-            Row(None, *key, count, Decimal(value), open_for, None)
+            Row(None, *key, count, Decimal(value), open_for)
             for *key, count, value, open_for in rows
         )
         for stage_id, tenths, counts in self.env.execute_query(
