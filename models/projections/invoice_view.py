@@ -143,6 +143,12 @@ INVOICES = Table(
             source="amount_residual",
             value=_signed("amount_residual", is_posted=True),
             default="0",
+            field=fields.Monetary(
+                "Open in Its Currency",
+                aggregator=None,
+                readonly=True,
+                currency_field="document_currency_id",
+            ),
         ),
         Column("order_ids", "integer[]", source="sale_order_ids"),
         Column(
