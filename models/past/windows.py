@@ -1,4 +1,4 @@
-"""What of the past is compared: two moments, and a part of the pipeline."""
+"""Windows of the past, whose ends are compared, and scopes: a part of the pipeline."""
 
 from dataclasses import dataclass
 from datetime import datetime
