@@ -13,6 +13,7 @@
         "security/rules.xml",
         "data/ir_cron.xml",
         "views/dashboard_views.xml",
+        "views/customer_views.xml",
         "views/event_views.xml",
         "views/run_views.xml",
         "views/event_store_views.xml",

@@ -7,6 +7,7 @@ from . import (
     invoices,
     flow,
     changes,
+    accounts,
     events,
     v1,
     webhooks,

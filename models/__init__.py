@@ -14,6 +14,7 @@ from . import (
     documents,
     dashboard,
     past,
+    customers,
     live,
     webhooks,
     maintenance,

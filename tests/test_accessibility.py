@@ -113,7 +113,9 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
         for name in ("EUR", "USD"):
             cls.env.ref(f"base.{name}").active = True
         cls.newcomer, _employee = cls.person("newcomer", cls.manager_employee)
-        cls.customer = cls.env["res.partner"].create({"name": "Customer"})
+        cls.customer = cls.env["res.partner"].create(
+            {"name": "Customer", "city": "Liège", "user_id": cls.seller.id}
+        )
         for user in (cls.manager, cls.seller):
             cls.opportunity(user, name="Open deal", partner_id=cls.customer.id)
             cls.opportunity(user, name="Won deal").action_set_won()
@@ -223,6 +225,26 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
             f"{CHANGES}?from=1990-01-01", "document.querySelector('.o_cqrs_error')"
         )
         self.check(form, "before the history")
+        self.follow(
+            "/odoo/sales-customers?search=customer",
+            "document.querySelector('.o_cqrs_customer')",
+        )
+        self.check(form, "customers")
+        self.follow(
+            "/odoo/sales-customers?search=nobody%20at%20all",
+            "document.querySelector('.o_cqrs_empty')",
+        )
+        self.check(form, "no customers")
+        self.follow(
+            f"/odoo/sales-customer?account={self.customer.id}",
+            "document.querySelector('.o_cqrs_story_entry')",
+        )
+        self.check(form, "a customer")
+        self.follow(
+            "/odoo/sales-customer?account=2147483647",
+            "document.querySelector('.o_cqrs_error')",
+        )
+        self.check(form, "no such customer")
         self.follow(
             "/odoo/event-store",
             "document.querySelectorAll('.o_cqrs_run').length === 2",

@@ -27,7 +27,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)")
 #: Of which only the kind of value is the same each time
 _VARIES = re.compile(
     r"(^|_)(ids?|position|userid|companyid|actinguserid|cursor|next|hash|epoch|subject"
-    r"|correlationid|moduleversion|month|duration_ms|lag_seconds|generated_at|computed_at|probability)$"
+    r"|correlationid|moduleversion|month|duration_ms|lag_seconds|generated_at|computed_at|probability|first|last)$"
 )
 
 
@@ -95,6 +95,15 @@ class TestApiExamples(ApiCase):
                 f"{v2}opportunities/{self.fleet.id}?fields=name,value,currency,stage",
             ),
             "access": (manager, f"{v2}access/{self.fleet.id}?user={seller}"),
+            "accounts": (
+                manager,
+                f"{v2}accounts?text=blue%20nile&sort=-won_revenue&totals=true",
+            ),
+            "account": (manager, f"{v2}accounts/{self.fleet.partner_id.id}"),
+            "account_timeline": (
+                manager,
+                f"{v2}accounts/{self.fleet.partner_id.id}/timeline",
+            ),
             "events": (
                 manager,
                 f"/api/v2/events?stream=crm.lead/{self.fleet.id}&limit=2",

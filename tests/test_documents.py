@@ -193,6 +193,8 @@ class TestRequestsOfTheDocuments(SalesOrganisation, HttpCase):
         """With the status of the answer that follows it, and with all its members."""
         deals = [self.opportunity(self.seller) for __ in range(4)]
         deals[3].action_set_won()
+        customer = self.env["res.partner"].create({"name": "Tramontana Glass"})
+        deals[0].partner_id = customer
         self.env["ir.config_parameter"].set_param(CORS_ORIGINS, "https://app.example")
         admin = new_test_user(self.env, "cqrs_admin", groups="base.group_system")
         self.end_epoch()
@@ -211,6 +213,7 @@ class TestRequestsOfTheDocuments(SalesOrganisation, HttpCase):
         own = {
             "as_of=2026-03-31": f"as_of={self.env.cr.now().isoformat()}Z",
             "913": str(deals[0].id),
+            "accounts/77": f"accounts/{customer.id}",
             "2026-10-05T00:00:00Z": f"{before.isoformat()}Z",
             "78d0b369-cb32-4fef-8f76-dd51ff2e272b": self.uuid(self.manager),
             '"36779bde02303a88f6ca4aef32b0fac9.1795936932387377"': metrics.headers[

@@ -33,7 +33,7 @@ DESCRIPTION = "crm_cqrs/controllers/contract/description.md"
 TAGS = {
     "Dashboard": "The figures of the opportunities that a user sees.",
     "Opportunities": "The opportunities that a user sees, one by one.",
-    "Customers": "What customers have ordered and paid. Only where Odoo has invoices.",
+    "Customers": "Customers, and what they have ordered and paid where Odoo has that.",
     "People": "People, and the hierarchy in which they stand.",
     "Events": "Changes of the opportunities that you may see; for administrators, the"
     " log of all changes.",

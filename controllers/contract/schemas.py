@@ -22,6 +22,7 @@ from ...models.support.json_schema import (
     nullable,
     obj,
 )
+from .account_schemas import SCHEMAS as ACCOUNT_SCHEMAS
 from .webhook_schemas import SCHEMAS
 
 
@@ -665,6 +666,7 @@ COMPONENTS = {
         },
         more={**BOOLEAN, "description": "There is more to read already."},
     ),
+    **ACCOUNT_SCHEMAS,
     **SCHEMAS,
     "Problem": {
         **obj(type={"type": "string", "format": "uri-reference"}, status=INTEGER),

@@ -1,1 +1,1 @@
-from . import event_changes, history
+from . import buttons, event_changes, history

@@ -1,6 +1,7 @@
 """Sentences about a record's events; of leads, in the words of salespeople."""
 
 from ..event_store.personal import ERASED
+from .document_sentences import document_sentences
 from .field_sentences import field_sentences, isolated
 from .lead_sentences import lead_sentences
 
@@ -15,6 +16,8 @@ def sentences(env, event, changed: dict[str, dict]) -> list[str]:
     """
     if event.type == ERASED:
         return [env._("Personal data erased")]
+    if said := document_sentences(env, event):
+        return said
     merged = (event.details or {}).get("merged_from")
     said = []
     if event.before is False:

@@ -113,11 +113,11 @@ def _terms(env, text: str) -> tuple[Term, ...]:
     people, pipeline = _people(env), _stages(env)
     return tuple(
         Term((term,), people.with_term(term), pipeline.with_term(term))
-        for term in _folded(env, text)
+        for term in folded(env, text)
     )
 
 
-def _folded(env, text: str) -> tuple[str, ...]:
+def folded(env, text: str) -> tuple[str, ...]:
     """Return the terms of a text that is searched for."""
 
     def ask():

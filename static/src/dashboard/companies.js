@@ -13,6 +13,8 @@ export const PATHS = {
     dashboard: "sales-dashboard",
     records: "sales-records",
     changes: "pipeline-changes",
+    customers: "sales-customers",
+    customer: "sales-customer",
 };
 
 /** Return the text of the companies switched on; undefined where there is but one. */

@@ -16,6 +16,7 @@ import { highlightedMonths, monthColumns, monthRows, stageColumns, stageRows } f
 import { PERIODS, SCOPES, figureParameters, outdatedBy, pastDay } from "./choices";
 import { PATHS } from "./companies";
 import { useDrillDown } from "./drill_down";
+import { scoped } from "./figures";
 import { FigureChart } from "./figure_chart";
 import { formatMoney, formatMoneyShortly, formatNumber } from "./formats";
 import { useLive } from "./live";
@@ -23,6 +24,8 @@ import { Opportunities } from "./opportunities";
 import { Organisation } from "./organisation";
 import { PastDeals } from "./past_deals";
 import { Attention } from "../attention/attention";
+import { hasDocuments } from "../customers/document_chain";
+import { DocumentTiles } from "../customers/document_tiles";
 import { StageDays } from "../attention/stage_days";
 import { SyncButton } from "./sync_button";
 import { Tile } from "./tile";
@@ -44,6 +47,7 @@ export class Dashboard extends Component {
     static template = "crm_cqrs.Dashboard";
     static components = {
         Attention,
+        DocumentTiles,
         FigureChart,
         Layout,
         Opportunities,
@@ -242,6 +246,22 @@ export class Dashboard extends Component {
 
     get tiles() {
         return new Tiles(this.state, this.view, this.now, this.hasOthers);
+    }
+
+    /** Properties of the row of orders and invoices; nothing where there are none to see. */
+    get documents() {
+        const { closing, byMonth, person } = this.state;
+        const { scope, day } = this.view;
+        // Orders and invoices have no past.
+        const figures = closing && byMonth && !day && scoped(closing, scope);
+        return (
+            hasDocuments(figures) && {
+                figures,
+                currency: closing.currency,
+                period: this.tiles.periodLabel,
+                question: { range: this.tiles.range, scope, userId: person.odoo.user_id },
+            }
+        );
     }
 
     /** Sentences that say how far the figures of a past day are to be trusted. */

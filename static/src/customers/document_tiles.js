@@ -1,0 +1,86 @@
+import { _t } from "@web/core/l10n/translation";
+import { user } from "@web/core/user";
+import { useService } from "@web/core/utils/hooks";
+
+import { Component } from "@odoo/owl";
+
+import { formatMoney, formatNumber } from "../dashboard/formats";
+import { chainOf, documentsBehind } from "./document_chain";
+
+/**
+ * The row *Won → Ordered → Invoiced → Paid* of the dashboard; each opens its records.
+ *
+ * - `figures`: of the API's metrics, of the scope that is shown
+ * - `currency`: code of that of the amounts
+ * - `period`: name of the period; empty for any time
+ * - `question`: as of `documentsBehind`
+ * - `onOpenWon`: called to open the opportunities that were won
+ */
+export class DocumentTiles extends Component {
+    static template = "crm_cqrs.DocumentTiles";
+    static props = {
+        figures: Object,
+        currency: String,
+        period: [String, Boolean],
+        question: Object,
+        onOpenWon: Function,
+    };
+
+    setup() {
+        this.action = useService("action");
+    }
+
+    get chain() {
+        return chainOf(this.props.figures);
+    }
+
+    get title() {
+        const { period } = this.props;
+        return period
+            ? _t("From Won to Paid, %s", period)
+            : _t("From Won to Paid");
+    }
+
+    get labels() {
+        return {
+            ordered: _t("Orders"),
+            invoiced: _t("Invoices"),
+            paid: _t("Invoices"),
+            overdue: _t("Overdue Invoices"),
+        };
+    }
+
+    money(amount) {
+        return formatMoney(amount, this.props.currency);
+    }
+
+    countText({ name, count }) {
+        if (count === undefined) {
+            return _t("with taxes");
+        }
+        const number = formatNumber(count);
+        return {
+            won_revenue: count === 1 ? _t("1 opportunity") : _t("%s opportunities", number),
+            ordered: count === 1 ? _t("1 order") : _t("%s orders", number),
+            invoiced: count === 1 ? _t("1 invoice") : _t("%s invoices", number),
+        }[name];
+    }
+
+    open(name) {
+        if (name === "won_revenue") {
+            return this.props.onOpenWon();
+        }
+        const { question } = this.props;
+        const { model, domain } = documentsBehind(name, {
+            ...question,
+            isOther: question.userId !== user.userId,
+        });
+        return this.action.doAction({
+            type: "ir.actions.act_window",
+            name: this.labels[name],
+            res_model: model,
+            views: [[false, "list"]],
+            domain,
+        });
+    }
+}
