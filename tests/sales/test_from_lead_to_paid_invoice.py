@@ -242,6 +242,15 @@ class TestFromLeadToPaidInvoice(Sales, ApiCase):
         self.assertAmounts(
             self.body(viewer, "metrics"), self.in_total([*self.orders(), *documents])
         )
+        for account in self.customers.commercial_partner_id:
+            records = [
+                each
+                for each in (*self.orders(), *documents)
+                if account_of(each) == account
+            ]
+            answer = self.body(viewer, f"accounts/{account.id}")
+            for measure, amount in self.in_total(records).items():
+                self.assertEqual(answer[measure], amount, (measure, account.name))
         answer = self.body(viewer, "invoices")
         found = {
             each["odoo_id"]: (each["booked"]["total"], each["booked"]["open"])
