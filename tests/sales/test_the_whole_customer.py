@@ -167,6 +167,8 @@ class TestTheWholeCustomerInABrowser(WholeCustomer, BrowserCase):
         bundle.css()
 
     def test_from_the_tile_to_the_story(self):
+        # Without it the order of a seller below is seen, but not opened in Odoo.
+        self.manager.group_ids += self.env.ref("crm_cqrs.group_sale_team")
         self.story_of_a_deal()
         self.start_tour(
             "/odoo/sales-dashboard?period=all",
