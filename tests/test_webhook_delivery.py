@@ -603,11 +603,11 @@ class TestWebhookDelivery(Deliveries):
         self.assertFalse(lease.holds)
         with (
             outbox.statements(self.env.cr.dbname) as cr,
-            patch("odoo.addons.crm_cqrs.models.webhooks.lease.GRANTED", 3.0),
+            patch("odoo.addons.crm_cqrs.models.webhooks.lease.GRANTED", 6.0),
         ):
             self.assertTrue(lease.take(cr))
             self.assertTrue(lease.holds)
-            time.sleep(3 - MARGIN)
+            time.sleep(6 - MARGIN)
             self.assertFalse(lease.holds)
             self.assertFalse(Lease().take(cr))
             time.sleep(MARGIN)

@@ -219,8 +219,8 @@ class CqrsSeenRow(models.AbstractModel):
         "Visible To",
         compute="_compute_viewer_id",
         search="_search_viewer_id",
-        help="Search by a person's name for the opportunities on their dashboard:"
-        " your own or that of a team member.",
+        help="Search by a person's name for what is on their dashboard: your own or"
+        " that of a team member.",
     )
 
     def _cqrs_viewers(self, user) -> list[Viewer]:

@@ -142,7 +142,7 @@ class CqrsAccess(models.AbstractModel):
 
     @api.model
     def _rights(self, user) -> list:
-        """Return what of a user's view follows from rights and delegations alone.
+        """Return the rights and delegations that a user's view depends on.
 
         That is a version of it: such changes may be no events. It reads no more than
         what an entity tag is made of.

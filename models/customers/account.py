@@ -10,6 +10,7 @@ from ..access.policy import in_companies
 from ..metrics.accounts import AGES
 from ..metrics.figures import exactly
 from ..metrics.rounding import rounded
+from ..projections.invoice_view import is_overdue
 from ..support.answer_context import without_jit
 from ..support.exact_json import JsonText
 from ..support.sql_arrays import integers
@@ -136,7 +137,7 @@ class CqrsAccounts(models.AbstractModel):
         return shown
 
     def _ageing(self, asked: Question, account_id: int) -> dict:
-        """Return what is open by how long it has been due, converted: ``{part: …}``."""
+        """Return the open amount of each age, converted: ``{age: …}``."""
         ageing = self.env["cqrs.sales.figures"]._read_ageing(
             asked.viewing.user,
             asked.today,
@@ -144,7 +145,7 @@ class CqrsAccounts(models.AbstractModel):
             company_ids=asked.filters.company_ids,
             target_currency=asked.currency,
         )
-        return {part: ageing[part] for part in AGES}
+        return {age: ageing[age] for age in AGES}
 
     # Lists
 
@@ -206,15 +207,13 @@ class CqrsAccounts(models.AbstractModel):
                    round(view.document_total, currency.decimal_places) AS total,
                    round(view.document_residual, currency.decimal_places) AS residual,
                    currency.name AS currency, view.order_ids,
-                   EXISTS (SELECT FROM cqrs_receivable line
-                           WHERE line.invoice_id = view.id AND line.residual > 0
-                             AND line.due_on < %(today)s) AS is_overdue,
+                   %(overdue)s AS is_overdue,
                    %(salesperson)s AS salesperson
             """,
             "cqrs_invoice_view",
             SQL("view.document_currency_id"),
             ids,
-            today=asked.today,
+            overdue=is_overdue(SQL("view"), asked.today),
         )
 
     def _json(self, select: str, table: str, currency: SQL, ids, **values) -> JsonText:

@@ -36,7 +36,7 @@ _TOLD = {
     ),
 }
 
-#: The kind of an entry by the model of its record
+#: The kinds of entries
 ENTRY_KINDS = ("contact", "opportunity", "order", "invoice", "credit_note")
 
 # A record joins the log later than it began: what was there before recording began, and

@@ -71,7 +71,8 @@ class CqrsDocumentFigures(models.AbstractModel):
         """
         without_jit(self.env)
         names, context = self._names_of_deals(user), AnswerContext.of(self.env, user)
-        currency, access = currency or own_currency(context), self.env["cqrs.access"]
+        own, access = own_currency(context), self.env["cqrs.access"]
+        currency = currency or own
         rows = []
         for figure, query, model in (
             ("ordered", _ORDERED, ORDERS),
@@ -80,12 +81,12 @@ class CqrsDocumentFigures(models.AbstractModel):
             if figure in names:
                 seen = access._documents_seen(user, model, VIEW)
                 rows += self.env.execute_query(SQL(query, ids=integers(ids), seen=seen))
-        rates = rates_into(currency, {row[1] for row in rows}, context) if rows else {}
+        rates = rates_into(currency, {row[1] or own.id for row in rows}, context)
         sums = defaultdict(lambda: [0, Decimal(0)])
         for deal_id, currency_id, name, count, amount in rows:
             found = sums[deal_id, name]
             found[0] += count
-            found[1] += Decimal(amount) * rates[currency_id][1]
+            found[1] += Decimal(amount) * rates[currency_id or own.id][1]
         return {
             id_: {
                 name: {

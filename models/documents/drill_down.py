@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from ..access.viewers import INVOICES, ORDERS
+from ..projections.invoice_view import is_overdue
 
 
 class CqrsOrderView(models.Model):
@@ -42,12 +43,7 @@ class CqrsInvoiceView(models.Model):
         return self._cqrs_search(operator, value, self._cqrs_overdue)
 
     def _cqrs_overdue(self, row: SQL) -> SQL:
-        return SQL(
-            "EXISTS (SELECT FROM cqrs_receivable line"
-            " WHERE line.invoice_id = %s.id AND line.due_on < %s)",
-            row,
-            fields.Date.context_today(self),
-        )
+        return is_overdue(row, fields.Date.context_today(self))
 
 
 def _opened(row) -> dict:

@@ -6,6 +6,7 @@ from datetime import date
 from odoo.tools import SQL
 
 from ..access import policy
+from ..projections.invoice_view import is_overdue
 from ..support.periods import Period
 from ..support.sql_arrays import integers
 
@@ -19,19 +20,11 @@ _IS_OPEN = SQL(
 )
 
 
-def _is_overdue(today: date) -> SQL:
-    return SQL(
-        "EXISTS (SELECT FROM cqrs_receivable line"
-        " WHERE line.invoice_id = view.id AND line.due_on < %s)",
-        today,
-    )
-
-
 #: ``{status: condition on a row view, by the day}``; an overdue one is open, too
 STATUSES = {
     "draft": lambda today: SQL("view.state = 'draft'"),
     "open": lambda today: _IS_OPEN,
-    "overdue": _is_overdue,
+    "overdue": lambda today: is_overdue(VIEW, today),
     "paid": lambda today: SQL("(view.state = 'posted' AND NOT %s)", _IS_OPEN),
     "cancelled": lambda today: SQL("view.state = 'cancel'"),
 }

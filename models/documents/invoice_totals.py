@@ -49,7 +49,7 @@ class CqrsInvoices(models.AbstractModel):
         filters: InvoiceFilters = EVERY,
         currency=None,
     ) -> dict:
-        """Return what the invoices come to that the user sees.
+        """Return the totals of the invoices that a user sees.
 
         Amounts are exact in the currency in which they are booked, converted at the
         rates of the day, and rounded once; the ages add up to what is open.
@@ -63,16 +63,17 @@ class CqrsInvoices(models.AbstractModel):
         """
         without_jit(self.env)
         context = AnswerContext.of(self.env, user)
-        currency = currency or own_currency(context)
+        own = own_currency(context)
+        currency = currency or own
         condition = self._condition(user, filters, today)
         totals = self.env.execute_query(
             SQL(_TOTALS, condition=condition, posted=SQL("view.state = 'posted'"))
         )
         lines = self.env.execute_query(SQL(_OPEN, condition=condition, age=_age(today)))
-        rates = rates_into(currency, {id_ for id_, *__ in totals}, context)
+        rates = rates_into(currency, {id_ or own.id for id_, *__ in totals}, context)
 
-        def converted(amount: str, currency_id: int) -> Decimal:
-            return Decimal(amount) * rates[currency_id][1]
+        def converted(amount: str, currency_id: int | None) -> Decimal:
+            return Decimal(amount) * rates[currency_id or own.id][1]
 
         ages = [[0, Decimal(0)] for __ in AGES]
         count, overdue_count = 0, 0

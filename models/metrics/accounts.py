@@ -244,13 +244,14 @@ class CqrsSalesFigures(models.AbstractModel):
         )
         found = self.env.execute_query(query)
         context = AnswerContext.of(self.env, user)
-        currency = target_currency or own_currency(context)
-        rates = rates_into(currency, {row[0] or currency.id for row in found}, context)
+        own = own_currency(context)
+        currency = target_currency or own
+        rates = rates_into(currency, {row[0] or own.id for row in found}, context)
         counts = dict.fromkeys(AGES, 0)
         amounts = dict.fromkeys(AGES, Decimal(0))
         for currency_id, age, count, residual in found:
             counts[age] += count
-            amounts[age] += Decimal(residual) * rates[currency_id or currency.id][1]
+            amounts[age] += Decimal(residual) * rates[currency_id or own.id][1]
         total = sum(amounts.values(), Decimal(0))
         shown = rounded(total, currency)
         parts = shares([*amounts.values()], shown, currency)

@@ -86,6 +86,7 @@ class CqrsSalesFigures(models.AbstractModel):
         viewers = {model: self._viewers_of(user, model) for model in (ORDER, INVOICE)}
         figures = [name for name, (model, __) in FIGURES.items() if viewers[model]]
         context = AnswerContext.of(self.env, user)
+        own_id = own_currency(context).id
         currency = target_currency or own_currency(context)
         if not figures:
             return {"currency": currency.name, "own": {}, "team": {}}
@@ -96,11 +97,10 @@ class CqrsSalesFigures(models.AbstractModel):
             *self._sums_of_documents(asked, calendar, period),
             *self._sums_overdue(asked, AnswerContext.of(self.env).today(calendar)),
         ]
-        rates = rates_into(currency, {row[0] or currency.id for row in rows}, context)
-        rates[None] = rates.get(currency.id)
+        rates = rates_into(currency, {row[0] or own_id for row in rows}, context)
         own, team, groups = {}, {}, {}
         for currency_id, is_own, group, *amounts in rows:
-            rate = rates[currency_id][1]
+            rate = rates[currency_id or own_id][1]
             for name, amount in zip(_MEASURES, amounts, strict=True):
                 value = amount if name in _COUNTS else Decimal(amount) * rate
                 for sums in (own if is_own else team, groups.setdefault(group, {})):
@@ -190,7 +190,7 @@ class CqrsSalesFigures(models.AbstractModel):
         return _within(months, SQL("SELECT * FROM %s", SQL.identifier(MONTHS.name)))
 
     def _rest_of_documents(self, asked: Asked, period: Period) -> SQL | None:
-        """Return the query of what the roll-up's whole months do not give, or is wrong.
+        """Return the query of the days outside of whole months, and of corrections.
 
         Its rows have a sign: -1 takes away what is of another month in the zone.
         """

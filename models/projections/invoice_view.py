@@ -1,3 +1,5 @@
+from datetime import date
+
 from odoo import fields, models
 from odoo.tools import SQL
 
@@ -46,6 +48,19 @@ def _posted(name: str) -> SQL:
 def _signed(name: str, is_posted: bool = False) -> SQL:
     value = _posted(name) if is_posted else readable(quoted(name), "monetary")
     return SQL("CASE WHEN move_type = 'out_refund' THEN -1 ELSE 1 END * %s", value)
+
+
+def is_overdue(row: SQL, today: date) -> SQL:
+    """Return the condition that a part of a document was due before a day.
+
+    :param row: the alias of a row of ``cqrs_invoice_view``
+    """
+    return SQL(
+        "EXISTS (SELECT FROM cqrs_receivable line"
+        " WHERE line.invoice_id = %s.id AND line.due_on < %s)",
+        row,
+        today,
+    )
 
 
 #: The types of customers' documents, as one list; a draft may become another entry

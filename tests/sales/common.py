@@ -1,8 +1,8 @@
 """Customers, orders, invoices and payments, made as people make them."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.tests import new_test_user
 
 from ..common import SalesOrganisation
@@ -27,7 +27,7 @@ class Sales(SalesOrganisation):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.today = date.today()
+        cls.today = fields.Date.today()
         cls.accountant = new_test_user(
             cls.env, "cqrs_accountant", groups="account.group_account_invoice"
         )

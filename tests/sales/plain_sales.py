@@ -5,9 +5,9 @@ Reads Odoo's own records, one at a time, and shares no code with the addon's mod
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
+from odoo import fields
 from odoo.models import BaseModel
 
 from ..plain_rules import PlainRules
@@ -106,7 +106,7 @@ def sums_of(records, today=None):
     :return: ``{(account, company, currency): {measure: Decimal}}``, measures that are
         nothing left out; each amount in the currency that it is booked in
     """
-    today = today or date.today()
+    today = today or fields.Date.today()
     found = defaultdict(lambda: defaultdict(Decimal))
     for record in records:
         account, company = account_of(record), record.company_id
@@ -151,7 +151,7 @@ def ages_of(documents, today=None):
 
     The key of what is not due has None in the place of the days.
     """
-    today = today or date.today()
+    today = today or fields.Date.today()
     found = defaultdict(Decimal)
     for document in documents:
         if document.state != "posted":

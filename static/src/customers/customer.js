@@ -1,7 +1,7 @@
 import { formatDate, formatDateTime } from "@web/core/l10n/dates";
 import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
-import { userBus } from "@web/core/user";
+import { user, userBus } from "@web/core/user";
 import { useBus, useService } from "@web/core/utils/hooks";
 import { useSetupAction } from "@web/search/action_hook";
 import { Layout } from "@web/search/layout";
@@ -194,6 +194,12 @@ export class Customer extends Component {
         const { by_company, currency } = this.state.account;
         const isOne = by_company.length === 1 && by_company[0].currency === currency;
         return isOne ? [] : by_company;
+    }
+
+    headOf({ company_id, currency }) {
+        const company = user.allowedCompanies.find(({ id }) => id === company_id);
+        const names = [company?.name, currency || this.state.account.currency];
+        return names.filter(Boolean).join(" · ");
     }
 
     get amounts() {

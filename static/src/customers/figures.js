@@ -24,8 +24,8 @@ export const AMOUNTS = {
 
 /** Meaning of each amount */
 export const MEANINGS = {
-    pipeline_value: _t("Expected of open opportunities"),
-    won_revenue: _t("Expected of the opportunities that were won"),
+    pipeline_value: _t("Expected revenue of open opportunities"),
+    won_revenue: _t("Expected revenue of won opportunities"),
     ordered: _t("Confirmed orders, untaxed"),
     invoiced: _t("Posted invoices less credit notes, untaxed"),
     paid: _t("Paid of posted invoices, with taxes"),
