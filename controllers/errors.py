@@ -18,8 +18,8 @@ from werkzeug.exceptions import (
 from odoo.exceptions import AccessDenied, AccessError, MissingError, UserError
 from odoo.http import SessionExpiredException
 
+from ..models.access.answer_context import Unreadable
 from ..models.api.ir_http import unauthorized
-from ..models.feed.feed import Unreadable
 from ..models.projections.followed_reading import NotFilled
 
 #: Seconds after which to ask again, unless another time is known

@@ -59,7 +59,7 @@ _FILTERS = [
         TEXT.parse,
         TEXT.schema,
         "Words, each of which begins a part of the number, or a word of the customer's"
-        " name or reference. Capitals and accents do not matter.",
+        " name. Capitals and accents do not matter.",
     ),
 ]
 

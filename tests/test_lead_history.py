@@ -161,6 +161,21 @@ class TestLeadHistory(LeadHistoryCase):
         unassigned = self.opportunity(None)
         self.assertEqual(len(self.entries(unassigned, self.peer)), 1)
 
+    def test_it_is_for_no_portal_user(self):
+        customer = new_test_user(self.env, "cqrs_portal", groups="base.group_portal")
+        company = self.env["res.partner"].create(
+            {"name": "Cqrs Customer", "is_company": True}
+        )
+        customer.partner_id.parent_id = company
+        self.env.cr.flush()
+        self.assertTrue(company.with_user(customer).has_access("read"))
+        read_page = self.env["cqrs.history"].read_page
+        self.assertTrue(read_page("res.partner", company.id)["entries"])
+        with self.assertRaises(AccessError):
+            read_page.__func__(
+                self.env["cqrs.history"].with_user(customer), "res.partner", company.id
+            )
+
     def test_that_of_a_deleted_lead_is_for_administrators(self):
         admin = administrator(self.env)
         lead = self.opportunity(self.seller)

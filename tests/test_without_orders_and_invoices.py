@@ -28,6 +28,36 @@ class TestWithoutOrdersAndInvoices(ApiCase):
         rules = self.env["ir.rule"].search([("domain_force", "like", "document.rule")])
         self.assertFalse(rules)
 
+    def test_rules_that_orders_have_left_go(self):
+        self.env["ir.rule"].create(
+            {
+                "name": "Cqrs left over",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "domain_force": "user.env['cqrs.document.rule']._domain('x', 'team')",
+                "groups": [(4, self.env.ref("base.group_portal").id)],
+            }
+        )
+        self.env["cqrs.document.rule"]._register_hook()
+        rules = self.env["ir.rule"].search([("domain_force", "like", "document.rule")])
+        self.assertFalse(rules)
+
+    def test_a_broken_read_model_of_theirs_is_nobodys_loss(self):
+        self.env.cr.execute(
+            """
+            INSERT INTO cqrs_projection_failure
+                (projection, rebuilds, sqlstate, error)
+            SELECT name, (SELECT count(*) FROM cqrs_projection_rebuild
+                          WHERE projection = name), '42P01', 'gone'
+            FROM unnest(ARRAY['cqrs.contact', 'cqrs.order.view', 'cqrs.invoice.view',
+                              'cqrs.sales.figures']) name
+            """
+        )
+        for path in ("", "metrics", "users/profile", "opportunities"):
+            self.assertEqual(self.get(self.manager, path).status_code, 200, path)
+        problem = self.get(self.manager, "accounts")
+        self.assertEqual(problem.status_code, 503)
+        self.assertIn("cqrs.contact", problem.text)
+
     def test_there_is_no_such_path(self):
         self.assertProblem(
             self.get(self.manager, "invoices"), 404, type="/api/v2/problems/not-found"

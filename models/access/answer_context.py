@@ -95,6 +95,17 @@ def _team_leaders(context) -> SQL:
     )
 
 
+class Unreadable(Exception):
+    """Read models that an answer needs are broken, until they are rebuilt.
+
+    :ivar names: the models
+    """
+
+    def __init__(self, names: list[str]):
+        super().__init__(", ".join(names))
+        self.names = names
+
+
 class AnswerContext(Facts):
     """The facts that an answer to a user depends on: ``AnswerContext.of(env, user)``.
 
@@ -181,9 +192,23 @@ class AnswerContext(Facts):
         # A followed one tells those who read it by itself (``following.py``).
         return [
             name
-            for name in (self._failures or {}).get("broken") or []
-            if name not in self.env or not self.env[name]._cqrs_is_followed
+            for name in self._all_broken
+            if name not in self.env
+            or not self.env[name]._cqrs_is_followed
+            and self.env[name]._cqrs_is_for_all
         ]
+
+    @property
+    def _all_broken(self) -> list[str]:
+        return (self._failures or {}).get("broken") or []
+
+    def check(self, *names: str):
+        """Check that projections can be read which not every answer reads.
+
+        :raise Unreadable: one of them is broken
+        """
+        if broken := sorted({*names} & {*self._all_broken}):
+            raise Unreadable(broken)
 
     @property
     def left_out(self) -> int:

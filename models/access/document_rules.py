@@ -69,9 +69,20 @@ class CqrsDocumentRule(models.AbstractModel):
 
     def _register_hook(self):
         super()._register_hook()
+        if ORDERS not in self.env:
+            self._remove()
         # Other processes load what this one has installed, and need not write.
-        if self.env.registry.updated_modules:
+        elif self.env.registry.updated_modules:
             self._make_missing()
+
+    def _remove(self):
+        """Remove the rules: they add to Odoo's rules for salespeople.
+
+        These come and go with orders. Without them, the first rule of a group would
+        hide what everybody sees.
+        """
+        ours = [("domain_force", "like", self._name)]
+        self.env["ir.rule"].sudo().search(ours).unlink()
 
     def _make_missing(self):
         """Make the rules of the models that are there; what is there stays as it is."""

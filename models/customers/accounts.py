@@ -172,6 +172,7 @@ class CqrsAccounts(models.AbstractModel):
         after: Keyset | None = None,
     ) -> Question:
         context = AnswerContext.of(self.env, user)
+        context.check("cqrs.contact")
         own = own_currency(context)
         currency = currency or own
         rates = dict(self._rates(currency, context))

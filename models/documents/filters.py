@@ -41,7 +41,7 @@ class InvoiceFilters:
     :ivar company_ids: of these companies
     :ivar period: invoiced in it
     :ivar text: each of its terms begins a part of the number, or a word of the
-        customer's name or reference
+        customer's name
     :raise ValueError: the text is longer than ``MAX_TEXT``
     """
 
@@ -100,10 +100,12 @@ def _has(term: str) -> SQL:
     # A term has letters and digits alone.
     return SQL(
         """
-        (view.name ~* %s OR view.account_id IN (
+        (view.name ~* %(number)s OR view.account_id IN (
             SELECT contact.account_id FROM cqrs_contact contact
-            WHERE contact.words @@ %s::tsquery))
+            WHERE contact.words @@ %(words)s
+              -- They have the reference, too, which Odoo may hide from the reader.
+              AND array_to_tsvector(cqrs_terms(contact.name)) @@ %(words)s))
         """,
-        f"(^|[^[:alnum:]]){term}",
-        f"'{term}':*",
+        number=f"(^|[^[:alnum:]]){term}",
+        words=SQL("%s::tsquery", f"'{term}':*"),
     )

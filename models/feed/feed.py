@@ -67,17 +67,6 @@ _RESYNC_IDS = uuid.UUID("0f6c3a52-6a54-5d8e-9a39-2f7d1f3f8c11")
 _LAST_VERSION = 2**31 - 1
 
 
-class Unreadable(Exception):
-    """A read model that says who sees what is broken, until it is rebuilt.
-
-    :ivar names: the models
-    """
-
-    def __init__(self, names: list[str]):
-        super().__init__(", ".join(names))
-        self.names = names
-
-
 @dataclass(frozen=True)
 class Message:
     """A message to a user.
@@ -251,9 +240,7 @@ class _View:
 
     @classmethod
     def of(cls, env, company_ids: list[int] | None) -> "_View":
-        broken = sorted(set(DECIDING).intersection(AnswerContext.of(env).broken))
-        if broken:
-            raise Unreadable(broken)
+        AnswerContext.of(env).check(*DECIDING)
         return cls(
             env,
             env["cqrs.access"]._viewers(env.user),

@@ -22,9 +22,11 @@ class Base(models.AbstractModel):
         arch, view = super()._get_view(view_id, view_type, **options)
         # A view of this addon cannot inherit from one that is not there.
         if view_type == "form" and self._name in BUTTONS:
-            action, invisible = BUTTONS[self._name]
-            for box in arch.xpath("//div[@name='button_box']")[:1]:
-                box.append(_button(self.env, self.env.ref(action).id, invisible))
+            xml_id, invisible = BUTTONS[self._name]
+            # Not there before this addon is updated, or if somebody has deleted it.
+            action = self.env.ref(xml_id, raise_if_not_found=False)
+            for box in arch.xpath("//div[@name='button_box']")[:1] if action else ():
+                box.append(_button(self.env, action.id, invisible))
         return arch, view
 
 

@@ -26,8 +26,8 @@ class CqrsHistory(models.AbstractModel):
         that the user may not read are left out.
 
         :param before: only events before this version
-        :raise AccessError: the user may not read the record; or it is deleted, and the
-            user is no administrator
+        :raise AccessError: the user may not read the record, or is of the portal; or it
+            is deleted, and the user is no administrator
         """
         self._check_reader(model, record_id)
         events = self._events(model, record_id, before)
@@ -39,6 +39,9 @@ class CqrsHistory(models.AbstractModel):
         }
 
     def _check_reader(self, model: str, record_id: int):
+        # The portal shows people their own documents as they are, not who did what.
+        if not self.env.user._is_internal():
+            raise AccessError(self.env._("Only internal users can see a history."))
         if model in self.env["cqrs.event"]._captured():
             record = self.env[model].browse(int(record_id))
             if record.exists():

@@ -59,6 +59,7 @@ class CqrsContact(models.AbstractModel):
     _inherit = "cqrs.projection"
     _description = "Contact (Read Model)"
     _cqrs_consumes = ("res.partner",)
+    _cqrs_is_for_all = False
     _cqrs_tables = (TABLE,)
 
     def _functions(self):

@@ -243,6 +243,7 @@ class CqrsInvoiceView(models.Model):
     _auto = False
     _order = "invoiced_on desc, id desc"
     _cqrs_consumes = ("account.move",)
+    _cqrs_is_for_all = False
     _cqrs_tables = (INVOICES, RECEIVABLES)
 
     vars().update(INVOICES.orm_fields)

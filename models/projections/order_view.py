@@ -115,6 +115,7 @@ class CqrsOrderView(models.Model):
     _auto = False
     _order = "ordered_at desc, id desc"
     _cqrs_consumes = ("sale.order",)
+    _cqrs_is_for_all = False
     _cqrs_tables = (TABLE,)
 
     vars().update(TABLE.orm_fields)

@@ -30,6 +30,9 @@ class CqrsProjection(models.AbstractModel):
     _cqrs_rank = 0
     #: Whether a replay fills the tables from the events, not from the recorded states
     _cqrs_reads_events = False
+    #: Whether every answer may read it; of one that is not, readers ask by themselves
+    #: whether it is broken (``AnswerContext.check``)
+    _cqrs_is_for_all = True
     #: The tables that this projection fills
     _cqrs_tables: tuple[Table, ...] = ()
     #: The versions of the tables' contents

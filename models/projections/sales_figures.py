@@ -28,6 +28,7 @@ class CqrsSalesFigures(models.AbstractModel):
     _inherit = "cqrs.sums"
     _description = "Sums of Orders and Invoices"
     _cqrs_consumes = ("account.move", "sale.order")
+    _cqrs_is_for_all = False
     _cqrs_tables = (MONTHS.table, ORDERS.table, INVOICES.table, CHANGES.table)
     _cqrs_versions = (REPAIRS,)
     _cqrs_roll_ups = (MONTHS, ORDERS, INVOICES)

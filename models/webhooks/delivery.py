@@ -24,9 +24,10 @@ from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
 from odoo.tools import config
 
+from ..access.answer_context import Unreadable
 from ..api.cloudevents import source
 from ..event_store.reader import Filters
-from ..feed.feed import FeedCheckpoint, Message, Unreadable, look_again, read_feed
+from ..feed.feed import FeedCheckpoint, Message, look_again, read_feed
 from ..support.transactions import is_raised
 from . import outbox, processor_time
 from .body import body

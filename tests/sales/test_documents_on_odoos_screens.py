@@ -235,6 +235,39 @@ class TestDocumentsOnOdoosScreens(Sales):
         self.assertNotIn(due_today.id, overdue.ids)
         self.assertIn(due_today.id, rows.search([("is_overdue", "=", False)]).ids)
 
+    def test_a_form_opens_where_somebody_has_deleted_the_action(self):
+        for model, name in (("sale.order", "order"), ("account.move", "invoice")):
+            action = self.env.ref(f"crm_cqrs.{name}_history_action")
+            view = self.env[model].get_view(view_type="form")["arch"]
+            self.assertIn(f'name="{action.id}"', view)
+            action.unlink()
+            view = self.env[model].get_view(view_type="form")["arch"]
+            self.assertNotIn(f'name="{action.id}"', view)
+
+    def test_a_right_to_other_entries_is_none_to_invoices(self):
+        buyers = self.env["res.groups"].create({"name": "Cqrs Buyers"})
+        self.env["ir.model.access"].create(
+            {
+                "name": "Cqrs bills",
+                "model_id": self.env["ir.model"]._get_id("account.move"),
+                "group_id": buyers.id,
+                "perm_read": True,
+            }
+        )
+        access = self.env["cqrs.access"]
+        buyer = self.env["res.users"].create(
+            {
+                "name": "Buyer",
+                "login": "cqrs_buyer",
+                "group_ids": [Command.set([self.env.ref("base.group_user").id])],
+            }
+        )
+        buyer.group_ids |= buyers
+        self.assertTrue(self.env["account.move"].with_user(buyer).has_access("read"))
+        self.assertFalse(access._may_read(buyer.id, "account.move"))
+        buyer.group_ids |= self.env.ref("sales_team.group_sale_salesman")
+        self.assertTrue(access._may_read(buyer.id, "account.move"))
+
     def test_who_has_no_sales_right_gains_none(self):
         clerk = self.env["res.users"].create(
             {
