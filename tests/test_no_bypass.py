@@ -114,6 +114,9 @@ class NoBypass(SalesOrganisation, HttpCase):
             cls.env["ir.config_parameter"].set_param(OPTIONS[option], is_on)
         cls.other_company = other_company(cls.env)
         cls.companies = cls.env.company | cls.other_company
+        cls.account = cls.env["res.partner"].create(
+            {"name": "Cqrs Account", "is_company": True}
+        )
         cls.readers = cls.env["res.groups"].create({"name": "Readers of leads"})
         cls.reading = cls.env["ir.model.access"].create(
             {
@@ -443,6 +446,7 @@ class TestNoBypass(NoBypass):
                 # Of what may be missing here: tests/sales/test_who_sees_invoices.py
                 continue
             path = operation.path.replace("<int:opportunity_id>", str(lead.id))
+            path = path.replace("<int:account_id>", str(self.account.id))
             if operation.name in given:
                 path = f"{path}?{given[operation.name]}"
                 urls.append(path)

@@ -197,6 +197,8 @@ class TestOddValues(SalesOrganisation):
             return self.env[model].create({"uuid": name, "reason": name})
         if model == "res.users":
             return new_test_user(self.env, name.replace(" ", "_"))
+        if model == "res.partner":
+            return self.env[model].create({"name": name, "is_company": True})
         if model == "hr.employee":
             return self.employee(name, self.manager_employee)
         return self.env[model].create({"name": name})

@@ -133,7 +133,7 @@ class TestPersonalParts(SalesOrganisation):
         self.seller.partner_id.email = "other@planted.example"
         self.opportunity(self.seller, **CONTACT).unlink()
         self.env.cr.flush()
-        self.assertEqual([each.drift for each in replay(self.env)], [0] * 9)
+        self.assertEqual({each.drift for each in replay(self.env)}, {0})
         self.assertEqual(verify(self.env), [])
 
     def with_source(self, **changes):
@@ -152,7 +152,7 @@ class TestPersonalParts(SalesOrganisation):
         self.with_source(personal=tuple(set(source.personal) - {"phone", "email_from"}))
         self.lead.write({"phone": "+33 2", "email_from": False})
         self.assertEqual(self.stored()[-1]["after"]["phone"], "+33 2")
-        self.assertEqual([each.drift for each in replay(self.env)], [0] * 9)
+        self.assertEqual({each.drift for each in replay(self.env)}, {0})
 
     def test_a_source_without_personal_fields(self):
         stage = self.env["crm.stage"].create({"name": "Plain"})
@@ -177,7 +177,7 @@ class TestPersonalParts(SalesOrganisation):
         self.lead.phone = "+33 1"
         self.assertEqual([e["hash_format"] for e in self.stored()], [1, 1, 2])
         self.assertEqual(self.stored()[0]["after"]["email_from"], CONTACT["email_from"])
-        self.assertEqual([each.drift for each in replay(self.env)], [0] * 9)
+        self.assertEqual({each.drift for each in replay(self.env)}, {0})
         self.assertEqual(verify(self.env), [])
 
     def test_an_update_adds_the_columns_and_writes_no_event(self):

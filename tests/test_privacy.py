@@ -330,7 +330,14 @@ class TestPrivacy(SalesOrganisation):
         wizard.action_lookup()
         streams = wizard.line_ids.filtered(lambda line: line.res_model == "cqrs.stream")
         recorded = self.env["cqrs.stream"].browse(streams.mapped("res_id"))
-        self.assertEqual(set(recorded.mapped("stream_id")), {gone_id, self.deal.id})
+        self.assertEqual(
+            {(each.stream_model, each.stream_id) for each in recorded},
+            {
+                ("crm.lead", gone_id),
+                ("crm.lead", self.deal.id),
+                ("res.partner", self.ada.id),
+            },
+        )
         wizard.line_ids.filtered(
             lambda line: line.res_model in ("cqrs.stream", "crm.lead")
         ).action_unlink_all()

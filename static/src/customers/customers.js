@@ -133,12 +133,8 @@ export class Customers extends Component {
 
     /** Replace the list by the first page; its totals stay until the others are there. */
     async load() {
-        const { state } = this;
-        Object.assign(state, { items: [], next: null, total: null, isStale: false });
+        Object.assign(this.state, { items: [], next: null, total: null, isStale: false });
         await this.read(LIMIT);
-        if (state.items.length) {
-            await this.readTotals();
-        }
     }
 
     async look() {
@@ -165,8 +161,13 @@ export class Customers extends Component {
         this.api.abort();
         Object.assign(this.state, { isLoading: !isLook, error: null });
         try {
-            await this.readPage(limit, cursor);
+            const isAnother = await this.readPage(limit, cursor);
             this.state.isLoading = false;
+            const { items, total } = this.state;
+            // Those that were read are gone where another reading ended theirs.
+            if (items.length && (total === null || (isAnother && total <= SUMMED_AGAIN))) {
+                await this.readTotals();
+            }
         } catch (error) {
             // What was right a moment ago is better than nothing.
             if (!isAborted(error) && !isLook) {
@@ -175,6 +176,7 @@ export class Customers extends Component {
         }
     }
 
+    /** Read a page; return whether it is a first one that is not there yet. */
     async readPage(limit, cursor) {
         const { viewAs } = this.question;
         if (viewAs !== this.state.person?.id) {
@@ -185,7 +187,7 @@ export class Customers extends Component {
         const parameters = { ...customersParameters(this.question), limit, cursor };
         const { data, position } = await this.api.read(PATH, parameters);
         if (!cursor && this.state.items.length && position === this.position) {
-            return;
+            return false;
         }
         this.position = position;
         // While another list is read, the columns stay.
@@ -195,9 +197,7 @@ export class Customers extends Component {
             currency: data.currency,
             next: data.next,
         });
-        if (!cursor && this.state.total !== null && this.state.total <= SUMMED_AGAIN) {
-            await this.readTotals();
-        }
+        return !cursor;
     }
 
     /** Read how many customers there are, and their figures together; the list is there. */
@@ -206,8 +206,11 @@ export class Customers extends Component {
         try {
             const { data } = await this.api.read(PATH, { ...parameters, fields: "odoo_id" });
             Object.assign(this.state, { total: data.total, totals: data.totals });
-        } catch {
+        } catch (error) {
             // The list is right without them.
+            if (isAborted(error)) {
+                throw error;
+            }
         }
     }
 
