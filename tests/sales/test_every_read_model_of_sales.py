@@ -11,8 +11,9 @@ class TestEveryReadModelOfSales(
     Sales, test_every_projection.TestEveryProjection, TransactionCase
 ):
     def make_records(self):
-        super().make_records()
+        result = super().make_records()
         self.invoice(self.order(self.contact, 100, user=self.seller))
+        return result
 
     def test_all_of_them_can_be_filled(self):
         self.assertEqual(self.filled, self.projections)

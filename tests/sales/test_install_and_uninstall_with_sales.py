@@ -11,7 +11,7 @@ class TestInstallAndUninstallWithSales(plain.TestInstallAndUninstall):
     test_a_folder_of_another_name_is_refused_in_words = None
 
     def assert_everything_is_recorded(self):
-        super().assert_everything_is_recorded()
+        result = super().assert_everything_is_recorded()
         for table, view, condition in (
             ("sale_order", "cqrs_order_view", "true"),
             ("account_move", "cqrs_invoice_view", "move_type LIKE 'out%'"),
@@ -19,3 +19,4 @@ class TestInstallAndUninstallWithSales(plain.TestInstallAndUninstall):
             rows = self.query(f"SELECT id FROM {table} WHERE {condition} ORDER BY id")
             self.assertGreater(len(rows), 0)
             self.assertEqual(rows, self.query(f"SELECT id FROM {view} ORDER BY id"))
+        return result

@@ -48,7 +48,7 @@ print("read", json.dumps({
 class TestModulesComeAndGo(OwnDatabase):
     template = INSTALLED
 
-    def read(self):
+    def shown(self):
         """Return what the readers show, in a process of their own."""
         said = self.odoo("shell", script=READ).stdout
         return json.loads(re.search(r"^read (.+)$", said, re.MULTILINE)[1])
@@ -100,12 +100,12 @@ class TestModulesComeAndGo(OwnDatabase):
     def test_uninstalled_and_installed_again_with_other_rows(self):
         # The addon came after the modules.
         self.assertRecorded()
-        before = self.read()
+        before = self.shown()
         self.assertEqual(before["viewers"], {"sale.order": 1, "account.move": 1})
         self.assertIn("invoiced", before["documents"])
 
         self.change_modules("uninstall", "account", "sale")
-        without = self.read()
+        without = self.shown()
         self.assertEqual(without["viewers"], {"sale.order": 0, "account.move": 0})
         self.assertFalse(
             {"ordered", "invoiced", "paid", "overdue"}.intersection(
@@ -119,5 +119,5 @@ class TestModulesComeAndGo(OwnDatabase):
         # The modules come after the addon.
         self.change_modules("install", *MODULES)
         self.odoo("shell", script=SELL)
-        self.assertEqual(self.read(), before)
+        self.assertEqual(self.shown(), before)
         self.assertRecorded()
