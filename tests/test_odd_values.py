@@ -217,7 +217,7 @@ class TestOddValues(SalesOrganisation):
                 loaded.append(each)
                 try:
                     with self.env.cr.savepoint(flush=False):
-                        self.look(record)
+                        self.look(record, place)
                 except psycopg2.Error as error:
                     failures.append((record, path, f"{value!s:.9}", f"{error}"))
         self.assertEqual(failures, [])
@@ -231,8 +231,12 @@ class TestOddValues(SalesOrganisation):
             f"UPDATE {table} SET {column} = %s WHERE id = %s", [value, id_]
         )
 
-    def look(self, record):
+    def look(self, record, place):
         ids = {record._name: record.ids}
+        table, id_, __ = place
+        if table == "res_partner":
+            # A column of it is shown by another record.
+            ids["res.partner"] = [id_]
         if record._name == "crm.lead":
             # Alone: other columns may have values that Odoo cannot read.
             record.fetch(["company_id"])
@@ -359,4 +363,4 @@ class TestOddValues(SalesOrganisation):
                 self.set(place, normal.get(path, 50 if path == "probability" else None))
             else:
                 continue
-            self.look(record)
+            self.look(record, place)

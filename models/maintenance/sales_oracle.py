@@ -115,6 +115,7 @@ def _invoices(env, sample: Sample | None) -> Iterator[Drift]:
                 "order_ids": _order_ids(move),
             }
             if is_posted:
+                move.line_ids.fetch(["display_type"])
                 of_lines = move.line_ids.filtered(
                     lambda line: line.display_type == "payment_term"
                 )
@@ -247,11 +248,29 @@ def _ids(env, model: str, table: str, sample: Sample | None) -> list[int]:
     return sorted(id_ for (id_,) in env.execute_query(query))
 
 
+_FIELDS = {
+    "res.partner": (
+        *("commercial_partner_id", "name", "is_company", "active", "user_id"),
+        *("team_id", "company_id", "country_id", "city"),
+    ),
+    "sale.order": (
+        *("name", "state", "user_id", "team_id", "company_id", "currency_id"),
+        *("partner_id", "opportunity_id", "invoice_status"),
+    ),
+    "account.move": (
+        *("name", "move_type", "state", "payment_state", "invoice_user_id", "team_id"),
+        *("company_id", "commercial_partner_id", "partner_id", "currency_id"),
+    ),
+}
+
+
 def _on_record(env, model: str, ids: list[int]):
     """Return those records that are there, and on record."""
     if model not in env["cqrs.event"]._captured():
         return ()
     records = env[model].browse(ids).exists()
+    # Only these: other fields may have values that Odoo cannot read.
+    records.fetch([name for name in _FIELDS[model] if name in records._fields])
     if model == "account.move":
         records = records.filtered(lambda move: move.move_type in _CUSTOMER_DOCUMENTS)
     return records
