@@ -137,7 +137,7 @@ _FIELDS = Parameter(
     description="The fields to give; by default all but `converted_value`, those of the"
     " pace, from `age_days` on, and in lists `ordered`, `invoiced` and `paid`.",
 )
-#: Those of a single opportunity
+#: Fields of a single opportunity
 _OF_ONE = tuple(name for name in API_FIELDS if name in {*FIELDS, *SALES_FIELDS})
 _CURRENCY = Parameter(
     "currency",

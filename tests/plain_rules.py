@@ -17,7 +17,7 @@ ADMINISTRATOR = "base.group_system"
 
 
 class PlainRules:
-    """What holds at the moment of asking; made anew after each change.
+    """The rules at the moment of asking; made anew after each change.
 
     :ivar users: internal users, archived ones too
     :ivar leads: leads and opportunities, archived ones too

@@ -12,7 +12,7 @@ from .common import other_company, visible_opportunities
 
 AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
 COUNTS = ("active_opportunities", "won", "lost")
-#: Of orders and invoices, whose modules are not installed here
+#: Figures of orders and invoices, whose modules are not installed here
 ABSENT = {
     *("orders", "ordered", "invoices", "invoiced"),
     *("credited", "paid", "open", "overdue"),

@@ -5,7 +5,7 @@ from odoo.tools import SQL
 
 from ..support.indexes import create_missing
 from ..support.readable_values import readable
-from .table import Column, Table, quoted, upsert
+from .table import Column, Table, changed_at_column, quoted, upsert, version_column
 
 # What a draft says of its payment counts for nothing: it may be "paid".
 _IS_POSTED = SQL("captured.state = 'posted'")
@@ -166,20 +166,8 @@ INVOICES = Table(
             ),
         ),
         Column("order_ids", "integer[]", source="sale_order_ids"),
-        Column(
-            "version",
-            "integer",
-            "NOT NULL",
-            value=SQL("version"),
-            field=fields.Integer(aggregator=None, readonly=True),
-        ),
-        Column(
-            "changed_at",
-            "timestamp",
-            "NOT NULL",
-            value=SQL("occurred_at AT TIME ZONE 'UTC'"),
-            field=fields.Datetime(readonly=True),
-        ),
+        version_column(),
+        changed_at_column(),
     ),
     options="WITH (fillfactor = 80)",
 )

@@ -7,7 +7,7 @@ from ..currencies.currencies import CURRENCIES
 from ..support.indexes import create_missing
 from ..support.versions import CountedVersion
 from .search_terms import terms_function
-from .table import Column, Table, upsert
+from .table import Column, Table, changed_at_column, upsert, version_column
 
 #: The version by repairs: sums that are read from this table are kept
 REPAIRS = CountedVersion("cqrs_opportunity_view_repairs")
@@ -144,20 +144,8 @@ TABLE = Table(
             source="create_date",
             field=fields.Datetime(readonly=True),
         ),
-        Column(
-            "changed_at",
-            "timestamp",
-            "NOT NULL",
-            value=SQL("occurred_at AT TIME ZONE 'UTC'"),
-            field=fields.Datetime(readonly=True),
-        ),
-        Column(
-            "version",
-            "integer",
-            "NOT NULL",
-            value=SQL("version"),
-            field=fields.Integer(aggregator=None, readonly=True),
-        ),
+        changed_at_column(),
+        version_column(),
     ),
     options="WITH (fillfactor = 80)",
 )

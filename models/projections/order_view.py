@@ -2,7 +2,7 @@ from odoo import fields, models
 from odoo.tools import SQL
 
 from ..support.indexes import create_missing
-from .table import Column, Table, upsert
+from .table import Column, Table, changed_at_column, upsert, version_column
 
 #: The states in which Odoo takes an order for confirmed
 CONFIRMED = SQL("('sale', 'done')")
@@ -83,20 +83,8 @@ TABLE = Table(
             field=fields.Monetary(aggregator=None, readonly=True),
         ),
         Column("invoice_status", "text", field=fields.Char(readonly=True)),
-        Column(
-            "version",
-            "integer",
-            "NOT NULL",
-            value=SQL("version"),
-            field=fields.Integer(aggregator=None, readonly=True),
-        ),
-        Column(
-            "changed_at",
-            "timestamp",
-            "NOT NULL",
-            value=SQL("occurred_at AT TIME ZONE 'UTC'"),
-            field=fields.Datetime(readonly=True),
-        ),
+        version_column(),
+        changed_at_column(),
     ),
     options="WITH (fillfactor = 80)",
 )

@@ -140,6 +140,28 @@ class Table(NamedTuple):
         )
 
 
+def version_column() -> Column:
+    """Return the column of the version of a row's stream."""
+    return Column(
+        "version",
+        "integer",
+        "NOT NULL",
+        value=SQL("version"),
+        field=fields.Integer(aggregator=None, readonly=True),
+    )
+
+
+def changed_at_column() -> Column:
+    """Return the column of the time of a row's last event, in UTC."""
+    return Column(
+        "changed_at",
+        "timestamp",
+        "NOT NULL",
+        value=SQL("occurred_at AT TIME ZONE 'UTC'"),
+        field=fields.Datetime(readonly=True),
+    )
+
+
 def upsert(table: Table, rows: SQL, changed_only: bool = False) -> SQL:
     """Return the statement that inserts rows or, if the key is there, updates them.
 

@@ -22,7 +22,7 @@ AGES = (0, 30, 60, 90)
 
 @dataclass(frozen=True)
 class Row:
-    """What the rules ask of an order or an invoice."""
+    """The columns of an order or an invoice that the rules ask for."""
 
     user_id: BaseModel
     team_id: BaseModel
@@ -30,7 +30,7 @@ class Row:
 
 
 class PlainSales(PlainRules):
-    """What holds at the moment of asking; made anew after each change.
+    """The rules at the moment of asking; made anew after each change.
 
     :ivar orders: all, cancelled ones too
     :ivar documents: customers' invoices, credit notes and receipts, drafts too

@@ -345,7 +345,7 @@ class History(RuleBasedStateMachine):
         assert found == expected, user.login
 
     def odoos_screens(self, rules, user, model):
-        """What Odoo's own list shows is never less than before, nor a stranger's."""
+        """Odoo's own lists show no less than before, and nothing of a stranger's."""
         if user.share or not user.active:
             return
         records = (

@@ -10,7 +10,7 @@ from ..common import INSTALLED, ODOO, OwnDatabase
 
 MODULES = ("account", "sale_management", "sale_crm")
 TYPES = "('out_invoice', 'out_refund', 'out_receipt')"
-#: What is sold after the modules have come again; its ids are those of former rows
+#: Sales after the modules have come again, under the ids of former rows
 SELL = """
 from odoo import Command
 admin = env.ref("base.user_admin")

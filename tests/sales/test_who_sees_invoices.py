@@ -1,4 +1,4 @@
-"""Who sees which order and which invoice through the addon, by every path."""
+"""Access of twenty people to orders and invoices, by every path."""
 
 import itertools
 import random
