@@ -1,7 +1,7 @@
 {
     "name": "CRM CQRS",
     "summary": "Every CRM change on record, live figures for every manager",
-    "version": "19.0.1.7.0",
+    "version": "19.0.1.8.0",
     "category": "Sales/CRM",
     "author": "CRM CQRS contributors",
     "website": "https://github.com/crm-cqrs/crm_cqrs",
