@@ -174,7 +174,8 @@ class AnswerContext(Facts):
         company_id, __, year_end = self._person
         # Odoo keeps zone and language: to read the partner takes longer to plan, with
         # the many indexes of partners, than all the other facts of the user.
-        kept = self.user.with_user(self.user).context_get()
+        own = self.env.user == self.user
+        kept = (self.user if own else self.user.with_user(self.user)).context_get()
         return self.env["cqrs.access"]._calendar_of(
             company_id,
             kept["tz"],

@@ -6,7 +6,6 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from .answer_context import AnswerContext
-from .viewers import LEADS
 
 
 class CqrsDelegation(models.Model):
@@ -121,10 +120,7 @@ class CqrsDelegation(models.Model):
 class CqrsAccess(models.AbstractModel):
     _inherit = "cqrs.access"
 
-    @api.model
-    def _lenders(self, user, model=LEADS):
-        if not self._may_read(user.id, model):
-            return []
+    def _lending(self, user):
         users = self.env["res.users"].sudo()
         delegations = AnswerContext.of(self.env, user).delegations or ()
         return sorted(
@@ -132,7 +128,6 @@ class CqrsAccess(models.AbstractModel):
                 lender_id
                 for lender_id, date_from, date_to in delegations
                 if date_from <= _today(users.browse(lender_id)).isoformat() <= date_to
-                and self._may_read(lender_id, model)
             }
         )
 

@@ -162,14 +162,16 @@ class CqrsAccess(models.AbstractModel):
         That is a version of it: such changes may be no events. It reads no more than
         what an entity tag is made of.
         """
-        lender_ids = self._lenders(user, INVOICES)
         return [
-            *(
-                (self._may_read(user.id, model), self._lenders(user, model))
-                for model in (LEADS, *DOCUMENTS)
-            ),
-            [self._is_accountant(id_) for id_ in (user.id, *lender_ids)],
+            (id_, self._read_rights(id_)) for id_ in (user.id, *self._lending(user))
         ]
+
+    @api.model
+    @ormcache("user_id")
+    def _read_rights(self, user_id: int) -> tuple[bool, ...]:
+        """Return which models a user may read, and whether all invoices."""
+        readable = [self._may_read(user_id, model) for model in (LEADS, *DOCUMENTS)]
+        return (*readable, self._is_accountant(user_id))
 
     def _bounded(self, user, viewers: list[Viewer], viewers_of) -> list[Viewer]:
         """Return the viewers, each bounded by those of the caller, if not the user."""
@@ -221,4 +223,11 @@ class CqrsAccess(models.AbstractModel):
         Lenders who may not read the model in Odoo are left out, and a user who may not
         has none.
         """
+        lender_ids = self._lending(user)
+        if not lender_ids or not self._may_read(user.id, model):
+            return []
+        return [id_ for id_ in lender_ids if self._may_read(id_, model)]
+
+    def _lending(self, user) -> list[int]:
+        """Return the ids of the users who at present lend, whatever they may read."""
         return []

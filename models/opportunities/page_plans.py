@@ -134,7 +134,7 @@ class PagePlans:
                  WHERE %(where)s %(order)s OFFSET %(entries)s LIMIT %(next)s)
                 LIMIT %(limit)s
             ) place
-            ORDER BY %(compared)s %(direction)s, place.id %(direction)s
+            ORDER BY %(compared)s %(direction)s, place.id %(direction)s LIMIT %(limit)s
             """,
             compared=self._compared,
             units=units,

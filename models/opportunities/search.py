@@ -94,7 +94,7 @@ class Search:
         units_, where = self._part(segment, bounds)
         if not segment.rates:
             query = self._plans.walk(where, limit, entries)
-            places = [Keyset(*place) for place in self._env.execute_query(query)]
+            places = [Keyset(key, id_) for key, id_ in self._env.execute_query(query)]
             if len(places) == limit or entries is None:
                 return places, len(places) < limit
             self._env.cr.execute(self._plans.goes_on(where, entries))
@@ -105,7 +105,8 @@ class Search:
         rows = self._env.execute_query(query)
         # What a unit has behind its next place is unknown, and may come before others.
         ends = [number for number, (*__, is_next) in enumerate(rows) if is_next]
-        places = [Keyset(*place) for *place, __ in rows[: min([limit, *ends])]]
+        known = rows[: ends[0]] if ends else rows
+        places = [Keyset(key, id_) for key, id_, __ in known]
         return places, not ends and len(places) < limit
 
     def _gather(
