@@ -126,6 +126,7 @@ from . import (
     test_webhook_databases,
     test_webhook_delivery,
     test_webhook_endpoints,
+    test_webhook_backlogs,
     test_webhook_bodies,
     test_webhook_log,
     test_webhook_management,

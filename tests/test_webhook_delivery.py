@@ -142,6 +142,23 @@ class Deliveries(RealCursors):
         with self.transaction() as env:
             return env["cqrs.webhook"].browse(endpoint.webhook).pause_reason
 
+    def due(self, endpoint):
+        """Let the time until the next attempts be over."""
+        with self.transaction() as env:
+            env.cr.execute(
+                "UPDATE cqrs_webhook_message SET next_attempt_at = now()"
+                " WHERE webhook_id = %s AND state = 'waiting'",
+                [endpoint.webhook],
+            )
+
+    def pause_endpoint(self, endpoint):
+        with self.transaction() as env:
+            env["cqrs.webhook"].browse(endpoint.webhook)._pause("person")
+
+    def resume(self, endpoint, send_backlog):
+        with self.transaction() as env:
+            env["cqrs.webhook"].browse(endpoint.webhook)._resume(send_backlog)
+
 
 @tagged("post_install", "-at_install")
 class TestWebhookDelivery(Deliveries):
@@ -209,15 +226,6 @@ class TestWebhookDelivery(Deliveries):
         self.due(endpoint)
         self.run_once(slow)
         self.assertEqual(endpoint.versions(first), [2, 2, 3])
-
-    def due(self, endpoint):
-        """Let the time until the next attempts be over."""
-        with self.transaction() as env:
-            env.cr.execute(
-                "UPDATE cqrs_webhook_message SET next_attempt_at = now()"
-                " WHERE webhook_id = %s AND state = 'waiting'",
-                [endpoint.webhook],
-            )
 
     def test_a_dead_message_releases_the_next_one_of_its_record(self):
         endpoint = self.endpoint(
@@ -416,14 +424,6 @@ class TestWebhookDelivery(Deliveries):
         self.assertEqual(endpoint.versions(lead), [1, 3])
         self.assertEqual(self.states(endpoint), [("skipped", 0), ("delivered", 1)])
 
-    def pause_endpoint(self, endpoint):
-        with self.transaction() as env:
-            env["cqrs.webhook"].browse(endpoint.webhook)._pause("person")
-
-    def resume(self, endpoint, send_backlog):
-        with self.transaction() as env:
-            env["cqrs.webhook"].browse(endpoint.webhook)._resume(send_backlog)
-
     def test_a_message_is_sent_again(self):
         endpoint = self.endpoint(lambda body: REFUSED)
         lead = self.lead()
@@ -481,81 +481,6 @@ class TestWebhookDelivery(Deliveries):
             env.ref("crm_cqrs.ir_cron_webhooks").method_direct_trigger()
         self.assertEqual(endpoint.versions(lead), [1])
 
-    def test_a_record_holds_back_itself_alone_however_much_of_it_waits(self):
-        first = self.lead()
-        endpoint = self.endpoint(
-            lambda body: REFUSED if body["subject"] == f"crm.lead/{first}" else OK
-        )
-        never = Schedule(pauses=(0, 3600))
-        second = self.lead()
-        self.run_once(never)
-        for number in range(30):
-            self.change(first, expected_revenue=number + 1)
-        self.change(second, expected_revenue=1)
-        module = "odoo.addons.crm_cqrs.models.webhooks.delivery"
-        with patch(f"{module}.PAGE", 4), patch(f"{module}.MOST_WAITING_OF_FAILING", 4):
-            self.run_once(never)
-        self.assertEqual(endpoint.versions(second), [1, 2])
-        self.assertEqual(endpoint.versions(first), [2])
-        # No round looks at those that wait for another one.
-        self.assertEqual(self.without_a_time(endpoint), 29)
-        endpoint.answering = lambda body: OK
-        self.due(endpoint)
-        self.run_once(never)
-        self.assertEqual(endpoint.versions(first), [2, *range(2, 32)])
-        self.assertEqual(self.without_a_time(endpoint), 0)
-
-    def without_a_time(self, endpoint):
-        """Return how many messages wait for another one of their record."""
-        [(count,)] = self.query(
-            "SELECT count(*)::integer FROM cqrs_webhook_message WHERE webhook_id = %s"
-            " AND state = 'waiting' AND next_attempt_at IS NULL",
-            endpoint.webhook,
-        )
-        return count
-
-    def test_what_waits_for_another_goes_on_where_a_holder_was_stopped(self):
-        """Between the statement that writes an outcome and the next one."""
-        endpoint = self.endpoint()
-        lead = self.lead(writes=2)
-        path = "odoo.addons.crm_cqrs.models.webhooks.outbox.let_next_go"
-        with patch(path):
-            self.run_once()
-        self.assertEqual(endpoint.versions(lead), [1])
-        self.assertEqual(self.run_once(), 2)
-        self.assertEqual(endpoint.versions(lead), [1, 2, 3])
-
-    def test_what_waits_for_another_need_not_without_an_order(self):
-        endpoint = self.endpoint(lambda body: REFUSED)
-        lead = self.lead(writes=2)
-        self.run_once(Schedule(pauses=(0, 3600)))
-        self.assertEqual(endpoint.versions(lead), [1])
-        with self.transaction() as env:
-            env["cqrs.webhook"].browse(endpoint.webhook).ordering = "none"
-        endpoint.answering = lambda body: OK
-        self.run_once()
-        self.assertEqual(sorted(endpoint.versions(lead)), [1, 2, 3])
-
-    def test_what_waits_for_another_is_resumed_or_skipped_with_it(self):
-        endpoint = self.endpoint(lambda body: REFUSED)
-        lead = self.lead(writes=2)
-        self.run_once(Schedule(pauses=(0, 3600)))
-        self.pause_endpoint(endpoint)
-        endpoint.answering = lambda body: OK
-        self.resume(endpoint, True)
-        self.run_once()
-        self.assertEqual(endpoint.versions(lead), [1, 1, 2, 3])
-        endpoint.answering = lambda body: REFUSED
-        for number in (7, 8):
-            self.change(lead, expected_revenue=number)
-        self.run_once(Schedule(pauses=(0, 3600)))
-        self.resume(endpoint, False)
-        endpoint.answering = lambda body: OK
-        self.assertEqual(self.run_once(), 0)
-        self.change(lead, expected_revenue=9)
-        self.run_once()
-        self.assertEqual(endpoint.versions(lead), [1, 1, 2, 3, 4, 6])
-
     def test_a_neutralised_database_sends_nothing(self):
         endpoint = self.endpoint()
         self.lead()
@@ -586,7 +511,7 @@ class TestWebhookDelivery(Deliveries):
             self.assertTrue(outbox.take(cr, held.holder, place, "x", rows))
             self.assertFalse(outbox.take(cr, held.holder, place, "y", rows))
             self.assertEqual(self.states(endpoint), [("waiting", 0)])
-            [message] = outbox.ready(cr, {endpoint.webhook: 5}, [])
+            [[message]] = outbox.ready(cr, {endpoint.webhook: (5, 5)}, [])
             outcome = Outcome(message.id, endpoint.webhook, "resync", "delivered", 1)
             self.assertIsNone(outbox.record(cr, former.holder, [outcome]))
             self.assertEqual(self.states(endpoint), [("waiting", 0)])

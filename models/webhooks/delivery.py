@@ -2,9 +2,12 @@
 
 Round after round: what has ended is recorded, in one statement; what may be sent now is
 read, in one statement; of each endpoint as many messages as are sent at once are looked
-at under the rights of that moment, and handed to the senders. An endpoint that has
-nothing more to send takes the next messages from the log, with the checkpoint that is
-after them; the rest stays in the log, so memory does not grow with the backlog.
+at under the rights of that moment, and handed to the senders. With a message come the
+next ones of its record: its sender goes on with them, for as long as each is delivered
+and the rights are not older than a moment. So a backlog of few records needs no round
+for each of its messages. An endpoint that has nothing more to send takes the next
+messages from the log, with the checkpoint that is after them; the rest stays in the
+log, so memory does not grow with the backlog.
 
 A process that ends at any point loses nothing: what it was sending waits still, and is
 sent again by the next one, with the same id.
@@ -31,9 +34,9 @@ from ..feed.feed import FeedCheckpoint, Message, look_again, read_feed
 from ..support.transactions import is_raised
 from . import outbox, processor_time
 from .body import body
-from .endpoint import MOST_SENDERS, SLOW, Endpoint, Endpoints
+from .endpoint import MOST_SENDERS, RIGHTS_HOLD, SLOW, Endpoint, Endpoints
 from .lease import Lease
-from .outbox import Outcome, Place, Taken, Waiting
+from .outbox import Chain, Outcome, Place, Taken, Waiting
 from .schedule import Schedule
 from .senders import Senders
 from .signing import headers
@@ -58,12 +61,15 @@ IDLE_CHECKPOINT = 60.0
 class _Sent(NamedTuple):
     """A message that a sender is done with.
 
-    :ivar outcome: None if it was not sent, since the term has ended
+    :ivar outcome: None if it was not sent, since the term has ended, or the rights are
+        to be looked at again
+    :ivar is_over: the rest of the chain is not sent, or there is none
     """
 
-    message: Waiting
+    chain: Chain
     outcome: Outcome | None
     answer: Answer | None
+    is_over: bool
 
 
 class Delivery:
@@ -143,24 +149,31 @@ class Delivery:
 
     # -- sending --
 
-    def _ready(self, cr) -> tuple[dict[int, list[Waiting]], list[int]]:
+    def _ready(self, cr) -> tuple[dict[int, list[Chain]], list[int]]:
         """Return what may be sent now, and the endpoints that could send more."""
-        room = {id_: each.room for id_, each in self._endpoints.items() if each.room}
+        room = {
+            id_: (each.room, each.chain)
+            for id_, each in self._endpoints.items()
+            if each.room
+        }
         in_flight = self._endpoints.in_flight
         if not room or len(in_flight) >= MOST_SENDERS:
             return {}, []
+        ids = [each.id for chain in in_flight for each in chain]
         found = defaultdict(list)
-        for waiting in outbox.ready(cr, room, in_flight):
-            found[waiting.webhook_id].append(waiting)
-        hungry = [id_ for id_ in room if len(found.get(id_, ())) < room[id_]]
+        for chain in outbox.ready(cr, room, ids):
+            found[chain[0].webhook_id].append(chain)
+        hungry = [id_ for id_ in room if len(found.get(id_, ())) < room[id_][0]]
         return self._endpoints.shared(found), hungry
 
-    def _send(self, webhook_id: int, waiting: list[Waiting]):
+    def _send(self, webhook_id: int, chains: list[Chain]):
         """Hand messages to the senders, as they are by the rights of now."""
         endpoint = self._endpoints[webhook_id]
+        until = time.monotonic() + RIGHTS_HOLD
         try:
             with self._reading() as env:
-                calls = self._calls(env["cqrs.webhook"].browse(webhook_id), waiting)
+                webhook = env["cqrs.webhook"].browse(webhook_id)
+                calls = self._calls(webhook, chains, until)
         except Exception as error:
             if self._reader.connection.closed:
                 raise
@@ -169,63 +182,85 @@ class Delivery:
                 # No fault of these messages.
                 endpoint.not_before = time.monotonic() + AFTER_PROBLEM
                 return
-            if len(waiting) > 1:
+            if sum(map(len, chains)) > 1:
                 # One of them may be the reason, and shall not hold up the others.
-                for each in waiting:
-                    self._send(webhook_id, [each])
+                for chain in chains:
+                    self._send(webhook_id, [chain[:1]])
                 return
             answer = Answer(
                 None, "", f"The message could not be made: {error}", None, 0
             )
-            [message] = waiting
+            [[message]] = chains
             outcome = self._outcome(message, message.kind, answer, _now(), "")
             self._outcomes.append(outcome)
             self._awake.set()
             return
-        for message, call in calls:
-            if call is None:
-                self._outcomes.append(
-                    Outcome(message.id, webhook_id, message.kind, "skipped", 0)
-                )
-                self._awake.set()
-                continue
-            endpoint.in_flight[message.id] = time.monotonic()
+        for chain, call in calls:
+            endpoint.in_flight[chain] = time.monotonic()
             self._senders.submit(call)
 
-    def _calls(self, webhook, waiting: list[Waiting]) -> list:
-        """Return ``(message, call)``; no call where nothing may be told any more."""
-        positions = [each.position for each in waiting if each.position]
+    def _calls(self, webhook, chains: list[Chain], until: float) -> list:
+        """Return ``(chain, call)``, the call that sends the chain's messages.
+
+        :param until: as for ``_sent``
+        """
+        positions = [m.position for chain in chains for m in chain if m.position]
         seen = look_again(
             webhook._seen_by(), positions, webhook.company_ids.ids or None
         )
         secrets, further = webhook._signing_secrets(), webhook._further_headers()
         origin, url, payload = source(webhook.env), webhook.url, webhook.payload
-        cursors = outbox.cursors(webhook.env.cr, webhook.id)
+        longest = max(map(len, chains))
+        cursors = outbox.cursors(webhook.env.cr, webhook.id, longest + 1)
         calls = []
-        for each in waiting:
-            message = (
-                seen.get(each.position)
-                if each.position
-                else Message(each.kind, None, each.message_id)
-            )
-            # Whoever has this message lacks what is undelivered beside it.
-            cursor = next(text for id_, text in cursors if id_ != each.id)
-            call = message and partial(
-                self._request,
-                each,
-                message.kind,
-                url,
-                body(message, payload, origin, cursor),
-                secrets,
-                further,
-            )
-            calls.append((each, call))
+        for chain in chains:
+            contents, ids = [], set()
+            for each in chain:
+                message = (
+                    seen.get(each.position)
+                    if each.position
+                    else Message(each.kind, None, each.message_id)
+                )
+                # Whoever has this message has those before it in the chain, and lacks
+                # what is undelivered beside them.
+                ids.add(each.id)
+                cursor = next(text for id_, text in cursors if id_ not in ids)
+                content = message and body(message, payload, origin, cursor)
+                contents.append((each, message and message.kind, content))
+            request = partial(self._request, url, secrets, further)
+            calls.append((chain, partial(self._sent, chain, contents, until, request)))
         return calls
 
-    def _request(self, waiting, kind, url, content, secrets, further) -> _Sent:
+    def _sent(self, chain: Chain, contents: list, until: float, request) -> Iterator:
+        """Send a chain's messages, each once the one before is delivered.
+
+        Called in a thread of the senders.
+
+        :param contents: ``(message, kind, body)``; no body where nothing may be told
+        :param until: when the rights are to be looked at again, after the first message
+        :return: the results, each as soon as it is there
+        """
+        for number, (waiting, kind, content) in enumerate(contents):
+            if not self._lease.holds or (number and time.monotonic() > until):
+                yield _Sent(chain, None, None, True)
+                return
+            answer = None
+            if content is None:
+                outcome = Outcome(
+                    waiting.id, waiting.webhook_id, waiting.kind, "skipped", 0
+                )
+            else:
+                outcome, answer = request(waiting, kind, content)
+            # A dead one ends it, too: the cursors of the next ones are after it.
+            is_over = waiting is chain[-1] or outcome.state in ("waiting", "dead")
+            yield _Sent(chain, outcome, answer, is_over)
+            if is_over:
+                return
+
+    def _request(
+        self, url, secrets, further, waiting, kind, content
+    ) -> tuple[Outcome, Answer]:
         """Send a message; called in a thread of the senders."""
-        if not self._lease.holds:
-            return _Sent(waiting, None, None)
         at = _now()
         fields = {}
         try:
@@ -239,8 +274,7 @@ class Delivery:
                 None, "", f"The message could not be sent: {error}", None, 0
             )
         request = request_text(url, fields, content, further)
-        outcome = self._outcome(waiting, kind, answer, at, request)
-        return _Sent(waiting, outcome, answer)
+        return self._outcome(waiting, kind, answer, at, request), answer
 
     def _outcome(
         self, waiting: Waiting, kind: str, answer: Answer, at: datetime, request: str
@@ -285,15 +319,14 @@ class Delivery:
         return bool(sent or outcomes)
 
     def _note(self, cr, sent: _Sent):
-        message, answer = sent.message, sent.answer
-        endpoint = self._endpoints[message.webhook_id]
+        webhook_id, answer = sent.chain[0].webhook_id, sent.answer
+        endpoint = self._endpoints[webhook_id]
         seconds = answer and answer.duration_ms / 1000
-        endpoint.note(message.id, seconds, bool(answer and answer.is_accepted))
+        is_accepted = bool(answer and answer.is_accepted)
+        endpoint.note(sent.chain, sent.is_over, seconds, is_accepted)
         if answer and answer.status in (429, 503) and answer.retry_after:
             endpoint.asked_until = time.monotonic() + answer.retry_after
-            outbox.leave_alone(
-                cr, self._lease.holder, message.webhook_id, answer.retry_after
-            )
+            outbox.leave_alone(cr, self._lease.holder, webhook_id, answer.retry_after)
 
     def _note_health(self, cr, outcomes: list[Outcome]):
         attempts = [each for each in outcomes if each.at]

@@ -2,6 +2,8 @@
 
 import time
 
+from .outbox import Chain
+
 #: Requests at a time: to one endpoint, and at first
 SENDERS_OF_AN_ENDPOINT = 16
 FIRST_SENDERS = 2
@@ -13,6 +15,10 @@ SENDERS_OF_SLOW_ENDPOINTS = 16
 MOST_SENDERS = 128
 #: Seconds of an answer from which on an endpoint is slow
 SLOW = 1.0
+#: Messages of a record that are looked at together, to be sent one after another
+CHAIN = 8
+#: Seconds for which the rights that were looked at hold for the next one of a chain
+RIGHTS_HOLD = 0.5
 
 
 class Endpoint:
@@ -20,7 +26,8 @@ class Endpoint:
 
     Times are those of the clock ``time.monotonic``.
 
-    :ivar in_flight: ``{id: begin}`` of the messages that are being sent
+    :ivar in_flight: ``{chain: begin}`` of what is being sent; of a chain, the begin of
+        the message that is
     :ivar failures: attempts since the last one that succeeded
     :ivar successes: attempts since the last one that failed
     :ivar seconds: of its answers, smoothed
@@ -32,7 +39,7 @@ class Endpoint:
     """
 
     def __init__(self):
-        self.in_flight: dict[int, float] = {}
+        self.in_flight: dict[Chain, float] = {}
         self.failures = self.successes = 0
         self.seconds = 0.0
         self.asked_until = self.not_before = 0.0
@@ -53,7 +60,7 @@ class Endpoint:
 
     @property
     def room(self) -> int:
-        """The messages that may be sent beside those that are being sent.
+        """The chains that may be sent beside those that are being sent.
 
         With each success one more, after a failure one at a time. None while more than
         half are on their way: to look at the rights costs hardly less for one message.
@@ -65,12 +72,26 @@ class Endpoint:
         room = most - len(self.in_flight)
         return room if 2 * room >= most else 0
 
-    def note(self, message_id: int, seconds: float | None, is_accepted: bool):
-        """Note that a message is not in flight any more.
+    @property
+    def chain(self) -> int:
+        """The messages of a chain for which the rights will hold, going by the last."""
+        if self.failures:
+            return 1
+        return max(1, min(CHAIN, int(RIGHTS_HOLD / max(self.seconds, 0.001)) + 1))
 
+    def note(
+        self, chain: Chain, is_over: bool, seconds: float | None, is_accepted: bool
+    ):
+        """Note what came of a message.
+
+        :param chain: the one in flight that it is of
+        :param is_over: the chain is not in flight any more
         :param seconds: until the answer's end; None if it was not sent
         """
-        del self.in_flight[message_id]
+        if is_over:
+            del self.in_flight[chain]
+        else:
+            self.in_flight[chain] = time.monotonic()
         if seconds is None:
             return
         if is_accepted:
@@ -88,9 +109,9 @@ class Endpoints(dict[int, Endpoint]):
         self._turn = 0
 
     @property
-    def in_flight(self) -> list[int]:
-        """The messages that are being sent."""
-        return [id_ for endpoint in self.values() for id_ in endpoint.in_flight]
+    def in_flight(self) -> list[Chain]:
+        """The chains that are being sent."""
+        return [chain for endpoint in self.values() for chain in endpoint.in_flight]
 
     def update_from(self, asked: dict[int, float]):
         """Have those endpoints that there are, of each of which there may be more.
@@ -106,8 +127,8 @@ class Endpoints(dict[int, Endpoint]):
             if not self[id_].in_flight:
                 del self[id_]
 
-    def shared(self, found: dict[int, list]) -> dict[int, list]:
-        """Return as many messages as there are senders, another endpoint's first.
+    def shared(self, found: dict[int, list[Chain]]) -> dict[int, list[Chain]]:
+        """Return as many chains as there are senders, another endpoint's first.
 
         :param found: what may be sent to each endpoint
         """

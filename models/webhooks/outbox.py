@@ -7,6 +7,8 @@ holds no lock. Those that write do nothing for who does not hold the lease.
 from collections.abc import Iterable
 from contextlib import closing, contextmanager
 from datetime import datetime
+from itertools import groupby, takewhile
+from operator import itemgetter
 from typing import NamedTuple
 
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
@@ -45,6 +47,11 @@ class Waiting(NamedTuple):
     kind: str
     position: int | None
     attempts: int
+
+
+#: Messages of one record that are sent one after another, each once the one before is
+#: delivered; or a single message
+Chain = tuple[Waiting, ...]
 
 
 class Place(NamedTuple):
@@ -179,20 +186,29 @@ def leave_alone(cr, holder: str, webhook_id: int, seconds: float):
     )
 
 
-def ready(cr, room: dict[int, int], in_flight: Iterable[int]) -> list[Waiting]:
+def ready(
+    cr, room: dict[int, tuple[int, int]], in_flight: Iterable[int]
+) -> list[Chain]:
     """Return messages that may be sent now, the first of each endpoint.
 
     Where the order of a record is kept, its next message waits for the one before, and
-    has no time of its own meanwhile (``take``), so that it is not looked at.
+    has no time of its own meanwhile (``take``), so that it is not looked at. Those that
+    may be sent once that one is delivered come with it.
 
-    :param room: ``{webhook_id: messages}``, the most to return of each
+    :param room: ``{webhook_id: (chains, messages)}``, the most chains to return of
+        each, and the most messages of a chain
     :param in_flight: those that are being sent
     """
     cr.execute(
         SQL(
             f"""
-            SELECT message.id, webhook.id, message_id, kind, position, attempts
-            FROM unnest(%(ids)s::integer[], %(room)s::integer[]) asked (id, room)
+            SELECT first.id,
+                   COALESCE(message.next_attempt_at <= now(), true)
+                       AND message.id <> ALL(%(in_flight)s),
+                   message.id, webhook.id, message.message_id, message.kind,
+                   message.position, message.attempts
+            FROM unnest(%(ids)s::integer[], %(chains)s::integer[],
+                        %(messages)s::integer[]) asked (id, chains, messages)
             JOIN cqrs_webhook webhook USING (id)
             CROSS JOIN LATERAL (
                 SELECT * FROM cqrs_webhook_message message
@@ -201,16 +217,33 @@ def ready(cr, room: dict[int, int], in_flight: Iterable[int]) -> list[Waiting]:
                   AND message.id <> ALL(%(in_flight)s)
                   AND (webhook.ordering <> 'record' OR stream_id IS NULL
                        OR position = {_FIRST})
-                ORDER BY next_attempt_at LIMIT asked.room
+                ORDER BY next_attempt_at LIMIT asked.chains
+            ) first
+            CROSS JOIN LATERAL (
+                SELECT 1 AS number, first.*
+                UNION ALL
+                (SELECT row_number() OVER (ORDER BY position) + 1, next.*
+                 FROM cqrs_webhook_message next
+                 WHERE next.webhook_id = first.webhook_id AND state = 'waiting'
+                   AND webhook.ordering = 'record'
+                   AND next.stream_model = first.stream_model
+                   AND next.stream_id = first.stream_id
+                   AND next.position > first.position
+                 ORDER BY position LIMIT asked.messages - 1)
             ) message
             WHERE {_IS_ACTIVE}
+            ORDER BY webhook.id, first.next_attempt_at, first.id, number
             """,
             ids=list(room),
-            room=list(room.values()),
+            chains=[chains for chains, __ in room.values()],
+            messages=[messages for __, messages in room.values()],
             in_flight=list(in_flight),
         )
     )
-    return [Waiting(*row) for row in cr.fetchall()]
+    return [
+        tuple(Waiting(*row[2:]) for row in takewhile(itemgetter(1), rows))
+        for __, rows in groupby(cr.fetchall(), key=itemgetter(0))
+    ]
 
 
 def seconds_until_next(cr) -> float | None:
@@ -261,14 +294,15 @@ def places(cr, webhook_ids: Iterable[int], most_waiting: int) -> list[Place]:
     return [Place(*row) for row in cr.fetchall()]
 
 
-def cursors(cr, webhook_id: int) -> list[tuple[int | None, str]]:
+def cursors(cr, webhook_id: int, limit: int) -> list[tuple[int | None, str]]:
     """Return where a receiver can read on, by what it has not got.
 
     All that is before the first of them has been delivered, but for what was skipped.
     A message that is dead is not delivered.
 
-    :return: up to two ``(id, cursor)`` of undelivered messages, with the checkpoint
-        before each, in the order of the log; and ``(None, cursor)`` of the endpoint
+    :param limit: the most messages to return
+    :return: ``(id, cursor)`` of undelivered messages, with the checkpoint before each,
+        in the order of the log; and ``(None, cursor)`` of the endpoint
     """
     cr.execute(
         SQL(
@@ -276,13 +310,14 @@ def cursors(cr, webhook_id: int) -> list[tuple[int | None, str]]:
             (SELECT id, cursor_before FROM cqrs_webhook_message
              WHERE webhook_id = %(webhook)s AND state IN ('waiting', 'dead')
                AND cursor_before IS NOT NULL
-             ORDER BY id LIMIT 2)
+             ORDER BY id LIMIT %(limit)s)
             UNION ALL
             (SELECT NULL, checkpoint FROM cqrs_webhook_checkpoint
              WHERE webhook_id = %(webhook)s)
             ORDER BY id NULLS LAST
             """,
             webhook=webhook_id,
+            limit=limit,
         )
     )
     return cr.fetchall()

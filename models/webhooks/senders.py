@@ -1,7 +1,7 @@
 """A bounded number of threads that send."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 
 from . import processor_time
@@ -12,7 +12,7 @@ class Senders:
 
     They are daemons: a server that stops waits for no receiver.
 
-    :ivar finished: the results, in the order in which the calls ended
+    :ivar finished: the results, each as soon as it is there
     """
 
     def __init__(self, most: int, done: Callable[[], None]):
@@ -25,7 +25,8 @@ class Senders:
         self._threads = 0
         self._idle = threading.Semaphore(0)
 
-    def submit(self, call: Callable[[], object]):
+    def submit(self, call: Callable[[], Iterable]):
+        """Call a function, and have each of its results in ``finished``."""
         self._calls.put(call)
         if not self._idle.acquire(blocking=False) and self._threads < self._most:
             self._threads += 1
@@ -40,7 +41,8 @@ class Senders:
 
     def _work(self):
         while call := self._calls.get():
-            self.finished.put(call())
-            processor_time.give_back()
-            self._done()
+            for result in call():
+                self.finished.put(result)
+                processor_time.give_back()
+                self._done()
             self._idle.release()
