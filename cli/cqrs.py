@@ -34,12 +34,14 @@ class Cqrs(Command):
     archive    move the oldest events to archive tables
     prehistory reconstruct the past before the first events from what Odoo has
                tracked; it can be repeated, and is taken away by --remove
+    compare    compare the dashboards of API v1 and v2, of all people or of a sample
     status     show the state of the log
     prove      print the proof that an event is under a seal, as JSON
     seal-key   make a key file for seals, signed by the configured key
     forget     show what a person has left, export it, or erase it
 
-    Exit status: 1 if verify found something, if replay found rows that differed, if
+    Exit status: 1 if verify found something, if compare found a difference that nothing
+    explains, if replay found rows that differed, if
     status misses a trigger, if forget left something, or if the run was cancelled; 2 on
     wrong usage; else 0.
     """
@@ -63,6 +65,8 @@ class Cqrs(Command):
             parser.error("--remove is for prehistory")
         if options.all and options.action != "verify":
             parser.error("--all is for verify")
+        if options.users and options.action != "compare":
+            parser.error("--users is for compare")
         is_about_a_person = any(getattr(options, name) for name in _OF_FORGET)
         if options.action != "forget" and is_about_a_person:
             parser.error("--contact, --email, --lead and so on are for forget")
@@ -101,6 +105,11 @@ class Cqrs(Command):
         )
         parser.add_argument(
             "--remove", action="store_true", help="remove what prehistory has made"
+        )
+        parser.add_argument(
+            "--users",
+            choices=("all", "sample"),
+            help="compare the dashboards of all people, by default, or of a sample",
         )
         parser.add_argument(
             "--projection",
@@ -250,6 +259,15 @@ def _archive(env, options) -> tuple[bool, dict]:
     return False, document
 
 
+def _compare(env, options) -> tuple[bool, dict]:
+    options.all = options.users != "sample"
+    found, document = _perform(env, options)
+    users = env["res.users"].with_context(active_test=False)
+    for each in document["listed"]:
+        each["login"] = users.browse(each["user_id"]).exists().login
+    return found, document
+
+
 def _status(env, options) -> tuple[bool, dict]:
     from odoo.addons.crm_cqrs.models.maintenance.status import status
 
@@ -280,6 +298,7 @@ _ACTIONS = {
     "replay": _replay,
     "archive": _archive,
     "prehistory": _prehistory,
+    "compare": _compare,
     "status": _status,
     "prove": _prove,
     "seal-key": _seal_key,

@@ -9,7 +9,7 @@ from odoo.http import HttpDispatcher, Response
 
 from ..models.api import paths, position
 from ..models.api.headers import api_headers
-from ..models.api.ir_http import CALLER, UnknownPath
+from ..models.api.ir_http import CALLER, SENT_KEY, UnknownPath
 from ..models.api.quota import WINDOW_SECONDS
 from ..models.event_store import metadata
 from ..models.support.exact_json import dumps
@@ -89,8 +89,8 @@ class JsonApiDispatcher(HttpDispatcher):
                     retry_after=quota.seconds,
                 )
             if route:
-                env["cqrs.api.usage"]._count(route)
-        if route and paths.v1_is_off(env):
+                env["cqrs.api.usage"]._count(route, self._environ.get(SENT_KEY))
+        if route and env["cqrs.api.v1.step"]._retirement().is_off:
             raise SwitchedOff(paths.SUCCESSORS[route])
 
     def post_dispatch(self, response):

@@ -137,7 +137,25 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
                 "path": DARK,
             }
         )
+        cls.retire()
         cls.axe = Path(MODULES, "axe-core", "axe.min.js").read_text()
+
+    @classmethod
+    def retire(cls):
+        """Have callers of v1, steps, and a difference that nothing explains."""
+        cls.there_id = (cls.manager.company_ids - cls.manager.company_id).id
+        steps = cls.env["cqrs.api.v1.step"]
+        steps.action_announce("2030-01-01 00:00:00", "2031-01-01 00:00:00")
+        steps.action_switch_off()
+        cls.env.cr.flush()
+        cls.env.cr.execute(
+            """
+            INSERT INTO cqrs_api_usage (day, route, user_id, requests)
+            VALUES (now()::date, '/api/opportunities', %s, 3);
+            UPDATE crm_lead SET expected_revenue = 7 WHERE id = %s
+            """,
+            [cls.seller.id, cls.late.id],
+        )
 
     def setUp(self):
         super().setUp()
@@ -158,7 +176,7 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
                 {"kind": "verify", "state": "running", "progress": 10},
                 {"kind": "verify", "state": "done", "findings": 2},
                 {"kind": "replay", "state": "running", "progress": 42},
-                {"kind": "verify", "state": "pending"},
+                {"kind": "compare", "state": "pending"},
             ]
         )
         now = self.env.cr.now()
@@ -250,6 +268,19 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
             "document.querySelectorAll('.o_cqrs_run').length === 2",
         )
         self.check(form, "desk")
+        self.follow(
+            f"/odoo/api-comparison?person={self.manager.id}&company={self.there_id}",
+            "document.querySelector('.o_cqrs_list_all')"
+            " && document.querySelector('[data-reason=unexplained]')",
+        )
+        self.check(form, "v1 beside v2")
+        self.follow(
+            "/odoo/api-retirement",
+            "document.querySelector('.o_cqrs_callers')"
+            " && document.querySelector('.o_cqrs_item .progress')"
+            " && document.querySelector('.o_cqrs_steps')",
+        )
+        self.check(form, "retirement of v1")
         self.follow(
             f"/odoo/crm.lead/{self.late.id}/lead-history",
             "document.querySelectorAll('.o_cqrs_history_entry').length === 2",

@@ -1,5 +1,3 @@
-from datetime import datetime
-
 from lxml import etree
 
 from odoo.tests import TransactionCase, tagged
@@ -18,8 +16,6 @@ class TestApiSettings(TransactionCase):
         defaults = {
             "cqrs_api_cors_origins": False,
             "cqrs_api_requests_per_minute": 0,
-            "cqrs_api_v1_is_off": False,
-            "cqrs_api_v1_sunset": datetime(2027, 11, 24),
         }
         self.assertEqual(help_of.keys(), defaults.keys())
         shown = settings.create({})

@@ -46,8 +46,11 @@ class TestApiSeveralWorkers(OwnServer):
 
         used = sum(status == 200 for status, __, __ in answers[::2])
         self.assertEqual(
-            self.query("SELECT route, requests FROM cqrs_api_usage"),
-            [("/api/opportunities", used)],
+            self.query(
+                "SELECT route, requests, name FROM cqrs_api_usage"
+                " JOIN res_users_apikeys key ON key.id = key_id"
+            ),
+            [("/api/opportunities", used, "test")],
         )
         # Both processes were asked.
         processes = re.findall(

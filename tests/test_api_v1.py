@@ -7,7 +7,6 @@ from odoo.exceptions import UserError
 from odoo.tests import HttpCase, tagged
 from odoo.tools import SQL
 
-from ..models.api.settings import V1_IS_OFF, V1_SUNSET
 from ..models.api.v1.usage import KEPT_DAYS
 from ..models.support.primary import execute_on_primary
 from .common import SalesOrganisation, administrator, other_company
@@ -198,27 +197,28 @@ class TestApiV1IsDeprecated(LegacyApi):
         for name in ("Deprecation", "Sunset", "Link"):
             self.assertNotIn(name, self.get(self.seller, SUCCESSORS[DASHBOARD]).headers)
 
-    def test_the_settings_say_when_it_ends(self):
-        settings = self.env["res.config.settings"]
-        self.assertEqual(settings.create({}).cqrs_api_v1_sunset, datetime(2027, 11, 24))
-        settings.create({"cqrs_api_v1_sunset": "2027-01-31 12:00:00"}).execute()
-        self.assertEqual(
-            settings.create({}).cqrs_api_v1_sunset, datetime(2027, 1, 31, 12)
-        )
-        self.assertEqual(
-            self.get(self.seller, DASHBOARD).headers["Sunset"],
-            "Sun, 31 Jan 2027 12:00:00 GMT",
-        )
+    def test_an_announcement_says_since_when_and_until_when(self):
+        steps = self.env["cqrs.api.v1.step"]
+        steps.action_announce("2030-12-01 00:00:00", "2031-01-31 12:00:00")
+        headers = self.get(self.seller, DASHBOARD).headers
+        self.assertEqual(headers["Deprecation"], "@1922313600")
+        self.assertEqual(headers["Sunset"], "Fri, 31 Jan 2031 12:00:00 GMT")
+        # Another one takes its place, and switching changes no date.
+        steps.action_announce("2030-12-01 00:00:00", "2031-02-01 00:00:00")
+        steps.action_switch_off()
+        headers = self.get(self.seller, DASHBOARD, 410).headers
+        self.assertEqual(headers["Sunset"], "Sat, 01 Feb 2031 00:00:00 GMT")
 
-    def test_what_is_written_past_the_settings_changes_nothing(self):
-        parameters = self.env["ir.config_parameter"]
-        parameters.set_param(V1_SUNSET, "some day")
-        parameters.set_param(V1_IS_OFF, "0")
-        self.assertDeprecated(self.get(self.seller, DASHBOARD), DASHBOARD)
+    def test_what_is_in_force_is_one_statement(self):
+        steps = self.env["cqrs.api.v1.step"]
+        for take, is_off in ((steps.action_switch_off, 1), (steps.action_switch_on, 0)):
+            take()
+            self.env.flush_all()
+            with self.assertQueryCount(1):
+                self.assertEqual(steps._retirement().is_off, bool(is_off))
 
     def test_switched_off_it_is_gone_and_names_what_takes_its_place(self):
-        settings = self.env["res.config.settings"]
-        settings.create({"cqrs_api_v1_is_off": True}).execute()
+        self.env["cqrs.api.v1.step"].action_switch_off()
         for path, successor in SUCCESSORS.items():
             response = self.get(self.seller, path, 410)
             self.assertDeprecated(response, path)
@@ -237,7 +237,7 @@ class TestApiV1IsDeprecated(LegacyApi):
                 },
             )
         self.get(self.seller, SUCCESSORS[DASHBOARD])
-        settings.create({"cqrs_api_v1_is_off": False}).execute()
+        self.env["cqrs.api.v1.step"].action_switch_on()
         self.get(self.seller, DASHBOARD)
 
     def test_each_use_is_counted_by_day_route_and_user(self):
@@ -257,7 +257,7 @@ class TestApiV1IsDeprecated(LegacyApi):
         }
         self.assertEqual(self.uses(), expected)
         # One that is refused is a use too, since it shows who has not moved on.
-        self.env["ir.config_parameter"].set_param(V1_IS_OFF, "True")
+        self.env["cqrs.api.v1.step"].action_switch_off()
         self.get(self.seller, DASHBOARD, 410)
         expected[DASHBOARD, self.seller.id, True] = 3
         self.assertEqual(self.uses(), expected)

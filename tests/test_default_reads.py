@@ -123,6 +123,15 @@ class TestDefaultReads(SalesOrganisation, HttpCase):
                     "counts": {"deleted": {"gone.model": 3_000_000_000}, "events": 2},
                 }
             )
+            cls.env["cqrs.api.v1.step"].sudo().create(
+                {
+                    "step": "announced",
+                    "since": "2026-11-24",
+                    "sunset": "2027-11-24",
+                    "user_id": user.id,
+                    "callers": number,
+                }
+            )
             cls.env["cqrs.webhook"].create(
                 {
                     "name": f"Endpoint {number}",

@@ -44,6 +44,16 @@ OF_THE_LOG = {"cqrs.event", "cqrs.stream"}
 
 #: The public methods of our models that are not Odoo's own, and how they are called
 CALLS = {
+    "cqrs.api.v1.comparison": {
+        "read_companies": ["person"],
+        "read_comparison": ["person"],
+    },
+    "cqrs.api.v1.step": {
+        "action_announce": ["time", "time"],
+        "action_switch_off": [],
+        "action_switch_on": [],
+        "read_checklist": [],
+    },
     "cqrs.archive.assistant": {"action_archive_events": ["no ids"]},
     "cqrs.forget.assistant": {
         "action_export": ["no ids"],
@@ -60,6 +70,7 @@ CALLS = {
         "action_archive_events": ["time"],
         "action_build": [],
         "action_cancel": ["no ids"],
+        "action_compare": [],
         "action_forget_again": [],
         "action_reconcile": [],
         "action_replay": [],
@@ -597,6 +608,7 @@ class TestNoBypass(NoBypass):
                     given = {"ids": [deal.id], "no ids": [], "deal": deal.id}
                     given["lead"] = "crm.lead"
                     given["time"] = "2001-01-01 00:00:00"
+                    given["person"] = user.id
                     args = [given[name] for name in names]
                     answer = self.call(user, model, method, args, {})
                     allowed = in_odoo if model == "cqrs.history" else seen

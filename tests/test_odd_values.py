@@ -193,6 +193,8 @@ class TestOddValues(SalesOrganisation):
             team = self.env["crm.team"].create({"name": name})
             values = {"crm_team_id": team.id, "user_id": self.seller.id}
             return self.env[model].create(values)
+        if model == "cqrs.api.v1.step":
+            return self.env[model].create({"step": "on"})
         if model == "cqrs.forgetting":
             return self.env[model].create({"uuid": name, "reason": name})
         if model == "res.users":

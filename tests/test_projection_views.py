@@ -28,6 +28,8 @@ MENUS = {
     "cqrs_event_menu": ("admin",),
     "cqrs_run_menu": ("admin",),
     "cqrs_api_usage_menu": ("admin",),
+    "v1_comparison_menu": ("admin",),
+    "v1_retirement_menu": ("admin",),
     "cqrs_user_profile_menu": ("admin",),
     "cqrs_dashboard_metrics_menu": ("admin",),
 }

@@ -3,8 +3,8 @@
 from email.utils import format_datetime
 
 from .origins import parse_origins
-from .paths import SUCCESSORS, parameter, utc, v1_route, v1_sunset
-from .settings import CORS_ORIGINS, V1_DEPRECATED_SINCE
+from .paths import SUCCESSORS, parameter, utc, v1_route
+from .settings import CORS_ORIGINS
 
 #: Headers that pages of other origins may send, and read, beside the usual ones
 REQUEST_HEADERS = "Authorization, Content-Type, If-None-Match, X-Correlation-ID"
@@ -21,9 +21,10 @@ def api_headers(env, httprequest) -> dict[str, str]:
     """Return the headers of every answer to a request, errors included."""
     result = cors_headers(env, httprequest)
     if successor := SUCCESSORS.get(v1_route(httprequest.path)):
+        retirement = env["cqrs.api.v1.step"]._retirement()
         result |= {
-            "Deprecation": f"@{utc(V1_DEPRECATED_SINCE).timestamp():.0f}",
-            "Sunset": format_datetime(utc(v1_sunset(env)), usegmt=True),
+            "Deprecation": f"@{utc(retirement.since).timestamp():.0f}",
+            "Sunset": format_datetime(utc(retirement.sunset), usegmt=True),
             "Link": f'<{successor}>; rel="successor-version"',
         }
     return result

@@ -12,6 +12,9 @@ from .paths import is_of_the_api
 #: The header with the id of the user that the caller of the API is
 CALLER = "X-Odoo-User"
 
+#: Key of a request's environment: the API key that has let it in
+SENT_KEY = "crm_cqrs.sent_key"
+
 #: Scope of the API keys that open the API and nothing else
 API_KEY_SCOPE = "crm_cqrs"
 
@@ -139,6 +142,7 @@ def _log_in(key: str, scope: str):
         )
     request.update_env(user=uid)
     request.session.can_save = False
+    request.httprequest.environ[SENT_KEY] = key
 
 
 def _is_by_an_internal_user() -> bool:

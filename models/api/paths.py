@@ -1,15 +1,6 @@
-"""The paths of the API, and until when those of v1 are answered."""
+"""The paths of the API, and the successors of those of v1."""
 
-from datetime import datetime, timezone
-
-from odoo import fields
-from odoo.tools import str2bool
-
-from .settings import (
-    V1_DEFAULT_SUNSET,
-    V1_IS_OFF,
-    V1_SUNSET,
-)
+from datetime import timezone
 
 PREFIX = "/api/v2"
 
@@ -30,20 +21,6 @@ def is_of_v1(path: str) -> bool:
 
 def v1_route(path: str) -> str:
     return path.rstrip("/")
-
-
-def v1_is_off(env) -> bool:
-    return str2bool(parameter(env, V1_IS_OFF) or "", default=False)
-
-
-def v1_sunset(env) -> datetime:
-    """Return the moment at which v1 is announced to end, in UTC without a zone."""
-    try:
-        sunset = fields.Datetime.to_datetime(parameter(env, V1_SUNSET))
-    except ValueError:
-        # A parameter can be written without the settings' check.
-        sunset = None
-    return sunset or V1_DEFAULT_SUNSET
 
 
 def parameter(env, name: str) -> str | bool:

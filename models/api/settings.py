@@ -7,10 +7,8 @@ from .origins import parse_origins
 
 CORS_ORIGINS = "crm_cqrs.api_cors_origins"
 REQUESTS_PER_MINUTE = "crm_cqrs.api_requests_per_minute"
-V1_IS_OFF = "crm_cqrs.api_v1_is_off"
-V1_SUNSET = "crm_cqrs.api_v1_sunset"
 
-#: Since when v1 is deprecated, and when it ends unless the settings say otherwise; UTC
+#: Since when v1 is deprecated, and when it ends unless it is announced otherwise; UTC
 V1_DEPRECATED_SINCE = datetime(2026, 11, 24)
 V1_DEFAULT_SUNSET = datetime(2027, 11, 24)
 
@@ -23,12 +21,6 @@ class ResConfigSettings(models.TransientModel):
     )
     cqrs_api_requests_per_minute = fields.Integer(
         "API Requests per User and Minute", config_parameter=REQUESTS_PER_MINUTE
-    )
-    cqrs_api_v1_is_off = fields.Boolean("Switch Off API v1", config_parameter=V1_IS_OFF)
-    cqrs_api_v1_sunset = fields.Datetime(
-        "API v1 End Date",
-        config_parameter=V1_SUNSET,
-        default=fields.Datetime.to_string(V1_DEFAULT_SUNSET),
     )
 
     @api.constrains("cqrs_api_cors_origins")

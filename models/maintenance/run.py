@@ -14,12 +14,14 @@ from odoo.tools import SQL
 from odoo.tools.misc import formatLang
 from odoo.tools.sql import table_exists
 
+from ..access.answer_context import Unreadable
 from ..seals.reach import reach
 from ..support.exact_json import dumps
 from ..support.json_field import PortableJson
 from ..support.progress import Postponed, Report, silent
 from ..support.transactions import committed
 from .archive import archive, check_tablespace
+from .comparison import compare_all
 from .jobs import why_not_performed
 from .repair_backup import delete_backup
 from .replay import remake_faulty, replay, replay_order
@@ -34,6 +36,7 @@ RECONCILE = "reconcile"
 BUILD = "build"
 ARCHIVE = "archive"
 PREHISTORY = "prehistory"
+COMPARE = "compare"
 
 PENDING = "pending"
 RUNNING = "running"
@@ -62,8 +65,10 @@ class CqrsRun(models.Model):
     of scope.py, "seals": of reach.py}``,
     ``{"projections": [a Replayed each]}`` for a replay, ``{"events": number}`` for a
     reconciliation, a build or an archiving, ``{"spans": number}`` for a reconstruction
-    of the past before recording began. ``findings`` counts the findings, the rows that
-    differed or were made, or the events recorded or moved.
+    of the past before recording began, that of ``comparison.py`` for a comparison of v1
+    and v2. ``findings`` counts the findings, the rows that
+    differed or were made, the events recorded or moved, or the dashboards with a
+    difference that nothing explains.
 
     A cron performs the run in a transaction of its own, which may be long and be run
     again. Between its steps, other transactions therefore write its progress and read
@@ -83,6 +88,7 @@ class CqrsRun(models.Model):
             (BUILD, "First Build"),
             (ARCHIVE, "Archive"),
             (PREHISTORY, "Earlier Past"),
+            (COMPARE, "Compare v1 and v2"),
         ],
         required=True,
         readonly=True,
@@ -106,7 +112,8 @@ class CqrsRun(models.Model):
         "Everything",
         readonly=True,
         help="Verifies everything, and compares all records one by one. Otherwise a "
-        "verification covers what has changed, a part of the rest, and a sample.",
+        "verification covers what has changed, a part of the rest, and a sample. A "
+        "comparison covers all people, otherwise a sample of them.",
     )
     user_id = fields.Many2one("res.users", "Requested By", readonly=True)
     progress = fields.Float("Progress (%)", readonly=True, aggregator=None)
@@ -178,6 +185,7 @@ class CqrsRun(models.Model):
                 BUILD: self.env._("All records already have events."),
                 ARCHIVE: self.env._("No sealed events were left to archive."),
                 PREHISTORY: self.env._("Odoo has kept nothing from before."),
+                COMPARE: self._compared(),
             }[self.kind]
         count = formatLang(self.env, self.findings, digits=0)
         return {
@@ -187,7 +195,21 @@ class CqrsRun(models.Model):
             BUILD: self.env._("First events recorded: %s.", count),
             ARCHIVE: self.env._("Events archived: %s.", count),
             PREHISTORY: self.env._("Intervals reconstructed: %s.", count),
+            COMPARE: self.env._(
+                "Dashboards with differences that nothing explains: %s.", count
+            ),
         }[self.kind]
+
+    def _compared(self) -> str:
+        """Return what a comparison without findings has covered, in a sentence."""
+        return self.env._(
+            "%(dashboards)s dashboards of %(people)s people were compared. Every "
+            "difference is explained.",
+            **{
+                name: formatLang(self.env, (self.result or {}).get(name, 0), digits=0)
+                for name in ("dashboards", "people")
+            },
+        )
 
     def _verified(self) -> str:
         """Return what a verification without findings has covered, in a sentence."""
@@ -245,6 +267,11 @@ class CqrsRun(models.Model):
         check_tablespace(self.env, tablespace)
         return self._request(ARCHIVE, before=before, tablespace=tablespace)
 
+    @api.model
+    def action_compare(self, is_everybody: bool = False):
+        """Request a comparison of v1 and v2, for a sample of people or for all."""
+        return self._request(COMPARE, is_exhaustive=bool(is_everybody))
+
     def action_cancel(self):
         """Cancel the runs; those that are running end at their next step."""
         self._check_administrator()
@@ -269,6 +296,25 @@ class CqrsRun(models.Model):
     def _check_administrator(self):
         if not self.env.is_system():
             raise AccessError(self.env._("Only administrators can do this."))
+
+    @api.model
+    def _last_comparison(self, is_over: bool = True):
+        """Return the last comparison of v1 and v2, or the last that is done."""
+        done = [("state", "=", DONE)] if is_over else []
+        return self.search([("kind", "=", COMPARE), *done], order="id desc", limit=1)
+
+    def _comparison_as_shown(self) -> dict:
+        """Return a comparison as the screens of v1 show it."""
+        [shown] = self.read(
+            [
+                *("state", "progress", "step", "finished_at", "findings", "outcome"),
+                *("waits_for", "cancel_requested"),
+            ]
+        )
+        return shown | {
+            name: (self.result or {}).get(name)
+            for name in ("people", "dashboards", "is_everybody", "differing")
+        }
 
     @api.model
     def _perform_pending(self):
@@ -494,6 +540,14 @@ def _prehistory(run, report: Report) -> tuple[int, dict]:
     return spans, {"spans": spans}
 
 
+def _compare(run, report: Report) -> tuple[int, dict]:
+    try:
+        result = compare_all(run.env, run.is_exhaustive, run.id, report)
+    except Unreadable as exc:
+        raise UserError(run.env._("A read model is broken: %s.", exc)) from exc
+    return result["unexplained"], result
+
+
 _WORK = {
     VERIFY: _verify,
     REPLAY: _replay,
@@ -501,4 +555,5 @@ _WORK = {
     BUILD: _build,
     ARCHIVE: _archive,
     PREHISTORY: _prehistory,
+    COMPARE: _compare,
 }

@@ -1,5 +1,6 @@
 from . import (
     account_move,
+    cqrs_api_v1_step,
     cqrs_forgetting,
     crm_lead,
     crm_lost_reason,

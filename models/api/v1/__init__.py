@@ -1,1 +1,1 @@
-from . import usage, reader
+from . import usage, step, reader, comparison

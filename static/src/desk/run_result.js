@@ -8,6 +8,7 @@ import { useService } from "@web/core/utils/hooks";
 import { Component, onMounted, onPatched, onWillStart } from "@odoo/owl";
 
 import { usePolling } from "../core/use_polling";
+import { FIGURES, REASONS } from "../v1/words";
 import { sealsText } from "./cards";
 import { number } from "./formats";
 import { FINDINGS, isUnderWay } from "./runs";
@@ -17,7 +18,7 @@ const PAUSE = 1000;
 
 /**
  * Result of a run: `{findings: [of findings.py], seals: of reach.py}`,
- * `{projections: [of replay.py]}` or `{events: number}`.
+ * `{projections: [of replay.py]}`, that of `comparison.py`, or `{events: number}`.
  */
 export class RunResult extends Component {
     static template = "crm_cqrs.RunResult";
@@ -25,10 +26,19 @@ export class RunResult extends Component {
 
     setup() {
         this.orm = useService("orm");
+        this.action = useService("action");
         this.number = number;
         this.names = {};
+        this.people = {};
         onWillStart(async () => {
             const models = this.projections.map((each) => each.projection);
+            const ids = this.listed.map((each) => each.user_id);
+            if (ids.length) {
+                const people = await this.orm.searchRead("res.users", [["id", "in", ids]], ["name"], {
+                    context: { active_test: false },
+                });
+                this.people = Object.fromEntries(people.map((each) => [each.id, each.name]));
+            }
             if (models.length) {
                 const known = await this.orm.searchRead(
                     "ir.model",
@@ -46,6 +56,26 @@ export class RunResult extends Component {
 
     get findings() {
         return this.result.findings || [];
+    }
+
+    /** The dashboards of a comparison of API v1 and v2 that differ. */
+    get listed() {
+        return this.result.listed || [];
+    }
+
+    reasonsOf({ reasons, unexplained }) {
+        const named = Object.entries(reasons).map(
+            ([reason, count]) => `${REASONS[reason] || reason} (${number(count)})`
+        );
+        return [...named, ...unexplained.map((name) => `${FIGURES[name] || name}`)].join(" ");
+    }
+
+    openComparison({ user_id, company_id }) {
+        this.action.doAction({
+            type: "ir.actions.client",
+            tag: "crm_cqrs.v1_comparison",
+            params: { person: user_id, company: company_id || undefined },
+        });
     }
 
     get sealed() {
