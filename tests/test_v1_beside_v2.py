@@ -1,4 +1,4 @@
-"""Both dashboards side by side: each difference has a reason that is proved, or none."""
+"""Both dashboards side by side: a difference has a reason that is proved, or none."""
 
 import json
 from decimal import Decimal
