@@ -27,7 +27,7 @@ UNEXPLAINED = "unexplained"
 
 VALUE = SQL("COALESCE(%s, 0)", readable(SQL("expected_revenue"), "monetary"))
 
-#: What is compared of each opportunity, as v1 and as v2 have it
+#: The values of an opportunity that are compared, as v1 and as v2 have them
 _COMPARED = {
     "name": (SQL("COALESCE(lead.name, '')"), SQL("view.name")),
     "value": (VALUE, SQL("view.value")),

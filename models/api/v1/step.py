@@ -20,7 +20,7 @@ ON = "on"
 
 
 class Retirement(NamedTuple):
-    """How API v1 stands; times are in UTC without a zone.
+    """The state of API v1; times are in UTC without a zone.
 
     :ivar since: when it was deprecated, or will be (``Deprecation``, RFC 9745)
     :ivar sunset: when it is announced to end (``Sunset``, RFC 8594)

@@ -20,7 +20,7 @@ _ONE_PROCESS = SQL("SELECT set_config('max_parallel_workers_per_gather', '0', tr
 
 @dataclass(frozen=True)
 class Work:
-    """What it took to read something.
+    """The cost of reading something.
 
     :ivar seconds: from the question to the answer
     :ivar database_seconds: of these, in statements

@@ -1,5 +1,5 @@
 /**
- * What the comparison of API v1 and v2 says, in words. Names of figures, reasons and fields
+ * Words of the comparison of API v1 and v2. Names of figures, reasons and fields
  * are those of `models/api/v1/comparison.py`.
  */
 
