@@ -9,13 +9,21 @@ from ..models.customers.measures import MEASURES
 from ..models.customers.timeline import Moment
 from ..models.customers.viewing import Viewing
 from ..models.opportunities.filters import MAX_TEXT
+from ..models.support.json_schema import MAX_ID, string
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
 from .errors import NotFoundOrHidden
-from .operations import always, json_response, operation
-from .opportunities import SALESPERSON, next_link, user_ids
+from .operations import SPARSE, always, json_response, operation
+from .opportunities import next_link
+from .opportunity_filters import SALESPERSON, WORDS, user_ids
 from .parameters import COMPANY, CURRENCY, TZ, asked_calendar, viewed_user
-from .query import MAX_ID, Parameter, list_of, one_of, whole_number
+from .query import (
+    Parameter,
+    cursor_text,
+    list_of,
+    one_of,
+    whole_number,
+)
 
 URL = "/api/v2/dashboard/accounts"
 TAG = "Customers"
@@ -34,7 +42,7 @@ FACTS = (
 )
 _FIELD_NAMES = (*FACTS, *(measure.shown for measure in MEASURES), "exact")
 
-_COUNTRY = {"type": "string", "pattern": "^[A-Z]{2}$"}
+_COUNTRY = string(2, "^[A-Z]{2}$")
 
 
 def _country(text: str) -> str:
@@ -52,10 +60,9 @@ def _text(text: str) -> str:
 def _cursor(what: str) -> Parameter:
     return Parameter(
         "cursor",
-        str,
-        {"type": "string"},
-        "The `next` of an answer, to go on after it. The other parameters are to be as"
-        f" they were then, but for {what}.",
+        **cursor_text(),
+        description="The `next` of an answer, to go on after it. The other parameters"
+        f" are to be as they were then, but for {what}.",
     )
 
 
@@ -83,7 +90,7 @@ _FILTERS = (
     Parameter(
         "text",
         _text,
-        {"type": "string", "maxLength": MAX_TEXT},
+        WORDS,
         "Words, each of which begins a word of the account's name or reference, as in"
         " the search for opportunities.",
     ),
@@ -98,6 +105,43 @@ _FILTERS = (
         description="Archived ones, or `any`. By default those that are not.",
     ),
     TZ,
+)
+
+
+_PAGE = (
+    *_FILTERS,
+    CURRENCY,
+    Parameter(
+        "sort",
+        **one_of(*(f"{sign}{order}" for order in SORTS for sign in ("", "-"))),
+        description=(
+            "The order: with `-` from the greatest down (`name` by default)."
+            " Ties are broken by id; accounts where the figure is nothing come"
+            " last, both ways. Amounts compare as converted, at the rates of"
+            " the first page. What you may not read is nothing. Names are in"
+            " the order of Unicode's code points."
+        ),
+    ),
+    Parameter(
+        "limit",
+        **whole_number(MAX_LIMIT),
+        description=f"The most to give, {DEFAULT_LIMIT} by default.",
+    ),
+    _cursor("`limit`, `fields` and `totals`"),
+    Parameter(
+        "totals",
+        **one_of(*_IS_SO),
+        description="With `true`: how many accounts all pages have (`total`),"
+        " and their figures together (`totals`). With many accounts that takes"
+        " longer than the page.",
+    ),
+)
+
+_FIELDS = Parameter(
+    "fields",
+    **list_of(**one_of(*_FIELD_NAMES)),
+    description="The fields to give of each.",
+    is_required=True,
 )
 
 
@@ -117,79 +161,29 @@ class AccountsApi(Controller):
             " opportunities, orders and invoices. What you may not read, or what is not"
             " installed, is absent."
         ),
-        parameters=[
-            *_FILTERS,
-            CURRENCY,
-            Parameter(
-                "sort",
-                **one_of(*(f"{sign}{order}" for order in SORTS for sign in ("", "-"))),
-                description=(
-                    "The order: with `-` from the greatest down (`name` by default)."
-                    " Ties are broken by id; accounts where the figure is nothing come"
-                    " last, both ways. Amounts compare as converted, at the rates of"
-                    " the first page. What you may not read is nothing. Names are in"
-                    " the order of Unicode's code points."
-                ),
-            ),
-            Parameter(
-                "limit",
-                **whole_number(MAX_LIMIT),
-                description=f"The most to give, {DEFAULT_LIMIT} by default.",
-            ),
-            _cursor("`limit`, `fields` and `totals`"),
-            Parameter(
-                "totals",
-                **one_of(*_IS_SO),
-                description="With `true`: how many accounts all pages have (`total`),"
-                " and their figures together (`totals`). With many accounts that takes"
-                " longer than the page.",
-            ),
-            Parameter(
-                "fields",
-                **list_of(**one_of(*_FIELD_NAMES)),
-                description="The fields to give of each; all by default.",
-            ),
-        ],
+        parameters=_PAGE,
+        former_parameters=[_FIELDS],
         response=ref("Accounts"),
         is_view=True,
         shows_opportunities=always,
         further_version=_rights,
     )
-    def accounts(
-        self,
-        user,
-        sort="name",
-        limit=DEFAULT_LIMIT,
-        cursor=None,
-        currency=None,
-        fields=None,
-        totals="false",
-        **given,
-    ):
-        env = request.env
-        calendar = asked_calendar(given)
-        today = AnswerContext.of(env).today(calendar)
-        filters = _filters(given)
-        order = sort.removeprefix("-")
-        currency_id = currency and currency.id
-        # Not to the day: a list goes on after midnight.
-        bound_to = "accounts", env.uid, user.id, sort, filters, currency_id
-        after = None
-        if cursor is not None:
-            key, id_, rates = decode_cursor(env, cursor, bound_to)
-            after = Keyset(key, id_, tuple(map(tuple, rates)))
-        answer = env["cqrs.accounts"]._read_page(
-            user, today, order, sort.startswith("-"), filters, after, limit, currency
-        )
-        if _IS_SO[totals]:
-            answer |= env["cqrs.accounts"]._read_totals(user, today, filters, currency)
-        following = answer["next"] and encode_cursor(env, answer["next"], bound_to)
-        if fields is not None:
-            answer["items"] = [
-                {name: value for name, value in item.items() if name in fields}
-                for item in answer["items"]
-            ]
-        return json_response({**answer, "next": following}, next_link(following))
+    def accounts(self, user, **given):
+        return _page(user, **given)
+
+    @operation(
+        f"{SPARSE}/accounts",
+        tag=TAG,
+        summary="A page of accounts with the fields asked for",
+        description="As `accounts`, with the same parameters.",
+        parameters=[_FIELDS, *_PAGE],
+        response=ref("SparseAccounts"),
+        is_view=True,
+        shows_opportunities=always,
+        further_version=_rights,
+    )
+    def sparse_accounts(self, user, **given):
+        return _page(user, **given)
 
     @operation(
         f"{URL}/<int:account_id>",
@@ -253,6 +247,43 @@ class AccountsApi(Controller):
             raise NotFoundOrHidden("account")
         following = found["next"] and encode_cursor(env, found["next"], bound_to)
         return json_response({**found, "next": following}, next_link(following))
+
+
+def _page(
+    user,
+    sort="name",
+    limit=DEFAULT_LIMIT,
+    cursor=None,
+    currency=None,
+    fields=None,
+    totals="false",
+    **given,
+):
+    """Return the answer with a page of accounts."""
+    env = request.env
+    calendar = asked_calendar(given)
+    today = AnswerContext.of(env).today(calendar)
+    filters = _filters(given)
+    order = sort.removeprefix("-")
+    currency_id = currency and currency.id
+    # Not to the day: a list goes on after midnight.
+    bound_to = "accounts", env.uid, user.id, sort, filters, currency_id
+    after = None
+    if cursor is not None:
+        key, id_, rates = decode_cursor(env, cursor, bound_to)
+        after = Keyset(key, id_, tuple(map(tuple, rates)))
+    answer = env["cqrs.accounts"]._read_page(
+        user, today, order, sort.startswith("-"), filters, after, limit, currency
+    )
+    if _IS_SO[totals]:
+        answer |= env["cqrs.accounts"]._read_totals(user, today, filters, currency)
+    following = answer["next"] and encode_cursor(env, answer["next"], bound_to)
+    if fields is not None:
+        answer["items"] = [
+            {name: value for name, value in item.items() if name in fields}
+            for item in answer["items"]
+        ]
+    return json_response({**answer, "next": following}, next_link(following))
 
 
 def _filters(given: dict) -> AccountFilters:

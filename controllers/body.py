@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import BadRequest
 
+from ..models.support import json_schema
 from .errors import InvalidValue
 
 #: Methods whose requests have a body
@@ -98,10 +99,8 @@ def text(maximum: int, minimum: int = 0) -> dict:
             raise ValueError("Expected a text without NUL and unpaired surrogates.")
         return value
 
-    return {
-        "parse": parse,
-        "schema": {"type": "string", "minLength": minimum, "maxLength": maximum},
-    }
+    schema = json_schema.string(maximum, minimum=minimum)
+    return {"parse": parse, "schema": schema}
 
 
 def number(maximum: int, minimum: int = 1) -> dict:
@@ -114,8 +113,7 @@ def number(maximum: int, minimum: int = 1) -> dict:
             raise ValueError(f"Expected a whole number from {minimum} to {maximum}.")
         return int(value)
 
-    schema = {"type": "integer", "minimum": minimum, "maximum": maximum}
-    return {"parse": parse, "schema": schema}
+    return {"parse": parse, "schema": json_schema.integer(minimum, maximum)}
 
 
 def choice(*names: str) -> dict:
@@ -126,7 +124,7 @@ def choice(*names: str) -> dict:
             raise ValueError(f"Expected one of {', '.join(names)}.")
         return value
 
-    return {"parse": parse, "schema": {"type": "string", "enum": list(names)}}
+    return {"parse": parse, "schema": json_schema.choice(*names)}
 
 
 def list_of(parse: Callable, schema: dict, maximum: int = 1000) -> dict:
@@ -137,7 +135,4 @@ def list_of(parse: Callable, schema: dict, maximum: int = 1000) -> dict:
             raise ValueError(f"Expected a list of at most {maximum}.")
         return [parse(each) for each in value]
 
-    return {
-        "parse": parse_all,
-        "schema": {"type": "array", "items": schema, "maxItems": maximum},
-    }
+    return {"parse": parse_all, "schema": json_schema.array(schema, maximum)}

@@ -6,15 +6,24 @@ from ..models.access.answer_context import AnswerContext
 from ..models.past.change_kinds import KINDS
 from ..models.past.changed_deals import Keyset
 from ..models.past.windows import NoHistory, Scope, Window
-from ..models.support.json_schema import DAY, TIME
+from ..models.support.json_schema import DAY, MAX_ID, TIME
 from ..models.support.periods import FIRST_DAY, LAST_DAY, Calendar, Period, midnight
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
 from .errors import BadParameter, BeforeHistory
 from .operations import always, json_response, operation
-from .opportunities import SALESPERSON, next_link, user_ids
+from .opportunities import next_link
+from .opportunity_filters import SALESPERSON, user_ids
 from .parameters import COMPANY, CURRENCY, TEAM, TZ, asked_calendar, hierarchy_at
-from .query import MAX_ID, Parameter, day, list_of, one_of, time, whole_number
+from .query import (
+    Parameter,
+    cursor_text,
+    day,
+    list_of,
+    one_of,
+    time,
+    whole_number,
+)
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 80
@@ -100,7 +109,7 @@ class ChangesApi(Controller):
             " last digit. The end states decide, at today's rates."
         ),
         parameters=[*WINDOW, *SCOPE, CURRENCY],
-        response=ref("Changes"),
+        response=ref("PipelineChanges"),
         is_view=True,
         shows_opportunities=always,
     )
@@ -137,10 +146,9 @@ class ChangesApi(Controller):
             ),
             Parameter(
                 "cursor",
-                str,
-                {"type": "string"},
-                "The `next` of an answer, to go on after it. The other parameters are"
-                " to be as they were then, but for `limit`.",
+                **cursor_text(),
+                description="The `next` of an answer, to go on after it. The other"
+                " parameters are to be as they were then, but for `limit`.",
             ),
         ],
         response=ref("ChangedOpportunities"),

@@ -25,7 +25,14 @@ from .parameters import (
     days_asked,
     known_person,
 )
-from .query import Parameter, list_of, one_of, person_id, whole_number
+from .query import (
+    Parameter,
+    cursor_text,
+    list_of,
+    one_of,
+    person_id,
+    whole_number,
+)
 
 MAX_LIMIT = 200
 MAX_MONTHS = 60
@@ -35,9 +42,8 @@ DEFAULT_LIMIT = 80
 
 CURSOR = Parameter(
     "cursor",
-    str,
-    {"type": "string"},
-    "The `next` of an answer, to go on after it.",
+    **cursor_text(),
+    description="The `next` of an answer, to go on after it.",
 )
 
 #: The order by the label of the first grouping
@@ -120,7 +126,7 @@ class DashboardApi(Controller):
             *DAYS,
             *AS_OF,
         ],
-        response=ref("MetricsBy"),
+        response=ref("GroupedMetrics"),
         is_view=True,
         shows_opportunities=always,
     )

@@ -9,27 +9,29 @@ from ..models.event_store.reader import Filters
 from ..models.feed import feed
 from ..models.feed.feed import FeedCheckpoint
 from ..models.support.exact_json import dumps
-from ..models.support.json_schema import TIME
+from ..models.support.json_schema import CURSOR, TIME, string
 from .contract.schemas import ref
 from .operations import JSON, operation
-from .query import Parameter, time, whole_number
+from .query import Parameter, list_of, several, time, whole_number
 
 NDJSON = "application/x-ndjson"
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
+#: The most characters of the name of a model, a record or an event type
+MAX_NAME = 200
 
 
 def _stream(text: str) -> tuple[str, int | None]:
     match = re.fullmatch(r"([a-z][\w.]*)(?:/(\d{1,10}))?", text, re.ASCII)
-    if not match or int(match[2] or 0) >= 2**31:
+    if not match or len(text) > MAX_NAME or int(match[2] or 0) >= 2**31:
         raise ValueError("Expected a model or a record, as crm.lead or crm.lead/42.")
     return match[1], match[2] and int(match[2])
 
 
 def _types(text: str) -> tuple[str, ...]:
-    types = tuple(name.removeprefix("crm_cqrs.") for name in text.split(","))
-    if not all(re.fullmatch(r"\w+\*?|\*", name, re.ASCII) for name in types):
+    types = tuple(name.removeprefix("crm_cqrs.") for name in several(text))
+    if not all(re.fullmatch(r"\w{1,199}\*?|\*", name, re.ASCII) for name in types):
         raise ValueError("Expected event types, as OpportunityWon,OpportunityLost.")
     return types
 
@@ -49,17 +51,13 @@ _PARAMETERS = [
     Parameter(
         "stream",
         _stream,
-        {"type": "string", "pattern": r"^[a-z][a-zA-Z0-9_.]*(/[0-9]{1,9})?$"},
+        string(MAX_NAME, r"^[a-z][a-zA-Z0-9_.]*(/[0-9]{1,9})?$"),
         "Events of a model's records (`crm.lead`), or of one record (`crm.lead/42`).",
     ),
     Parameter(
         "type",
         _types,
-        {
-            "type": "array",
-            "items": {"type": "string", "pattern": r"^([a-zA-Z0-9_]+\*?|\*)$"},
-            "minItems": 1,
-        },
+        list_of(str, string(MAX_NAME, r"^([a-zA-Z0-9_]+\*?|\*)$"))["schema"],
         "Events of one of these types; `*` at the end stands for any ending.",
         is_list=True,
     ),
@@ -78,7 +76,7 @@ _PARAMETERS = [
     Parameter(
         "cursor",
         _cursor,
-        {"type": "string"},
+        CURSOR,
         "What comes after: the `next` of an answer or the `cursor` of an event; `end`"
         " for what comes from now on.",
     ),
@@ -109,7 +107,7 @@ class EventsApi(Controller):
             " to read already. Administrators read the whole log, of all records."
         ),
         parameters=_PARAMETERS,
-        response=ref("Events"),
+        response=ref("EventPage"),
         other_media_types={NDJSON: ref("Message")},
         shows_opportunities=lambda values: not _is_administrator(),
     )

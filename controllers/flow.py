@@ -7,12 +7,12 @@ from ..models.access.answer_context import AnswerContext
 from ..models.opportunities.filters import Filters, Range
 from ..models.opportunities.pace import activities_version
 from ..models.past.flow import BY, FlowScope
-from ..models.support.json_schema import DAY, TIME
+from ..models.support.json_schema import DAY, MAX_ID, TIME
 from ..models.support.periods import FIRST_DAY, LAST_DAY, Calendar, midnight
 from .contract.schemas import ref
 from .errors import BeforeHistory
 from .operations import always, operation
-from .opportunities import SALESPERSON, user_ids
+from .opportunity_filters import SALESPERSON, user_ids
 from .parameters import (
     COMPANY,
     CURRENCY,
@@ -21,7 +21,14 @@ from .parameters import (
     asked_calendar,
     hierarchy_at,
 )
-from .query import MAX_ID, Parameter, day, list_of, one_of, time, whole_number
+from .query import (
+    Parameter,
+    day,
+    list_of,
+    one_of,
+    time,
+    whole_number,
+)
 
 #: The period where none is asked for
 DEFAULT_PERIOD = "this_year"

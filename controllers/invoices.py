@@ -4,21 +4,21 @@ from ..models.access.answer_context import AnswerContext
 from ..models.access.viewers import INVOICES
 from ..models.documents.filters import STATUSES, InvoiceFilters
 from ..models.documents.invoices import ORDERS, Keyset
-from ..models.support.json_schema import DAY
+from ..models.support.json_schema import DAY, MAX_ID
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
 from .dashboard import CURSOR
 from .operations import json_response, operation
-from .opportunities import (
-    DEFAULT_LIMIT,
-    MAX_LIMIT,
-    SALESPERSON,
-    TEXT,
-    next_link,
-    owner_filters,
-)
+from .opportunities import DEFAULT_LIMIT, MAX_LIMIT, next_link
+from .opportunity_filters import SALESPERSON, TEXT, owner_filters
 from .parameters import COMPANY, CURRENCY, DAYS, days_asked
-from .query import MAX_ID, Parameter, day, list_of, one_of, whole_number
+from .query import (
+    Parameter,
+    day,
+    list_of,
+    one_of,
+    whole_number,
+)
 
 _PERIOD, __, __, _TZ = DAYS
 _FILTERS = [

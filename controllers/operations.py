@@ -17,7 +17,7 @@ query. It returns a value to be written as JSON, or a ``Response``.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from odoo.http import Response, request, route
 
@@ -26,7 +26,8 @@ from ..models.access.viewers import LEADS
 from ..models.api.ir_http import UnknownPath
 from ..models.support.answer_context import begin_reading
 from ..models.support.exact_json import dumps
-from .body import WITH_BODY, Member, read_body
+from ..models.support.json_schema import component
+from .body import WITH_BODY, Member, read_body, schema_of
 from .errors import NoSalesAccess, ReadModelBroken
 from .etags import EntityTag
 from .parameters import USER, viewed_user
@@ -36,6 +37,10 @@ JSON = "application/json"
 
 #: The header that counts the records that could not be applied to the read models
 LEFT_OUT = "X-Records-Left-Out"
+
+#: The path of answers with the fields asked for. Of a list or record that is always
+#: whole, generated clients know each member to be there.
+SPARSE = "/api/v2/dashboard/sparse"
 
 #: Parameters that every operation of v2 has
 COMMON_PARAMETERS: list[Parameter] = []
@@ -64,6 +69,8 @@ class Operation:
         that user, who gets 404 otherwise
     :ivar method: ``GET``, or another one, whose body is a JSON object that the method
         is called with as well
+    :ivar former_parameters: parameters that are taken as they always were, and are not
+        in the contract: another operation has them
     :ivar body: the members of the body
     :ivar status: of the answer
     :ivar auth: the method of authentication, of ``ir.http``
@@ -84,15 +91,29 @@ class Operation:
     other_media_types: dict[str, dict] = field(default_factory=dict)
     exists_for: Callable[[object], bool] = lambda user: True
     method: str = "GET"
+    former_parameters: tuple[Parameter, ...] = ()
     body: tuple[Member, ...] = ()
     status: int = 200
     auth: str = "cqrs_api"
+
+    @property
+    def body_name(self) -> str:
+        """The name of the schema of the body."""
+        return "".join(map(str.capitalize, self.name.split("_"))) + "Body"
 
     @property
     def parameters(self) -> dict[str, Parameter]:
         view = [USER] if self.is_view else []
         common = [] if self.is_deprecated else COMMON_PARAMETERS
         return {each.name: each for each in (*self.own_parameters, *view, *common)}
+
+    @property
+    def taken_parameters(self) -> dict[str, Parameter]:
+        former = {each.name: each for each in self.former_parameters}
+        return {
+            name: replace(parameter, is_required=False)
+            for name, parameter in former.items()
+        } | self.parameters
 
 
 #: All operations, in the order of their declaration
@@ -109,6 +130,8 @@ def operation(path: str, *, parameters=(), **declaration):
     def decorate(method):
         declared = Operation(method.__name__, path, tuple(parameters), **declaration)
         OPERATIONS.append(declared)
+        if declared.body:
+            component(declared.body_name, schema_of(declared.body))
 
         def endpoint(self, **in_path):
             model = declared.shows_model
@@ -116,7 +139,7 @@ def operation(path: str, *, parameters=(), **declaration):
                 model and model not in request.env
             ):
                 raise UnknownPath()
-            values = read_query(request.httprequest.args, declared.parameters)
+            values = read_query(request.httprequest.args, declared.taken_parameters)
             if declared.method in WITH_BODY:
                 values |= read_body(request.httprequest, declared.body)
             shows_opportunities = declared.shows_opportunities

@@ -11,7 +11,7 @@ from odoo.http import request
 
 from ..models.access.answer_context import AnswerContext
 from ..models.past.as_of import AsOf
-from ..models.support.json_schema import DAY, TIME, TIME_ZONE, UUID
+from ..models.support.json_schema import DAY, MAX_ID, TIME, TIME_ZONE, UUID, string
 from ..models.support.periods import (
     FIRST_DAY,
     LAST_DAY,
@@ -22,7 +22,6 @@ from ..models.support.periods import (
 )
 from .errors import BadParameter, BeforeHistory, NotFoundOrHidden
 from .query import (
-    MAX_ID,
     Parameter,
     day,
     list_of,
@@ -196,7 +195,7 @@ COMPANY = Parameter(
 CURRENCY = Parameter(
     "currency",
     currency,
-    {"type": "string", "pattern": f"^{_CODE}$"},
+    string(3, f"^{_CODE}$"),
     "The currency of the sums, by its code of ISO 4217: one that is active in Odoo. By"
     " default that of the viewer's company.",
 )

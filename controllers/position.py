@@ -5,6 +5,7 @@ import re
 from odoo.http import request
 
 from ..models.api.position import HEADER, WAIT_SECONDS
+from ..models.support.json_schema import integer
 from .errors import RETRY_SECONDS, PositionNotReached
 from .operations import COMMON_PARAMETERS
 from .query import Parameter
@@ -32,7 +33,7 @@ COMMON_PARAMETERS.append(
     Parameter(
         "min_position",
         _parse,
-        {"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
+        integer(1, 10**18 - 1),
         "Answer only when the event of this position, and with it everything that its"
         " transaction wrote, is visible. The answer to a write has the position of the"
         f" write's last event in the header {HEADER}. A replica that lags waits up to"

@@ -8,10 +8,12 @@ from decimal import Decimal
 
 from werkzeug.exceptions import NotFound
 
+from ..models.support import json_schema
+from ..models.support.json_schema import CURSOR, MAX_CURSOR, MAX_TIME
 from .errors import BadParameter
 
-#: The greatest id of a record in Odoo
-MAX_ID = 2**31 - 1
+#: The most values of a parameter that takes several
+MAX_VALUES = 500
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,7 @@ def whole_number(maximum: int, minimum: int = 1) -> dict:
             raise ValueError(f"Expected a whole number from {minimum} to {maximum}.")
         return int(text)
 
-    schema = {"type": "integer", "minimum": minimum, "maximum": maximum}
-    return {"parse": parse, "schema": schema}
+    return {"parse": parse, "schema": json_schema.integer(minimum, maximum)}
 
 
 def day(text: str) -> date:
@@ -104,7 +105,7 @@ def time(text: str) -> datetime:
         re.ASCII,
     )
     try:
-        if not match:
+        if not match or len(text) > MAX_TIME:
             raise ValueError
         day_, clock, fraction, zone = match.groups()
         # Python 3.10 reads neither Z nor any number of digits.
@@ -142,17 +143,36 @@ def one_of(*names: str) -> dict:
             raise ValueError(f"Expected one of {', '.join(names)}.")
         return text
 
-    return {"parse": parse, "schema": {"type": "string", "enum": list(names)}}
+    return {"parse": parse, "schema": json_schema.choice(*names)}
+
+
+def cursor_text() -> dict:
+    """Return ``parse`` and ``schema`` of a cursor, which is still to be decoded."""
+
+    def parse(text: str) -> str:
+        if len(text) > MAX_CURSOR:
+            raise ValueError("Expected a cursor that this API gave.")
+        return text
+
+    return {"parse": parse, "schema": CURSOR}
 
 
 def list_of(parse: Callable[[str], object], schema: dict) -> dict:
     """Return ``parse`` and ``schema`` of one or several of something."""
 
     def parse_all(text: str) -> tuple:
-        return tuple(parse(each) for each in text.split(","))
+        return tuple(parse(each) for each in several(text))
 
     return {
         "parse": parse_all,
-        "schema": {"type": "array", "items": schema, "minItems": 1},
+        "schema": {**json_schema.array(schema, MAX_VALUES), "minItems": 1},
         "is_list": True,
     }
+
+
+def several(text: str) -> list[str]:
+    """Return the values of a parameter that takes several."""
+    values = text.split(",")
+    if len(values) > MAX_VALUES:
+        raise ValueError(f"Expected {MAX_VALUES} values at most.")
+    return values

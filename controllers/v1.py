@@ -2,43 +2,9 @@
 
 from odoo.http import Controller, request
 
-from ..models.support.json_schema import (
-    COUNT,
-    INTEGER,
-    TEXT,
-    TIME,
-    array,
-    nullable,
-    obj,
-)
+from .contract.schemas import ref
 from .operations import always, operation
 from .query import Parameter, whole_number
-
-_MONEY = {"type": "number"}
-_OPPORTUNITIES = array(
-    obj(
-        odoo_id=INTEGER,
-        name=TEXT,
-        value=_MONEY,
-        currency=TEXT,
-        stage=obj(id=nullable(INTEGER), name=nullable(TEXT)),
-        status={"enum": ["pending", "won", "lost"]},
-        salesperson=nullable(obj(user_id=INTEGER, name=TEXT, email=nullable(TEXT))),
-        partner=nullable(obj(id=INTEGER, name=nullable(TEXT))),
-    )
-)
-_DASHBOARD = obj(
-    user=obj(user_id=INTEGER, name=TEXT, email=nullable(TEXT)),
-    metrics=obj(
-        user_id=INTEGER,
-        currency=TEXT,
-        pipeline_value=_MONEY,
-        won_revenue=_MONEY,
-        active_opportunities=COUNT,
-        computed_at=TIME,
-    ),
-    opportunities=obj(total=COUNT, own=COUNT, subordinates=COUNT, items=_OPPORTUNITIES),
-)
 
 
 class LegacyApi(Controller):
@@ -46,7 +12,7 @@ class LegacyApi(Controller):
         "/api/sales/dashboard/real",
         summary="The dashboard of API v1",
         description="Computed from the leads at each request. Use /api/v2/dashboard/.",
-        response=_DASHBOARD,
+        response=ref("LegacyDashboard"),
         tag="Deprecated",
         is_deprecated=True,
         shows_opportunities=always,
@@ -67,7 +33,7 @@ class LegacyApi(Controller):
                 description="The number of opportunities to skip; 0 by default.",
             ),
         ],
-        response=obj(total=COUNT, items=_OPPORTUNITIES),
+        response=ref("LegacyOpportunities"),
         tag="Deprecated",
         is_deprecated=True,
         shows_opportunities=always,

@@ -6,14 +6,19 @@ from datetime import datetime, timezone
 
 from odoo.http import Controller, request
 
-from ..models.support.json_schema import TIME, nullable
+from ..models.support.json_schema import MAX_ID, TIME, array, component, nullable, ref
 from ..models.webhooks.log import STATES
 from ..models.webhooks.secret import MAX_OVERLAP_HOURS, OVERLAP_HOURS
 from .body import Member, choice, list_of, number, text
-from .contract.webhook_schemas import HEADERS
+from .contract.schemas.webhooks import HEADERS
 from .errors import InvalidValue, NotFoundOrHidden
 from .operations import operation
-from .query import MAX_ID, Parameter, one_of, time, whole_number
+from .query import (
+    Parameter,
+    one_of,
+    time,
+    whole_number,
+)
 
 PATH = "/api/v2/webhooks"
 ONE = f"{PATH}/<int:webhook_id>"
@@ -42,14 +47,15 @@ _VALUES = (
     Member("url", **text(2000, 1), description="The address: `https://…`."),
     Member(
         "event_types",
-        **list_of(**text(200, 1)),
-        description="Names of event types; `*` at the end of one stands for any end."
-        " Empty: all.",
+        list_of(**text(200, 1))["parse"],
+        array(ref("EventTypePattern"), 1000),
+        "Names of event types; `*` at the end of one stands for any end. Empty: all.",
     ),
     Member(
         "company_ids",
-        **list_of(**_ID),
-        description="Ids of companies whose opportunities count, beside those without"
+        list_of(**_ID)["parse"],
+        array(ref("RecordId"), 1000),
+        "Ids of companies whose opportunities count, beside those without"
         " a company. Empty: all of the user's.",
     ),
     Member(
@@ -63,11 +69,17 @@ _VALUES = (
         nullable(_ID["schema"]),
         "The id of the user who is told when it is switched off.",
     ),
-    Member("payload", **choice("thin", "full"), description="What messages have."),
+    Member(
+        "payload",
+        choice("thin", "full")["parse"],
+        ref("WebhookPayload"),
+        "What messages have.",
+    ),
     Member(
         "ordering",
-        **choice("record", "none"),
-        description="`record`: the next message of a record waits for the one before.",
+        choice("record", "none")["parse"],
+        ref("WebhookOrdering"),
+        "`record`: the next message of a record waits for the one before.",
     ),
     Member("headers", _headers, HEADERS, "Further headers of each request."),
 )
@@ -93,7 +105,7 @@ def webhook_operation(path: str, summary: str, response: str, **declaration):
         path,
         summary=summary,
         tag="Webhooks",
-        response={"$ref": f"#/components/schemas/{response}"},
+        response=ref(response),
         auth="cqrs_webhooks",
         exists_for=lambda user: user.has_group("base.group_system"),
         **declaration,
@@ -101,7 +113,7 @@ def webhook_operation(path: str, summary: str, response: str, **declaration):
 
 
 class WebhooksApi(Controller):
-    @webhook_operation(PATH, "Webhooks", "Webhooks")
+    @webhook_operation(PATH, "Webhooks", "WebhookList")
     def webhooks(self):
         return {"webhooks": _as_json(request.env["cqrs.webhook"].search([]))}
 
@@ -201,9 +213,9 @@ class WebhooksApi(Controller):
         body=(
             Member(
                 "backlog",
-                **choice("send", "skip"),
-                description="`send` what has come since the pause as well, or `skip`"
-                " it.",
+                choice("send", "skip")["parse"],
+                component("WebhookBacklog", choice("send", "skip")["schema"]),
+                "`send` what has come since the pause as well, or `skip` it.",
                 is_required=True,
             ),
         ),
@@ -258,8 +270,9 @@ class WebhooksApi(Controller):
         body=(
             Member(
                 "messages",
-                **list_of(**text(100, 1)),
-                description="Ids of messages (`webhook-id`).",
+                list_of(**text(100, 1))["parse"],
+                array(component("MessageId", text(100, 1)["schema"]), 1000),
+                "Ids of messages (`webhook-id`).",
             ),
             Member("since", _moment, TIME, "Events that occurred then or later."),
             Member(

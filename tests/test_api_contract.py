@@ -9,7 +9,7 @@ from ..controllers.contract.docs_page import DOCS_URL
 from ..controllers.contract.document import URL
 from ..controllers.operations import OPERATIONS
 from ..controllers.problems import BASE, KINDS
-from ..models.api.settings import REQUESTS_PER_MINUTE
+from ..models.api.settings import CORS_ORIGINS, REQUESTS_PER_MINUTE
 
 #: Of the API, but no operations of it
 ABOUT_IT = {URL, DOCS_URL, f"{BASE}<string:name>"}
@@ -48,13 +48,21 @@ class TestApiContract(HttpCase):
         self.env["crm.lead"].create(two).user_id = self.env.ref("base.user_admin")
         self.authenticate("admin", "admin")
         document = self.document()
-        response = self.url_open("/api/v2/dashboard/opportunities?limit=1")
+        self.env["ir.config_parameter"].set_param(CORS_ORIGINS, "https://app.example")
+        response = self.url_open(
+            "/api/v2/dashboard/opportunities?limit=1",
+            headers={"Origin": "https://app.example"},
+        )
         declared = document["paths"]["/api/v2/dashboard/opportunities"]["get"]
         named = set(declared["responses"]["200"]["headers"])
         # What HTTP itself has, and a web server adds.
         of_http = {"Cache-Control", "Content-Length", "Content-Type", "Vary"}
         of_odoo = {"Connection", "Content-Security-Policy", "Date", "Server"}
         of_odoo |= {"Set-Cookie", "X-Content-Type-Options"}
+        # What browsers ask for the page.
+        of_http |= {
+            f"Access-Control-{n}" for n in ("Allow-Credentials", "Expose-Headers")
+        }
         sent = set(response.headers) - of_http - of_odoo
         self.assertEqual(sent, named)
 
@@ -79,7 +87,7 @@ class TestApiContract(HttpCase):
         }
         self.assertEqual(
             parameters["limit"]["schema"],
-            {"type": "integer", "minimum": 1, "maximum": 200},
+            {"type": "integer", "format": "int32", "minimum": 1, "maximum": 200},
         )
         self.assertEqual(len(parameters["sort"]["schema"]["enum"]), 24)
         self.assertIs(parameters["status"]["explode"], True)

@@ -14,7 +14,7 @@ from odoo.tools import config
 from ..controllers.contract.document import examples, specification
 from ..models.api.ir_http import WEBHOOKS_SCOPE
 from ..models.support.exact_json import dumps
-from .api import ApiCase
+from .api import ApiCase, closed
 from .common import administrator
 from .receiver import Receiver, answering
 
@@ -90,14 +90,23 @@ class TestApiExamples(ApiCase):
                 manager,
                 f"{v2}opportunities?status=pending&sort=-value&limit=1",
             ),
-            "opportunity": (
+            "opportunity": (manager, f"{v2}opportunities/{self.fleet.id}"),
+            "sparse_opportunities": (
                 manager,
-                f"{v2}opportunities/{self.fleet.id}?fields=name,value,currency,stage",
+                f"{v2}sparse/opportunities?fields=name,pushes,converted_value&limit=1",
+            ),
+            "sparse_opportunity": (
+                manager,
+                f"{v2}sparse/opportunities/{self.fleet.id}?fields=name,value,stage",
             ),
             "access": (manager, f"{v2}access/{self.fleet.id}?user={seller}"),
             "accounts": (
                 manager,
                 f"{v2}accounts?text=blue%20nile&sort=-won_revenue&totals=true",
+            ),
+            "sparse_accounts": (
+                manager,
+                f"{v2}sparse/accounts?text=blue%20nile&fields=name,won_revenue",
             ),
             "account": (manager, f"{v2}accounts/{self.fleet.partner_id.id}"),
             "account_timeline": (
@@ -178,7 +187,7 @@ class TestApiExamples(ApiCase):
         ].items()
         self.assertEqual(media_type, "application/json")
         value = content["examples"]["recorded"]["value"]
-        schema = _closed({**content["schema"], "components": components})
+        schema = closed({**content["schema"], "components": components})
         validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
         errors = [
             f"{error.instance_path}: {error.message}"
@@ -227,15 +236,3 @@ def _settled(value, name=""):
         value = _TIME.sub("time", _UUID.sub("uuid", value))
         return re.sub(r"(?<=/)\d+", "id", value) if name == "url" else value
     return value
-
-
-def _closed(schema):
-    """Return a schema in which an object has nothing but what is said of it."""
-    if isinstance(schema, list):
-        return [_closed(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {key: _closed(each) for key, each in schema.items()}
-    if isinstance(schema.get("properties"), dict) and "type" in schema:
-        closed["additionalProperties"] = False
-    return closed

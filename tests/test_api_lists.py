@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from odoo.tests import tagged
 
-from ..controllers.contract.schemas import OPPORTUNITY
+from ..controllers.contract.schemas.opportunities import OPPORTUNITY
 from ..models.access.options import OPTIONS
 from ..models.opportunities.as_json import FIELDS
 from ..models.projections.opportunity_view import ORDERS

@@ -4,11 +4,11 @@ from unittest.mock import patch
 from odoo import models
 from odoo.tests import TransactionCase, tagged
 
-from ..controllers.contract.schemas import TEXT, nullable
 from ..models.maintenance.replay import replay
 from ..models.opportunities import as_json as api
 from ..models.projections import opportunity_view
 from ..models.projections.failures import broken
+from ..models.support.json_schema import TEXT, nullable
 from .common import SalesOrganisation, as_json
 from .examples import add_models, code_of
 

@@ -8,7 +8,7 @@ import jsonschema_rs
 from odoo.tests import HttpCase, tagged
 
 from ..controllers.contract.document import specification
-from ..controllers.contract.webhooks import FIELDS
+from ..controllers.contract.messages import FIELDS
 from ..models.api.cloudevents import cloud_event
 from ..models.event_store.erasure import erase
 from ..models.event_store.event_type import event_types

@@ -12,12 +12,20 @@ from odoo.tools import file_open
 from ...models.api import position
 from ...models.api.ir_http import CALLER, WEBHOOKS_SCOPE
 from ...models.event_store import metadata
-from ..body import WITH_BODY, schema_of
+from ...models.support.json_schema import (
+    COMPONENTS,
+    COUNT,
+    ID,
+    MAX_ID,
+    MAX_INTEGER,
+    TEXT,
+    integer,
+    ref,
+)
 from ..operations import LEFT_OUT, OPERATIONS, Operation, json_response
 from ..problems import KINDS
 from ..query import Parameter
-from .schemas import COMPONENTS, ref
-from .webhooks import webhooks
+from .messages import webhooks
 
 URL = "/api/v2/openapi.json"
 
@@ -29,6 +37,9 @@ EXAMPLES = (
 )
 
 DESCRIPTION = "crm_cqrs/controllers/contract/description.md"
+
+#: Nothing tells a reader from outside what an Odoo is for.
+_SERVER = "This Odoo: in production, or a copy of it for tests."
 
 TAGS = {
     "Dashboard": "The figures of the opportunities that a user sees.",
@@ -42,44 +53,46 @@ TAGS = {
     "Deprecated": "API v1. Use v2.",
 }
 
+_SECONDS = integer(0, MAX_ID)
 _HEADERS = {
-    metadata.HEADER: ("The request's own, or one made for it.", {"type": "string"}),
+    metadata.HEADER: ("The request's own, or one made for it.", TEXT),
     position.HEADER: (
         "The position of the last event that the answer has seen.",
-        {"type": "integer", "minimum": 1},
+        integer(1, MAX_INTEGER),
     ),
     LEFT_OUT: (
         "The number of records that could not be applied to the read models.",
-        {"type": "integer", "minimum": 0},
+        COUNT,
     ),
-    "ETag": ("The strong entity tag of the answer.", {"type": "string"}),
-    "Link": ("The next page, with `rel=next`.", {"type": "string"}),
-    "WWW-Authenticate": ("The credentials that are accepted.", {"type": "string"}),
-    "Retry-After": ("The seconds after which to ask again.", {"type": "integer"}),
+    "ETag": ("The strong entity tag of the answer.", TEXT),
+    "Link": ("The next page, with `rel=next`.", TEXT),
+    "WWW-Authenticate": ("The credentials that are accepted.", TEXT),
+    "Retry-After": ("The seconds after which to ask again.", _SECONDS),
     "RateLimit": (
         "If there is a limit: the requests left (`r`), for so many seconds (`t`).",
-        {"type": "string"},
+        TEXT,
     ),
     "RateLimit-Policy": (
         "If there is a limit: a user's requests (`q`) in so many seconds (`w`).",
-        {"type": "string"},
+        TEXT,
     ),
     "Server-Timing": (
         "The milliseconds that the answer took; not without valid credentials.",
-        {"type": "string"},
+        TEXT,
     ),
     CALLER: (
         "Odoo's id of the user who asked; not without valid credentials.",
-        {"type": "integer", "minimum": 1},
+        ID,
+    ),
+    "Access-Control-Allow-Origin": (
+        "The origin of the page that asks, if an administrator has allowed it.",
+        TEXT,
     ),
     "Deprecation": (
         "The time since which the route is deprecated (RFC 9745).",
-        {"type": "string"},
+        TEXT,
     ),
-    "Sunset": (
-        "The time until which the route is served (RFC 8594).",
-        {"type": "string"},
-    ),
+    "Sunset": ("The time until which the route is served (RFC 8594).", TEXT),
 }
 
 
@@ -96,14 +109,27 @@ class ContractApi(Controller):
     )
     def openapi(self, **parameters):
         """Return the contract, for machines."""
-        return tagged(json_response(specification()))
+        return tagged(json_response(served_at(request.httprequest.host_url)))
 
 
 def tagged(response: Response) -> Response:
     """Return an answer with the tag of its text, or that the reader has it."""
     response.headers["Cache-Control"] = "no-cache"
     response.add_etag()
-    return response.make_conditional(request.httprequest)
+    response.make_conditional(request.httprequest)
+    # The server adds its own: with this one there would be two.
+    response.headers.pop("Date", None)
+    return response
+
+
+def served_at(url: str) -> dict:
+    """Return the document with the address at which the reader has found it.
+
+    :param url: as the reader wrote it: behind a proxy, by the headers that Odoo takes
+        from one (``proxy_mode``)
+    """
+    server = {"url": url.rstrip("/"), "description": _SERVER, "x-internal": False}
+    return {**specification(), "servers": [server]}
 
 
 @cache
@@ -126,13 +152,12 @@ def specification() -> dict:
             },
             "license": {"name": "LGPL-3.0-only", "identifier": "LGPL-3.0-only"},
         },
-        "servers": [{"url": "/", "description": "The Odoo that serves this document"}],
         "tags": [{"name": tag, "description": text} for tag, text in TAGS.items()],
         "security": [{"key": []}, {"session": []}],
         "paths": paths,
         "webhooks": webhooks(),
         "components": {
-            "schemas": COMPONENTS,
+            "schemas": dict(sorted(COMPONENTS.items())),
             "headers": {
                 name: {"description": text, "schema": schema}
                 for name, (text, schema) in _HEADERS.items()
@@ -225,9 +250,9 @@ def _operation(operation: Operation) -> dict:
         described["deprecated"] = True
     if is_of_webhooks:
         described["security"] = [{"webhooks": []}]
-    if operation.method in WITH_BODY:
+    if operation.body:
         described["requestBody"] = {
-            "content": {"application/json": {"schema": schema_of(operation.body)}},
+            "content": {"application/json": {"schema": ref(operation.body_name)}},
             "required": any(member.is_required for member in operation.body),
         }
     return described
@@ -265,7 +290,10 @@ def _answer(operation: Operation) -> dict:
 
 
 #: The headers of any answer
-_OF_ALL = (metadata.HEADER, CALLER, "Server-Timing", "RateLimit", "RateLimit-Policy")
+_OF_ALL = (
+    *(metadata.HEADER, CALLER, "Server-Timing", "RateLimit", "RateLimit-Policy"),
+    "Access-Control-Allow-Origin",
+)
 
 
 def _headers(*names: str) -> dict:
@@ -293,7 +321,7 @@ def path_parameters(path: str) -> list[dict]:
             "in": "path",
             "required": True,
             "description": f"The id of the {name.removesuffix('_id')} in Odoo.",
-            "schema": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+            "schema": ID,
         }
         for name in re.findall(r"<int:(\w+)>", path)
     ]

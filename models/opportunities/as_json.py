@@ -19,12 +19,17 @@ from ..support.json_schema import (
     COUNT,
     CURRENCY,
     DAY,
-    INTEGER,
+    ID,
+    IDS,
+    MAX_ID,
     MONEY,
     TEXT,
     TIME,
     UUID,
     array,
+    choice,
+    component,
+    integer,
     nullable,
     obj,
 )
@@ -46,6 +51,9 @@ _OWNER_MARK = f"""
 """
 
 
+#: A record of Odoo; the name is null if there is no such record any more
+NAMED = component("NamedRecord", obj(id=ID, name=nullable(TEXT)))
+
 #: The field that needs a conversion
 CONVERTED = "converted_value"
 
@@ -65,7 +73,7 @@ class ApiField(NamedTuple):
 
 
 _FIELDS = (
-    ApiField("odoo_id", "page.id", INTEGER),
+    ApiField("odoo_id", "page.id", ID),
     ApiField("name", "page.name", TEXT),
     ApiField("value", "round(page.value, currency.decimal_places)", MONEY),
     ApiField("currency", "currency.name", CURRENCY),
@@ -80,7 +88,7 @@ _FIELDS = (
             'currency', given.currency)
         """,
         {
-            **obj(amount=MONEY, currency=CURRENCY),
+            **component("ConvertedAmount", obj(amount=MONEY, currency=CURRENCY)),
             "description": "In the viewer's currency, or in `currency`.",
         },
         is_given=False,
@@ -92,20 +100,29 @@ _FIELDS = (
             'id', page.stage_id,
             'name', given.stages ->> page.stage_id::text) END
         """,
-        nullable(obj(id=INTEGER, name=nullable(TEXT))),
+        nullable(NAMED),
     ),
-    ApiField("status", "page.status", {"enum": ["pending", "won", "lost"]}),
+    ApiField(
+        "status",
+        "page.status",
+        component("OpportunityStatus", choice("pending", "won", "lost")),
+    ),
     ApiField(
         "salesperson",
         _OWNER_MARK.format("salesperson"),
         nullable(
             {
-                **obj(
-                    id=nullable(UUID),
-                    user_id=INTEGER,
-                    name=nullable(TEXT),
-                    email=nullable(TEXT),
-                    manager=nullable(obj(name=TEXT, email=nullable(TEXT))),
+                **component(
+                    "Owner",
+                    obj(
+                        id=nullable(UUID),
+                        user_id=ID,
+                        name=nullable(TEXT),
+                        email=nullable(TEXT),
+                        manager=nullable(
+                            component("Manager", obj(name=TEXT, email=nullable(TEXT)))
+                        ),
+                    ),
                 ),
                 "description": "The owner; null if it is unassigned.",
             }
@@ -117,15 +134,13 @@ _FIELDS = (
         CASE WHEN page.partner_id IS NOT NULL THEN json_build_object(
             'id', page.partner_id, 'name', page.partner_name) END
         """,
-        nullable(
-            {**obj(id=INTEGER, name=nullable(TEXT)), "description": "The customer."}
-        ),
+        nullable({**NAMED, "description": "The customer."}),
     ),
     ApiField(
         "visible_to_user_ids",
         _OWNER_MARK.format("visible_to_user_ids"),
         {
-            **array(INTEGER),
+            **IDS,
             "description": "The owner and whoever stands above, as Odoo's user ids.",
         },
     ),
@@ -133,8 +148,7 @@ _FIELDS = (
         "version",
         "page.version",
         {
-            "type": ["integer", "null"],
-            "minimum": 1,
+            **nullable(integer(1, MAX_ID)),
             "description": "Of its stream; null of a moment before its first event.",
         },
     ),
@@ -144,8 +158,8 @@ _FIELDS = (
         nullable({"type": "number", "minimum": 0, "maximum": 100}),
     ),
     ApiField("archived", "NOT page.active", BOOLEAN),
-    ApiField("team_id", "page.team_id", nullable(INTEGER)),
-    ApiField("company_id", "page.company_id", nullable(INTEGER)),
+    ApiField("team_id", "page.team_id", nullable(ID)),
+    ApiField("company_id", "page.company_id", nullable(ID)),
     ApiField(
         "closing_date",
         "page.closing_date",
@@ -195,7 +209,7 @@ _PACE_FIELDS = tuple(
             " the deals that its company has won were.",
         },
         "attention": {
-            **array({"enum": list(KINDS)}),
+            **array(component("AttentionKind", choice(*KINDS)), len(KINDS)),
             "description": "Why it needs attention: it is overdue, stuck, pushed"
             f" ({PUSHES} times or more), idle ({IDLE_DAYS} days or more), or no"
             " activity is planned.",
@@ -203,13 +217,16 @@ _PACE_FIELDS = tuple(
     }.items()
 )
 
+_DOCUMENTS = component(
+    "DocumentsOfOpportunity", obj(count=COUNT, amount=MONEY, currency=CURRENCY)
+)
 #: Figures of its orders and invoices (``documents/deals.py``)
 _SALES_FIELDS = tuple(
     ApiField(
         name,
         f"given.sales #> ARRAY[page.id::text, '{name}']",
         {
-            **obj(count=COUNT, amount=MONEY, currency=CURRENCY),
+            **_DOCUMENTS,
             "description": f"{what} In the viewer's currency, or in `currency`. Absent"
             " where there are no such documents, or you may read none of them.",
         },

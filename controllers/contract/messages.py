@@ -1,17 +1,38 @@
 """The messages of webhooks: a JSON Schema for each event type."""
 
 from ...models.event_store.source import DECLARED
-from ...models.support.json_schema import BOOLEAN, INTEGER, TEXT, array, nullable, obj
+from ...models.support.json_schema import (
+    ANYTHING,
+    BOOLEAN,
+    COUNT,
+    CURSOR,
+    DAY,
+    EXACT,
+    TEXT,
+    TEXTS,
+    TIME,
+    array,
+    component,
+    integer,
+    nullable,
+    obj,
+    ref,
+    string,
+)
 from ...models.webhooks.event_types import MODELS, known_types
-from .schemas import COMPONENTS, ref
+from .schemas.events import EVENT, NOTICE
 
-_ID = nullable(INTEGER)
-_IDS = nullable(array(INTEGER))
+# What Odoo records as a reference may also be what is no id any more, or a colour.
+_INTEGER = component("Reference", integer(-(2**31), 2**31 - 1))
+_ID = nullable(_INTEGER)
+_IDS = nullable(array(_INTEGER))
 _TEXT = nullable(TEXT)
 _FLAG = nullable(BOOLEAN)
-_DAY = {**nullable(TEXT), "format": "date"}
-_TIME = {**nullable(TEXT), "format": "date-time"}
+_DAY = nullable(DAY)
+_TIME = nullable(TIME)
 _NUMBER = {
+    **EXACT,
+    **string(20, "^[A-Za-z+-]*$"),
     "type": ["number", "string", "null"],
     "description": "Exact; a text where Odoo itself cannot read the number, as `NaN`.",
 }
@@ -19,14 +40,14 @@ _NUMBER = {
 #: ``{field path: schema}`` of what is recorded of a lead or opportunity
 FIELDS = {
     "name": _TEXT,
-    "type": {"enum": ["lead", "opportunity", None]},
+    "type": nullable(ref("LeadType")),
     "active": _FLAG,
     "user_id": _ID,
     "team_id": _ID,
     "company_id": _ID,
     "company_id.currency_id": _ID,
     "stage_id": _ID,
-    "won_status": {"enum": ["pending", "won", "lost", None]},
+    "won_status": nullable(ref("OpportunityStatus")),
     "lost_reason_id": _ID,
     "probability": _NUMBER,
     "priority": _TEXT,
@@ -59,7 +80,7 @@ FIELDS = {
     "tag_ids": _IDS,
     "color": _ID,
     "lead_properties": {
-        "type": ["object", "null"],
+        **nullable(component("LeadProperties", ANYTHING)),
         "description": "By the names of the team's properties.",
     },
     "campaign_id": _ID,
@@ -69,51 +90,48 @@ FIELDS = {
     "create_uid": _ID,
 }
 
-_EVENT = COMPONENTS["Event"]
-#: Attributes that a message without values has, too
-_ATTRIBUTES = ("specversion", "id", "source", "type")
-
 _CURSOR = {
-    **TEXT,
+    **CURSOR,
     "description": "Where `/api/v2/events` goes on for who keeps the last one of these:"
     " all that is before it has been delivered, but for what was skipped.",
 }
 
-COMPONENTS |= {
-    "EventFields": {
+_VALUES = component(
+    "EventFields",
+    {
         "type": "object",
         "properties": FIELDS,
         "description": "Values by the names of Odoo's fields; a path is a field of"
         " another record. A database may record others, of its own or of other modules,"
         " and leaves out those that the endpoint's user may not read.",
     },
-    "WebhookEvent": {
-        **_EVENT,
-        "required": [name for name in _EVENT["required"] if name != "data"],
-        "description": "An event, as `/api/v2/events` has it; `data` by the endpoint's"
-        " payload.",
-        "properties": {
-            name: schema
-            for name, schema in _EVENT["properties"].items()
-            if name != "data"
-        }
-        | {"cursor": _CURSOR},
-    },
-    "ThinData": {
-        **obj(version=INTEGER, changed=array(TEXT)),
+)
+_NOTHING = {"type": "null"}
+_THIN = component(
+    "ThinData",
+    {
+        **obj(version=COUNT, changed=TEXTS),
         "additionalProperties": False,
         "description": "Of a thin payload: the names of the changed fields.",
     },
-    "WebhookNotice": {
-        **obj(**{name: _EVENT["properties"][name] for name in _ATTRIBUTES}),
-        "properties": {
-            name: _EVENT["properties"][name] for name in (*_ATTRIBUTES, "subject")
-        }
-        | {"cursor": _CURSOR},
-        "additionalProperties": False,
-        "description": "A message without values.",
-    },
-}
+)
+
+
+def _full(name: str, before: dict, after: dict) -> dict:
+    return component(
+        name,
+        obj(
+            version=COUNT,
+            before=before,
+            after=after,
+            details=nullable(ref("EventValues")),
+        ),
+    )
+
+
+_CREATED = _full("CreatedData", _NOTHING, _VALUES)
+_CHANGED = _full("ChangedData", _VALUES, _VALUES)
+_DELETED = _full("DeletedData", _VALUES, _NOTHING)
 
 _HEADERS = {
     "webhook-id": (
@@ -122,11 +140,11 @@ _HEADERS = {
     ),
     "webhook-timestamp": (
         "Seconds since 1970 in UTC. Refuse an attempt that is five minutes off.",
-        {"type": "string", "pattern": "^[0-9]+$"},
+        string(20, "^[0-9]+$"),
     ),
     "webhook-signature": (
         "HMAC-SHA256 of `id.timestamp.body`, by each secret that is valid.",
-        {"type": "string", "pattern": "^v1,[A-Za-z0-9+/=]+( v1,[A-Za-z0-9+/=]+)*$"},
+        string(1000, "^v1,[A-Za-z0-9+/=]+( v1,[A-Za-z0-9+/=]+)*$"),
     ),
 }
 
@@ -139,33 +157,53 @@ _NOTICES = {
 
 def webhooks() -> dict:
     """Return the ``webhooks`` of the contract: one for each type of message."""
+    return {name: {"post": _post(name, *rest)} for name, rest in _MESSAGES.items()}
+
+
+def _messages() -> dict[str, tuple[dict, str]]:
+    """Return ``{type: (schema, sentence)}`` of all messages."""
     types = known_types({model: DECLARED[model]["crm_cqrs"] for model in MODELS})
-    messages = [(name, _event(name), _sentence(name)) for name in types]
+    messages = {name: (_event(name), _sentence(name)) for name in types}
     for name, text in _NOTICES.items():
-        messages.append((name, _typed("WebhookNotice", name), text))
-    return {name: {"post": _post(name, *rest)} for name, *rest in messages}
+        messages[name] = _notice(name), text
+    return messages
 
 
 def _event(name: str) -> dict:
-    fields, nothing = ref("EventFields"), {"type": "null"}
-    full = obj(
-        version=INTEGER,
-        before=nothing if name.endswith("Created") else fields,
-        after=nothing if name.endswith("Deleted") else fields,
-        details={"type": ["object", "null"]},
-    )
-    schema = _typed("WebhookEvent", name)
-    schema["required"] = ["data"]
-    schema["properties"]["data"] = {"oneOf": [ref("ThinData"), full]}
-    return schema
-
-
-def _typed(component: str, name: str) -> dict:
-    return {
-        "allOf": [ref(component)],
-        "type": "object",
-        "properties": {"type": {"const": f"crm_cqrs.{name}"}},
+    """Name the schema of an event's message: as `/api/v2/events` has it."""
+    full = _CHANGED
+    if name.endswith("Created"):
+        full = _CREATED
+    elif name.endswith("Deleted"):
+        full = _DELETED
+    members = EVENT["properties"] | {
+        "type": _type(name),
+        "cursor": _CURSOR,
+        "data": {
+            "oneOf": [_THIN, full],
+            "description": "By the endpoint's payload.",
+        },
     }
+    schema = {**EVENT, "properties": members, "description": _sentence(name)}
+    return component(f"Webhook{name}", schema)
+
+
+def _notice(name: str) -> dict:
+    schema = obj(**NOTICE, type=_type(name))
+    subject = EVENT["properties"]["subject"]
+    schema["properties"] |= {"subject": subject, "cursor": _CURSOR}
+    return component(
+        f"WebhookNotice{name.capitalize()}",
+        {
+            **schema,
+            "additionalProperties": False,
+            "description": "A message without values.",
+        },
+    )
+
+
+def _type(name: str) -> dict:
+    return {"type": "string", "const": f"crm_cqrs.{name}"}
 
 
 def _sentence(name: str) -> str:
@@ -199,3 +237,6 @@ def _post(name: str, schema: dict, text: str) -> dict:
             "default": {"description": "Not taken: it is sent again later."},
         },
     }
+
+
+_MESSAGES = _messages()
