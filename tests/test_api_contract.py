@@ -1,9 +1,11 @@
 import re
+from unittest.mock import patch
 
 import jsonschema_rs
 
 from odoo.http import _generate_routing_rules
 from odoo.tests import HttpCase, tagged
+from odoo.tools import config
 
 from ..controllers.contract.docs_page import DOCS_URL
 from ..controllers.contract.document import URL
@@ -29,6 +31,32 @@ class TestApiContract(HttpCase):
         response = self.url_open(DOCS_URL)
         self.assertEqual(response.status_code, 200)
         self.assertEqual(response.headers["Content-Type"], "text/html; charset=utf-8")
+
+    def test_it_names_the_address_at_which_it_was_read(self):
+        [server] = self.document()["servers"]
+        self.assertEqual(server["url"], self.base_url())
+        forwarded = {
+            "X-Forwarded-Host": "crm.example.com",
+            "X-Forwarded-Proto": "https",
+        }
+        # Of itself Odoo believes nobody who says to be a proxy.
+        for is_behind_a_proxy, url in (
+            (False, self.base_url()),
+            (True, "https://crm.example.com"),
+        ):
+            with (
+                self.subTest(url),
+                patch.dict(config._runtime_options, proxy_mode=is_behind_a_proxy),
+            ):
+                response = self.url_open(URL, headers=forwarded)
+                [server] = response.json()["servers"]
+                self.assertEqual(server["url"], url)
+
+    def test_it_has_one_date(self):
+        for url in (URL, DOCS_URL):
+            with self.subTest(url):
+                raw = self.url_open(url).raw
+                self.assertEqual(len(raw.headers.getlist("Date")), 1)
 
     def test_who_has_it_is_not_sent_it_again(self):
         self.authenticate(None, None)
