@@ -1,6 +1,7 @@
 """The schema of problems (RFC 9457)."""
 
 from ....models.support.json_schema import (
+    MAX_TEXT,
     TEXT,
     TEXTS,
     TIME,
@@ -9,7 +10,11 @@ from ....models.support.json_schema import (
     nullable,
     obj,
     optional,
+    string,
 )
+
+# What was asked for may stand in them, also what PostgreSQL would not keep.
+_ECHO = string(MAX_TEXT, r"^[\s\S]*$")
 
 component(
     "Problem",
@@ -25,8 +30,8 @@ component(
             status=integer(400, 599),
             trace_id={**TEXT, "description": "Also stands in the server's log."},
         ),
-        detail=TEXT,
-        parameter={**TEXT, "description": "The parameter to blame."},
+        detail=_ECHO,
+        parameter={**_ECHO, "description": "The parameter to blame."},
         groups={
             **TEXTS,
             "description": "Groups of Odoo, one of which is missing.",
