@@ -4,6 +4,8 @@ Odoo loads this file alone, before there is a database: the addon itself can be
 imported only once the registry has loaded it.
 """
 
+# pylint: disable=print-used  # a command answers on its standard output
+
 import argparse
 import sys
 import time

@@ -17,10 +17,10 @@ is installed, ``after_the_installation`` all that follows (see ``devtools/demo.p
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from itertools import groupby
 
 from odoo import SUPERUSER_ID, fields
 from odoo.exceptions import UserError
+from odoo.tools import groupby
 
 from .clock import Present
 from .companies import add_currency_rate, find_companies, two_companies

@@ -15,6 +15,8 @@ Needs no Odoo, only Python and the library `standardwebhooks`. Put a web server 
 of it that speaks TLS.
 """
 
+# pylint: disable=print-used  # what runs it reads its standard output
+
 import json
 import os
 import sqlite3

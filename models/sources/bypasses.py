@@ -58,7 +58,9 @@ class CqrsEvent(models.Model):
                 for path in source.fields
                 if path in model._fields
             ):
-                records = model.sudo().with_context(active_test=False).search([])
+                # Any record may have a translation.
+                every = model.sudo().with_context(active_test=False)
+                records = every.search([])  # pylint: disable=no-search-all
                 watch = self._watches()[name]
                 records._cqrs_mark(watch)
                 records._cqrs_note_writer(watch)

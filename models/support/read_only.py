@@ -9,7 +9,7 @@ class CqrsReadOnly(models.AbstractModel):
     log; this model answers users of Odoo in words.
     """
 
-    # pylint: disable=method-required-super
+    # pylint: disable=method-required-super,no-raise-unlink
 
     _name = "cqrs.read.only"
     _description = "Read-Only Record"

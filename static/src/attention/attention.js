@@ -1,11 +1,11 @@
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
-import { Component, onWillStart, onWillUpdateProps, useState } from "@odoo/owl";
+import {Component, onWillStart, onWillUpdateProps, useState} from "@odoo/owl";
 
-import { isAborted, useApi } from "../dashboard/api";
-import { formatMoney, formatMoneyShortly, formatNumber } from "../dashboard/formats";
-import { Definition } from "../past/definition";
-import { KINDS, reasons } from "./reasons";
+import {isAborted, useApi} from "../dashboard/api";
+import {formatMoney, formatMoneyShortly, formatNumber} from "../dashboard/formats";
+import {Definition} from "../past/definition";
+import {KINDS, reasons} from "./reasons";
 
 const FIELDS =
     "odoo_id,name,value,currency,converted_value,stage,salesperson,closing_date," +
@@ -23,8 +23,13 @@ const LIMIT = 20;
  */
 export class Attention extends Component {
     static template = "crm_cqrs.Attention";
-    static components = { Definition };
-    static props = { parameters: Object, today: String, revision: Number, onOpen: Function };
+    static components = {Definition};
+    static props = {
+        parameters: Object,
+        today: String,
+        revision: Number,
+        onOpen: Function,
+    };
 
     setup() {
         this.api = useApi();
@@ -42,7 +47,8 @@ export class Attention extends Component {
         });
         onWillUpdateProps((nextProps) => {
             const isOther =
-                JSON.stringify(nextProps.parameters) !== JSON.stringify(this.props.parameters);
+                JSON.stringify(nextProps.parameters) !==
+                JSON.stringify(this.props.parameters);
             if (isOther || nextProps.revision !== this.props.revision) {
                 this.load(nextProps);
             }
@@ -80,8 +86,8 @@ export class Attention extends Component {
         });
     }
 
-    async readPage({ parameters }, cursor) {
-        const { data } = await this.api.read("opportunities", {
+    async readPage({parameters}, cursor) {
+        const {data} = await this.api.read("opportunities", {
             ...parameters,
             attention: this.asked,
             sort: "-value",
@@ -94,24 +100,24 @@ export class Attention extends Component {
 
     async attempt(work) {
         this.api.abort();
-        Object.assign(this.state, { isLoading: true, error: "" });
+        Object.assign(this.state, {isLoading: true, error: ""});
         try {
             await work();
             this.state.isLoading = false;
         } catch (error) {
             if (!isAborted(error)) {
-                Object.assign(this.state, { isLoading: false, error: error.message });
+                Object.assign(this.state, {isLoading: false, error: error.message});
             }
         }
     }
 
     /** The number and the value at stake: of the kind, or of all. */
     get totalText() {
-        const { counts, kind } = this.state;
+        const {counts, kind} = this.state;
         if (!counts) {
             return "";
         }
-        const { count, amount } = kind ? this.countOf(kind) : counts.any;
+        const {count, amount} = kind ? this.countOf(kind) : counts.any;
         return _t("%(count)s, %(amount)s at stake", {
             count: formatNumber(count),
             amount: formatMoneyShortly(amount, counts.currency),
@@ -120,7 +126,10 @@ export class Attention extends Component {
 
     countOf(kind) {
         return (
-            this.state.counts?.kinds.find((each) => each.kind === kind) || { count: 0, amount: 0 }
+            this.state.counts?.kinds.find((each) => each.kind === kind) || {
+                count: 0,
+                amount: 0,
+            }
         );
     }
 
@@ -129,7 +138,7 @@ export class Attention extends Component {
     }
 
     stake(kind) {
-        const { counts } = this.state;
+        const {counts} = this.state;
         return counts ? formatMoney(this.countOf(kind).amount, counts.currency) : "";
     }
 
@@ -138,7 +147,7 @@ export class Attention extends Component {
     }
 
     money(item) {
-        const { amount, currency } = item.converted_value;
+        const {amount, currency} = item.converted_value;
         return formatMoney(amount, currency);
     }
 
@@ -149,7 +158,7 @@ export class Attention extends Component {
     open(item) {
         return this.props.onOpen(
             item.odoo_id,
-            this.state.items.map(({ odoo_id }) => odoo_id)
+            this.state.items.map(({odoo_id}) => odoo_id)
         );
     }
 }

@@ -7,11 +7,11 @@
  * Pure: takes an opportunity of the API and returns values.
  */
 
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
-import { formatNumber } from "../core/formats";
+import {formatNumber} from "../core/formats";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 export const KINDS = {
     overdue: _t("Overdue"),
@@ -41,5 +41,5 @@ export function reasons(item, today) {
     };
     return (item.attention || [])
         .filter((kind) => Object.hasOwn(texts, kind))
-        .map((kind) => ({ kind, text: String(texts[kind]()) }));
+        .map((kind) => ({kind, text: String(texts[kind]())}));
 }

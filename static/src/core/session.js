@@ -1,10 +1,10 @@
-import { browser } from "@web/core/browser/browser";
-import { AlertDialog } from "@web/core/confirmation_dialog/confirmation_dialog";
-import { SessionExpiredDialog } from "@web/core/errors/error_dialogs";
-import { _t } from "@web/core/l10n/translation";
-import { rpc } from "@web/core/network/rpc";
-import { registry } from "@web/core/registry";
-import { user } from "@web/core/user";
+import {browser} from "@web/core/browser/browser";
+import {AlertDialog} from "@web/core/confirmation_dialog/confirmation_dialog";
+import {SessionExpiredDialog} from "@web/core/errors/error_dialogs";
+import {_t} from "@web/core/l10n/translation";
+import {rpc} from "@web/core/network/rpc";
+import {registry} from "@web/core/registry";
+import {user} from "@web/core/user";
 
 const EXPIRED = "odoo.http.SessionExpiredException";
 
@@ -23,24 +23,30 @@ const EXPIRED = "odoo.http.SessionExpiredException";
 export const sessionService = {
     dependencies: ["dialog"],
     async: ["isOver"],
-    start(env, { dialog }) {
+    start(env, {dialog}) {
         let isTold = false;
 
         function tell(Dialog, props) {
             if (!isTold) {
                 isTold = true;
-                dialog.add(Dialog, props, { onClose: () => browser.location.reload() });
+                dialog.add(Dialog, props, {onClose: () => browser.location.reload()});
             }
             return true;
         }
 
         /** Return whether the session is no longer that of the page; ask after a doubt. */
         async function isOver() {
-            let session;
+            let session = null;
             try {
-                session = await rpc("/web/session/get_session_info", {}, { silent: true });
+                session = await rpc(
+                    "/web/session/get_session_info",
+                    {},
+                    {silent: true}
+                );
             } catch (error) {
-                return error.exceptionName === EXPIRED && tell(SessionExpiredDialog, {});
+                return (
+                    error.exceptionName === EXPIRED && tell(SessionExpiredDialog, {})
+                );
             }
             return (
                 session.uid !== user.userId &&
@@ -55,7 +61,7 @@ export const sessionService = {
             );
         }
 
-        return { isOver };
+        return {isOver};
     },
 };
 

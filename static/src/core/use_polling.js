@@ -1,6 +1,6 @@
-import { browser } from "@web/core/browser/browser";
+import {browser} from "@web/core/browser/browser";
 
-import { onWillUnmount, useExternalListener } from "@odoo/owl";
+import {onWillUnmount, useExternalListener} from "@odoo/owl";
 
 /**
  * Repeat a callback with a pause after each call, for as long as the component lives.
@@ -42,5 +42,5 @@ export function usePolling(look) {
         isGone = true;
         plan(false);
     });
-    return { plan, look: lookNow };
+    return {plan, look: lookNow};
 }

@@ -1,9 +1,9 @@
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
-import { Component } from "@odoo/owl";
+import {Component} from "@odoo/owl";
 
-import { formatMoney, formatNumber } from "../dashboard/formats";
-import { agesOf, hasAges } from "./figures";
+import {formatMoney, formatNumber} from "../dashboard/formats";
+import {agesOf, hasAges} from "./figures";
 
 /**
  * The open part of a customer's invoices, by the days for which it has been due: a bar each.
@@ -13,7 +13,7 @@ import { agesOf, hasAges } from "./figures";
  */
 export class Ageing extends Component {
     static template = "crm_cqrs.Ageing";
-    static props = { ageing: Object, currency: String };
+    static props = {ageing: Object, currency: String};
 
     get hasAny() {
         return hasAges(this.props.ageing);
@@ -27,7 +27,9 @@ export class Ageing extends Component {
         return amount ? formatMoney(amount, this.props.currency) : "–";
     }
 
-    countText({ count }) {
-        return count === 1 ? _t("1 instalment") : _t("%s instalments", formatNumber(count));
+    countText({count}) {
+        return count === 1
+            ? _t("1 instalment")
+            : _t("%s instalments", formatNumber(count));
     }
 }

@@ -1,26 +1,30 @@
-import { formatDate, formatDateTime } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
-import { registry } from "@web/core/registry";
-import { user, userBus } from "@web/core/user";
-import { useBus, useService } from "@web/core/utils/hooks";
-import { useSetupAction } from "@web/search/action_hook";
-import { Layout } from "@web/search/layout";
-import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import {formatDate, formatDateTime} from "@web/core/l10n/dates";
+import {_t} from "@web/core/l10n/translation";
+import {registry} from "@web/core/registry";
+import {user, userBus} from "@web/core/user";
+import {useBus, useService} from "@web/core/utils/hooks";
+import {useSetupAction} from "@web/search/action_hook";
+import {Layout} from "@web/search/layout";
+import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
-import { Component, onWillStart, useRef, useState } from "@odoo/owl";
+import {Component, onWillStart, useRef, useState} from "@odoo/owl";
 
-import { isAborted, useApi } from "../dashboard/api";
-import { PATHS } from "../dashboard/companies";
-import { formatMoney, formatNumber } from "../dashboard/formats";
-import { useLive } from "../dashboard/live";
-import { currentOffer } from "../dashboard/use_choices";
-import { useLeadOpener } from "../opportunities/lead_opener";
-import { Ageing } from "./ageing";
-import { customerAddress, customerParameters, customerQuestion } from "./customers_question";
-import { summaryOf } from "./figures";
-import { Story } from "./story";
+import {isAborted, useApi} from "../dashboard/api";
+import {PATHS} from "../dashboard/companies";
+import {formatMoney, formatNumber} from "../dashboard/formats";
+import {useLive} from "../dashboard/live";
+import {currentOffer} from "../dashboard/use_choices";
+import {useLeadOpener} from "../opportunities/lead_opener";
+import {Ageing} from "./ageing";
+import {
+    customerAddress,
+    customerParameters,
+    customerQuestion,
+} from "./customers_question";
+import {summaryOf} from "./figures";
+import {Story} from "./story";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 export const CUSTOMER_TAG = "crm_cqrs.customer";
 const PATH = "accounts";
@@ -39,7 +43,7 @@ const VIEWS = {
     invoice: "cqrs.invoice.view",
     credit_note: "cqrs.invoice.view",
 };
-const STATUSES = { won: _t("Won"), lost: _t("Lost") };
+const STATUSES = {won: _t("Won"), lost: _t("Lost")};
 const ORDER_STATES = {
     draft: _t("Quotation"),
     sent: _t("Quotation Sent"),
@@ -64,8 +68,8 @@ const PAYMENTS = {
  */
 export class Customer extends Component {
     static template = "crm_cqrs.Customer";
-    static components = { Ageing, Layout, Story };
-    static props = { ...standardActionServiceProps };
+    static components = {Ageing, Layout, Story};
+    static props = {...standardActionServiceProps};
     static path = PATHS.customer;
     static displayName = _t("Customer");
 
@@ -76,10 +80,10 @@ export class Customer extends Component {
         this.openLead = useLeadOpener();
         this.api = useApi();
         this.offer = currentOffer();
-        const { props } = this;
+        const {props} = this;
         // From the form of a contact the action has its id alone.
-        const { params, context } = props.action;
-        const address = { account: context?.active_id, ...params };
+        const {params, context} = props.action;
+        const address = {account: context?.active_id, ...params};
         this.question = useState({
             ...(props.state?.question || customerQuestion(address, this.offer)),
             company: this.offer.company,
@@ -99,7 +103,7 @@ export class Customer extends Component {
         });
         useSetupAction({
             rootRef: this.root,
-            getLocalState: () => ({ question: { ...this.question } }),
+            getLocalState: () => ({question: {...this.question}}),
         });
         this.live = useLive(() => this.look());
         this.publish();
@@ -124,7 +128,7 @@ export class Customer extends Component {
     // Data
 
     async load() {
-        Object.assign(this.state, { account: null, error: null });
+        Object.assign(this.state, {account: null, error: null});
         await this.read();
     }
 
@@ -155,15 +159,18 @@ export class Customer extends Component {
     }
 
     async readAccount() {
-        const { account: id, viewAs } = this.question;
+        const {account: id, viewAs} = this.question;
         if (viewAs !== this.state.person?.id) {
             this.state.person = viewAs
-                ? (await this.api.read("users/profile", { user: viewAs })).data
+                ? (await this.api.read("users/profile", {user: viewAs})).data
                 : null;
         }
         // An address without a customer leads nowhere, as one of an unknown customer.
         const path = `${PATH}/${id || 0}`;
-        const { data, position } = await this.api.read(path, customerParameters(this.question));
+        const {data, position} = await this.api.read(
+            path,
+            customerParameters(this.question)
+        );
         if (this.state.account && position === this.position) {
             return;
         }
@@ -185,29 +192,31 @@ export class Customer extends Component {
 
     /** Where the customer is, and who looks after them. */
     get note() {
-        const { city, country, salesperson } = this.state.account;
+        const {city, country, salesperson} = this.state.account;
         return [city, country?.name, salesperson?.name].filter(Boolean).join(" · ");
     }
 
     /** The figures in each company and currency, where these are several. */
     get byCompany() {
-        const { by_company, currency } = this.state.account;
+        const {by_company, currency} = this.state.account;
         const isOne = by_company.length === 1 && by_company[0].currency === currency;
         return isOne ? [] : by_company;
     }
 
-    headOf({ company_id, currency }) {
-        const company = user.allowedCompanies.find(({ id }) => id === company_id);
+    headOf({company_id, currency}) {
+        const company = user.allowedCompanies.find(({id}) => id === company_id);
         const names = [company?.name, currency || this.state.account.currency];
         return names.filter(Boolean).join(" · ");
     }
 
     get amounts() {
-        return this.summary.map(({ name, label }) => ({ name, label }));
+        return this.summary.map(({name, label}) => ({name, label}));
     }
 
     money(amount, currency = this.state.account.currency) {
-        return amount ? formatMoney(amount, currency || this.state.account.currency) : "–";
+        return amount
+            ? formatMoney(amount, currency || this.state.account.currency)
+            : "–";
     }
 
     count(number) {
@@ -219,10 +228,10 @@ export class Customer extends Component {
     }
 
     time(text) {
-        return text ? formatDateTime(DateTime.fromISO(text), { showSeconds: false }) : "";
+        return text ? formatDateTime(DateTime.fromISO(text), {showSeconds: false}) : "";
     }
 
-    totalText({ total, items }) {
+    totalText({total, items}) {
         return items.length < total
             ? _t("the last %(shown)s of %(total)s", {
                   shown: formatNumber(items.length),
@@ -233,7 +242,7 @@ export class Customer extends Component {
 
     /** Cards of the deals, orders and invoices, of those that the user may read. */
     get lists() {
-        const { opportunities, orders, invoices } = this.state.account.recent;
+        const {opportunities, orders, invoices} = this.state.account.recent;
         return [
             opportunities && {
                 name: "opportunities",
@@ -260,23 +269,26 @@ export class Customer extends Component {
     }
 
     card(list) {
-        return { totalText: this.totalText(list) };
+        return {totalText: this.totalText(list)};
     }
 
     dealRow(deal) {
-        const { odoo_id, name, value, currency, stage, status, closing_date, closed_at } = deal;
+        const {odoo_id, name, value, currency, stage, status, closing_date, closed_at} =
+            deal;
         return {
             id: odoo_id,
             kind: "opportunity",
             name,
             amount: this.money(value, currency),
             state: STATUSES[status] || stage?.name || "",
-            tone: { won: "text-bg-success", lost: "text-bg-danger" }[status] || "text-bg-light",
+            tone:
+                {won: "text-bg-success", lost: "text-bg-danger"}[status] ||
+                "text-bg-light",
             note: status === "pending" ? this.day(closing_date) : this.day(closed_at),
         };
     }
 
-    orderRow({ odoo_id, name, untaxed, currency, state, is_confirmed, ordered_at }) {
+    orderRow({odoo_id, name, untaxed, currency, state, is_confirmed, ordered_at}) {
         return {
             id: odoo_id,
             kind: "order",
@@ -289,7 +301,8 @@ export class Customer extends Component {
     }
 
     invoiceRow(invoice) {
-        const { odoo_id, name, total, residual, currency, state, payment_state } = invoice;
+        const {odoo_id, name, total, residual, currency, state, payment_state} =
+            invoice;
         const isPosted = state === "posted";
         const isPaid = ["paid", "in_payment", "reversed"].includes(payment_state);
         const left = isPosted && residual && residual !== total;
@@ -323,10 +336,10 @@ export class Customer extends Component {
 
     async open(kind, id) {
         if (kind === "opportunity") {
-            const { items } = this.state.account.recent.opportunities;
+            const {items} = this.state.account.recent.opportunities;
             return this.openLead(
                 id,
-                items.map(({ odoo_id }) => odoo_id)
+                items.map(({odoo_id}) => odoo_id)
             );
         }
         if (kind === "contact") {
@@ -352,9 +365,9 @@ export class Customer extends Component {
                 type: "ir.actions.client",
                 tag: HISTORY_TAG,
                 name: _t("History"),
-                params: { model: "res.partner" },
+                params: {model: "res.partner"},
             },
-            { additionalContext: { active_id: this.state.account.odoo_id } }
+            {additionalContext: {active_id: this.state.account.odoo_id}}
         );
     }
 }

@@ -1,20 +1,20 @@
-import { _t } from "@web/core/l10n/translation";
-import { registry } from "@web/core/registry";
-import { userBus } from "@web/core/user";
-import { useBus, useService } from "@web/core/utils/hooks";
-import { useDebounced } from "@web/core/utils/timing";
-import { useSetupAction } from "@web/search/action_hook";
-import { Layout } from "@web/search/layout";
-import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import {_t} from "@web/core/l10n/translation";
+import {registry} from "@web/core/registry";
+import {userBus} from "@web/core/user";
+import {useBus, useService} from "@web/core/utils/hooks";
+import {useDebounced} from "@web/core/utils/timing";
+import {useSetupAction} from "@web/search/action_hook";
+import {Layout} from "@web/search/layout";
+import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
-import { Component, onWillStart, useEffect, useRef, useState } from "@odoo/owl";
+import {Component, onWillStart, useEffect, useRef, useState} from "@odoo/owl";
 
-import { isAborted, useApi } from "../dashboard/api";
-import { PATHS } from "../dashboard/companies";
-import { formatMoney, formatNumber } from "../dashboard/formats";
-import { useLive } from "../dashboard/live";
-import { currentOffer } from "../dashboard/use_choices";
-import { CUSTOMER_TAG } from "./customer";
+import {isAborted, useApi} from "../dashboard/api";
+import {PATHS} from "../dashboard/companies";
+import {formatMoney, formatNumber} from "../dashboard/formats";
+import {useLive} from "../dashboard/live";
+import {currentOffer} from "../dashboard/use_choices";
+import {CUSTOMER_TAG} from "./customer";
 import {
     customerAddress,
     customersAddress,
@@ -22,7 +22,7 @@ import {
     customersQuestion,
     sortedBy,
 } from "./customers_question";
-import { columnsOf } from "./figures";
+import {columnsOf} from "./figures";
 
 export const CUSTOMERS_TAG = "crm_cqrs.customers";
 const PATH = "accounts";
@@ -39,8 +39,8 @@ const SUMMED_AGAIN = 5000;
  */
 export class Customers extends Component {
     static template = "crm_cqrs.Customers";
-    static components = { Layout };
-    static props = { ...standardActionServiceProps };
+    static components = {Layout};
+    static props = {...standardActionServiceProps};
     static path = PATHS.customers;
     static displayName = _t("Customers");
 
@@ -50,9 +50,10 @@ export class Customers extends Component {
         this.action = useService("action");
         this.api = useApi();
         this.offer = currentOffer();
-        const { props } = this;
+        const {props} = this;
         this.question = useState({
-            ...(props.state?.question || customersQuestion(props.action.params || {}, this.offer)),
+            ...(props.state?.question ||
+                customersQuestion(props.action.params || {}, this.offer)),
             company: this.offer.company,
         });
         this.state = useState({
@@ -67,14 +68,14 @@ export class Customers extends Component {
             error: null,
         });
         this.position = null;
-        this.search = useDebounced((text) => this.choose({ search: text.trim() }), 300);
+        this.search = useDebounced((text) => this.choose({search: text.trim()}), 300);
         useBus(userBus, "ACTIVE_COMPANIES_CHANGED", () => {
             this.offer = currentOffer();
             this.choose(customersQuestion(customersAddress(this.question), this.offer));
         });
         useSetupAction({
             rootRef: this.root,
-            getLocalState: () => ({ question: { ...this.question } }),
+            getLocalState: () => ({question: {...this.question}}),
         });
         this.live = useLive(() => this.look());
         this.publish();
@@ -93,7 +94,7 @@ export class Customers extends Component {
                             this.more();
                         }
                     },
-                    { rootMargin: "200px" }
+                    {rootMargin: "200px"}
                 );
                 observer.observe(end);
                 return () => observer.disconnect();
@@ -116,29 +117,29 @@ export class Customers extends Component {
     }
 
     sortBy(name) {
-        this.choose({ sort: sortedBy(this.question.sort, name) });
+        this.choose({sort: sortedBy(this.question.sort, name)});
     }
 
     clear() {
-        this.choose({ search: "", overdue: false });
+        this.choose({search: "", overdue: false});
     }
 
     backToMine() {
-        this.choose({ viewAs: undefined });
+        this.choose({viewAs: undefined});
         // The button that had the focus is gone; the focus goes on here.
-        this.root.el?.querySelector("input[type=search]")?.focus({ preventScroll: true });
+        this.root.el?.querySelector("input[type=search]")?.focus({preventScroll: true});
     }
 
     // Data
 
     /** Replace the list by the first page; its totals stay until the others are there. */
     async load() {
-        Object.assign(this.state, { items: [], next: null, total: null, isStale: false });
+        Object.assign(this.state, {items: [], next: null, total: null, isStale: false});
         await this.read(LIMIT);
     }
 
     async look() {
-        const { isLoading, error, items } = this.state;
+        const {isLoading, error, items} = this.state;
         if (isLoading || error) {
             return !error;
         }
@@ -159,33 +160,36 @@ export class Customers extends Component {
 
     async read(limit, cursor, isLook = false) {
         this.api.abort();
-        Object.assign(this.state, { isLoading: !isLook, error: null });
+        Object.assign(this.state, {isLoading: !isLook, error: null});
         try {
             const isAnother = await this.readPage(limit, cursor);
             this.state.isLoading = false;
-            const { items, total } = this.state;
+            const {items, total} = this.state;
             // Those that were read are gone where another reading ended theirs.
-            if (items.length && (total === null || (isAnother && total <= SUMMED_AGAIN))) {
+            if (
+                items.length &&
+                (total === null || (isAnother && total <= SUMMED_AGAIN))
+            ) {
                 await this.readTotals();
             }
         } catch (error) {
             // What was right a moment ago is better than nothing.
             if (!isAborted(error) && !isLook) {
-                Object.assign(this.state, { isLoading: false, error });
+                Object.assign(this.state, {isLoading: false, error});
             }
         }
     }
 
     /** Read a page; return whether it is a first one that is not there yet. */
     async readPage(limit, cursor) {
-        const { viewAs } = this.question;
+        const {viewAs} = this.question;
         if (viewAs !== this.state.person?.id) {
             this.state.person = viewAs
-                ? (await this.api.read("users/profile", { user: viewAs })).data
+                ? (await this.api.read("users/profile", {user: viewAs})).data
                 : null;
         }
-        const parameters = { ...customersParameters(this.question), limit, cursor };
-        const { data, position } = await this.api.read(PATH, parameters);
+        const parameters = {...customersParameters(this.question), limit, cursor};
+        const {data, position} = await this.api.read(PATH, parameters);
         if (!cursor && this.state.items.length && position === this.position) {
             return false;
         }
@@ -202,10 +206,17 @@ export class Customers extends Component {
 
     /** Read how many customers there are, and their figures together; the list is there. */
     async readTotals() {
-        const parameters = { ...customersParameters(this.question), limit: 1, totals: true };
+        const parameters = {
+            ...customersParameters(this.question),
+            limit: 1,
+            totals: true,
+        };
         try {
-            const { data } = await this.api.read(PATH, { ...parameters, fields: "odoo_id" });
-            Object.assign(this.state, { total: data.total, totals: data.totals });
+            const {data} = await this.api.read(PATH, {
+                ...parameters,
+                fields: "odoo_id",
+            });
+            Object.assign(this.state, {total: data.total, totals: data.totals});
         } catch (error) {
             // The list is right without them.
             if (isAborted(error)) {
@@ -220,7 +231,9 @@ export class Customers extends Component {
         const columns = columnsOf(this.state.items[0] || this.shown || {});
         const sorted = this.question.sort.replace(/^-/, "");
         // A phone has room for one of them.
-        const onPhone = columns.some(({ name }) => name === sorted) ? sorted : columns[0]?.name;
+        const onPhone = columns.some(({name}) => name === sorted)
+            ? sorted
+            : columns[0]?.name;
         return columns.map((column) => ({
             ...column,
             ...this.sorting(column.name),
@@ -229,17 +242,17 @@ export class Customers extends Component {
     }
 
     get nameColumn() {
-        return { name: "name", label: _t("Customer"), ...this.sorting("name") };
+        return {name: "name", label: _t("Customer"), ...this.sorting("name")};
     }
 
     sorting(name) {
-        const { sort } = this.question;
+        const {sort} = this.question;
         if (sort.replace(/^-/, "") !== name) {
-            return { ariaSort: "none", icon: "fa-sort opacity-25" };
+            return {ariaSort: "none", icon: "fa-sort opacity-25"};
         }
         return sort.startsWith("-")
-            ? { ariaSort: "descending", icon: "fa-sort-down" }
-            : { ariaSort: "ascending", icon: "fa-sort-up" };
+            ? {ariaSort: "descending", icon: "fa-sort-down"}
+            : {ariaSort: "ascending", icon: "fa-sort-up"};
     }
 
     get isFiltered() {
@@ -251,7 +264,7 @@ export class Customers extends Component {
     }
 
     get countText() {
-        const { items, total } = this.state;
+        const {items, total} = this.state;
         return total === null || !items.length
             ? ""
             : _t("%(shown)s of %(total)s", {
@@ -261,7 +274,7 @@ export class Customers extends Component {
     }
 
     get errorText() {
-        const { error } = this.state;
+        const {error} = this.state;
         return error.status === 404 && this.question.viewAs
             ? _t("This person is not, or no longer, on your team.")
             : error.message;
@@ -272,7 +285,7 @@ export class Customers extends Component {
     }
 
     /** Where a customer is, and who looks after them. */
-    note({ city, country, salesperson }) {
+    note({city, country, salesperson}) {
         return [city, country?.name, salesperson?.name].filter(Boolean).join(" · ");
     }
 
@@ -283,12 +296,12 @@ export class Customers extends Component {
     }
 
     open(item) {
-        const { viewAs, currency } = this.question;
+        const {viewAs, currency} = this.question;
         return this.action.doAction({
             type: "ir.actions.client",
             tag: CUSTOMER_TAG,
             name: item.name,
-            params: customerAddress({ account: item.odoo_id, viewAs, currency }),
+            params: customerAddress({account: item.odoo_id, viewAs, currency}),
         });
     }
 }

@@ -8,8 +8,8 @@
  * Pure: takes values and returns values, and costs a few comparisons.
  */
 
-import { isId, isPersonId } from "../dashboard/choices";
-import { AMOUNTS } from "./figures";
+import {isId, isPersonId} from "../dashboard/choices";
+import {AMOUNTS} from "./figures";
 
 const SORTS = ["name", ...Object.keys(AMOUNTS)];
 const DEFAULT_SORT = "-won_revenue";
@@ -24,15 +24,20 @@ const MAX_TEXT = 200;
  */
 export function customersQuestion(address, offer) {
     return {
-        sort: SORTS.includes(String(address.sort).replace(/^-/, "")) ? address.sort : DEFAULT_SORT,
-        search: address.search === undefined ? "" : String(address.search).slice(0, MAX_TEXT),
+        sort: SORTS.includes(String(address.sort).replace(/^-/, ""))
+            ? address.sort
+            : DEFAULT_SORT,
+        search:
+            address.search === undefined
+                ? ""
+                : String(address.search).slice(0, MAX_TEXT),
         overdue: String(address.overdue) === "true",
         ...viewOf(address, offer),
     };
 }
 
 /** Return whose view an address asks for, in which companies and currency. */
-function viewOf(address, { company, currencies, ownCurrency }) {
+function viewOf(address, {company, currencies, ownCurrency}) {
     return {
         viewAs: isPersonId(address.view_as) ? address.view_as : undefined,
         company,
@@ -45,7 +50,7 @@ function viewOf(address, { company, currencies, ownCurrency }) {
 }
 
 /** Return the parameters of the address that give a question. */
-export function customersAddress({ viewAs, search, overdue, ...question }) {
+export function customersAddress({viewAs, search, overdue, ...question}) {
     return {
         ...question,
         view_as: viewAs,
@@ -55,7 +60,14 @@ export function customersAddress({ viewAs, search, overdue, ...question }) {
 }
 
 /** Return the parameters of the API for the list of a question. */
-export function customersParameters({ viewAs, company, currency, sort, search, overdue }) {
+export function customersParameters({
+    viewAs,
+    company,
+    currency,
+    sort,
+    search,
+    overdue,
+}) {
     return {
         user: viewAs,
         company,
@@ -76,15 +88,15 @@ export function sortedBy(sort, name) {
 /** Return the question of a customer's page: which one, and whose view. */
 export function customerQuestion(address, offer) {
     const account = Number(address.account);
-    return { account: isId(account) ? account : undefined, ...viewOf(address, offer) };
+    return {account: isId(account) ? account : undefined, ...viewOf(address, offer)};
 }
 
 /** Return the parameters of the address that give the question of a customer's page. */
-export function customerAddress({ viewAs, ...question }) {
-    return { ...question, view_as: viewAs };
+export function customerAddress({viewAs, ...question}) {
+    return {...question, view_as: viewAs};
 }
 
 /** Return the parameters of the API for a customer's page. */
-export function customerParameters({ viewAs, company, currency }) {
-    return { user: viewAs, company, currency };
+export function customerParameters({viewAs, company, currency}) {
+    return {user: viewAs, company, currency};
 }

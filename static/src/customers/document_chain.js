@@ -5,10 +5,10 @@
  * Pure: takes values and returns values.
  */
 
-import { serializeDate, serializeDateTime } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
+import {serializeDate, serializeDateTime} from "@web/core/l10n/dates";
+import {_t} from "@web/core/l10n/translation";
 
-import { MEANINGS } from "./figures";
+import {MEANINGS} from "./figures";
 
 /** Whether an answer of the metrics has figures of orders or invoices. */
 export function hasDocuments(figures) {
@@ -25,7 +25,7 @@ export function hasDocuments(figures) {
  *  is overdue
  */
 export function chainOf(figures) {
-    const { won, won_revenue, ordered, invoiced, paid, overdue_invoices } = figures;
+    const {won, won_revenue, ordered, invoiced, paid, overdue_invoices} = figures;
     const link = (name, label, figure, more) =>
         figure && {
             name,
@@ -36,12 +36,12 @@ export function chainOf(figures) {
             ...more,
         };
     return [
-        link("won_revenue", _t("Won"), { amount: won_revenue, count: won }),
+        link("won_revenue", _t("Won"), {amount: won_revenue, count: won}),
         link("ordered", _t("Ordered"), ordered),
         link("invoiced", _t("Invoiced"), invoiced),
-        link("paid", _t("Paid"), paid && { amount: paid.amount }, {
+        link("paid", _t("Paid"), paid && {amount: paid.amount}, {
             part: overdue_invoices?.amount
-                ? { name: "overdue", amount: overdue_invoices.amount }
+                ? {name: "overdue", amount: overdue_invoices.amount}
                 : undefined,
         }),
     ].filter(Boolean);
@@ -57,7 +57,7 @@ export function chainOf(figures) {
  * @param {number} question.userId whose figures these are
  * @param {boolean} question.isOther whether that is somebody else than the user
  */
-export function documentsBehind(name, { range, scope, userId, isOther }) {
+export function documentsBehind(name, {range, scope, userId, isOther}) {
     const isOrders = name === "ordered";
     const domain = {
         ordered: [["is_confirmed", "=", true]],
@@ -74,5 +74,5 @@ export function documentsBehind(name, { range, scope, userId, isOther }) {
     if (scope !== "all") {
         domain.push(["user_id", scope === "own" ? "=" : "!=", userId]);
     }
-    return { model: isOrders ? "cqrs.order.view" : "cqrs.invoice.view", domain };
+    return {model: isOrders ? "cqrs.order.view" : "cqrs.invoice.view", domain};
 }

@@ -1,11 +1,11 @@
-import { _t } from "@web/core/l10n/translation";
-import { user } from "@web/core/user";
-import { useService } from "@web/core/utils/hooks";
+import {_t} from "@web/core/l10n/translation";
+import {user} from "@web/core/user";
+import {useService} from "@web/core/utils/hooks";
 
-import { Component } from "@odoo/owl";
+import {Component} from "@odoo/owl";
 
-import { formatMoney, formatNumber } from "../dashboard/formats";
-import { chainOf, documentsBehind } from "./document_chain";
+import {formatMoney, formatNumber} from "../dashboard/formats";
+import {chainOf, documentsBehind} from "./document_chain";
 
 /**
  * The row *Won → Ordered → Invoiced → Paid* of the dashboard; each opens its records.
@@ -35,10 +35,8 @@ export class DocumentTiles extends Component {
     }
 
     get title() {
-        const { period } = this.props;
-        return period
-            ? _t("From Won to Paid, %s", period)
-            : _t("From Won to Paid");
+        const {period} = this.props;
+        return period ? _t("From Won to Paid, %s", period) : _t("From Won to Paid");
     }
 
     get labels() {
@@ -54,13 +52,14 @@ export class DocumentTiles extends Component {
         return formatMoney(amount, this.props.currency);
     }
 
-    countText({ name, count }) {
+    countText({name, count}) {
         if (count === undefined) {
             return _t("with taxes");
         }
         const number = formatNumber(count);
         return {
-            won_revenue: count === 1 ? _t("1 opportunity") : _t("%s opportunities", number),
+            won_revenue:
+                count === 1 ? _t("1 opportunity") : _t("%s opportunities", number),
             ordered: count === 1 ? _t("1 order") : _t("%s orders", number),
             invoiced: count === 1 ? _t("1 invoice") : _t("%s invoices", number),
         }[name];
@@ -70,8 +69,8 @@ export class DocumentTiles extends Component {
         if (name === "won_revenue") {
             return this.props.onOpenWon();
         }
-        const { question } = this.props;
-        const { model, domain } = documentsBehind(name, {
+        const {question} = this.props;
+        const {model, domain} = documentsBehind(name, {
             ...question,
             isOther: question.userId !== user.userId,
         });

@@ -9,7 +9,7 @@
  * not read, or what is not installed, is absent from the API's answers, and so from these.
  */
 
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
 /** Names of the amounts of an account, in the order of the story of a deal */
 export const AMOUNTS = {
@@ -34,7 +34,14 @@ export const MEANINGS = {
 };
 
 /** Columns of the list; the others are on the page of a customer */
-const LISTED = ["pipeline_value", "won_revenue", "ordered", "invoiced", "open", "overdue"];
+const LISTED = [
+    "pipeline_value",
+    "won_revenue",
+    "ordered",
+    "invoiced",
+    "open",
+    "overdue",
+];
 
 /** Return `{name, label, title}` of the columns with the figures that an answer has. */
 export function columnsOf(figures) {
@@ -88,9 +95,11 @@ const AGES = {
  *  isNegative: boolean}[]} `width` in percent
  */
 export function agesOf(ageing) {
-    const greatest = Math.max(...Object.keys(AGES).map((name) => Math.abs(ageing[name].amount)));
+    const greatest = Math.max(
+        ...Object.keys(AGES).map((name) => Math.abs(ageing[name].amount))
+    );
     return Object.entries(AGES).map(([name, label]) => {
-        const { amount, count } = ageing[name];
+        const {amount, count} = ageing[name];
         return {
             name,
             label,

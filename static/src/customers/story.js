@@ -1,13 +1,13 @@
-import { formatDateTime } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
-import { user } from "@web/core/user";
+import {formatDateTime} from "@web/core/l10n/dates";
+import {_t} from "@web/core/l10n/translation";
+import {user} from "@web/core/user";
 
-import { Component, onWillStart, onWillUpdateProps, useState } from "@odoo/owl";
+import {Component, onWillStart, onWillUpdateProps, useState} from "@odoo/owl";
 
-import { isAborted, useApi } from "../dashboard/api";
-import { formatMoney } from "../dashboard/formats";
+import {isAborted, useApi} from "../dashboard/api";
+import {formatMoney} from "../dashboard/formats";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 const LIMIT = 20;
 const MAX_LIMIT = 200;
@@ -42,7 +42,7 @@ export class Story extends Component {
     static template = "crm_cqrs.Story";
     static props = {
         accountId: Number,
-        user: { type: String, optional: true },
+        user: {type: String, optional: true},
         revision: Number,
         onOpen: Function,
         link: Function,
@@ -50,13 +50,16 @@ export class Story extends Component {
 
     setup() {
         this.api = useApi();
-        this.state = useState({ items: [], next: null, isLoading: true, error: "" });
+        this.state = useState({items: [], next: null, isLoading: true, error: ""});
         onWillStart(() => {
             this.load(this.props);
         });
         onWillUpdateProps((nextProps) => {
-            const { accountId, revision } = this.props;
-            if (nextProps.accountId !== accountId || nextProps.user !== this.props.user) {
+            const {accountId, revision} = this.props;
+            if (
+                nextProps.accountId !== accountId ||
+                nextProps.user !== this.props.user
+            ) {
                 this.state.items = [];
                 this.load(nextProps);
             } else if (nextProps.revision !== revision) {
@@ -75,12 +78,12 @@ export class Story extends Component {
         return this.read(this.props, LIMIT, this.state.next);
     }
 
-    async read({ accountId, user }, limit, cursor) {
+    async read({accountId, user}, limit, cursor) {
         this.api.abort();
-        Object.assign(this.state, { isLoading: true, error: "" });
+        Object.assign(this.state, {isLoading: true, error: ""});
         try {
             const path = `accounts/${accountId}/timeline`;
-            const { data } = await this.api.read(path, { user, limit, cursor });
+            const {data} = await this.api.read(path, {user, limit, cursor});
             Object.assign(this.state, {
                 items: cursor ? [...this.state.items, ...data.items] : data.items,
                 next: data.next,
@@ -88,7 +91,7 @@ export class Story extends Component {
             });
         } catch (error) {
             if (!isAborted(error)) {
-                Object.assign(this.state, { isLoading: false, error: error.message });
+                Object.assign(this.state, {isLoading: false, error: error.message});
             }
         }
     }
@@ -100,8 +103,12 @@ export class Story extends Component {
                 ...item,
                 icon: ICONS[item.kind],
                 label: KINDS[item.kind],
-                tone: GOOD.test(item.type) ? "o_cqrs_good" : BAD.test(item.type) ? "o_cqrs_bad" : "",
-                time: formatDateTime(at, { showSeconds: false }),
+                tone: GOOD.test(item.type)
+                    ? "o_cqrs_good"
+                    : BAD.test(item.type)
+                      ? "o_cqrs_bad"
+                      : "",
+                time: formatDateTime(at, {showSeconds: false}),
                 relativeTime: at.toRelative(),
                 who: item.user?.name,
                 amountText: item.amount ? formatMoney(item.amount, item.currency) : "",

@@ -1,8 +1,8 @@
-import { _t } from "@web/core/l10n/translation";
-import { user } from "@web/core/user";
-import { useService } from "@web/core/utils/hooks";
+import {_t} from "@web/core/l10n/translation";
+import {user} from "@web/core/user";
+import {useService} from "@web/core/utils/hooks";
 
-import { onWillUnmount } from "@odoo/owl";
+import {onWillUnmount} from "@odoo/owl";
 
 const BASE = "/api/v2/dashboard/";
 
@@ -45,10 +45,10 @@ export async function readApi(path, parameters = {}, signal) {
             query.set(name, value);
         }
     }
-    let response;
+    let response = null;
     try {
         response = await fetch(`${BASE}${path}?${query}`, {
-            headers: { Accept: "application/json" },
+            headers: {Accept: "application/json"},
             signal,
         });
     } catch (error) {
@@ -57,15 +57,14 @@ export async function readApi(path, parameters = {}, signal) {
         }
         throw new ApiProblem(_t("The server cannot be reached."), 0);
     }
-    let data;
+    let data = {};
     try {
         data = await response.json();
     } catch (error) {
         if (isAborted(error)) {
             throw error;
         }
-        // A proxy's page of its own, perhaps.
-        data = {};
+        // Otherwise a proxy's page of its own, perhaps.
     }
     const caller = Number(response.headers.get("X-Odoo-User"));
     const isOther = response.status === 401 || (caller && caller !== user.userId);
@@ -110,7 +109,7 @@ export function useApi() {
             return await readApi(path, parameters, controller.signal);
         } catch (error) {
             if (error instanceof OtherCaller && (await session.isOver())) {
-                return new Promise(() => {});
+                return new Promise(() => null);
             }
             throw error;
         }

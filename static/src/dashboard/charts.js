@@ -7,17 +7,21 @@
  * Pure: takes the API's metrics and returns values, one row a stage or month.
  */
 
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
-import { lastMonths, scoped } from "./figures";
-import { formatNumber, formatPercent } from "./formats";
+import {lastMonths, scoped} from "./figures";
+import {formatNumber, formatPercent} from "./formats";
 
 /** @param {(amount: number) => string} money in the currency of the figures */
 export function stageColumns(money) {
     return [
-        { label: _t("Pipeline"), format: money, isDrawn: true },
-        { label: _t("Weighted"), format: money, isDrawn: true },
-        { label: _t("Opportunities"), format: (count) => formatNumber(count), isDrawn: false },
+        {label: _t("Pipeline"), format: money, isDrawn: true},
+        {label: _t("Weighted"), format: money, isDrawn: true},
+        {
+            label: _t("Opportunities"),
+            format: (count) => formatNumber(count),
+            isDrawn: false,
+        },
     ];
 }
 
@@ -26,9 +30,9 @@ export function stageRows(byStage, scope) {
     return (
         byStage &&
         byStage.groups
-            .map((group) => ({ group, figures: scoped(group, scope) }))
-            .filter(({ figures }) => figures.active_opportunities)
-            .map(({ group, figures }) => ({
+            .map((group) => ({group, figures: scoped(group, scope)}))
+            .filter(({figures}) => figures.active_opportunities)
+            .map(({group, figures}) => ({
                 key: group.stage ? group.stage.id : 0,
                 label: group.stage ? group.stage.name : _t("No stage"),
                 values: [
@@ -43,9 +47,13 @@ export function stageRows(byStage, scope) {
 /** @param {(amount: number) => string} money in the currency of the figures */
 export function monthColumns(money) {
     return [
-        { label: _t("Won"), format: money, isDrawn: true },
-        { label: _t("Opportunities"), format: (count) => formatNumber(count), isDrawn: false },
-        { label: _t("Lost"), format: (count) => formatNumber(count), isDrawn: false },
+        {label: _t("Won"), format: money, isDrawn: true},
+        {
+            label: _t("Opportunities"),
+            format: (count) => formatNumber(count),
+            isDrawn: false,
+        },
+        {label: _t("Lost"), format: (count) => formatNumber(count), isDrawn: false},
         {
             label: _t("Win rate"),
             format: (rate) => (rate === null ? "–" : formatPercent(rate)),
@@ -61,7 +69,7 @@ export function monthRows(byMonth, now, scope) {
         lastMonths(byMonth.groups, now.setZone(byMonth.tz), scope).map((month) => ({
             key: month.month,
             label: month.from.toFormat("LLL yy"),
-            range: { from: month.from, to: month.to },
+            range: {from: month.from, to: month.to},
             values: [month.won_revenue, month.won, month.lost, month.win_rate],
         }))
     );
@@ -71,7 +79,9 @@ export function monthRows(byMonth, now, scope) {
 export function highlightedMonths(rows, range) {
     return range && rows
         ? rows
-              .filter((row) => row.range.from >= range.from && row.range.from < range.to)
+              .filter(
+                  (row) => row.range.from >= range.from && row.range.from < range.to
+              )
               .map((row) => row.key)
         : undefined;
 }

@@ -14,10 +14,10 @@
  * few comparisons.
  */
 
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
 /** The others' are all that somebody sees; a team is who is below in the organization. */
-export const SCOPES = { all: _t("All"), own: _t("Own"), team: _t("Others") };
+export const SCOPES = {all: _t("All"), own: _t("Own"), team: _t("Others")};
 export const PERIODS = {
     today: _t("Today"),
     yesterday: _t("Yesterday"),
@@ -57,7 +57,7 @@ const ACCEPTS = {
     period: (value) => Object.hasOwn(PERIODS, value),
     sort: (value) => SORTS.includes(String(value).replace(/^-/, "")),
     status: (value) => Object.hasOwn(STATUSES, value),
-    currency: (value, { currencies }) => currencies.includes(value),
+    currency: (value, {currencies}) => currencies.includes(value),
 };
 
 /** Whether opportunities of a status have a day on which they were closed. */
@@ -67,7 +67,7 @@ export function isClosed(status) {
 
 /** Return the order of the API; by day, it is that of the day that the column shows. */
 function orderOf(view) {
-    const { sort, status, day } = view;
+    const {sort, status, day} = view;
     if (day) {
         return isSortable(view, sort.replace("-", "")) ? sort : DEFAULTS.sort;
     }
@@ -75,16 +75,19 @@ function orderOf(view) {
 }
 
 /** Return whether a list can be sorted by a column: not by all, as of a past day. */
-export function isSortable({ day, status }, name) {
-    return !day || (PAST_SORTS.includes(name) && !(name === "closing_date" && isClosed(status)));
+export function isSortable({day, status}, name) {
+    return (
+        !day ||
+        (PAST_SORTS.includes(name) && !(name === "closing_date" && isClosed(status)))
+    );
 }
 
 /** Lost opportunities are archived as a rule, and won ones may be. */
 const STATUS_PARAMETERS = {
-    pending: { status: "pending" },
-    won: { status: "won", archived: "any" },
-    lost: { status: "lost", archived: "any" },
-    any: { archived: "any" },
+    pending: {status: "pending"},
+    won: {status: "won", archived: "any"},
+    lost: {status: "lost", archived: "any"},
+    any: {archived: "any"},
 };
 
 /**
@@ -131,20 +134,21 @@ export function isPersonId(text) {
 
 /** Return a day before today, as `2026-11-28`; undefined if it is none. */
 export function pastDay(text, today) {
-    const isDay = /^\d{4}-\d\d-\d\d$/.test(text) && luxon.DateTime.fromISO(text).isValid;
+    const isDay =
+        /^\d{4}-\d\d-\d\d$/.test(text) && luxon.DateTime.fromISO(text).isValid;
     return isDay && text < today ? text : undefined;
 }
 
 /** Return the parameters of the address that give a view. */
-export function addressOf({ viewAs, search, ...view }) {
-    return { ...view, view_as: viewAs, search: search || undefined };
+export function addressOf({viewAs, search, ...view}) {
+    return {...view, view_as: viewAs, search: search || undefined};
 }
 
 /**
  * Return the choices of a view that hold on the next visit too. The current company's
  * currency is not one: there may be another current company then.
  */
-export function rememberedChoices(view, { ownCurrency }) {
+export function rememberedChoices(view, {ownCurrency}) {
     const choices = Object.keys(ACCEPTS).map((name) => [name, view[name]]);
     return {
         ...Object.fromEntries(choices),
@@ -162,13 +166,13 @@ export function switched(view, before, after) {
 }
 
 /** Return the period of the API; undefined for any time. */
-export function periodParameter({ period }) {
+export function periodParameter({period}) {
     return period === "all" ? undefined : period;
 }
 
 /** Return the parameters for the figures of anybody. */
-export function figureParameters({ company, currency, day }) {
-    return { company, currency, as_of: day };
+export function figureParameters({company, currency, day}) {
+    return {company, currency, as_of: day};
 }
 
 /** Return the parameters for the list of opportunities. */

@@ -3,10 +3,10 @@
  * of some companies: the current one first, then the others that are switched on.
  */
 
-import { browser } from "@web/core/browser/browser";
-import { router, routerBus } from "@web/core/browser/router";
-import { registry } from "@web/core/registry";
-import { user } from "@web/core/user";
+import {browser} from "@web/core/browser/browser";
+import {router, routerBus} from "@web/core/browser/router";
+import {registry} from "@web/core/registry";
+import {user} from "@web/core/user";
 
 /** Paths of the client actions whose addresses say the companies */
 export const PATHS = {
@@ -20,7 +20,7 @@ export const PATHS = {
 /** Return the text of the companies switched on; undefined where there is but one. */
 export function activeCompanies() {
     return user.allowedCompanies.length > 1
-        ? user.activeCompanies.map(({ id }) => id).join()
+        ? user.activeCompanies.map(({id}) => id).join()
         : undefined;
 }
 
@@ -37,15 +37,15 @@ export function companyIds(text, allowed) {
  * @returns {boolean} whether other ones were switched on before
  */
 function followAddress() {
-    const { action, company } = router.current;
+    const {action, company} = router.current;
     const before = activeCompanies();
     if (Object.values(PATHS).includes(action)) {
         const ids = companyIds(
             company,
-            user.allowedCompanies.map(({ id }) => id)
+            user.allowedCompanies.map(({id}) => id)
         );
         if (ids.length) {
-            user.activateCompanies(ids, { includeChildCompanies: false, reload: false });
+            user.activateCompanies(ids, {includeChildCompanies: false, reload: false});
         }
     }
     return activeCompanies() !== before;
@@ -64,4 +64,6 @@ export const addressCompaniesService = {
     },
 };
 
-registry.category("services").add("crm_cqrs.address_companies", addressCompaniesService);
+registry
+    .category("services")
+    .add("crm_cqrs.address_companies", addressCompaniesService);

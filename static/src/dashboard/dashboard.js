@@ -1,39 +1,45 @@
-import { formatDate, formatDateTime } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
-import { registry } from "@web/core/registry";
-import { user } from "@web/core/user";
-import { useService } from "@web/core/utils/hooks";
-import { Layout } from "@web/search/layout";
-import { useSetupAction } from "@web/search/action_hook";
-import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import {formatDate, formatDateTime} from "@web/core/l10n/dates";
+import {_t} from "@web/core/l10n/translation";
+import {registry} from "@web/core/registry";
+import {user} from "@web/core/user";
+import {useService} from "@web/core/utils/hooks";
+import {Layout} from "@web/search/layout";
+import {useSetupAction} from "@web/search/action_hook";
+import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
-import { Component, onWillStart, useEffect, useRef, useState } from "@odoo/owl";
+import {Component, onWillStart, useEffect, useRef, useState} from "@odoo/owl";
 
-import { changesAddress, changesOfPeriod } from "../pipeline_changes/changes_question";
-import { CHANGES_TAG } from "../pipeline_changes/pipeline_changes";
-import { pastNotes } from "../past/notes";
-import { highlightedMonths, monthColumns, monthRows, stageColumns, stageRows } from "./charts";
-import { PERIODS, SCOPES, figureParameters, outdatedBy, pastDay } from "./choices";
-import { PATHS } from "./companies";
-import { useDrillDown } from "./drill_down";
-import { scoped } from "./figures";
-import { FigureChart } from "./figure_chart";
-import { formatMoney, formatMoneyShortly, formatNumber } from "./formats";
-import { useLive } from "./live";
-import { Opportunities } from "./opportunities";
-import { Organisation } from "./organisation";
-import { PastDeals } from "./past_deals";
-import { Attention } from "../attention/attention";
-import { hasDocuments } from "../customers/document_chain";
-import { DocumentTiles } from "../customers/document_tiles";
-import { StageDays } from "../attention/stage_days";
-import { SyncButton } from "./sync_button";
-import { Tile } from "./tile";
-import { Tiles } from "./tiles";
-import { useChoices } from "./use_choices";
-import { useDashboardData } from "./use_dashboard_data";
+import {changesAddress, changesOfPeriod} from "../pipeline_changes/changes_question";
+import {CHANGES_TAG} from "../pipeline_changes/pipeline_changes";
+import {pastNotes} from "../past/notes";
+import {
+    highlightedMonths,
+    monthColumns,
+    monthRows,
+    stageColumns,
+    stageRows,
+} from "./charts";
+import {PERIODS, SCOPES, figureParameters, outdatedBy, pastDay} from "./choices";
+import {PATHS} from "./companies";
+import {useDrillDown} from "./drill_down";
+import {scoped} from "./figures";
+import {FigureChart} from "./figure_chart";
+import {formatMoney, formatMoneyShortly, formatNumber} from "./formats";
+import {useLive} from "./live";
+import {Opportunities} from "./opportunities";
+import {Organisation} from "./organisation";
+import {PastDeals} from "./past_deals";
+import {Attention} from "../attention/attention";
+import {hasDocuments} from "../customers/document_chain";
+import {DocumentTiles} from "../customers/document_tiles";
+import {StageDays} from "../attention/stage_days";
+import {SyncButton} from "./sync_button";
+import {Tile} from "./tile";
+import {Tiles} from "./tiles";
+import {useChoices} from "./use_choices";
+import {useDashboardData} from "./use_dashboard_data";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 /**
  * Figures of the user, or of somebody on the user's team, that follow each commit. They
@@ -56,7 +62,7 @@ export class Dashboard extends Component {
         SyncButton,
         Tile,
     };
-    static props = { ...standardActionServiceProps };
+    static props = {...standardActionServiceProps};
     static path = PATHS.dashboard;
     static displayName = _t("Sales Dashboard");
 
@@ -70,15 +76,15 @@ export class Dashboard extends Component {
         this.view = this.choices.view;
         this.data = useDashboardData(this.view);
         this.state = this.data.state;
-        this.rights = useState({ isAdministrator: false });
+        this.rights = useState({isAdministrator: false});
         this.chosenStage = null;
         this.drillDown = useDrillDown(() => this.figures);
         this.live = useLive(() => this.data.look());
         useSetupAction({
             rootRef: this.root,
             getLocalState: () => ({
-                view: { ...this.view },
-                offer: { ...this.choices.offer },
+                view: {...this.view},
+                offer: {...this.choices.offer},
             }),
         });
         this.publish();
@@ -100,11 +106,11 @@ export class Dashboard extends Component {
     // Choices
 
     publish() {
-        this.choices.publish({ hasOthers: this.hasOthers });
+        this.choices.publish({hasOthers: this.hasOthers});
     }
 
     choose(choice) {
-        const outdated = outdatedBy(this.view, { ...this.view, ...choice });
+        const outdated = outdatedBy(this.view, {...this.view, ...choice});
         Object.assign(this.view, choice);
         this.publish();
         if (outdated === "all" || (outdated === "some" && !this.state.byMonth)) {
@@ -116,36 +122,36 @@ export class Dashboard extends Component {
 
     /** Give up a stage that is none of those to choose from, as an address may have it. */
     checkStage() {
-        const { stage } = this.view;
-        const known = this.stages.find(({ id }) => id === stage);
+        const {stage} = this.view;
+        const known = this.stages.find(({id}) => id === stage);
         if (known) {
             this.chosenStage = known;
         } else if (stage && this.state.byStage) {
-            this.choose({ stage: undefined });
+            this.choose({stage: undefined});
         }
     }
 
     lookAs(node) {
         const isMe = node.user_id === user.userId;
-        this.choose({ viewAs: isMe ? undefined : node.id, stage: undefined, search: "" });
-        this.root.el?.querySelector(".o_content")?.scrollTo({ top: 0 });
+        this.choose({viewAs: isMe ? undefined : node.id, stage: undefined, search: ""});
+        this.root.el?.querySelector(".o_content")?.scrollTo({top: 0});
     }
 
     backToMine() {
-        this.choose({ viewAs: undefined });
+        this.choose({viewAs: undefined});
         // The button that had the focus is gone; the focus goes on here.
-        this.root.el?.querySelector(".o_cqrs_pick")?.focus({ preventScroll: true });
+        this.root.el?.querySelector(".o_cqrs_pick")?.focus({preventScroll: true});
     }
 
     /** Show the dashboard as of the end of a past day; of today, and later, as it is now. */
     chooseDay(text) {
-        this.choose({ day: pastDay(text, this.choices.offer.today) });
+        this.choose({day: pastDay(text, this.choices.offer.today)});
     }
 
     backToNow() {
-        this.choose({ day: undefined });
+        this.choose({day: undefined});
         // The button that had the focus is gone; the focus goes on here.
-        this.root.el?.querySelector("input[name=day]")?.focus({ preventScroll: true });
+        this.root.el?.querySelector("input[name=day]")?.focus({preventScroll: true});
     }
 
     async load() {
@@ -161,7 +167,7 @@ export class Dashboard extends Component {
 
     /** Whether the figures differ between all and the own. */
     get hasOthers() {
-        const { byStage } = this.state;
+        const {byStage} = this.state;
         if (this.hasPeople || this.view.scope !== "all") {
             return true;
         }
@@ -172,18 +178,18 @@ export class Dashboard extends Component {
     }
 
     get personProps() {
-        const { person } = this.state;
-        return person && { id: person.id, userId: person.odoo.user_id };
+        const {person} = this.state;
+        return person && {id: person.id, userId: person.odoo.user_id};
     }
 
     /** The person with the figures, which of them are shown, and in which currency. */
     get figures() {
-        const { scope, currency } = this.view;
-        return { viewAs: this.state.person.id, scope, currency };
+        const {scope, currency} = this.view;
+        return {viewAs: this.state.person.id, scope, currency};
     }
 
     get errorText() {
-        const { error } = this.state;
+        const {error} = this.state;
         if (error.since) {
             const day = formatDate(DateTime.fromISO(error.since));
             return _t("History begins on %s. Choose a later day.", day);
@@ -212,7 +218,7 @@ export class Dashboard extends Component {
     }
 
     get paceParameters() {
-        const { viewAs, scope, company, currency } = this.view;
+        const {viewAs, scope, company, currency} = this.view;
         return {
             user: viewAs,
             salesperson: scope === "own" ? this.state.person.id : undefined,
@@ -229,10 +235,10 @@ export class Dashboard extends Component {
 
     /** Parameters of the days by stage: of the period, until the day that is shown. */
     get flowParameters() {
-        const { period, tz } = this.state.closing;
-        const { day } = this.view;
-        const days = (text) => DateTime.fromISO(text, { zone: tz });
-        const last = period && days(period.until).minus({ days: 1 }).toISODate();
+        const {period, tz} = this.state.closing;
+        const {day} = this.view;
+        const days = (text) => DateTime.fromISO(text, {zone: tz});
+        const last = period && days(period.until).minus({days: 1}).toISODate();
         return {
             ...this.paceParameters,
             from: period ? days(period.from).toISODate() : undefined,
@@ -250,8 +256,8 @@ export class Dashboard extends Component {
 
     /** Properties of the row of orders and invoices; nothing where there are none to see. */
     get documents() {
-        const { closing, byMonth, person } = this.state;
-        const { scope, day } = this.view;
+        const {closing, byMonth, person} = this.state;
+        const {scope, day} = this.view;
         // Orders and invoices have no past.
         const figures = closing && byMonth && !day && scoped(closing, scope);
         return (
@@ -259,14 +265,14 @@ export class Dashboard extends Component {
                 figures,
                 currency: closing.currency,
                 period: this.tiles.periodLabel,
-                question: { range: this.tiles.range, scope, userId: person.odoo.user_id },
+                question: {range: this.tiles.range, scope, userId: person.odoo.user_id},
             }
         );
     }
 
     /** Sentences that say how far the figures of a past day are to be trusted. */
     get notes() {
-        const { byStage } = this.state;
+        const {byStage} = this.state;
         return this.view.day && byStage
             ? pastNotes(byStage, (time) => formatDate(DateTime.fromISO(time)))
             : [];
@@ -278,13 +284,13 @@ export class Dashboard extends Component {
 
     /** The last day before today. */
     get yesterday() {
-        return DateTime.fromISO(this.choices.offer.today).minus({ days: 1 }).toISODate();
+        return DateTime.fromISO(this.choices.offer.today).minus({days: 1}).toISODate();
     }
 
     /** Open what changed since the period began. */
     openChanges(name) {
-        const { viewAs, scope, currency, day } = this.view;
-        const { closing } = this.state;
+        const {viewAs, scope, currency, day} = this.view;
+        const {closing} = this.state;
         return this.action.doAction({
             type: "ir.actions.client",
             tag: CHANGES_TAG,
@@ -301,7 +307,7 @@ export class Dashboard extends Component {
     /** Open the opportunities of a past day, as they were. */
     openPast(title, parameters) {
         this.dialog.add(PastDeals, {
-            title: _t("%(title)s, %(day)s", { title, day: this.dayText }),
+            title: _t("%(title)s, %(day)s", {title, day: this.dayText}),
             parameters: {
                 user: this.view.viewAs,
                 scope: this.view.scope,
@@ -317,50 +323,57 @@ export class Dashboard extends Component {
             return this.drillDown.openStage(row);
         }
         // Those without a stage cannot be asked for alone.
-        return this.openPast(row.label, { status: "pending", stage: row.key || undefined });
+        return this.openPast(row.label, {
+            status: "pending",
+            stage: row.key || undefined,
+        });
     }
 
     openMonth(row) {
         if (!this.view.day) {
             return this.drillDown.openMonth(row);
         }
-        const { from, to } = row.range;
+        const {from, to} = row.range;
         return this.openPast(row.label, {
             status: "won",
             archived: "any",
             from: from.toISODate(),
-            to: to.minus({ days: 1 }).toISODate(),
+            to: to.minus({days: 1}).toISODate(),
         });
     }
 
     openPerson(node) {
         return this.view.day
-            ? this.openPast(node.name, { status: "pending", scope: "all", salesperson: node.id })
+            ? this.openPast(node.name, {
+                  status: "pending",
+                  scope: "all",
+                  salesperson: node.id,
+              })
             : this.drillDown.openPerson(node);
     }
 
     openTile(name) {
         if (this.view.day) {
-            const { label } = this.tiles.list.find((tile) => tile.name === name);
+            const {label} = this.tiles.list.find((tile) => tile.name === name);
             const period = this.state.closing.period?.name;
-            const closed = { archived: "any", period };
+            const closed = {archived: "any", period};
             const parameters = {
-                won: { status: "won", ...closed },
-                win_rate: { status: "won,lost", ...closed },
+                won: {status: "won", ...closed},
+                win_rate: {status: "won,lost", ...closed},
             };
-            return this.openPast(label, parameters[name] || { status: "pending" });
+            return this.openPast(label, parameters[name] || {status: "pending"});
         }
         this.drillDown.openTile(name, this.tiles.range);
     }
 
     openDue(name) {
         if (this.view.day) {
-            const titles = { due: _t("Due"), overdue: _t("Overdue") };
-            return this.openPast(titles[name], { due: name });
+            const titles = {due: _t("Due"), overdue: _t("Overdue")};
+            return this.openPast(titles[name], {due: name});
         }
-        const { computed_at, tz } = this.state.byStage;
+        const {computed_at, tz} = this.state.byStage;
         // As the server reads it, in any language.
-        const today = DateTime.fromISO(computed_at, { zone: tz }).toISODate();
+        const today = DateTime.fromISO(computed_at, {zone: tz}).toISODate();
         this.drillDown.openDue(name, today);
     }
 
@@ -370,7 +383,7 @@ export class Dashboard extends Component {
         const stages = groups.map((group) => group.stage).filter(Boolean);
         const chosen = this.chosenStage;
         const isLeft = chosen && chosen.id === this.view.stage;
-        return isLeft && !stages.some(({ id }) => id === chosen.id)
+        return isLeft && !stages.some(({id}) => id === chosen.id)
             ? [...stages, chosen]
             : stages;
     }
@@ -402,7 +415,7 @@ export class Dashboard extends Component {
     }
 
     get asOf() {
-        const { readAt, position } = this.state;
+        const {readAt, position} = this.state;
         return readAt
             ? _t("As of %(time)s, event %(position)s", {
                   time: readAt.toLocaleString(DateTime.TIME_WITH_SECONDS),

@@ -1,8 +1,8 @@
-import { serializeDateTime } from "@web/core/l10n/dates";
-import { useService } from "@web/core/utils/hooks";
+import {serializeDateTime} from "@web/core/l10n/dates";
+import {useService} from "@web/core/utils/hooks";
 
-import { useLeadOpener } from "../opportunities/lead_opener";
-import { FIGURES, recordsAddress } from "./records_question";
+import {useLeadOpener} from "../opportunities/lead_opener";
+import {FIGURES, recordsAddress} from "./records_question";
 
 export const RECORDS_MODEL = "cqrs.opportunity.view";
 /** The client action that lists the records of a question */
@@ -19,7 +19,7 @@ export function useDrillDown(getFigures) {
     const openLead = useLeadOpener();
 
     async function openRecords(figure, groupBy, question = {}) {
-        const params = { ...getFigures(), figure, groupBy: [groupBy], ...question };
+        const params = {...getFigures(), figure, groupBy: [groupBy], ...question};
         await action.doAction({
             type: "ir.actions.client",
             tag: RECORDS_TAG,
@@ -29,21 +29,24 @@ export function useDrillDown(getFigures) {
 
     return {
         openTile(name, range) {
-            const { groupBy, isOfPeriod } = FIGURES[name];
-            return openRecords(name, groupBy, isOfPeriod ? { range } : {});
+            const {groupBy, isOfPeriod} = FIGURES[name];
+            return openRecords(name, groupBy, isOfPeriod ? {range} : {});
         },
         /** @param {"due"|"overdue"} name */
         openDue(name, day) {
-            return openRecords(name, FIGURES[name].groupBy, { day });
+            return openRecords(name, FIGURES[name].groupBy, {day});
         },
         openStage(row) {
-            return openRecords("pipeline", "user_id", { stageId: row.key || false });
+            return openRecords("pipeline", "user_id", {stageId: row.key || false});
         },
         openMonth(row) {
-            return openRecords("won", "user_id", { range: row.range });
+            return openRecords("won", "user_id", {range: row.range});
         },
-        openPerson({ user_id }) {
-            return openRecords("pipeline", "stage_id", { scope: "all", ownerId: user_id });
+        openPerson({user_id}) {
+            return openRecords("pipeline", "stage_id", {
+                scope: "all",
+                ownerId: user_id,
+            });
         },
         openLead,
     };
@@ -57,12 +60,16 @@ export function useDrillDown(getFigures) {
  *  that is somebody else than the user
  * @param {Object} question as of `recordsQuestion`
  */
-export function recordsDomain({ userId, isOther }, question) {
-    const { figure, scope, range, day, stageId, ownerId } = question;
-    const { statuses, closing } = FIGURES[figure];
+export function recordsDomain({userId, isOther}, question) {
+    const {figure, scope, range, day, stageId, ownerId} = question;
+    const {statuses, closing} = FIGURES[figure];
     const domain = [["status", "in", statuses]];
     // Archived ones are not pending, but may have been won.
-    domain.push(["active", "in", statuses.includes("pending") ? [true] : [true, false]]);
+    domain.push([
+        "active",
+        "in",
+        statuses.includes("pending") ? [true] : [true, false],
+    ]);
     if (isOther) {
         domain.push(["viewer_id", "=", userId]);
     }

@@ -1,11 +1,18 @@
-import { loadBundle } from "@web/core/assets";
-import { localization } from "@web/core/l10n/localization";
-import { _t } from "@web/core/l10n/translation";
-import { useService } from "@web/core/utils/hooks";
+import {loadBundle} from "@web/core/assets";
+import {localization} from "@web/core/l10n/localization";
+import {_t} from "@web/core/l10n/translation";
+import {useService} from "@web/core/utils/hooks";
 
-import { Component, onWillStart, onWillUnmount, useEffect, useRef, useState } from "@odoo/owl";
+import {
+    Component,
+    onWillStart,
+    onWillUnmount,
+    useEffect,
+    useRef,
+    useState,
+} from "@odoo/owl";
 
-import { Definition } from "../past/definition";
+import {Definition} from "../past/definition";
 
 /**
  * A bar chart, which the user can switch to a table.
@@ -24,19 +31,19 @@ import { Definition } from "../past/definition";
  */
 export class FigureChart extends Component {
     static template = "crm_cqrs.FigureChart";
-    static components = { Definition };
+    static components = {Definition};
     static props = {
         name: String,
         title: String,
         labelHeader: String,
-        rows: { type: [Array, { value: null }] },
+        rows: {type: [Array, {value: null}]},
         columns: Array,
-        isHorizontal: { type: Boolean, optional: true },
-        highlighted: { type: Array, optional: true },
-        selected: { type: [String, Number], optional: true },
-        axisStart: { type: Number, optional: true },
-        definition: { type: String, optional: true },
-        note: { type: String, optional: true },
+        isHorizontal: {type: Boolean, optional: true},
+        highlighted: {type: Array, optional: true},
+        selected: {type: [String, Number], optional: true},
+        axisStart: {type: Number, optional: true},
+        definition: {type: String, optional: true},
+        note: {type: String, optional: true},
         formatTick: Function,
         emptyText: String,
         onOpen: Function,
@@ -45,7 +52,7 @@ export class FigureChart extends Component {
     setup() {
         this.canvas = useRef("canvas");
         this.ui = useService("ui");
-        this.state = useState({ isTable: false, isReady: false });
+        this.state = useState({isTable: false, isReady: false});
         this.chart = null;
         // Not awaited: the figures need not wait for it.
         onWillStart(() => {
@@ -57,7 +64,12 @@ export class FigureChart extends Component {
             () => {
                 this.draw();
             },
-            () => [this.state.isReady, this.state.isTable, this.canvas.el, JSON.stringify(this.data)]
+            () => [
+                this.state.isReady,
+                this.state.isTable,
+                this.canvas.el,
+                JSON.stringify(this.data),
+            ]
         );
         onWillUnmount(() => this.chart?.destroy());
     }
@@ -67,7 +79,7 @@ export class FigureChart extends Component {
     }
 
     get data() {
-        const { rows, highlighted, selected, axisStart } = this.props;
+        const {rows, highlighted, selected, axisStart} = this.props;
         return [rows, highlighted, selected, axisStart];
     }
 
@@ -111,8 +123,9 @@ export class FigureChart extends Component {
     }
 
     config(canvas) {
-        const { rows, columns, highlighted, isHorizontal, formatTick, onOpen } = this.props;
-        const { selected, axisStart } = this.props;
+        const {rows, columns, highlighted, isHorizontal, formatTick, onOpen} =
+            this.props;
+        const {selected, axisStart} = this.props;
         const style = getComputedStyle(canvas);
         const variable = (name) => style.getPropertyValue(name).trim();
         const colors = [variable("--o-cqrs-bar"), variable("--o-cqrs-bar-faint")];
@@ -120,10 +133,10 @@ export class FigureChart extends Component {
             ["up", "down", "won"].map((tone) => [tone, variable(`--o-cqrs-${tone}`)])
         );
         const isRtl = localization.direction === "rtl";
-        const drawn = columns.map((column, index) => ({ column, index }));
+        const drawn = columns.map((column, index) => ({column, index}));
         const datasets = drawn
-            .filter(({ column }) => column.isDrawn)
-            .map(({ column, index }, place) => ({
+            .filter(({column}) => column.isDrawn)
+            .map(({column, index}, place) => ({
                 label: column.label,
                 data: rows.map((row) => row.bar || row.values[index]),
                 backgroundColor: rows.map((row) =>
@@ -144,15 +157,20 @@ export class FigureChart extends Component {
             min: axisStart || undefined,
             reverse: Boolean(isHorizontal && isRtl),
             position: !isHorizontal && isRtl ? "right" : undefined,
-            border: { display: false },
-            grid: { color: variable("--o-cqrs-grid"), drawTicks: false },
-            ticks: { color: style.color, maxTicksLimit: 5, callback: formatTick, padding: 6 },
+            border: {display: false},
+            grid: {color: variable("--o-cqrs-grid"), drawTicks: false},
+            ticks: {
+                color: style.color,
+                maxTicksLimit: 5,
+                callback: formatTick,
+                padding: 6,
+            },
         };
         const labels = {
             reverse: Boolean(!isHorizontal && isRtl),
             position: isHorizontal && isRtl ? "right" : undefined,
-            border: { color: variable("--o-cqrs-grid") },
-            grid: { display: false },
+            border: {color: variable("--o-cqrs-grid")},
+            grid: {display: false},
             ticks: {
                 color: style.color,
                 autoSkipPadding: 8,
@@ -160,21 +178,25 @@ export class FigureChart extends Component {
                 callback(value) {
                     const label = this.getLabelForValue(value);
                     const text = label.length > 18 ? `${label.slice(0, 17)}…` : label;
-                    const { caption } = rows[value];
+                    const {caption} = rows[value];
                     return caption ? [text, caption] : text;
                 },
             },
         };
         return {
             type: "bar",
-            data: { labels: rows.map((row) => row.label), datasets },
+            data: {labels: rows.map((row) => row.label), datasets},
             options: {
                 animation: false,
                 maintainAspectRatio: false,
                 indexAxis: isHorizontal ? "y" : "x",
-                scales: isHorizontal ? { x: values, y: labels } : { x: labels, y: values },
-                font: { family: style.fontFamily },
-                interaction: { mode: "index", axis: isHorizontal ? "y" : "x", intersect: false },
+                scales: isHorizontal ? {x: values, y: labels} : {x: labels, y: values},
+                font: {family: style.fontFamily},
+                interaction: {
+                    mode: "index",
+                    axis: isHorizontal ? "y" : "x",
+                    intersect: false,
+                },
                 onClick: (event, elements) => {
                     if (elements.length) {
                         onOpen(rows[elements[0].index]);
@@ -205,9 +227,14 @@ export class FigureChart extends Component {
                     tooltip: {
                         rtl: isRtl,
                         callbacks: {
-                            label: ({ dataIndex, dataset }) => {
-                                const at = columns.findIndex(({ label }) => label === dataset.label);
-                                const text = columns[at].format(rows[dataIndex].values[at], rows[dataIndex]);
+                            label: ({dataIndex, dataset}) => {
+                                const at = columns.findIndex(
+                                    ({label}) => label === dataset.label
+                                );
+                                const text = columns[at].format(
+                                    rows[dataIndex].values[at],
+                                    rows[dataIndex]
+                                );
                                 return `${dataset.label}: ${text}`;
                             },
                         },

@@ -8,17 +8,17 @@
  * as `2026-11`, in the zone of the API's answer.
  */
 
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
-import { rangeName } from "./records_question";
+import {rangeName} from "./records_question";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 export const MONTHS_SHOWN = 12;
 
 // For the server, whatever digits the user's language has.
-const LATIN = { locale: "en", numberingSystem: "latn" };
-const NOTHING = { won_revenue: 0, won: 0, lost: 0, win_rate: null };
+const LATIN = {locale: "en", numberingSystem: "latn"};
+const NOTHING = {won_revenue: 0, won: 0, lost: 0, win_rate: null};
 
 /** Return the figures of a scope: of all opportunities, of the own, or of the team. */
 export function scoped(figures, scope) {
@@ -33,8 +33,8 @@ export function scoped(figures, scope) {
 export function periodRange(period, zone) {
     return (
         period && {
-            from: DateTime.fromISO(period.from, { zone }),
-            to: DateTime.fromISO(period.until, { zone }),
+            from: DateTime.fromISO(period.from, {zone}),
+            to: DateTime.fromISO(period.until, {zone}),
         }
     );
 }
@@ -46,17 +46,17 @@ export function periodRange(period, zone) {
  * @param {{from: luxon.DateTime}} range
  * @param {{year: string, quarter: number}} fiscal year and quarter of the period
  */
-export function periodName(period, range, { year, quarter }) {
+export function periodName(period, range, {year, quarter}) {
     const unit = period.replace(/^(this|previous)_/, "");
     const names = {
-        week: () => rangeName({ from: range.from, to: range.from.plus({ weeks: 1 }) }),
+        week: () => rangeName({from: range.from, to: range.from.plus({weeks: 1})}),
         month: () => range.from.toFormat("LLLL yyyy"),
-        quarter: () => _t("Q%(quarter)s %(year)s", { quarter, year }),
+        quarter: () => _t("Q%(quarter)s %(year)s", {quarter, year}),
         year: () => year,
     };
     return unit in names
         ? names[unit]()
-        : rangeName({ from: range.from, to: range.from.plus({ days: 1 }) });
+        : rangeName({from: range.from, to: range.from.plus({days: 1})});
 }
 
 /**
@@ -69,7 +69,9 @@ export function periodName(period, range, { year, quarter }) {
 export function levels(series, scope, name) {
     return series.months
         .slice(-MONTHS_SHOWN)
-        .map((month) => (isRecorded(series, month) ? scoped(month, scope)[name] : null));
+        .map((month) =>
+            isRecorded(series, month) ? scoped(month, scope)[name] : null
+        );
 }
 
 function isRecorded(series, month) {
@@ -88,15 +90,17 @@ function isRecorded(series, month) {
 export function lastMonths(groups, now, scope, count = MONTHS_SHOWN) {
     const months = [];
     for (let back = count - 1; back >= 0; back--) {
-        const from = now.startOf("month").minus({ months: back });
+        const from = now.startOf("month").minus({months: back});
         const month = from.toFormat("yyyy-MM", LATIN);
         const group = groups.find((each) => each.month === month);
-        const { won_revenue, won, lost, win_rate } = group ? scoped(group, scope) : NOTHING;
+        const {won_revenue, won, lost, win_rate} = group
+            ? scoped(group, scope)
+            : NOTHING;
         months.push({
             month,
             from,
-            to: from.plus({ months: 1 }),
-            ...{ won_revenue, won, lost, win_rate },
+            to: from.plus({months: 1}),
+            ...{won_revenue, won, lost, win_rate},
         });
     }
     return months;
@@ -110,7 +114,7 @@ export function change(value, before) {
         return null;
     }
     const difference = value - before;
-    return { difference, ratio: before ? difference / before : null };
+    return {difference, ratio: before ? difference / before : null};
 }
 
 /** Return the points of a line through the values, for a `viewBox` of 100 × 24. */

@@ -1,7 +1,7 @@
-import { currencies, formatCurrency } from "@web/core/currency";
-import { user } from "@web/core/user";
+import {currencies, formatCurrency} from "@web/core/currency";
+import {user} from "@web/core/user";
 
-export { formatNumber, formatPercent } from "../core/formats";
+export {formatNumber, formatPercent} from "../core/formats";
 
 /**
  * @param {number} amount
@@ -32,5 +32,8 @@ export function ownCurrency() {
 export function formatMoneyShortly(amount, code) {
     const magnitude = amount ? Math.floor(Math.log10(Math.abs(amount)) / 3) : 0;
     const tenths = Math.round((10 * amount) / 1000 ** magnitude);
-    return formatMoney(amount, code, { humanReadable: true, digits: [0, tenths % 10 ? 1 : 0] });
+    return formatMoney(amount, code, {
+        humanReadable: true,
+        digits: [0, tenths % 10 ? 1 : 0],
+    });
 }

@@ -1,9 +1,9 @@
-import { WEBSOCKET_CLOSE_CODES } from "@bus/workers/websocket_worker";
-import { useBus, useService } from "@web/core/utils/hooks";
+import {WEBSOCKET_CLOSE_CODES} from "@bus/workers/websocket_worker";
+import {useBus, useService} from "@web/core/utils/hooks";
 
-import { browser } from "@web/core/browser/browser";
+import {browser} from "@web/core/browser/browser";
 
-import { onMounted, onWillUnmount, useState } from "@odoo/owl";
+import {onMounted, onWillUnmount, useState} from "@odoo/owl";
 
 const CHANNEL = "crm_cqrs.dashboard";
 const CHANGED = "crm_cqrs/changed";
@@ -23,7 +23,7 @@ const RETRY = 5000;
  */
 export function useLive(look) {
     const bus = useService("bus_service");
-    const state = useState({ isConnected: navigator.onLine });
+    const state = useState({isConnected: navigator.onLine});
     let isMounted = false;
     let isLooking = false;
     let isDue = false;
@@ -55,7 +55,7 @@ export function useLive(look) {
             tell();
         }
     };
-    const disconnect = ({ detail }) => {
+    const disconnect = ({detail}) => {
         state.isConnected = false;
         if (detail.code === WEBSOCKET_CLOSE_CODES.SESSION_EXPIRED) {
             tell();

@@ -1,6 +1,6 @@
-import { formatDate } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
-import { useDebounced } from "@web/core/utils/timing";
+import {formatDate} from "@web/core/l10n/dates";
+import {_t} from "@web/core/l10n/translation";
+import {useDebounced} from "@web/core/utils/timing";
 
 import {
     Component,
@@ -11,11 +11,11 @@ import {
     useState,
 } from "@odoo/owl";
 
-import { isAborted, useApi } from "./api";
-import { STATUSES, isClosed, isSortable, opportunityParameters } from "./choices";
-import { formatMoney, formatNumber } from "./formats";
+import {isAborted, useApi} from "./api";
+import {STATUSES, isClosed, isSortable, opportunityParameters} from "./choices";
+import {formatMoney, formatNumber} from "./formats";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 const PATH = "opportunities";
 const FIELDS =
@@ -38,7 +38,7 @@ export class Opportunities extends Component {
     static template = "crm_cqrs.Opportunities";
     static props = {
         view: Object,
-        person: { type: [Object, { value: null }] },
+        person: {type: [Object, {value: null}]},
         stages: Array,
         revision: Number,
         onChange: Function,
@@ -55,7 +55,10 @@ export class Opportunities extends Component {
             isStale: false,
             error: "",
         });
-        this.search = useDebounced((text) => this.props.onChange({ search: text.trim() }), 300);
+        this.search = useDebounced(
+            (text) => this.props.onChange({search: text.trim()}),
+            300
+        );
         this.api = useApi();
         this.statuses = STATUSES;
         onWillStart(() => {
@@ -79,7 +82,7 @@ export class Opportunities extends Component {
                             this.more();
                         }
                     },
-                    { rootMargin: "200px" }
+                    {rootMargin: "200px"}
                 );
                 observer.observe(end);
                 return () => observer.disconnect();
@@ -91,15 +94,15 @@ export class Opportunities extends Component {
 
     get columns() {
         return [
-            { name: "name", label: _t("Opportunity") },
-            { label: _t("Salesperson"), className: "d-none d-md-table-cell" },
-            { name: "stage", label: _t("Stage"), className: "d-none d-md-table-cell" },
+            {name: "name", label: _t("Opportunity")},
+            {label: _t("Salesperson"), className: "d-none d-md-table-cell"},
+            {name: "stage", label: _t("Stage"), className: "d-none d-md-table-cell"},
             {
                 name: "closing_date",
                 label: this.showsClosed ? _t("Closed") : _t("Closing"),
                 className: "d-none d-sm-table-cell text-nowrap",
             },
-            { name: "value", label: _t("Value"), className: "text-end", isNumber: true },
+            {name: "value", label: _t("Value"), className: "text-end", isNumber: true},
         ].map((column) => this.sortable(column));
     }
 
@@ -109,12 +112,12 @@ export class Opportunities extends Component {
     }
 
     get isFiltered() {
-        const { search, stage, status, day } = this.props.view;
+        const {search, stage, status, day} = this.props.view;
         return Boolean((search && !day) || stage || status !== "pending");
     }
 
     get countText() {
-        const { items, total } = this.state;
+        const {items, total} = this.state;
         return total === null
             ? ""
             : _t("%(shown)s of %(total)s", {
@@ -123,37 +126,37 @@ export class Opportunities extends Component {
               });
     }
 
-    sortable({ name, ...column }) {
+    sortable({name, ...column}) {
         return isSortable(this.props.view, name)
-            ? { ...column, name, ...this.sorting(name) }
+            ? {...column, name, ...this.sorting(name)}
             : column;
     }
 
     sorting(name) {
-        const { sort } = this.props.view;
+        const {sort} = this.props.view;
         if (!name || sort.replace("-", "") !== name) {
-            return { ariaSort: name ? "none" : undefined, icon: "fa-sort opacity-25" };
+            return {ariaSort: name ? "none" : undefined, icon: "fa-sort opacity-25"};
         }
         return sort.startsWith("-")
-            ? { ariaSort: "descending", icon: "fa-sort-down" }
-            : { ariaSort: "ascending", icon: "fa-sort-up" };
+            ? {ariaSort: "descending", icon: "fa-sort-down"}
+            : {ariaSort: "ascending", icon: "fa-sort-up"};
     }
 
     sortBy(column) {
-        const { sort } = this.props.view;
+        const {sort} = this.props.view;
         // Amounts from the greatest down, the rest from the first.
         const first = column.isNumber ? `-${column.name}` : column.name;
         const second = column.isNumber ? column.name : `-${column.name}`;
-        this.props.onChange({ sort: sort === first ? second : first });
+        this.props.onChange({sort: sort === first ? second : first});
     }
 
     clear() {
-        this.props.onChange({ search: "", stage: undefined, status: "pending" });
+        this.props.onChange({search: "", stage: undefined, status: "pending"});
     }
 
     /** Replace the list by the first page for these choices. */
     async load(props) {
-        Object.assign(this.state, { items: [], next: null, total: null, isStale: false });
+        Object.assign(this.state, {items: [], next: null, total: null, isStale: false});
         await this.read(props, LIMIT);
     }
 
@@ -179,7 +182,7 @@ export class Opportunities extends Component {
 
     async read(props, limit, cursor) {
         this.api.abort();
-        Object.assign(this.state, { isLoading: true, error: "" });
+        Object.assign(this.state, {isLoading: true, error: ""});
         try {
             if (props.person) {
                 await this.readPage(props, limit, cursor);
@@ -187,14 +190,19 @@ export class Opportunities extends Component {
             }
         } catch (error) {
             if (!isAborted(error)) {
-                Object.assign(this.state, { isLoading: false, error: error.message });
+                Object.assign(this.state, {isLoading: false, error: error.message});
             }
         }
     }
 
-    async readPage({ view }, limit, cursor) {
-        const parameters = { ...opportunityParameters(view), fields: FIELDS, limit, cursor };
-        const { data: page } = await this.api.read(PATH, parameters);
+    async readPage({view}, limit, cursor) {
+        const parameters = {
+            ...opportunityParameters(view),
+            fields: FIELDS,
+            limit,
+            cursor,
+        };
+        const {data: page} = await this.api.read(PATH, parameters);
         const before = cursor ? this.state.items : [];
         Object.assign(this.state, {
             items: [...before, ...page.items],
@@ -209,7 +217,7 @@ export class Opportunities extends Component {
 
     /** The value in the currency in which values compare, if it is in another one. */
     convertedMoney(item) {
-        const { amount, currency } = item.converted_value;
+        const {amount, currency} = item.converted_value;
         return currency === item.currency ? "" : formatMoney(amount, currency);
     }
 
@@ -219,7 +227,7 @@ export class Opportunities extends Component {
     }
 
     isLate(item) {
-        const { day } = this.props.view;
+        const {day} = this.props.view;
         const today = day ? DateTime.fromISO(day) : DateTime.local().startOf("day");
         return (
             item.status === "pending" &&
@@ -239,6 +247,6 @@ export class Opportunities extends Component {
 }
 
 /** Return a text that differs where another list is to be shown. */
-function question({ view, person }) {
+function question({view, person}) {
     return JSON.stringify([opportunityParameters(view), person?.id]);
 }

@@ -1,5 +1,5 @@
-import { _t } from "@web/core/l10n/translation";
-import { imageUrl } from "@web/core/utils/urls";
+import {_t} from "@web/core/l10n/translation";
+import {imageUrl} from "@web/core/utils/urls";
 
 import {
     Component,
@@ -10,8 +10,8 @@ import {
     useState,
 } from "@odoo/owl";
 
-import { isAborted, useApi } from "./api";
-import { formatMoney, formatMoneyShortly, formatNumber } from "./formats";
+import {isAborted, useApi} from "./api";
+import {formatMoney, formatMoneyShortly, formatNumber} from "./formats";
 
 const PATH = "users/hierarchy";
 const LIMIT = 40;
@@ -29,7 +29,7 @@ const FORMER = ".former";
 export class Organisation extends Component {
     static template = "crm_cqrs.Organisation";
     static props = {
-        viewedId: { type: String, optional: true },
+        viewedId: {type: String, optional: true},
         parameters: Object,
         revision: Number,
         onPick: Function,
@@ -42,16 +42,22 @@ export class Organisation extends Component {
         this.parameters = this.props.parameters;
         // `levels`: the team of each person who has been expanded, by uuid, and the former
         // people below, by `formerKey`.
-        this.state = useState({ root: null, levels: {}, error: "", isLoading: false });
+        this.state = useState({root: null, levels: {}, error: "", isLoading: false});
         onWillStart(() => {
             this.load();
         });
         onWillUpdateProps((nextProps) => {
-            if (JSON.stringify(nextProps.parameters) !== JSON.stringify(this.parameters)) {
+            if (
+                JSON.stringify(nextProps.parameters) !== JSON.stringify(this.parameters)
+            ) {
                 // An answer under way would be to the earlier choice.
                 this.api.abort();
                 this.parameters = nextProps.parameters;
-                this.state.root ? this.refresh() : this.load();
+                if (this.state.root) {
+                    this.refresh();
+                } else {
+                    this.load();
+                }
             } else if (nextProps.revision !== this.props.revision) {
                 this.refresh();
             }
@@ -76,21 +82,21 @@ export class Organisation extends Component {
         const add = (row) => {
             const level = this.state.levels[row.key];
             const isOpen = Boolean(level?.isOpen);
-            rows.push({ ...row, level, isOpen });
+            rows.push({...row, level, isOpen});
             if (!isOpen) {
                 return;
             }
             const depth = row.depth + 1;
-            level.items.forEach((node) => add({ key: node.id, node, depth }));
+            level.items.forEach((node) => add({key: node.id, node, depth}));
             if (level.next) {
-                rows.push({ key: `${row.key}.more`, levelKey: row.key, depth });
+                rows.push({key: `${row.key}.more`, levelKey: row.key, depth});
             }
             if (level.former) {
-                add({ key: formerKey(row.key), former: level.former, depth });
+                add({key: formerKey(row.key), former: level.former, depth});
             }
         };
         if (this.state.root) {
-            add({ key: this.state.root.id, node: this.state.root, depth: 0 });
+            add({key: this.state.root.id, node: this.state.root, depth: 0});
         }
         return rows;
     }
@@ -103,7 +109,7 @@ export class Organisation extends Component {
         await this.attempt(async () => {
             const level = await this.readLevel();
             this.state.root = level.parent;
-            this.state.levels[level.parent.id] = { ...level, isOpen: true };
+            this.state.levels[level.parent.id] = {...level, isOpen: true};
         });
     }
 
@@ -118,7 +124,10 @@ export class Organisation extends Component {
                 ids.map((id) =>
                     this.readLevel({
                         ...asked(id),
-                        limit: Math.min(200, Math.max(LIMIT, this.state.levels[id].items.length)),
+                        limit: Math.min(
+                            200,
+                            Math.max(LIMIT, this.state.levels[id].items.length)
+                        ),
                     }).catch((error) => {
                         // Moved away, perhaps.
                         if (error.status === 404) {
@@ -149,14 +158,17 @@ export class Organisation extends Component {
             return;
         }
         await this.attempt(async () => {
-            this.state.levels[key] = { ...(await this.readLevel(asked(key))), isOpen: true };
+            this.state.levels[key] = {
+                ...(await this.readLevel(asked(key))),
+                isOpen: true,
+            };
         });
     }
 
     async more(key) {
         await this.attempt(async () => {
             const level = this.state.levels[key];
-            const page = await this.readLevel({ ...asked(key), cursor: level.next });
+            const page = await this.readLevel({...asked(key), cursor: level.next});
             level.items.push(...page.items);
             level.next = page.next;
             this.awaited = page.items[0]?.id;
@@ -164,7 +176,7 @@ export class Organisation extends Component {
     }
 
     async readLevel(parameters = {}) {
-        const { data } = await this.api.read(PATH, {
+        const {data} = await this.api.read(PATH, {
             metrics: "true",
             limit: LIMIT,
             ...this.parameters,
@@ -209,7 +221,8 @@ export class Organisation extends Component {
     }
 
     pick(node) {
-        node.is_former ? this.props.onOpen(node) : this.props.onPick(node);
+        const choose = node.is_former ? this.props.onOpen : this.props.onPick;
+        choose(node);
     }
 
     pickLabel(node) {
@@ -227,6 +240,6 @@ function formerKey(id) {
 /** Return the parameters by which the API gives a level. */
 function asked(key) {
     return key.endsWith(FORMER)
-        ? { parent: key.slice(0, -FORMER.length), former: "true" }
-        : { parent: key };
+        ? {parent: key.slice(0, -FORMER.length), former: "true"}
+        : {parent: key};
 }

@@ -1,17 +1,18 @@
-import { formatDate } from "@web/core/l10n/dates";
-import { Dialog } from "@web/core/dialog/dialog";
-import { _t } from "@web/core/l10n/translation";
+import {formatDate} from "@web/core/l10n/dates";
+import {Dialog} from "@web/core/dialog/dialog";
+import {_t} from "@web/core/l10n/translation";
 
-import { Component, onWillStart, useState } from "@odoo/owl";
+import {Component, onWillStart, useState} from "@odoo/owl";
 
-import { useSlow } from "../past/use_slow";
-import { isAborted, useApi } from "./api";
-import { formatMoney, formatNumber } from "./formats";
+import {useSlow} from "../past/use_slow";
+import {isAborted, useApi} from "./api";
+import {formatMoney, formatNumber} from "./formats";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 const PATH = "opportunities";
-const FIELDS = "odoo_id,name,value,currency,stage,status,salesperson,partner,closing_date";
+const FIELDS =
+    "odoo_id,name,value,currency,stage,status,salesperson,partner,closing_date";
 const LIMIT = 80;
 
 /**
@@ -23,7 +24,7 @@ const LIMIT = 80;
  */
 export class PastDeals extends Component {
     static template = "crm_cqrs.PastDeals";
-    static components = { Dialog };
+    static components = {Dialog};
     static props = {
         title: String,
         parameters: Object,
@@ -34,14 +35,20 @@ export class PastDeals extends Component {
     setup() {
         this.api = useApi();
         this.waiting = useSlow();
-        this.state = useState({ items: [], total: null, next: null, isLoading: true, error: "" });
+        this.state = useState({
+            items: [],
+            total: null,
+            next: null,
+            isLoading: true,
+            error: "",
+        });
         onWillStart(() => {
             this.read();
         });
     }
 
     get countText() {
-        const { items, total } = this.state;
+        const {items, total} = this.state;
         return total === null
             ? ""
             : _t("%(shown)s of %(total)s", {
@@ -51,10 +58,15 @@ export class PastDeals extends Component {
     }
 
     async read(cursor) {
-        Object.assign(this.state, { isLoading: true, error: "" });
+        Object.assign(this.state, {isLoading: true, error: ""});
         try {
-            const asked = { ...this.props.parameters, fields: FIELDS, limit: LIMIT, cursor };
-            const { data } = await this.waiting.during(this.api.read(PATH, asked));
+            const asked = {
+                ...this.props.parameters,
+                fields: FIELDS,
+                limit: LIMIT,
+                cursor,
+            };
+            const {data} = await this.waiting.during(this.api.read(PATH, asked));
             Object.assign(this.state, {
                 items: [...this.state.items, ...data.items],
                 total: data.total,
@@ -63,21 +75,21 @@ export class PastDeals extends Component {
             });
         } catch (error) {
             if (!isAborted(error)) {
-                Object.assign(this.state, { isLoading: false, error: error.message });
+                Object.assign(this.state, {isLoading: false, error: error.message});
             }
         }
     }
 
-    money({ value, currency }) {
+    money({value, currency}) {
         return formatMoney(value, currency);
     }
 
-    day({ closing_date }) {
+    day({closing_date}) {
         return closing_date ? formatDate(DateTime.fromISO(closing_date)) : "";
     }
 
     async open(item) {
-        const ids = this.state.items.map(({ odoo_id }) => odoo_id);
+        const ids = this.state.items.map(({odoo_id}) => odoo_id);
         this.props.close();
         await this.props.onOpen(item.odoo_id, ids);
     }

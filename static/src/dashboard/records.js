@@ -1,20 +1,20 @@
-import { _t } from "@web/core/l10n/translation";
-import { registry } from "@web/core/registry";
-import { user, userBus } from "@web/core/user";
-import { useBus, useService } from "@web/core/utils/hooks";
-import { Layout } from "@web/search/layout";
-import { View } from "@web/views/view";
-import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import {_t} from "@web/core/l10n/translation";
+import {registry} from "@web/core/registry";
+import {user, userBus} from "@web/core/user";
+import {useBus, useService} from "@web/core/utils/hooks";
+import {Layout} from "@web/search/layout";
+import {View} from "@web/views/view";
+import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
-import { Component, onWillStart, useEffect, useState, useSubEnv } from "@odoo/owl";
+import {Component, onWillStart, useEffect, useState, useSubEnv} from "@odoo/owl";
 
-import { ApiProblem, useApi } from "./api";
-import { PATHS, activeCompanies } from "./companies";
-import { RECORDS_MODEL, RECORDS_TAG, recordsDomain } from "./drill_down";
-import { activeCurrencies } from "./formats";
-import { FIGURES, rangeName, recordsAddress, recordsQuestion } from "./records_question";
-import { tileLabels } from "./tiles";
-import { opportunityListView } from "../opportunities/lead_opener";
+import {ApiProblem, useApi} from "./api";
+import {PATHS, activeCompanies} from "./companies";
+import {RECORDS_MODEL, RECORDS_TAG, recordsDomain} from "./drill_down";
+import {activeCurrencies} from "./formats";
+import {FIGURES, rangeName, recordsAddress, recordsQuestion} from "./records_question";
+import {tileLabels} from "./tiles";
+import {opportunityListView} from "../opportunities/lead_opener";
 
 const ACTION = "crm_cqrs.dashboard_records_action";
 
@@ -27,8 +27,8 @@ const ACTION = "crm_cqrs.dashboard_records_action";
  */
 export class DashboardRecords extends Component {
     static template = "crm_cqrs.DashboardRecords";
-    static components = { Layout, View };
-    static props = { ...standardActionServiceProps };
+    static components = {Layout, View};
+    static props = {...standardActionServiceProps};
     static path = PATHS.records;
     static displayName = _t("Opportunities");
 
@@ -37,11 +37,11 @@ export class DashboardRecords extends Component {
         this.orm = useService("orm");
         this.fieldService = useService("field");
         this.api = useApi();
-        this.state = useState({ error: null, isLoaded: false });
+        this.state = useState({error: null, isLoaded: false});
         this.address = this.props.action.params || {};
         // As a part of the window action, which has the favorites.
-        this.config = { ...this.env.config };
-        useSubEnv({ config: this.config });
+        this.config = {...this.env.config};
+        useSubEnv({config: this.config});
         useBus(userBus, "ACTIVE_COMPANIES_CHANGED", () => this.publish());
         onWillStart(() => this.load());
     }
@@ -64,15 +64,24 @@ export class DashboardRecords extends Component {
             this.fieldService.loadFields(RECORDS_MODEL),
         ]);
         const question = recordsQuestion(this.address, fields, activeCurrencies());
-        const [{ data: person }, stages, owners] = await Promise.all([
-            this.api.read("users/profile", { user: question.viewAs }),
+        const [{data: person}, stages, owners] = await Promise.all([
+            this.api.read("users/profile", {user: question.viewAs}),
             question.stageId
-                ? this.orm.searchRead("crm.stage", [["id", "=", question.stageId]], ["name"])
+                ? this.orm.searchRead(
+                      "crm.stage",
+                      [["id", "=", question.stageId]],
+                      ["name"]
+                  )
                 : [],
             question.ownerId
-                ? this.orm.searchRead("res.users", [["id", "=", question.ownerId]], ["name"], {
-                      context: { active_test: false },
-                  })
+                ? this.orm.searchRead(
+                      "res.users",
+                      [["id", "=", question.ownerId]],
+                      ["name"],
+                      {
+                          context: {active_test: false},
+                      }
+                  )
                 : [],
         ]);
         if (question.stageId && !stages.length) {
@@ -90,13 +99,15 @@ export class DashboardRecords extends Component {
         };
         const label = labelOf(question, owners[0]?.name || stages[0]?.name);
         this.config.actionId = records.id;
-        this.env.config.setDisplayName(owner.isOther ? `${label} (${person.name})` : label);
+        this.env.config.setDisplayName(
+            owner.isOther ? `${label} (${person.name})` : label
+        );
         this.list = this.listProps(records, question, owner);
         this.state.isLoaded = true;
     }
 
     listProps(records, question, owner) {
-        const { statuses } = FIGURES[question.figure];
+        const {statuses} = FIGURES[question.figure];
         return {
             type: "list",
             resModel: RECORDS_MODEL,
@@ -130,28 +141,28 @@ export class DashboardRecords extends Component {
 
     publish() {
         const address = this.question ? recordsAddress(this.question) : this.address;
-        this.props.updateActionState?.({ ...address, company: activeCompanies() });
+        this.props.updateActionState?.({...address, company: activeCompanies()});
     }
 
     get errorText() {
-        const { error } = this.state;
+        const {error} = this.state;
         return error.status === 404
             ? _t("This person is not, or no longer, on your team.")
             : error.message;
     }
 
     showMine() {
-        this.address = { ...this.address, view_as: undefined };
+        this.address = {...this.address, view_as: undefined};
         this.load();
     }
 }
 
-function labelOf({ figure, range, stageId, ownerId }, name) {
+function labelOf({figure, range, stageId, ownerId}, name) {
     if (stageId !== undefined || (ownerId && name)) {
         return _t("Pipeline, %s", name || _t("No stage"));
     }
     const labels = tileLabels(range && rangeName(range));
-    return { ...labels, due: _t("Due"), overdue: _t("Overdue") }[figure];
+    return {...labels, due: _t("Due"), overdue: _t("Overdue")}[figure];
 }
 
 registry.category("actions").add(RECORDS_TAG, DashboardRecords);
@@ -160,7 +171,7 @@ registry.category("actions").add(RECORDS_TAG, DashboardRecords);
 class RecordsController extends opportunityListView.Controller {
     static props = {
         ...opportunityListView.Controller.props,
-        onArranged: { type: Function, optional: true },
+        onArranged: {type: Function, optional: true},
     };
 
     setup() {
@@ -168,8 +179,10 @@ class RecordsController extends opportunityListView.Controller {
         useEffect(
             (isReady, groups, orders) => {
                 if (isReady) {
-                    const [groupBy, orderBy] = [groups, orders].map((text) => JSON.parse(text));
-                    this.props.onArranged?.({ groupBy, orderBy });
+                    const [groupBy, orderBy] = [groups, orders].map((text) =>
+                        JSON.parse(text)
+                    );
+                    this.props.onArranged?.({groupBy, orderBy});
                 }
             },
             () => [

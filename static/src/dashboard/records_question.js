@@ -10,24 +10,24 @@
  * Pure: takes values and returns values.
  */
 
-import { formatDate } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
+import {formatDate} from "@web/core/l10n/dates";
+import {_t} from "@web/core/l10n/translation";
 
-import { SCOPES, isId, isPersonId } from "./choices";
-const { DateTime } = luxon;
+import {SCOPES, isId, isPersonId} from "./choices";
+const {DateTime} = luxon;
 
 /**
  * Statuses that each figure counts, and the field to group them by; and which side of a day
  * the expected closing is on, where it is of one
  */
 export const FIGURES = {
-    pipeline: { statuses: ["pending"], groupBy: "stage_id" },
-    weighted: { statuses: ["pending"], groupBy: "stage_id" },
-    active: { statuses: ["pending"], groupBy: "stage_id" },
-    due: { statuses: ["pending"], groupBy: "user_id", closing: ">=" },
-    overdue: { statuses: ["pending"], groupBy: "user_id", closing: "<" },
-    won: { statuses: ["won"], groupBy: "user_id", isOfPeriod: true },
-    win_rate: { statuses: ["won", "lost"], groupBy: "status", isOfPeriod: true },
+    pipeline: {statuses: ["pending"], groupBy: "stage_id"},
+    weighted: {statuses: ["pending"], groupBy: "stage_id"},
+    active: {statuses: ["pending"], groupBy: "stage_id"},
+    due: {statuses: ["pending"], groupBy: "user_id", closing: ">="},
+    overdue: {statuses: ["pending"], groupBy: "user_id", closing: "<"},
+    won: {statuses: ["won"], groupBy: "user_id", isOfPeriod: true},
+    win_rate: {statuses: ["won", "lost"], groupBy: "status", isOfPeriod: true},
 };
 
 const INTERVALS = ["day", "week", "month", "quarter", "year"];
@@ -52,21 +52,23 @@ const NONE = "none";
  * @param {{name: string, asc: boolean}[]} [question.orderBy]
  */
 export function recordsAddress(question) {
-    const { figure, viewAs, scope, currency, range, day, stageId, ownerId } = question;
-    const { groupBy, orderBy } = question;
+    const {figure, viewAs, scope, currency, range, day, stageId, ownerId} = question;
+    const {groupBy, orderBy} = question;
     return {
         figure,
         view_as: viewAs,
         scope,
         currency,
         from: range?.from.toISODate(),
-        to: range?.to.minus({ days: 1 }).toISODate(),
+        to: range?.to.minus({days: 1}).toISODate(),
         tz: range?.from.zoneName,
         day,
         stage: stageId === false ? NONE : stageId,
         owner: ownerId,
         group: groupBy?.join(),
-        sort: orderBy?.map(({ name, asc }) => `${asc ? "" : "-"}${name}`).join() || undefined,
+        sort:
+            orderBy?.map(({name, asc}) => `${asc ? "" : "-"}${name}`).join() ||
+            undefined,
     };
 }
 
@@ -80,7 +82,7 @@ export function recordsAddress(question) {
  */
 export function recordsQuestion(address, fields, currencies) {
     const figure = Object.hasOwn(FIGURES, address.figure) ? address.figure : "pipeline";
-    const { groupBy, isOfPeriod, closing } = FIGURES[figure];
+    const {groupBy, isOfPeriod, closing} = FIGURES[figure];
     const stageId = address.stage === NONE ? false : Number(address.stage);
     const ownerId = Number(address.owner);
     const hasStage = !isOfPeriod && (stageId === false || isId(stageId));
@@ -104,18 +106,20 @@ export function recordsQuestion(address, fields, currencies) {
             address.group === undefined
                 ? [groupBy]
                 : texts(address.group).filter((text) => isGroup(text, fields)),
-        orderBy: orders.filter(({ name }) => isSortable(name)),
+        orderBy: orders.filter(({name}) => isSortable(name)),
     };
 }
 
-function days({ from, to, tz }) {
-    const [first, last] = [from, to].map((day) => DateTime.fromISO(String(day), { zone: tz }));
+function days({from, to, tz}) {
+    const [first, last] = [from, to].map((day) =>
+        DateTime.fromISO(String(day), {zone: tz})
+    );
     return first.isValid && last.isValid && first <= last
-        ? { from: first.startOf("day"), to: last.startOf("day").plus({ days: 1 }) }
+        ? {from: first.startOf("day"), to: last.startOf("day").plus({days: 1})}
         : null;
 }
 
-function dayOf({ day }) {
+function dayOf({day}) {
     const date = DateTime.fromISO(String(day));
     return (date.isValid ? date : DateTime.now()).toISODate();
 }
@@ -132,12 +136,12 @@ function isGroup(text, fields) {
 }
 
 /** Return the name of some days: that of their month, or the first and the last. */
-export function rangeName({ from, to }) {
-    if (from.day === 1 && +from.plus({ months: 1 }) === +to) {
+export function rangeName({from, to}) {
+    if (from.day === 1 && +from.plus({months: 1}) === +to) {
         return from.toFormat("LLLL yyyy");
     }
-    const [first, last] = [from, to.minus({ days: 1 })];
+    const [first, last] = [from, to.minus({days: 1})];
     return +first === +last
         ? formatDate(first)
-        : _t("%(from)s to %(to)s", { from: formatDate(first), to: formatDate(last) });
+        : _t("%(from)s to %(to)s", {from: formatDate(first), to: formatDate(last)});
 }

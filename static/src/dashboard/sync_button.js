@@ -1,11 +1,11 @@
-import { _t } from "@web/core/l10n/translation";
-import { useService } from "@web/core/utils/hooks";
+import {_t} from "@web/core/l10n/translation";
+import {useService} from "@web/core/utils/hooks";
 
-import { Component, useState } from "@odoo/owl";
+import {Component, useState} from "@odoo/owl";
 
-import { formatNumber } from "../core/formats";
-import { usePolling } from "../core/use_polling";
-import { RUNS, isUnderWay, runAction } from "../desk/runs";
+import {formatNumber} from "../core/formats";
+import {usePolling} from "../core/use_polling";
+import {RUNS, isUnderWay, runAction} from "../desk/runs";
 
 const FIELDS = ["state", "progress", "findings", "error", "waits_for"];
 /** Milliseconds between two looks at the run */
@@ -14,18 +14,18 @@ const PAUSE = 1000;
 /** Reconciles at a click, shows the progress, and says how many changes were found. */
 export class SyncButton extends Component {
     static template = "crm_cqrs.SyncButton";
-    static props = { onDone: Function };
+    static props = {onDone: Function};
 
     setup() {
         this.orm = useService("orm");
         this.action = useService("action");
         this.notification = useService("notification");
-        this.state = useState({ run: null });
+        this.state = useState({run: null});
         this.polling = usePolling(() => this.look());
     }
 
     get label() {
-        const { run } = this.state;
+        const {run} = this.state;
         if (!run) {
             return _t("Sync");
         }
@@ -35,9 +35,9 @@ export class SyncButton extends Component {
     }
 
     async start() {
-        this.state.run = { state: "pending", progress: 0 };
+        this.state.run = {state: "pending", progress: 0};
         try {
-            const { res_id } = await this.orm.call(RUNS, "action_reconcile", []);
+            const {res_id} = await this.orm.call(RUNS, "action_reconcile", []);
             this.runId = res_id;
             this.polling.plan(PAUSE);
         } catch (error) {
@@ -47,7 +47,7 @@ export class SyncButton extends Component {
     }
 
     async look() {
-        let run;
+        let run = null;
         try {
             [run] = await this.orm.silent.read(RUNS, [this.runId], FIELDS);
         } catch (error) {
@@ -66,21 +66,28 @@ export class SyncButton extends Component {
     tell(run) {
         const details = runAction(this.runId);
         const buttons = [
-            { name: _t("Details"), onClick: () => this.action.doAction(details) },
+            {name: _t("Details"), onClick: () => this.action.doAction(details)},
         ];
         if (run.waits_for) {
-            this.notification.add(run.waits_for, { type: "warning", sticky: true, buttons });
+            this.notification.add(run.waits_for, {
+                type: "warning",
+                sticky: true,
+                buttons,
+            });
         } else if (run.state !== "done") {
             const message = run.error || _t("The synchronization was cancelled.");
-            this.notification.add(message, { type: "danger", sticky: true, buttons });
+            this.notification.add(message, {type: "danger", sticky: true, buttons});
         } else if (!run.findings) {
-            this.notification.add(_t("No changes were missing."), { type: "success" });
+            this.notification.add(_t("No changes were missing."), {type: "success"});
         } else {
             this.notification.add(
                 run.findings === 1
                     ? _t("1 missing change has been recorded.")
-                    : _t("%s missing changes have been recorded.", formatNumber(run.findings)),
-                { type: "success", buttons }
+                    : _t(
+                          "%s missing changes have been recorded.",
+                          formatNumber(run.findings)
+                      ),
+                {type: "success", buttons}
             );
         }
     }

@@ -1,6 +1,6 @@
-import { Component } from "@odoo/owl";
+import {Component} from "@odoo/owl";
 
-import { Definition } from "../past/definition";
+import {Definition} from "../past/definition";
 
 /**
  * A figure and its trend; a click opens the records behind it.
@@ -15,16 +15,16 @@ import { Definition } from "../past/definition";
  */
 export class Tile extends Component {
     static template = "crm_cqrs.Tile";
-    static components = { Definition };
+    static components = {Definition};
     static props = {
         name: String,
         label: String,
         value: String,
-        note: { type: String, optional: true },
-        trend: { type: [Object, { value: null }], optional: true },
-        points: { type: String, optional: true },
-        share: { type: [Number, { value: null }], optional: true },
-        parts: { type: Array, optional: true },
+        note: {type: String, optional: true},
+        trend: {type: [Object, {value: null}], optional: true},
+        points: {type: String, optional: true},
+        share: {type: [Number, {value: null}], optional: true},
+        parts: {type: Array, optional: true},
         hasChanged: Boolean,
         onOpen: Function,
         onOpenPart: Function,

@@ -1,6 +1,6 @@
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
-import { PERIODS } from "./choices";
+import {PERIODS} from "./choices";
 import {
     change,
     lastMonths,
@@ -10,7 +10,7 @@ import {
     periodRange,
     scoped,
 } from "./figures";
-import { formatMoney, formatMoneyShortly, formatNumber, formatPercent } from "./formats";
+import {formatMoney, formatMoneyShortly, formatNumber, formatPercent} from "./formats";
 
 /** Return the label of each tile; `period` is the name of the period, if there is one. */
 export function tileLabels(period) {
@@ -33,10 +33,10 @@ export class Tiles {
      * @param {luxon.DateTime} now
      * @param {boolean} hasOthers whether the figures differ between all and the own
      */
-    constructor(read, { scope, period }, now, hasOthers) {
-        const { byStage, byMonth, closing, series, before } = read;
-        Object.assign(this, { byStage, byMonth, closing, series, before });
-        Object.assign(this, { scope, now, hasOthers });
+    constructor(read, {scope, period}, now, hasOthers) {
+        const {byStage, byMonth, closing, series, before} = read;
+        Object.assign(this, {byStage, byMonth, closing, series, before});
+        Object.assign(this, {scope, now, hasOthers});
         // Until the figures of another period are there, those shown have their name.
         this.period = closing ? closing.period?.name || "all" : period;
         this.range = closing && periodRange(closing.period, closing.tz);
@@ -72,14 +72,17 @@ export class Tiles {
         return Object.entries(this.labels).map(([name, label]) => ({
             name,
             label,
-            ...(tiles[name] || { value: "", parts: name === "pipeline" ? [] : undefined }),
+            ...(tiles[name] || {
+                value: "",
+                parts: name === "pipeline" ? [] : undefined,
+            }),
         }));
     }
 
     get tiles() {
-        const { pipeline, weighted, won, active, win_rate } = this.values;
-        const { own, team } = this.byStage;
-        const { closed, closedTrend } = this;
+        const {pipeline, weighted, won, active, win_rate} = this.values;
+        const {own, team} = this.byStage;
+        const {closed, closedTrend} = this;
         const expected = closed.pipeline_value;
         const now = this.now.setZone(this.byMonth.tz);
         const months = lastMonths(this.byMonth.groups, now, this.scope);
@@ -88,7 +91,10 @@ export class Tiles {
             pipeline: {
                 value: this.money(pipeline),
                 note: this.pipelineNote(expected),
-                share: this.range && pipeline && expected !== null ? expected / pipeline : null,
+                share:
+                    this.range && pipeline && expected !== null
+                        ? expected / pipeline
+                        : null,
                 parts: this.dueParts,
                 ...this.level("pipeline_value", pipeline),
             },
@@ -137,7 +143,7 @@ export class Tiles {
 
     /** Parts of the pipeline: due, and overdue. */
     get dueParts() {
-        const { due, overdue } = scoped(this.byStage, this.scope);
+        const {due, overdue} = scoped(this.byStage, this.scope);
         if (!due || !overdue) {
             // Of the past, where a closing date was not recorded.
             return [];
@@ -146,7 +152,10 @@ export class Tiles {
             {
                 name: "due",
                 text: _t("%s due", formatNumber(due.count)),
-                title: _t("%s expected to close today or later", this.money(due.amount)),
+                title: _t(
+                    "%s expected to close today or later",
+                    this.money(due.amount)
+                ),
             },
             {
                 name: "overdue",
@@ -170,7 +179,7 @@ export class Tiles {
     }
 
     pipelineNote(expected) {
-        const { average_value } = scoped(this.byStage, this.scope);
+        const {average_value} = scoped(this.byStage, this.scope);
         if (average_value === null) {
             return _t("No open opportunities");
         }
@@ -183,7 +192,7 @@ export class Tiles {
     }
 
     get periodBefore() {
-        const { before, tz } = this.closing;
+        const {before, tz} = this.closing;
         return periodName(this.period, periodRange(before, tz), before);
     }
 
@@ -197,7 +206,7 @@ export class Tiles {
     }
 
     levelTrend(name, value, isCount) {
-        const { before, range, scope } = this;
+        const {before, range, scope} = this;
         if (!range || !before || before.currency !== this.byStage.currency) {
             return null;
         }
@@ -208,11 +217,16 @@ export class Tiles {
                 before: isCount ? formatNumber(level) : this.money(level),
                 period: periodName(this.period, range, this.closing.period),
             });
-        return this.trend(value, level, title, isCount ? (count) => formatNumber(count) : undefined);
+        return this.trend(
+            value,
+            level,
+            title,
+            isCount ? (count) => formatNumber(count) : undefined
+        );
     }
 
     levelPoints(name, value) {
-        const { series, scope } = this;
+        const {series, scope} = this;
         return series && series.currency === this.byStage.currency
             ? linePoints([...levels(series, scope, name).slice(0, -1), value])
             : undefined;
@@ -220,7 +234,7 @@ export class Tiles {
 
     /** Trend of the closed figures, against an equal part of the previous period. */
     get closedTrend() {
-        const { closed } = this;
+        const {closed} = this;
         if (!this.closing.before) {
             return {};
         }
@@ -239,7 +253,10 @@ export class Tiles {
             ),
             win_rate: rates && {
                 ...direction(rates.difference),
-                text: _t("%s points", formatNumber(100 * Math.abs(rates.difference), 1)),
+                text: _t(
+                    "%s points",
+                    formatNumber(100 * Math.abs(rates.difference), 1)
+                ),
                 title: title(formatPercent(before.win_rate, 1)),
             },
         };
@@ -250,7 +267,7 @@ export class Tiles {
         if (!changed) {
             return null;
         }
-        const { difference, ratio } = changed;
+        const {difference, ratio} = changed;
         return {
             ...direction(difference),
             text:
@@ -275,9 +292,9 @@ export class Tiles {
 
 function direction(difference) {
     if (!difference) {
-        return { tone: "text-muted", icon: "fa-minus" };
+        return {tone: "text-muted", icon: "fa-minus"};
     }
     return difference > 0
-        ? { tone: "text-success", icon: "fa-arrow-up" }
-        : { tone: "text-danger", icon: "fa-arrow-down" };
+        ? {tone: "text-success", icon: "fa-arrow-up"}
+        : {tone: "text-danger", icon: "fa-arrow-down"};
 }

@@ -1,12 +1,12 @@
-import { browser } from "@web/core/browser/browser";
-import { user, userBus } from "@web/core/user";
-import { useBus } from "@web/core/utils/hooks";
+import {browser} from "@web/core/browser/browser";
+import {user, userBus} from "@web/core/user";
+import {useBus} from "@web/core/utils/hooks";
 
-import { useState } from "@odoo/owl";
+import {useState} from "@odoo/owl";
 
-import { addressOf, initialView, rememberedChoices, switched } from "./choices";
-import { activeCompanies } from "./companies";
-import { activeCurrencies, ownCurrency } from "./formats";
+import {addressOf, initialView, rememberedChoices, switched} from "./choices";
+import {activeCompanies} from "./companies";
+import {activeCurrencies, ownCurrency} from "./formats";
 
 /**
  * Keep the choices of a dashboard in its address, and in the browser for the next visit.
@@ -35,23 +35,26 @@ export function useChoices(props, onSwitch) {
 
     const view = useState(
         props.state
-            ? { ...props.state.view, ...switched(props.state.view, props.state.offer, offer) }
+            ? {
+                  ...props.state.view,
+                  ...switched(props.state.view, props.state.offer, offer),
+              }
             : initialView(props.action.params || {}, remembered(), offer)
     );
 
     useBus(userBus, "ACTIVE_COMPANIES_CHANGED", () => {
-        const before = { ...offer };
+        const before = {...offer};
         Object.assign(offer, currentOffer());
         onSwitch(switched(view, before, offer));
     });
 
     function publish(figures) {
         props.updateActionState?.(addressOf(view));
-        const choices = { ...rememberedChoices(view, offer), ...figures };
+        const choices = {...rememberedChoices(view, offer), ...figures};
         browser.localStorage.setItem(key, JSON.stringify(choices));
     }
 
-    return { view, offer, remembered, publish };
+    return {view, offer, remembered, publish};
 }
 
 /** Return what depends on the user, as for `initialView`. */
@@ -61,6 +64,8 @@ export function currentOffer() {
         company: activeCompanies(),
         currencies: currencies.length > 1 ? currencies : [],
         ownCurrency: ownCurrency(),
-        today: luxon.DateTime.now().setZone(user.tz || "UTC").toISODate(),
+        today: luxon.DateTime.now()
+            .setZone(user.tz || "UTC")
+            .toISODate(),
     };
 }

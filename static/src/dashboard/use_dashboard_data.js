@@ -1,13 +1,13 @@
-import { browser } from "@web/core/browser/browser";
+import {browser} from "@web/core/browser/browser";
 
-import { onWillUnmount, useState } from "@odoo/owl";
+import {onWillUnmount, useState} from "@odoo/owl";
 
-import { useSlow } from "../past/use_slow";
-import { isAborted, useApi } from "./api";
-import { figureParameters, periodParameter } from "./choices";
-import { Tiles } from "./tiles";
+import {useSlow} from "../past/use_slow";
+import {isAborted, useApi} from "./api";
+import {figureParameters, periodParameter} from "./choices";
+import {Tiles} from "./tiles";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 /** Milliseconds for which a tile is marked as changed */
 const MARKED = 8000;
@@ -55,7 +55,9 @@ export function useDashboardData(view) {
     });
     const timers = {};
     let lastPosition = null;
-    onWillUnmount(() => Object.values(timers).forEach((timer) => browser.clearTimeout(timer)));
+    onWillUnmount(() =>
+        Object.values(timers).forEach((timer) => browser.clearTimeout(timer))
+    );
 
     async function loadMe() {
         try {
@@ -68,7 +70,7 @@ export function useDashboardData(view) {
     }
 
     async function load() {
-        Object.assign(state, { ...NOTHING, error: null, changed: {} });
+        Object.assign(state, {...NOTHING, error: null, changed: {}});
         if (!state.me) {
             await loadMe();
         }
@@ -86,30 +88,32 @@ export function useDashboardData(view) {
 
     async function read() {
         api.abort();
-        const { viewAs } = view;
+        const {viewAs} = view;
         const period = periodParameter(view);
-        const parameters = { user: viewAs, ...figureParameters(view) };
-        const ask = (path, more) => api.read(path, { ...parameters, ...more });
+        const parameters = {user: viewAs, ...figureParameters(view)};
+        const ask = (path, more) => api.read(path, {...parameters, ...more});
         // The months before a past day are not asked for: its lines would be of now.
         const series = view.day
-            ? { data: null }
-            : ask("metrics/series", { months: MONTHS_READ });
+            ? {data: null}
+            : ask("metrics/series", {months: MONTHS_READ});
         // Awaited later, when the numbers stand.
-        Promise.resolve(series).catch(() => {});
+        Promise.resolve(series).catch(() => null);
         try {
             const [person, byStage, byMonth, closing] = await waiting.during(
                 Promise.all([
-                    viewAs ? api.read("users/profile", { user: viewAs }) : { data: state.me },
-                    ask("metrics", { by: "stage" }),
-                    ask("metrics", { by: "month" }),
-                    period && ask("metrics", { period }),
+                    viewAs
+                        ? api.read("users/profile", {user: viewAs})
+                        : {data: state.me},
+                    ask("metrics", {by: "stage"}),
+                    ask("metrics", {by: "month"}),
+                    period && ask("metrics", {period}),
                 ])
             );
             show(person.data, byStage, byMonth, closing || byStage);
             const beginning = beginningOf(state.closing);
             const levels =
-                beginning && ask("metrics", { as_of: beginning }).catch(withoutHistory);
-            Promise.resolve(levels).catch(() => {});
+                beginning && ask("metrics", {as_of: beginning}).catch(withoutHistory);
+            Promise.resolve(levels).catch(() => null);
             state.series = (await series).data;
             state.before = (await levels)?.data || null;
         } catch (error) {
@@ -144,7 +148,9 @@ export function useDashboardData(view) {
             byStage: byStage.data,
             byMonth: byMonth.data,
             closing: closing.data,
-            position: Math.min(...[byStage, byMonth, closing].map((each) => each.position)),
+            position: Math.min(
+                ...[byStage, byMonth, closing].map((each) => each.position)
+            ),
             readAt: DateTime.fromISO(byMonth.data.computed_at),
             leftOut: byMonth.leftOut,
             isBehind: false,
@@ -174,11 +180,12 @@ export function useDashboardData(view) {
         }
     }
 
-    return { state, waiting, loadMe, load, read, look };
+    return {state, waiting, loadMe, load, read, look};
 }
 
 /** Return the time at which the present period began; undefined for a period of the past. */
-function beginningOf({ period }) {
-    const isPresent = period && (period.name === "today" || period.name?.startsWith("this_"));
+function beginningOf({period}) {
+    const isPresent =
+        period && (period.name === "today" || period.name?.startsWith("this_"));
     return isPresent ? period.from : undefined;
 }

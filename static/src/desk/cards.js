@@ -9,10 +9,10 @@
  * microseconds; `level` is a key of `LEVELS`.
  */
 
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
-import { formatNumber } from "../core/formats";
-import { counted, duration, isoTime, number, time } from "./formats";
+import {formatNumber} from "../core/formats";
+import {counted, duration, isoTime, number, time} from "./formats";
 
 const FAILURES_ACTION = "crm_cqrs.cqrs_projection_failure_action";
 const JOBS_ACTION = "base.ir_cron_act";
@@ -69,9 +69,9 @@ export function healthCards(health) {
 function card(health, name, title, read) {
     const part = health[name];
     const shown = part.error
-        ? { value: "–", unit: "", lines: [_t("Could not be read: %s", part.error)] }
-        : read(part, { isScheduled: !health.jobs.inactive?.length });
-    return { name, title, level: part.level, ...shown };
+        ? {value: "–", unit: "", lines: [_t("Could not be read: %s", part.error)]}
+        : read(part, {isScheduled: !health.jobs.inactive?.length});
+    return {name, title, level: part.level, ...shown};
 }
 
 function logCard(log) {
@@ -101,17 +101,20 @@ function logCard(log) {
     };
 }
 
-function rateOf({ lately, per_minute, is_more, minutes }) {
+function rateOf({lately, per_minute, is_more, minutes}) {
     if (!lately) {
         return _t("No new events in the last %s minutes.", minutes);
     }
     const rate = formatNumber(per_minute, per_minute < 10 ? 1 : 0);
     return is_more
         ? _t("At least %s events per minute recently.", rate)
-        : _t("%(rate)s events per minute over the last %(minutes)s minutes.", { rate, minutes });
+        : _t("%(rate)s events per minute over the last %(minutes)s minutes.", {
+              rate,
+              minutes,
+          });
 }
 
-function reconcilerCard({ seconds, never, failures }, { isScheduled }) {
+function reconcilerCard({seconds, never, failures}, {isScheduled}) {
     const lines = failures.map((failure) => _t("Recording failed: %s", failure));
     if (never.length) {
         lines.push(_t("Never reconciled: %s.", never.join(", ")));
@@ -126,12 +129,14 @@ function reconcilerCard({ seconds, never, failures }, { isScheduled }) {
     };
 }
 
-function readerCard({ level, waiting, is_more, holder }) {
+function readerCard({level, waiting, is_more, holder}) {
     const isUpToDate = level === "good" && !waiting;
     return {
         value: counted(waiting, is_more),
         unit: _t("events not delivered yet"),
-        lines: [isUpToDate ? _t("All events have been delivered.") : heldBackBy(holder)],
+        lines: [
+            isUpToDate ? _t("All events have been delivered.") : heldBackBy(holder),
+        ],
     };
 }
 
@@ -140,19 +145,20 @@ function heldBackBy(holder) {
         return _t("No open transaction delays them.");
     }
     const application = holder.application || _t("an unnamed application");
-    const age = holder.seconds === null ? _t("an unknown time") : duration(holder.seconds);
+    const age =
+        holder.seconds === null ? _t("an unknown time") : duration(holder.seconds);
     return holder.prepared
         ? _t(
               "Delayed for %(age)s by prepared transaction %(name)s of %(user)s in database %(database)s.",
-              { age, name: holder.prepared, user: holder.user, database: holder.database }
+              {age, name: holder.prepared, user: holder.user, database: holder.database}
           )
         : _t(
               "Delayed for %(age)s by %(application)s (process %(pid)s) in database %(database)s.",
-              { age, application, pid: holder.pid, database: holder.database }
+              {age, application, pid: holder.pid, database: holder.database}
           );
 }
 
-function verificationCard({ last, unfinished }, { isScheduled }) {
+function verificationCard({last, unfinished}, {isScheduled}) {
     const schedule = isScheduled ? [_t("Verified automatically every night.")] : [];
     return {
         value: last ? number(last.findings) : "–",
@@ -163,7 +169,12 @@ function verificationCard({ last, unfinished }, { isScheduled }) {
                 ? _t("Verified %s ago.", duration(last.seconds))
                 : _t("Never verified."),
             ...(last?.whole_seconds >= 0
-                ? [_t("All of it was verified in the last %s.", duration(last.whole_seconds))]
+                ? [
+                      _t(
+                          "All of it was verified in the last %s.",
+                          duration(last.whole_seconds)
+                      ),
+                  ]
                 : []),
             ...(last?.findings
                 ? [_t("Review the findings, reconcile or rebuild, then verify again.")]
@@ -174,7 +185,7 @@ function verificationCard({ last, unfinished }, { isScheduled }) {
 }
 
 /** Return why a verification has no result. */
-function inVain({ state, seconds, error }) {
+function inVain({state, seconds, error}) {
     const age = duration(seconds);
     if (state === "failed") {
         return _t("The verification started %(age)s ago failed: %(error)s", {
@@ -188,7 +199,7 @@ function inVain({ state, seconds, error }) {
 }
 
 function sealsCard(seals) {
-    const { number: last, seconds, key, signed_at, unsealed, not_handed_out } = seals;
+    const {number: last, seconds, key, signed_at, unsealed, not_handed_out} = seals;
     const lines = [lastSealOf(seals)];
     if (last && !key && signed_at) {
         lines.push(_t("The last signed seal was made on %s.", time(signed_at)));
@@ -202,7 +213,9 @@ function sealsCard(seals) {
             : _t("All events are sealed.")
     );
     if (not_handed_out) {
-        lines.push(_t("Not written to the file of seals yet: %s.", number(not_handed_out)));
+        lines.push(
+            _t("Not written to the file of seals yet: %s.", number(not_handed_out))
+        );
     }
     if (seals.missing_triggers.length) {
         lines.push(
@@ -222,7 +235,7 @@ function sealsCard(seals) {
 }
 
 /** Return which seal is the last one, and whether it is signed. */
-function lastSealOf({ number: last, key }) {
+function lastSealOf({number: last, key}) {
     if (!last) {
         return _t("Events are sealed every five minutes.");
     }
@@ -235,12 +248,15 @@ function lastSealOf({ number: last, key }) {
 }
 
 /** Return how far the seals reach that a verification has checked. */
-export function sealsText({ number: last, made_at, signed_at }) {
+export function sealsText({number: last, made_at, signed_at}) {
     if (!last) {
         return _t("No event is covered by a seal.");
     }
     return signed_at
-        ? _t("Covered by signed seals until %s. Nothing later is covered.", isoTime(signed_at))
+        ? _t(
+              "Covered by signed seals until %s. Nothing later is covered.",
+              isoTime(signed_at)
+          )
         : _t("Sealed until %s, but no seal is signed.", isoTime(made_at));
 }
 
@@ -256,17 +272,19 @@ function tailCard(tail) {
                           "Pending for %s; the totals are updated every minute.",
                           duration(tail.seconds)
                       ),
-                      _t("Dashboards stay exact, but many pending changes slow them down."),
+                      _t(
+                          "Dashboards stay exact, but many pending changes slow them down."
+                      ),
                   ],
     };
 }
 
-function projectionsCard({ broken, quarantined }) {
+function projectionsCard({broken, quarantined}) {
     const lines = [
-        ...broken.map(({ name, error }) =>
-            _t("%(name)s is broken: %(error)s. Rebuild it.", { name, error })
+        ...broken.map(({name, error}) =>
+            _t("%(name)s is broken: %(error)s. Rebuild it.", {name, error})
         ),
-        ...quarantined.map(({ name, records, error }) =>
+        ...quarantined.map(({name, records, error}) =>
             _t("%(name)s is missing %(records)s record(s): %(error)s", {
                 name,
                 records: number(records),
@@ -283,7 +301,7 @@ function projectionsCard({ broken, quarantined }) {
     };
 }
 
-function jobsCard({ count, inactive, can_activate, is_neutralized, late, level }) {
+function jobsCard({count, inactive, can_activate, is_neutralized, late, level}) {
     const lines = [];
     if (inactive.length) {
         lines.push(
@@ -312,7 +330,7 @@ function jobsCard({ count, inactive, can_activate, is_neutralized, late, level }
     };
 }
 
-function webhooksCard({ endpoints }) {
+function webhooksCard({endpoints}) {
     const lines = endpoints.filter((each) => each.level !== "good").map(webhookText);
     const paused = endpoints.filter((each) => each.is_paused && each.level === "good");
     if (paused.length) {
@@ -333,10 +351,10 @@ function webhooksCard({ endpoints }) {
 }
 
 /** Return how an endpoint is that needs somebody. */
-function webhookText({ name, pause_reason, lag_events, lag_seconds, dead, last_error }) {
+function webhookText({name, pause_reason, lag_events, lag_seconds, dead, last_error}) {
     const error = last_error || "–";
     if (pause_reason) {
-        return _t("%(name)s was switched off: %(error)s", { name, error });
+        return _t("%(name)s was switched off: %(error)s", {name, error});
     }
     if (dead) {
         return _t("%(name)s: %(dead)s dead message(s). The last error: %(error)s", {
@@ -354,12 +372,12 @@ function webhookText({ name, pause_reason, lag_events, lag_seconds, dead, last_e
 }
 
 /** Return how many rows are kept by earlier rebuilds, and until when. */
-export function replacedText({ rows, is_more, since, tables }) {
+export function replacedText({rows, is_more, since, tables}) {
     if (!rows) {
         return _t("No rows are kept by earlier rebuilds.");
     }
     return _t(
         "%(rows)s rows replaced by rebuilds since %(since)s are kept (%(tables)s) until all has been verified and nothing is wrong.",
-        { rows: counted(rows, is_more), since: time(since), tables: tables.join(", ") }
+        {rows: counted(rows, is_more), since: time(since), tables: tables.join(", ")}
     );
 }

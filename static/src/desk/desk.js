@@ -1,17 +1,26 @@
-import { ConfirmationDialog } from "@web/core/confirmation_dialog/confirmation_dialog";
-import { _t } from "@web/core/l10n/translation";
-import { RPCError } from "@web/core/network/rpc";
-import { registry } from "@web/core/registry";
-import { useService } from "@web/core/utils/hooks";
-import { Layout } from "@web/search/layout";
-import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import {ConfirmationDialog} from "@web/core/confirmation_dialog/confirmation_dialog";
+import {_t} from "@web/core/l10n/translation";
+import {RPCError} from "@web/core/network/rpc";
+import {registry} from "@web/core/registry";
+import {useService} from "@web/core/utils/hooks";
+import {Layout} from "@web/search/layout";
+import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
-import { Component, onWillStart, useState } from "@odoo/owl";
+import {Component, onWillStart, useState} from "@odoo/owl";
 
-import { usePolling } from "../core/use_polling";
-import { LEVELS, healthCards, replacedText } from "./cards";
-import { bytes, number, time } from "./formats";
-import { KINDS, RUNS, elapsedOf, isUnderWay, outcomeOf, runAction, stateOf, stepOf } from "./runs";
+import {usePolling} from "../core/use_polling";
+import {LEVELS, healthCards, replacedText} from "./cards";
+import {bytes, number, time} from "./formats";
+import {
+    KINDS,
+    RUNS,
+    elapsedOf,
+    isUnderWay,
+    outcomeOf,
+    runAction,
+    stateOf,
+    stepOf,
+} from "./runs";
 
 /** Milliseconds between two looks: while a run is under way, and otherwise */
 const SOON = 1000;
@@ -22,8 +31,8 @@ const LOG = ["cqrs.event", "cqrs.stream"];
 /** Health and maintenance of the event store and its projections. */
 export class Desk extends Component {
     static template = "crm_cqrs.Desk";
-    static components = { Layout };
-    static props = { ...standardActionServiceProps };
+    static components = {Layout};
+    static props = {...standardActionServiceProps};
     static path = "event-store";
     static displayName = _t("Event Store");
 
@@ -32,8 +41,8 @@ export class Desk extends Component {
         this.action = useService("action");
         this.dialog = useService("dialog");
         this.session = useService("crm_cqrs.session");
-        Object.assign(this, { bytes, kinds: KINDS, number, outcomeOf, stateOf, time });
-        this.state = useState({ health: null, isBehind: false });
+        Object.assign(this, {bytes, kinds: KINDS, number, outcomeOf, stateOf, time});
+        this.state = useState({health: null, isBehind: false});
         this.polling = usePolling(() => this.look());
         onWillStart(async () => {
             await this.load();
@@ -42,7 +51,11 @@ export class Desk extends Component {
     }
 
     async load() {
-        this.state.health = await this.orm.silent.call("cqrs.health", "read_health", []);
+        this.state.health = await this.orm.silent.call(
+            "cqrs.health",
+            "read_health",
+            []
+        );
         this.state.isBehind = false;
     }
 
@@ -102,7 +115,7 @@ export class Desk extends Component {
 
     /** The rows of the table of sizes; a model of several tables is named once. */
     get sizes() {
-        const { sizes } = this.health;
+        const {sizes} = this.health;
         return sizes.map((size, index) => ({
             ...size,
             name: size.model ? size.name : _t("Replaced by rebuilds"),
@@ -119,7 +132,8 @@ export class Desk extends Component {
 
     /** Request a run; if it writes, ask first. */
     ask(kind, args = [], name = "") {
-        let { question, assistant } = KINDS[kind];
+        const {assistant} = KINDS[kind];
+        let {question} = KINDS[kind];
         if (assistant) {
             return this.action.doAction(assistant, {
                 onClose: () => this.polling.look(),
@@ -138,7 +152,7 @@ export class Desk extends Component {
             body: `${question}`,
             confirmLabel: `${KINDS[kind].label}`,
             confirm: () => this.start(kind, args),
-            cancel: () => {},
+            cancel: () => null,
         });
     }
 
@@ -155,7 +169,7 @@ export class Desk extends Component {
             ),
             confirmLabel: _t("Activate"),
             confirm: () => this.activate(),
-            cancel: () => {},
+            cancel: () => null,
         });
     }
 

@@ -1,8 +1,8 @@
-import { deserializeDateTime, formatDateTime } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
-import { formatInteger } from "@web/views/fields/formatters";
+import {deserializeDateTime, formatDateTime} from "@web/core/l10n/dates";
+import {_t} from "@web/core/l10n/translation";
+import {formatInteger} from "@web/views/fields/formatters";
 
-import { formatUnit } from "../core/formats";
+import {formatUnit} from "../core/formats";
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 
@@ -12,13 +12,17 @@ export function duration(seconds) {
     const [days, hours] = [Math.floor(total / 86400), Math.floor(total / 3600) % 24];
     const [minutes, rest] = [Math.floor(total / 60) % 60, total % 60];
     if (days) {
-        return hours ? _t("%(days)s d %(hours)s h", { days, hours }) : _t("%s d", days);
+        return hours ? _t("%(days)s d %(hours)s h", {days, hours}) : _t("%s d", days);
     }
     if (hours) {
-        return minutes ? _t("%(hours)s h %(minutes)s min", { hours, minutes }) : _t("%s h", hours);
+        return minutes
+            ? _t("%(hours)s h %(minutes)s min", {hours, minutes})
+            : _t("%s h", hours);
     }
     if (minutes) {
-        return rest ? _t("%(minutes)s min %(seconds)s s", { minutes, seconds: rest }) : _t("%s min", minutes);
+        return rest
+            ? _t("%(minutes)s min %(seconds)s s", {minutes, seconds: rest})
+            : _t("%s min", minutes);
     }
     return _t("%s s", rest);
 }
@@ -49,7 +53,10 @@ export function counted(value, isMore) {
 
 /** Return a size on disk in the largest unit that it fills. */
 export function bytes(value) {
-    const power = Math.min(Math.floor(Math.log2(Math.max(value, 1)) / 10), UNITS.length - 1);
-    const unit = { style: "unit", unit: UNITS[power] };
+    const power = Math.min(
+        Math.floor(Math.log2(Math.max(value, 1)) / 10),
+        UNITS.length - 1
+    );
+    const unit = {style: "unit", unit: UNITS[power]};
     return formatUnit(value / 1024 ** power, power > 2 ? 1 : 0, unit);
 }

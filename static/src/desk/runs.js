@@ -1,6 +1,6 @@
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
-import { duration, secondsBetween } from "./formats";
+import {duration, secondsBetween} from "./formats";
 
 /** Seconds after which a run that has not begun is a sign that crons do not run */
 const PATIENCE = 120;
@@ -45,7 +45,9 @@ export const KINDS = {
         text: _t(
             "Records changes made outside Odoo, for example by SQL. Runs automatically every five minutes."
         ),
-        question: _t("Missing changes will be recorded as events. Do you want to reconcile?"),
+        question: _t(
+            "Missing changes will be recorded as events. Do you want to reconcile?"
+        ),
     },
     replay: {
         label: _t("Rebuild"),
@@ -60,8 +62,12 @@ export const KINDS = {
     build: {
         label: _t("First Build"),
         icon: "fa-flag-checkered",
-        text: _t("Records a first event for every record that has none. Resumes where it stopped."),
-        question: _t("Every record without events gets a first event, which cannot be removed. Do you want to build?"),
+        text: _t(
+            "Records a first event for every record that has none. Resumes where it stopped."
+        ),
+        question: _t(
+            "Every record without events gets a first event, which cannot be removed. Do you want to build?"
+        ),
     },
     archive: {
         label: _t("Archive"),
@@ -75,11 +81,11 @@ export const KINDS = {
 
 /** Name, icon and color of each state of a run. */
 export const STATES = {
-    pending: { label: _t("Waiting"), icon: "fa-clock-o", tone: "secondary" },
-    running: { label: _t("Running"), icon: "fa-cog", tone: "info" },
-    done: { label: _t("Done"), icon: "fa-check", tone: "success" },
-    failed: { label: _t("Failed"), icon: "fa-times", tone: "danger" },
-    cancelled: { label: _t("Cancelled"), icon: "fa-ban", tone: "warning" },
+    pending: {label: _t("Waiting"), icon: "fa-clock-o", tone: "secondary"},
+    running: {label: _t("Running"), icon: "fa-cog", tone: "info"},
+    done: {label: _t("Done"), icon: "fa-check", tone: "success"},
+    failed: {label: _t("Failed"), icon: "fa-times", tone: "danger"},
+    cancelled: {label: _t("Cancelled"), icon: "fa-ban", tone: "warning"},
 };
 
 /** Meaning of each kind of finding. */
@@ -103,14 +109,16 @@ export const FINDINGS = {
 /** Return name, icon and color of the state that a run is in. */
 export function stateOf(run) {
     return run.is_abandoned
-        ? { label: _t("Interrupted"), icon: "fa-times", tone: "danger" }
+        ? {label: _t("Interrupted"), icon: "fa-times", tone: "danger"}
         : STATES[run.state];
 }
 
 /** Return the result of a run in words; "" while it has none. */
 export function outcomeOf(run) {
     if (run.is_abandoned) {
-        return _t("The server stopped during this run. The run resumes within minutes.");
+        return _t(
+            "The server stopped during this run. The run resumes within minutes."
+        );
     }
     return run.outcome || "";
 }

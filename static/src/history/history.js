@@ -1,21 +1,21 @@
-import { deserializeDateTime, formatDateTime } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
-import { registry } from "@web/core/registry";
-import { useService } from "@web/core/utils/hooks";
-import { imageUrl } from "@web/core/utils/urls";
-import { Layout } from "@web/search/layout";
-import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import {deserializeDateTime, formatDateTime} from "@web/core/l10n/dates";
+import {_t} from "@web/core/l10n/translation";
+import {registry} from "@web/core/registry";
+import {useService} from "@web/core/utils/hooks";
+import {imageUrl} from "@web/core/utils/urls";
+import {Layout} from "@web/search/layout";
+import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
-import { Component, onWillStart, useState } from "@odoo/owl";
+import {Component, onWillStart, useState} from "@odoo/owl";
 
-import { Changes } from "../changes/changes";
-import { formatNumber } from "../core/formats";
+import {Changes} from "../changes/changes";
+import {formatNumber} from "../core/formats";
 
 /** The timeline of the record that the action was opened on, newest first. */
 export class History extends Component {
     static template = "crm_cqrs.History";
-    static components = { Changes, Layout };
-    static props = { ...standardActionServiceProps };
+    static components = {Changes, Layout};
+    static props = {...standardActionServiceProps};
 
     setup() {
         this.orm = useService("orm");
@@ -23,7 +23,7 @@ export class History extends Component {
         // Not the context's active_model: after a reload there is none.
         this.model = this.props.action.params.model;
         this.recordId = this.props.action.context.active_id;
-        this.state = useState({ entries: [], more: true, loading: false, error: "" });
+        this.state = useState({entries: [], more: true, loading: false, error: ""});
         // Not awaited: the screen shows at once that it is loading.
         onWillStart(() => {
             this.load();
@@ -40,7 +40,9 @@ export class History extends Component {
                 this.recordId,
                 oldest || null,
             ]);
-            this.state.entries.push(...page.entries.map((entry) => this.present(entry)));
+            this.state.entries.push(
+                ...page.entries.map((entry) => this.present(entry))
+            );
             this.state.more = page.more;
         } catch (error) {
             if (await this.session.isOver()) {
@@ -74,7 +76,7 @@ export class History extends Component {
     countLabel(changes) {
         return changes.length === 1
             ? _t("1 field")
-            : _t("%(count)s fields", { count: formatNumber(changes.length) });
+            : _t("%(count)s fields", {count: formatNumber(changes.length)});
     }
 }
 

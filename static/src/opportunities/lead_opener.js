@@ -1,9 +1,9 @@
-import { useService } from "@web/core/utils/hooks";
-import { registry } from "@web/core/registry";
-import { KanbanController } from "@web/views/kanban/kanban_controller";
-import { kanbanView } from "@web/views/kanban/kanban_view";
-import { ListController } from "@web/views/list/list_controller";
-import { listView } from "@web/views/list/list_view";
+import {useService} from "@web/core/utils/hooks";
+import {registry} from "@web/core/registry";
+import {KanbanController} from "@web/views/kanban/kanban_controller";
+import {kanbanView} from "@web/views/kanban/kanban_view";
+import {ListController} from "@web/views/list/list_controller";
+import {listView} from "@web/views/list/list_view";
 
 const MODEL = "cqrs.opportunity.view";
 
@@ -26,13 +26,13 @@ export function useLeadOpener() {
             orm.call(MODEL, "action_open_lead", [[id]]),
             others.length
                 ? orm.search("crm.lead", [["id", "in", others]], {
-                      context: { active_test: false },
+                      context: {active_test: false},
                   })
                 : [],
         ]);
         const known = new Set([id, ...openable]);
         const resIds = ids.filter((each) => known.has(each));
-        await action.doAction(form, { ...options, props: { resIds } });
+        await action.doAction(form, {...options, props: {resIds}});
     };
 }
 
@@ -44,13 +44,16 @@ const opensLeads = (Controller) =>
             this.openLead = useLeadOpener();
         }
 
-        async openRecord(record, { newWindow } = {}) {
-            const ids = this.model.root.records.map(({ resId }) => resId);
-            await this.openLead(record.resId, ids, { newWindow });
+        async openRecord(record, {newWindow} = {}) {
+            const ids = this.model.root.records.map(({resId}) => resId);
+            await this.openLead(record.resId, ids, {newWindow});
         }
     };
 
-export const opportunityListView = { ...listView, Controller: opensLeads(ListController) };
+export const opportunityListView = {
+    ...listView,
+    Controller: opensLeads(ListController),
+};
 
 registry.category("views").add("cqrs_opportunity_list", opportunityListView);
 registry.category("views").add("cqrs_opportunity_kanban", {

@@ -1,13 +1,17 @@
-import { _t } from "@web/core/l10n/translation";
-import { usePopover } from "@web/core/popover/popover_hook";
+import {_t} from "@web/core/l10n/translation";
+import {usePopover} from "@web/core/popover/popover_hook";
 
-import { Component } from "@odoo/owl";
+import {Component} from "@odoo/owl";
 
-import { DEFINITIONS } from "./definitions";
+import {DEFINITIONS} from "./definitions";
 
 class DefinitionPopover extends Component {
     static template = "crm_cqrs.DefinitionPopover";
-    static props = { name: String, text: String, close: { type: Function, optional: true } };
+    static props = {
+        name: String,
+        text: String,
+        close: {type: Function, optional: true},
+    };
 }
 
 /**
@@ -17,10 +21,10 @@ class DefinitionPopover extends Component {
  */
 export class Definition extends Component {
     static template = "crm_cqrs.Definition";
-    static props = { of: String };
+    static props = {of: String};
 
     setup() {
-        this.popover = usePopover(DefinitionPopover, { position: "bottom" });
+        this.popover = usePopover(DefinitionPopover, {position: "bottom"});
     }
 
     get definition() {
@@ -35,8 +39,11 @@ export class Definition extends Component {
         if (this.popover.isOpen) {
             this.popover.close();
         } else {
-            const { name, text } = this.definition;
-            this.popover.open(ev.currentTarget, { name: String(name), text: String(text) });
+            const {name, text} = this.definition;
+            this.popover.open(ev.currentTarget, {
+                name: String(name),
+                text: String(text),
+            });
         }
     }
 }

@@ -5,7 +5,7 @@
  *     DEFINITIONS.pipeline.name; // "Pipeline"
  */
 
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
 export const DEFINITIONS = {
     pipeline: {
@@ -126,11 +126,15 @@ export const DEFINITIONS = {
     },
     increased: {
         name: _t("Value Increased"),
-        text: _t("The expected revenue of opportunities that are there at both times rose."),
+        text: _t(
+            "The expected revenue of opportunities that are there at both times rose."
+        ),
     },
     decreased: {
         name: _t("Value Decreased"),
-        text: _t("The expected revenue of opportunities that are there at both times fell."),
+        text: _t(
+            "The expected revenue of opportunities that are there at both times fell."
+        ),
     },
     won_since: {
         name: _t("Won"),
@@ -158,7 +162,9 @@ export const DEFINITIONS = {
     },
     reassigned_out: {
         name: _t("Reassigned Out"),
-        text: _t("Went to another salesperson, sales team or company, at the value before."),
+        text: _t(
+            "Went to another salesperson, sales team or company, at the value before."
+        ),
     },
     stage_out: {
         name: _t("Moved Out of Stage"),

@@ -7,9 +7,9 @@
  * Pure: takes values and returns values, and costs a few comparisons.
  */
 
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
-import { formatPercent } from "../core/formats";
+import {formatPercent} from "../core/formats";
 
 /**
  * @param {Object} answer of the API, with `settled`, `recorded_since` and `reconstructed`
@@ -17,7 +17,7 @@ import { formatPercent } from "../core/formats";
  * @returns {string[]}
  */
 export function pastNotes(answer, formatDay) {
-    const { settled, recorded_since, reconstructed } = answer;
+    const {settled, recorded_since, reconstructed} = answer;
     const notes = [];
     if (settled === false) {
         notes.push(
@@ -32,7 +32,7 @@ export function pastNotes(answer, formatDay) {
             recorded_since
                 ? _t(
                       "%(part)s of the opportunities behind these figures are reconstructed from before %(day)s, when recording began: probability and expected closing of then are not known, and deleted opportunities are missing.",
-                      { part, day: formatDay(recorded_since) }
+                      {part, day: formatDay(recorded_since)}
                   )
                 : _t(
                       "%s of the opportunities behind these figures are reconstructed from before recording began: deleted opportunities are missing.",

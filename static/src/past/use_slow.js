@@ -1,6 +1,6 @@
-import { browser } from "@web/core/browser/browser";
+import {browser} from "@web/core/browser/browser";
 
-import { onWillUnmount, useState } from "@odoo/owl";
+import {onWillUnmount, useState} from "@odoo/owl";
 
 /** Milliseconds after which the user is told that something takes its time */
 const PATIENCE = 2000;

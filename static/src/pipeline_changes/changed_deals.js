@@ -1,18 +1,18 @@
-import { formatDate, formatDateTime } from "@web/core/l10n/dates";
-import { localization } from "@web/core/l10n/localization";
-import { _t } from "@web/core/l10n/translation";
+import {formatDate, formatDateTime} from "@web/core/l10n/dates";
+import {localization} from "@web/core/l10n/localization";
+import {_t} from "@web/core/l10n/translation";
 
-import { Component, onWillStart, onWillUpdateProps, useState } from "@odoo/owl";
+import {Component, onWillStart, onWillUpdateProps, useState} from "@odoo/owl";
 
-import { isAborted, useApi } from "../dashboard/api";
-import { formatMoney, formatNumber } from "../dashboard/formats";
-import { useLeadOpener } from "../opportunities/lead_opener";
-import { Definition } from "../past/definition";
-import { useSlow } from "../past/use_slow";
-import { chips } from "./chips";
-import { definitionOf, kindLabel } from "./waterfall";
+import {isAborted, useApi} from "../dashboard/api";
+import {formatMoney, formatNumber} from "../dashboard/formats";
+import {useLeadOpener} from "../opportunities/lead_opener";
+import {Definition} from "../past/definition";
+import {useSlow} from "../past/use_slow";
+import {chips} from "./chips";
+import {definitionOf, kindLabel} from "./waterfall";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 const PATH = "changes/opportunities";
 const LIMIT = 40;
@@ -28,8 +28,8 @@ const GONE = ["deleted", "merged", "reassigned_out"];
  */
 export class ChangedDeals extends Component {
     static template = "crm_cqrs.ChangedDeals";
-    static components = { Definition };
-    static props = { kind: String, parameters: Object, currency: String };
+    static components = {Definition};
+    static props = {kind: String, parameters: Object, currency: String};
 
     setup() {
         this.api = useApi();
@@ -66,7 +66,7 @@ export class ChangedDeals extends Component {
     }
 
     get totalText() {
-        const { total, amount } = this.state;
+        const {total, amount} = this.state;
         if (total === null) {
             return "";
         }
@@ -79,7 +79,7 @@ export class ChangedDeals extends Component {
     }
 
     load(props) {
-        Object.assign(this.state, { items: [], total: null, amount: null, next: null });
+        Object.assign(this.state, {items: [], total: null, amount: null, next: null});
         return this.read(props);
     }
 
@@ -87,12 +87,12 @@ export class ChangedDeals extends Component {
         return this.read(this.props, this.state.next);
     }
 
-    async read({ kind, parameters }, cursor) {
+    async read({kind, parameters}, cursor) {
         this.api.abort();
-        Object.assign(this.state, { isLoading: true, error: "" });
+        Object.assign(this.state, {isLoading: true, error: ""});
         try {
-            const asked = { ...parameters, kind, limit: LIMIT, cursor };
-            const { data } = await this.waiting.during(this.api.read(PATH, asked));
+            const asked = {...parameters, kind, limit: LIMIT, cursor};
+            const {data} = await this.waiting.during(this.api.read(PATH, asked));
             Object.assign(this.state, {
                 items: cursor ? [...this.state.items, ...data.items] : data.items,
                 total: data.total,
@@ -102,12 +102,12 @@ export class ChangedDeals extends Component {
             });
         } catch (error) {
             if (!isAborted(error)) {
-                Object.assign(this.state, { isLoading: false, error: error.message });
+                Object.assign(this.state, {isLoading: false, error: error.message});
             }
         }
     }
 
-    chips({ before, after }) {
+    chips({before, after}) {
         return chips(before, after, {
             money: formatMoney,
             day: (day) => formatDate(DateTime.fromISO(day)),
@@ -118,16 +118,18 @@ export class ChangedDeals extends Component {
         return signedMoney(amount, this.props.currency);
     }
 
-    tone({ change }) {
+    tone({change}) {
         return change < 0 ? "text-danger" : change > 0 ? "text-success" : "text-muted";
     }
 
     /** Return who made the change, and when. */
-    origin({ changed_by, changed_at }) {
-        const when = changed_at && formatDateTime(DateTime.fromISO(changed_at), { showSeconds: false });
+    origin({changed_by, changed_at}) {
+        const when =
+            changed_at &&
+            formatDateTime(DateTime.fromISO(changed_at), {showSeconds: false});
         const who = changed_by && (changed_by.name ?? changed_by);
         return who && when
-            ? _t("by %(person)s, %(time)s", { person: who, time: when })
+            ? _t("by %(person)s, %(time)s", {person: who, time: when})
             : when || who || "";
     }
 
@@ -136,7 +138,9 @@ export class ChangedDeals extends Component {
     }
 
     open(item) {
-        const ids = this.state.items.filter((each) => this.canOpen(each)).map(({ odoo_id }) => odoo_id);
+        const ids = this.state.items
+            .filter((each) => this.canOpen(each))
+            .map(({odoo_id}) => odoo_id);
         return this.openLead(item.odoo_id, ids);
     }
 

@@ -9,16 +9,16 @@
  * Pure: takes values and returns values, and costs a few comparisons.
  */
 
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
-import { isId, isPersonId } from "../dashboard/choices";
-import { KINDS } from "./waterfall";
+import {isId, isPersonId} from "../dashboard/choices";
+import {KINDS} from "./waterfall";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 export const PRESETS = ["yesterday", "week", "month", "quarter"];
-export const TEAMS = { now: _t("Team of Today"), then: _t("Team of Then") };
-export const SCOPES = { all: _t("All"), own: _t("Own") };
+export const TEAMS = {now: _t("Team of Today"), then: _t("Team of Then")};
+export const SCOPES = {all: _t("All"), own: _t("Own")};
 
 const DEFAULT_PRESET = "week";
 
@@ -35,7 +35,7 @@ export function changesQuestion(address, offer) {
     const to = dayOf(address.to);
     const hasDays = from && (!to || from <= to);
     const stage = Number(address.stage);
-    const { currencies } = offer;
+    const {currencies} = offer;
     return {
         since: hasDays ? undefined : presetOf(address.since),
         from: hasDays ? from : undefined,
@@ -64,8 +64,8 @@ function dayOf(text) {
 }
 
 /** Return the parameters of the address that give a question. */
-export function changesAddress({ viewAs, ...question }) {
-    return { ...question, view_as: viewAs };
+export function changesAddress({viewAs, ...question}) {
+    return {...question, view_as: viewAs};
 }
 
 /**
@@ -76,7 +76,7 @@ export function changesAddress({ viewAs, ...question }) {
  * @param {string} person uuid of the person with the figures
  */
 export function changesParameters(question, person) {
-    const { viewAs, company, currency, team, scope, stage, since, from, to } = question;
+    const {viewAs, company, currency, team, scope, stage, since, from, to} = question;
     return {
         user: viewAs,
         salesperson: scope === "own" ? person : undefined,
@@ -101,13 +101,13 @@ export function changesParameters(question, person) {
 export function changesOfPeriod(period, zone, day) {
     const preset = period?.name?.replace("this_", "");
     if (!period || (!day && PRESETS.includes(preset))) {
-        return { since: PRESETS.includes(preset) ? preset : DEFAULT_PRESET };
+        return {since: PRESETS.includes(preset) ? preset : DEFAULT_PRESET};
     }
-    const days = (text) => DateTime.fromISO(text, { zone });
+    const days = (text) => DateTime.fromISO(text, {zone});
     const from = days(period.from).toISODate();
-    const last = days(period.until).minus({ days: 1 }).toISODate();
+    const last = days(period.until).minus({days: 1}).toISODate();
     const isPast = period.name.startsWith("previous_") || period.name === "yesterday";
-    return { from, to: isPast ? last : day };
+    return {from, to: isPast ? last : day};
 }
 
 /**
@@ -121,8 +121,8 @@ export function changesOfPeriod(period, zone, day) {
 export function presetDay(preset, now, weekStart) {
     const today = now.startOf("day");
     const days = {
-        yesterday: () => today.minus({ days: 1 }),
-        week: () => today.minus({ days: (today.weekday - weekStart + 7) % 7 }),
+        yesterday: () => today.minus({days: 1}),
+        week: () => today.minus({days: (today.weekday - weekStart + 7) % 7}),
         month: () => today.startOf("month"),
         quarter: () => today.startOf("quarter"),
     };

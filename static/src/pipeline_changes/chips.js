@@ -8,7 +8,7 @@
  * Pure: takes values and returns values, a few comparisons an opportunity.
  */
 
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
 /**
  * @param {Object|null} before `{value, currency, stage, closing_date, salesperson}`; null
@@ -19,7 +19,7 @@ import { _t } from "@web/core/l10n/translation";
  * @returns {{name: string, label: string, tone: string, icon: string, before: string,
  *  after: string}[]}
  */
-export function chips(before, after, { money, day }) {
+export function chips(before, after, {money, day}) {
     if (!before || !after) {
         return [];
     }
@@ -30,10 +30,12 @@ export function chips(before, after, { money, day }) {
         if (old === undefined || present === undefined || idOf(old) === idOf(present)) {
             return;
         }
-        const shown = (value, { currency }) =>
-            value === null || value === "" ? _t("none") : String(format(value, currency));
-        const texts = { before: shown(old, before), after: shown(present, after) };
-        found.push({ name, label, tone, icon, ...texts });
+        const shown = (value, {currency}) =>
+            value === null || value === ""
+                ? _t("none")
+                : String(format(value, currency));
+        const texts = {before: shown(old, before), after: shown(present, after)};
+        found.push({name, label, tone, icon, ...texts});
     };
     const isUp = Number(after.value) > Number(before.value);
     const isLater = (after.closing_date || "9999") > (before.closing_date || "9999");
@@ -57,7 +59,7 @@ export function chips(before, after, { money, day }) {
 }
 
 function idOf(value) {
-    return value && typeof value === "object" ? value.id ?? value.name : value;
+    return value && typeof value === "object" ? (value.id ?? value.name) : value;
 }
 
 function nameOf(value) {

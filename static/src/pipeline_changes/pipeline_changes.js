@@ -1,26 +1,31 @@
-import { formatDate } from "@web/core/l10n/dates";
-import { localization } from "@web/core/l10n/localization";
-import { _t } from "@web/core/l10n/translation";
-import { registry } from "@web/core/registry";
-import { user, userBus } from "@web/core/user";
-import { useBus, useService } from "@web/core/utils/hooks";
-import { useSetupAction } from "@web/search/action_hook";
-import { Layout } from "@web/search/layout";
-import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import {formatDate} from "@web/core/l10n/dates";
+import {localization} from "@web/core/l10n/localization";
+import {_t} from "@web/core/l10n/translation";
+import {registry} from "@web/core/registry";
+import {user, userBus} from "@web/core/user";
+import {useBus, useService} from "@web/core/utils/hooks";
+import {useSetupAction} from "@web/search/action_hook";
+import {Layout} from "@web/search/layout";
+import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
-import { Component, onWillStart, useRef, useState } from "@odoo/owl";
+import {Component, onWillStart, useRef, useState} from "@odoo/owl";
 
-import { isAborted, useApi } from "../dashboard/api";
-import { PATHS } from "../dashboard/companies";
-import { FigureChart } from "../dashboard/figure_chart";
-import { formatMoney, formatMoneyShortly, formatNumber, formatPercent } from "../dashboard/formats";
-import { useLive } from "../dashboard/live";
-import { Organisation } from "../dashboard/organisation";
-import { currentOffer } from "../dashboard/use_choices";
-import { Definition } from "../past/definition";
-import { pastNotes } from "../past/notes";
-import { useSlow } from "../past/use_slow";
-import { ChangedDeals, signedMoney } from "./changed_deals";
+import {isAborted, useApi} from "../dashboard/api";
+import {PATHS} from "../dashboard/companies";
+import {FigureChart} from "../dashboard/figure_chart";
+import {
+    formatMoney,
+    formatMoneyShortly,
+    formatNumber,
+    formatPercent,
+} from "../dashboard/formats";
+import {useLive} from "../dashboard/live";
+import {Organisation} from "../dashboard/organisation";
+import {currentOffer} from "../dashboard/use_choices";
+import {Definition} from "../past/definition";
+import {pastNotes} from "../past/notes";
+import {useSlow} from "../past/use_slow";
+import {ChangedDeals, signedMoney} from "./changed_deals";
 import {
     PRESETS,
     SCOPES,
@@ -31,9 +36,9 @@ import {
     presetDay,
     presetLabels,
 } from "./changes_question";
-import { axisStart, waterfallRows } from "./waterfall";
+import {axisStart, waterfallRows} from "./waterfall";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 export const CHANGES_TAG = "crm_cqrs.pipeline_changes";
 const DASHBOARD_TAG = "crm_cqrs.dashboard";
@@ -47,8 +52,8 @@ const DASHBOARD_TAG = "crm_cqrs.dashboard";
  */
 export class PipelineChanges extends Component {
     static template = "crm_cqrs.PipelineChanges";
-    static components = { ChangedDeals, Definition, FigureChart, Layout, Organisation };
-    static props = { ...standardActionServiceProps };
+    static components = {ChangedDeals, Definition, FigureChart, Layout, Organisation};
+    static props = {...standardActionServiceProps};
     static path = PATHS.changes;
     static displayName = _t("Pipeline Changes");
 
@@ -61,9 +66,10 @@ export class PipelineChanges extends Component {
         this.teams = TEAMS;
         this.scopes = SCOPES;
         this.offer = currentOffer();
-        const { props } = this;
+        const {props} = this;
         this.question = useState({
-            ...(props.state?.question || changesQuestion(props.action.params || {}, this.offer)),
+            ...(props.state?.question ||
+                changesQuestion(props.action.params || {}, this.offer)),
             company: this.offer.company,
         });
         this.state = useState({
@@ -83,7 +89,7 @@ export class PipelineChanges extends Component {
         });
         useSetupAction({
             rootRef: this.root,
-            getLocalState: () => ({ question: { ...this.question } }),
+            getLocalState: () => ({question: {...this.question}}),
         });
         this.live = useLive(() => this.look());
         this.publish();
@@ -109,37 +115,37 @@ export class PipelineChanges extends Component {
     }
 
     choosePreset(since) {
-        this.choose({ since, from: undefined, to: undefined });
+        this.choose({since, from: undefined, to: undefined});
     }
 
     chooseDay(name, day) {
         if (!day || day > this.today) {
             return;
         }
-        const days = { from: this.from, to: this.question.to, [name]: day };
+        const days = {from: this.from, to: this.question.to, [name]: day};
         if (days.to && days.from > days.to) {
             // The other one follows.
             days[name === "from" ? "to" : "from"] = day;
         }
-        this.choose({ since: undefined, ...days });
+        this.choose({since: undefined, ...days});
     }
 
-    chooseBar({ key }) {
+    chooseBar({key}) {
         if (key === "start" || key === "end") {
             this.openDashboard(key);
         } else {
-            this.choose({ kind: key });
+            this.choose({kind: key});
         }
     }
 
     lookAs(node) {
-        this.choose({ viewAs: node.user_id === user.userId ? undefined : node.id });
-        this.root.el?.querySelector(".o_content")?.scrollTo({ top: 0 });
+        this.choose({viewAs: node.user_id === user.userId ? undefined : node.id});
+        this.root.el?.querySelector(".o_content")?.scrollTo({top: 0});
     }
 
     backToMine() {
-        this.choose({ viewAs: undefined });
-        this.root.el?.querySelector("select[name=since]")?.focus({ preventScroll: true });
+        this.choose({viewAs: undefined});
+        this.root.el?.querySelector("select[name=since]")?.focus({preventScroll: true});
     }
 
     // Times
@@ -154,7 +160,7 @@ export class PipelineChanges extends Component {
 
     /** The first day of the question, as `2026-11-23`. */
     get from() {
-        const { since, from } = this.question;
+        const {since, from} = this.question;
         if (from) {
             return from;
         }
@@ -175,7 +181,7 @@ export class PipelineChanges extends Component {
     // Data
 
     async load() {
-        Object.assign(this.state, { answer: null, asked: null, error: null });
+        Object.assign(this.state, {answer: null, asked: null, error: null});
         await this.read();
     }
 
@@ -206,15 +212,17 @@ export class PipelineChanges extends Component {
     }
 
     async readChanges() {
-        const { question, state } = this;
+        const {question, state} = this;
         state.me ||= (await this.api.read("users/profile")).data;
         if (question.viewAs) {
-            state.person = (await this.api.read("users/profile", { user: question.viewAs })).data;
+            state.person = (
+                await this.api.read("users/profile", {user: question.viewAs})
+            ).data;
         } else {
             state.person = state.me;
         }
         const asked = changesParameters(question, state.person.id);
-        const { data, position } = await this.api.read("changes", asked);
+        const {data, position} = await this.api.read("changes", asked);
         if (state.answer && position === this.position) {
             // Nothing has happened: what is shown, and how far it is scrolled, stays.
             return;
@@ -222,7 +230,7 @@ export class PipelineChanges extends Component {
         this.position = position;
         state.answer = data;
         // As the bars were read, so that their opportunities add up to them.
-        state.asked = { ...asked, since: undefined, from: data.from, to: data.to };
+        state.asked = {...asked, since: undefined, from: data.from, to: data.to};
         state.revision++;
     }
 
@@ -233,17 +241,20 @@ export class PipelineChanges extends Component {
     }
 
     get parameters() {
-        const { company, currency } = this.question;
-        return { company, currency };
+        const {company, currency} = this.question;
+        return {company, currency};
     }
 
     get rows() {
-        const { answer } = this.state;
+        const {answer} = this.state;
         return (
             answer &&
             waterfallRows(answer).map((row) => ({
                 ...row,
-                caption: row.tone === "level" ? this.short(row.values[0]) : this.shortSigned(row.values[0]),
+                caption:
+                    row.tone === "level"
+                        ? this.short(row.values[0])
+                        : this.shortSigned(row.values[0]),
             }))
         );
     }
@@ -258,7 +269,11 @@ export class PipelineChanges extends Component {
                         : signedMoney(amount, this.state.answer.currency),
                 isDrawn: true,
             },
-            { label: _t("Opportunities"), format: (count) => formatNumber(count), isDrawn: false },
+            {
+                label: _t("Opportunities"),
+                format: (count) => formatNumber(count),
+                isDrawn: false,
+            },
         ];
     }
 
@@ -267,26 +282,30 @@ export class PipelineChanges extends Component {
     }
 
     get axisNote() {
-        return this.axisStart ? _t("The axis begins at %s.", this.short(this.axisStart)) : "";
+        return this.axisStart
+            ? _t("The axis begins at %s.", this.short(this.axisStart))
+            : "";
     }
 
     /** The answer as a sentence. */
     get summary() {
-        const { start, end } = this.state.answer;
+        const {start, end} = this.state.answer;
         const difference = end.amount - start.amount;
         const amount = this.money(Math.abs(difference));
-        const part = start.amount ? formatPercent(Math.abs(difference / start.amount), 1) : "–";
+        const part = start.amount
+            ? formatPercent(Math.abs(difference / start.amount), 1)
+            : "–";
         if (difference < 0) {
-            return _t("The pipeline fell by %(amount)s (%(part)s).", { amount, part });
+            return _t("The pipeline fell by %(amount)s (%(part)s).", {amount, part});
         }
         return difference > 0
-            ? _t("The pipeline rose by %(amount)s (%(part)s).", { amount, part })
+            ? _t("The pipeline rose by %(amount)s (%(part)s).", {amount, part})
             : _t("The pipeline is as great as it was.");
     }
 
     get windowText() {
-        const { from } = this.state.answer;
-        const { to } = this.question;
+        const {from} = this.state.answer;
+        const {to} = this.question;
         return to
             ? _t("From the beginning of %(from)s to the end of %(to)s", {
                   from: formatDate(dayOf(from)),
@@ -297,12 +316,12 @@ export class PipelineChanges extends Component {
 
     /** The day from which on there is history, where the question is of before. */
     get historyDay() {
-        const { since } = this.state.error;
+        const {since} = this.state.error;
         return since && dayOf(since);
     }
 
     get errorText() {
-        const { error, historyDay } = this;
+        const {error, historyDay} = this;
         if (historyDay) {
             return _t(
                 "History begins on %s. Choose a later day.",
@@ -320,22 +339,26 @@ export class PipelineChanges extends Component {
 
     /** The first whole day of the history, if that has begun. */
     get firstDay() {
-        const day = this.historyDay?.plus({ days: 1 }).toISODate();
+        const day = this.historyDay?.plus({days: 1}).toISODate();
         return day && day <= this.today ? day : undefined;
     }
 
     get notes() {
-        const { answer } = this.state;
+        const {answer} = this.state;
         // Until now, that figures change is no news.
         const settled = answer.settled || !this.question.to;
-        return pastNotes({ ...answer, settled }, (time) => formatDate(DateTime.fromISO(time)));
+        return pastNotes({...answer, settled}, (time) =>
+            formatDate(DateTime.fromISO(time))
+        );
     }
 
     /** The bar whose opportunities are shown, if there is one now. */
     get kind() {
-        const { answer } = this.state;
-        const { kind } = this.question;
-        return answer?.changes.some((change) => change.kind === kind) ? kind : undefined;
+        const {answer} = this.state;
+        const {kind} = this.question;
+        return answer?.changes.some((change) => change.kind === kind)
+            ? kind
+            : undefined;
     }
 
     money(amount) {
@@ -353,22 +376,22 @@ export class PipelineChanges extends Component {
     // Elsewhere
 
     openDashboard(end) {
-        const { viewAs, scope, currency } = this.question;
-        const { from, to } = this.state.answer;
+        const {viewAs, scope, currency} = this.question;
+        const {from, to} = this.state.answer;
         // A past day of the dashboard is as it ended.
         const moment = end === "start" ? from : this.question.to && to;
-        const day = moment && dayOf(moment).minus({ days: 1 }).toISODate();
+        const day = moment && dayOf(moment).minus({days: 1}).toISODate();
         return this.action.doAction({
             type: "ir.actions.client",
             tag: DASHBOARD_TAG,
-            params: { view_as: viewAs, scope, currency, day },
+            params: {view_as: viewAs, scope, currency, day},
         });
     }
 }
 
 /** Return the user's day of a time of the API. */
 function dayOf(time) {
-    return DateTime.fromISO(time, { zone: user.tz || "UTC" }).startOf("day");
+    return DateTime.fromISO(time, {zone: user.tz || "UTC"}).startOf("day");
 }
 
 registry.category("actions").add(CHANGES_TAG, PipelineChanges);

@@ -10,7 +10,7 @@
  * Pure: takes the API's changes and returns values, one row a bar.
  */
 
-import { DEFINITIONS } from "../past/definitions";
+import {DEFINITIONS} from "../past/definitions";
 
 /** Kinds of changes in the order of their bars: what comes, what changes, what leaves */
 export const KINDS = [
@@ -54,12 +54,12 @@ export function kindLabel(kind) {
  * @returns {{key: string, label: string, values: [number, number],
  *  bar: [number, number], tone: "level"|"up"|"down"|"won"}[]}
  */
-export function waterfallRows({ start, changes, end }) {
+export function waterfallRows({start, changes, end}) {
     const rows = [level("start", start)];
     let sum = start.amount;
-    const order = ({ kind }) => KINDS.indexOf(kind);
+    const order = ({kind}) => KINDS.indexOf(kind);
     for (const change of [...changes].sort((one, other) => order(one) - order(other))) {
-        const { kind, amount, count } = change;
+        const {kind, amount, count} = change;
         rows.push({
             key: kind,
             label: kindLabel(kind),
@@ -73,7 +73,7 @@ export function waterfallRows({ start, changes, end }) {
     return rows;
 }
 
-function level(key, { amount, count }) {
+function level(key, {amount, count}) {
     return {
         key,
         label: kindLabel(key),
@@ -89,7 +89,7 @@ function level(key, { amount, count }) {
  * @param {{bar: [number, number]}[]} rows
  */
 export function axisStart(rows) {
-    const ends = rows.flatMap(({ bar, tone }) => (tone === "level" ? bar[1] : bar));
+    const ends = rows.flatMap(({bar, tone}) => (tone === "level" ? bar[1] : bar));
     const [low, high] = [Math.min(...ends), Math.max(...ends)];
     const span = high - low;
     const start = high - span / ROOM;

@@ -1,16 +1,16 @@
-import { describe, expect, test } from "@odoo/hoot";
-import { patchWithCleanup } from "@web/../tests/web_test_helpers";
+import {describe, expect, test} from "@odoo/hoot";
+import {patchWithCleanup} from "@web/../tests/web_test_helpers";
 
-import { localization } from "@web/core/l10n/localization";
-import { user } from "@web/core/user";
+import {localization} from "@web/core/l10n/localization";
+import {user} from "@web/core/user";
 
-import { formatNumber, formatPercent, formatUnit } from "@crm_cqrs/core/formats";
+import {formatNumber, formatPercent, formatUnit} from "@crm_cqrs/core/formats";
 
 describe.current.tags("headless");
 
 function setLanguage(lang, thousandsSep, decimalPoint) {
-    patchWithCleanup(localization, { thousandsSep, decimalPoint, grouping: [3, 0] });
-    patchWithCleanup(user, { lang });
+    patchWithCleanup(localization, {thousandsSep, decimalPoint, grouping: [3, 0]});
+    patchWithCleanup(user, {lang});
 }
 
 test("numbers are written as the user's language has them in Odoo", async () => {
@@ -22,7 +22,7 @@ test("numbers are written as the user's language has them in Odoo", async () => 
     setLanguage("fr-FR", "\u202f", ",");
     expect(formatNumber(1234.56, 1)).toBe("1\u202f234,6");
     expect(formatPercent(0.4567, 1).replace(/\s/, " ")).toBe("45,7 %");
-    expect(formatUnit(2048.25, 1, { style: "unit", unit: "megabyte" })).toMatch(
+    expect(formatUnit(2048.25, 1, {style: "unit", unit: "megabyte"})).toMatch(
         /^2\u202f048,3\sMo$/
     );
     setLanguage("ar-001", ",", ".");

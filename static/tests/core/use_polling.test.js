@@ -1,11 +1,11 @@
-import { after, describe, destroy, expect, test } from "@odoo/hoot";
-import { advanceTime, animationFrame } from "@odoo/hoot-mock";
-import { defineMailModels } from "@mail/../tests/mail_test_helpers";
-import { mountWithCleanup } from "@web/../tests/web_test_helpers";
+import {after, describe, destroy, expect, test} from "@odoo/hoot";
+import {advanceTime, animationFrame} from "@odoo/hoot-mock";
+import {defineMailModels} from "@mail/../tests/mail_test_helpers";
+import {mountWithCleanup} from "@web/../tests/web_test_helpers";
 
-import { Component, onMounted, xml } from "@odoo/owl";
+import {Component, onMounted, xml} from "@odoo/owl";
 
-import { usePolling } from "@crm_cqrs/core/use_polling";
+import {usePolling} from "@crm_cqrs/core/use_polling";
 
 describe.current.tags("desktop");
 defineMailModels();
@@ -32,7 +32,10 @@ async function wait(seconds) {
 }
 
 function setHidden(isHidden) {
-    Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+    Object.defineProperty(document, "hidden", {
+        configurable: true,
+        get: () => isHidden,
+    });
     document.dispatchEvent(new Event("visibilitychange"));
 }
 
@@ -51,7 +54,7 @@ test("the callback is called after each pause, until it returns none", async () 
 });
 
 test("a call in between sets the next one", async () => {
-    const { polling } = await mountPoller(60000, 60000);
+    const {polling} = await mountPoller(60000, 60000);
     await wait(50);
     await polling.look();
     expect.verifySteps(["look"]);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@odoo/hoot";
+import {describe, expect, test} from "@odoo/hoot";
 
 import {
     customerAddress,
@@ -13,8 +13,8 @@ import {
 describe.current.tags("headless");
 
 const PERSON = "0192f0c1-2345-7678-9abc-def012345678";
-const ALONE = { company: undefined, currencies: [], ownCurrency: "EUR" };
-const OFFER = { company: "2,1", currencies: ["EUR", "USD"], ownCurrency: "EUR" };
+const ALONE = {company: undefined, currencies: [], ownCurrency: "EUR"};
+const OFFER = {company: "2,1", currencies: ["EUR", "USD"], ownCurrency: "EUR"};
 
 test("without an address the greatest customers come first", () => {
     expect(customersQuestion({}, ALONE)).toEqual({
@@ -51,15 +51,21 @@ test("an address says the question, and the question the address", () => {
 
 test("what nobody offers is dropped", () => {
     const question = customersQuestion(
-        { sort: "-id; DROP", overdue: "maybe", view_as: "me", currency: "XXX", search: "x".repeat(300) },
+        {
+            sort: "-id; DROP",
+            overdue: "maybe",
+            view_as: "me",
+            currency: "XXX",
+            search: "x".repeat(300),
+        },
         OFFER
     );
-    expect([question.sort, question.overdue, question.viewAs, question.currency]).toEqual([
-        "-won_revenue",
-        false,
-        undefined,
-        "EUR",
-    ]);
+    expect([
+        question.sort,
+        question.overdue,
+        question.viewAs,
+        question.currency,
+    ]).toEqual(["-won_revenue", false, undefined, "EUR"]);
     expect(question.search.length).toBe(200);
     expect(customersParameters(question).has_overdue).toBe(undefined);
 });
@@ -73,13 +79,17 @@ test("a click sorts amounts from the greatest down, names from the first", () =>
 });
 
 test("the address of a customer", () => {
-    const question = customerQuestion({ account: "12", view_as: PERSON }, OFFER);
+    const question = customerQuestion({account: "12", view_as: PERSON}, OFFER);
     expect(customerAddress(question)).toEqual({
         account: 12,
         view_as: PERSON,
         company: "2,1",
         currency: "EUR",
     });
-    expect(customerParameters(question)).toEqual({ user: PERSON, company: "2,1", currency: "EUR" });
-    expect(customerQuestion({ account: "all" }, ALONE).account).toBe(undefined);
+    expect(customerParameters(question)).toEqual({
+        user: PERSON,
+        company: "2,1",
+        currency: "EUR",
+    });
+    expect(customerQuestion({account: "all"}, ALONE).account).toBe(undefined);
 });

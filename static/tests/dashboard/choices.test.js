@@ -1,6 +1,6 @@
-import { describe, expect, test } from "@odoo/hoot";
+import {describe, expect, test} from "@odoo/hoot";
 
-import { companyIds } from "@crm_cqrs/dashboard/companies";
+import {companyIds} from "@crm_cqrs/dashboard/companies";
 import {
     addressOf,
     figureParameters,
@@ -14,8 +14,8 @@ import {
 
 describe.current.tags("headless");
 
-const ALONE = { company: undefined, currencies: [], ownCurrency: "EUR" };
-const OFFER = { company: "2,1", currencies: ["EUR", "USD"], ownCurrency: "EUR" };
+const ALONE = {company: undefined, currencies: [], ownCurrency: "EUR"};
+const OFFER = {company: "2,1", currencies: ["EUR", "USD"], ownCurrency: "EUR"};
 const DEFAULT = {
     viewAs: undefined,
     day: undefined,
@@ -32,15 +32,19 @@ const PERSON = "0192f0c1-2345-7678-9abc-def012345678";
 
 test("without an address or a memory the defaults hold", () => {
     expect(initialView({}, {}, ALONE)).toEqual(DEFAULT);
-    expect(initialView({}, {}, OFFER)).toEqual({ ...DEFAULT, company: "2,1", currency: "EUR" });
+    expect(initialView({}, {}, OFFER)).toEqual({
+        ...DEFAULT,
+        company: "2,1",
+        currency: "EUR",
+    });
     // As an older address has it.
-    expect(initialView({ period: "year" }, {}, ALONE).period).toBe("this_year");
+    expect(initialView({period: "year"}, {}, ALONE).period).toBe("this_year");
 });
 
 test("the address precedes the memory, which precedes the default", () => {
     const view = initialView(
-        { scope: "team", view_as: PERSON, stage: "3", search: "desk" },
-        { scope: "own", period: "this_year", currency: "USD", viewAs: PERSON },
+        {scope: "team", view_as: PERSON, stage: "3", search: "desk"},
+        {scope: "own", period: "this_year", currency: "USD", viewAs: PERSON},
         OFFER
     );
     expect(view).toEqual({
@@ -66,32 +70,36 @@ test("values that are no options are ignored", () => {
         view_as: "7",
         stage: "x",
     };
-    const view = { ...DEFAULT, company: "2,1", currency: "EUR" };
+    const view = {...DEFAULT, company: "2,1", currency: "EUR"};
     expect(initialView(wrong, wrong, OFFER)).toEqual(view);
-    expect(initialView({ company: 1, currency: "USD" }, {}, ALONE)).toEqual(DEFAULT);
+    expect(initialView({company: 1, currency: "USD"}, {}, ALONE)).toEqual(DEFAULT);
     for (const sort of ["va-lue", "--value", "-"]) {
-        expect(initialView({ sort }, {}, ALONE).sort).toBe("-value");
+        expect(initialView({sort}, {}, ALONE).sort).toBe("-value");
     }
     for (const stage of ["1.5", "-1", "0", "1,2", 2 ** 31]) {
-        expect(initialView({ stage }, {}, ALONE).stage).toBe(undefined);
+        expect(initialView({stage}, {}, ALONE).stage).toBe(undefined);
     }
-    expect(initialView({ search: "a".repeat(300) }, {}, ALONE).search.length).toBe(200);
+    expect(initialView({search: "a".repeat(300)}, {}, ALONE).search.length).toBe(200);
 });
 
 test("the address and the memory give the view again", () => {
-    const view = initialView({ view_as: PERSON, sort: "name", currency: "USD" }, {}, OFFER);
+    const view = initialView(
+        {view_as: PERSON, sort: "name", currency: "USD"},
+        {},
+        OFFER
+    );
     expect(initialView(addressOf(view), {}, OFFER)).toEqual(view);
     expect(addressOf(view).company).toBe("2,1");
-    const own = { ...view, viewAs: undefined };
+    const own = {...view, viewAs: undefined};
     expect(initialView({}, rememberedChoices(view, OFFER), OFFER)).toEqual(own);
 });
 
 test("the currency is that of the current company, unless another is chosen", () => {
-    const other = { ...OFFER, company: "1", ownCurrency: "USD" };
+    const other = {...OFFER, company: "1", ownCurrency: "USD"};
     const view = initialView({}, {}, OFFER);
-    expect(switched(view, OFFER, other)).toEqual({ company: "1", currency: "USD" });
-    const chosen = { ...view, currency: "GBP" };
-    expect(switched(chosen, OFFER, other)).toEqual({ company: "1", currency: "GBP" });
+    expect(switched(view, OFFER, other)).toEqual({company: "1", currency: "USD"});
+    const chosen = {...view, currency: "GBP"};
+    expect(switched(chosen, OFFER, other)).toEqual({company: "1", currency: "GBP"});
     const visitedAgain = initialView({}, rememberedChoices(view, OFFER), other);
     expect(visitedAgain.currency).toBe("USD");
     expect(switched(DEFAULT, ALONE, ALONE).currency).toBe(undefined);
@@ -107,7 +115,13 @@ test("companies of an address are those among which the user may choose", () => 
 });
 
 test("parameters of the API follow from the view", () => {
-    const view = { ...DEFAULT, viewAs: PERSON, search: "desk", company: "2,1", currency: "USD" };
+    const view = {
+        ...DEFAULT,
+        viewAs: PERSON,
+        search: "desk",
+        company: "2,1",
+        currency: "USD",
+    };
     expect(figureParameters(view)).toEqual({
         company: "2,1",
         currency: "USD",
@@ -125,13 +139,17 @@ test("parameters of the API follow from the view", () => {
         status: "pending",
     });
     // Lost opportunities are archived as a rule.
-    expect(opportunityParameters({ ...view, status: "lost" }).archived).toBe("any");
-    expect(opportunityParameters({ ...view, status: "any" }).status).toBe(undefined);
+    expect(opportunityParameters({...view, status: "lost"}).archived).toBe("any");
+    expect(opportunityParameters({...view, status: "any"}).status).toBe(undefined);
 });
 
 test("by day, the order is that of the day that the column shows", () => {
     const order = (status) => {
-        const { sort } = opportunityParameters({ ...DEFAULT, sort: "-closing_date", status });
+        const {sort} = opportunityParameters({
+            ...DEFAULT,
+            sort: "-closing_date",
+            status,
+        });
         return sort;
     };
     expect(["pending", "any", "won", "lost"].map(order)).toEqual([
@@ -143,39 +161,66 @@ test("by day, the order is that of the day that the column shows", () => {
 });
 
 test("a choice makes all, some or none of the figures wrong", () => {
-    const outdated = (choice) => outdatedBy(DEFAULT, { ...DEFAULT, ...choice });
-    expect(outdated({ viewAs: PERSON, period: "this_year" })).toBe("all");
-    expect(outdated({ company: "1" })).toBe("all");
-    expect(outdated({ period: "this_year" })).toBe("some");
-    expect(outdated({ currency: "USD" })).toBe("some");
-    expect(outdated({ scope: "own", sort: "name", status: "won", search: "desk" })).toBe("none");
+    const outdated = (choice) => outdatedBy(DEFAULT, {...DEFAULT, ...choice});
+    expect(outdated({viewAs: PERSON, period: "this_year"})).toBe("all");
+    expect(outdated({company: "1"})).toBe("all");
+    expect(outdated({period: "this_year"})).toBe("some");
+    expect(outdated({currency: "USD"})).toBe("some");
+    expect(outdated({scope: "own", sort: "name", status: "won", search: "desk"})).toBe(
+        "none"
+    );
 });
 
 test("a past day is in the address, and asked of figures and lists", () => {
-    const offer = { ...OFFER, today: "2026-11-29" };
-    const view = initialView({ day: "2026-11-28", sort: "name", search: "desk" }, {}, offer);
+    const offer = {...OFFER, today: "2026-11-29"};
+    const view = initialView(
+        {day: "2026-11-28", sort: "name", search: "desk"},
+        {},
+        offer
+    );
     expect(view.day).toBe("2026-11-28");
     expect(addressOf(view).day).toBe("2026-11-28");
     expect(Object.keys(rememberedChoices(view, offer))).not.toInclude("day");
     expect(figureParameters(view).as_of).toBe("2026-11-28");
     const asked = opportunityParameters(view);
     // The past has neither names to sort by nor words to search.
-    expect([asked.as_of, asked.sort, asked.text]).toEqual(["2026-11-28", "-value", undefined]);
-    expect(opportunityParameters({ ...view, sort: "closing_date" }).sort).toBe("closing_date");
-    expect(outdatedBy(view, { ...view, day: undefined })).toBe("all");
+    expect([asked.as_of, asked.sort, asked.text]).toEqual([
+        "2026-11-28",
+        "-value",
+        undefined,
+    ]);
+    expect(opportunityParameters({...view, sort: "closing_date"}).sort).toBe(
+        "closing_date"
+    );
+    expect(outdatedBy(view, {...view, day: undefined})).toBe("all");
 });
 
 test("a day that is not past, or none, is dropped", () => {
-    for (const day of ["2026-11-29", "2027-01-01", "2026-02-30", "yesterday", "2026-1-1", 7]) {
-        expect(initialView({ day }, {}, { ...OFFER, today: "2026-11-29" }).day).toBe(undefined);
+    for (const day of [
+        "2026-11-29",
+        "2027-01-01",
+        "2026-02-30",
+        "yesterday",
+        "2026-1-1",
+        7,
+    ]) {
+        expect(initialView({day}, {}, {...OFFER, today: "2026-11-29"}).day).toBe(
+            undefined
+        );
     }
 });
 
 test("the orders of a past list are those that the past has", () => {
-    const past = { day: "2026-11-28", status: "pending" };
+    const past = {day: "2026-11-28", status: "pending"};
     const names = ["value", "name", "stage", "closing_date", undefined];
     const sortable = (view) => names.map((name) => isSortable(view, name));
     expect(sortable(past)).toEqual([true, false, true, true, false]);
-    expect(sortable({ ...past, status: "won" })).toEqual([true, false, true, false, false]);
-    expect(sortable({ status: "won" })).toEqual([true, true, true, true, true]);
+    expect(sortable({...past, status: "won"})).toEqual([
+        true,
+        false,
+        true,
+        false,
+        false,
+    ]);
+    expect(sortable({status: "won"})).toEqual([true, true, true, true, true]);
 });

@@ -1,7 +1,7 @@
-import { after, beforeEach, describe, expect, test } from "@odoo/hoot";
-import { allowTranslations, patchWithCleanup } from "@web/../tests/web_test_helpers";
+import {after, beforeEach, describe, expect, test} from "@odoo/hoot";
+import {allowTranslations, patchWithCleanup} from "@web/../tests/web_test_helpers";
 
-import { localization } from "@web/core/l10n/localization";
+import {localization} from "@web/core/l10n/localization";
 
 import {
     change,
@@ -15,19 +15,24 @@ import {
 describe.current.tags("headless");
 beforeEach(() => {
     allowTranslations();
-    patchWithCleanup(localization, { dateFormat: "MM/dd/yyyy" });
+    patchWithCleanup(localization, {dateFormat: "MM/dd/yyyy"});
 });
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 const NOW = DateTime.fromISO("2026-11-24T13:00:00Z");
 
-const closed = (won_revenue, won, lost, win_rate) => ({ won_revenue, won, lost, win_rate });
+const closed = (won_revenue, won, lost, win_rate) => ({
+    won_revenue,
+    won,
+    lost,
+    win_rate,
+});
 const MONTHS = [
-    { month: "2025-12", ...closed(5, 1, 0, 1), own: closed(0, 0, 0, null) },
-    { month: "2026-10", ...closed(0.1, 2, 1, 0.6667), own: closed(0.1, 1, 0, 1) },
-    { month: null, ...closed(1000, 1, 0, 1), own: closed(0, 0, 0, null) },
+    {month: "2025-12", ...closed(5, 1, 0, 1), own: closed(0, 0, 0, null)},
+    {month: "2026-10", ...closed(0.1, 2, 1, 0.6667), own: closed(0.1, 1, 0, 1)},
+    {month: null, ...closed(1000, 1, 0, 1), own: closed(0, 0, 0, null)},
 ];
-const range = (from, until, zone) => periodRange({ from, until }, zone);
+const range = (from, until, zone) => periodRange({from, until}, zone);
 
 test("a period begins and ends at the midnights that the API gives", () => {
     const quarter = range(
@@ -42,13 +47,15 @@ test("a period begins and ends at the midnights that the API gives", () => {
 
 test("a period is named by its days, or its fiscal year", () => {
     const from = "2026-10-01T00:00:00+00:00";
-    const name = (period, fiscal = { year: "2026", quarter: 4 }) =>
+    const name = (period, fiscal = {year: "2026", quarter: 4}) =>
         periodName(period, range(from, from, "UTC"), fiscal);
     expect(name("today")).toBe("10/01/2026");
     expect(name("previous_week")).toBe("10/01/2026 to 10/07/2026");
     expect(name("this_month")).toBe("October 2026");
     expect(name("this_quarter")).toBe("Q4 2026");
-    expect(name("previous_quarter", { year: "2026–2027", quarter: 3 })).toBe("Q3 2026–2027");
+    expect(name("previous_quarter", {year: "2026–2027", quarter: 3})).toBe(
+        "Q3 2026–2027"
+    );
     expect(name("this_year")).toBe("2026");
 });
 
@@ -62,7 +69,8 @@ test("the last months are complete, the oldest first", () => {
     expect(months.at(-1).month).toBe("2026-11");
     expect(lastMonths(MONTHS, NOW.toUTC(), "own").at(-2).won).toBe(1);
     // In this zone it is still October.
-    const early = DateTime.fromISO("2026-11-01T03:00:00Z").setZone("America/Los_Angeles");
+    const early =
+        DateTime.fromISO("2026-11-01T03:00:00Z").setZone("America/Los_Angeles");
     const last = lastMonths(MONTHS, early, "all").at(-1);
     expect([last.month, last.won]).toEqual(["2026-10", 2]);
     expect(last.to.toUTC().toISO()).toBe("2026-11-01T07:00:00.000Z");
@@ -72,8 +80,8 @@ const level = (month, until, active, own) => ({
     month,
     until,
     active_opportunities: active,
-    own: { active_opportunities: own },
-    team: { active_opportunities: active - own },
+    own: {active_opportunities: own},
+    team: {active_opportunities: active - own},
 });
 const SERIES = {
     months: [
@@ -90,21 +98,24 @@ test("levels at the end of a month are known since the first event", () => {
     const name = "active_opportunities";
     expect(levels(SERIES, "all", name)).toEqual([null, 4, 6, 5]);
     expect(levels(SERIES, "own", name)).toEqual([null, 1, 3, 2]);
-    expect(levels({ months: [], recorded_since: null }, "all", name)).toEqual([]);
+    expect(levels({months: [], recorded_since: null}, "all", name)).toEqual([]);
 });
 
 test("months are read alike in every language", () => {
-    const { defaultLocale, defaultNumberingSystem } = luxon.Settings;
-    after(() => Object.assign(luxon.Settings, { defaultLocale, defaultNumberingSystem }));
-    Object.assign(luxon.Settings, { defaultLocale: "ar", defaultNumberingSystem: "arab" });
+    const {defaultLocale, defaultNumberingSystem} = luxon.Settings;
+    after(() => Object.assign(luxon.Settings, {defaultLocale, defaultNumberingSystem}));
+    Object.assign(luxon.Settings, {
+        defaultLocale: "ar",
+        defaultNumberingSystem: "arab",
+    });
     const now = DateTime.fromISO("2026-11-24T13:00:00Z");
     expect(lastMonths(MONTHS, now, "all").at(-1).month).toBe("2026-11");
     expect(lastMonths(MONTHS, now, "all").at(-2).won).toBe(2);
 });
 
 test("a change from zero has no ratio", () => {
-    expect(change(3, 2)).toEqual({ difference: 1, ratio: 0.5 });
-    expect(change(3, 0)).toEqual({ difference: 3, ratio: null });
+    expect(change(3, 2)).toEqual({difference: 1, ratio: 0.5});
+    expect(change(3, 0)).toEqual({difference: 3, ratio: null});
     expect(change(null, 2)).toBe(null);
     expect(change(3, null)).toBe(null);
 });

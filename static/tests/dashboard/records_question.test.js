@@ -1,18 +1,22 @@
-import { describe, expect, test } from "@odoo/hoot";
+import {describe, expect, test} from "@odoo/hoot";
 
-import { allowTranslations, patchWithCleanup } from "@web/../tests/web_test_helpers";
-import { localization } from "@web/core/l10n/localization";
+import {allowTranslations, patchWithCleanup} from "@web/../tests/web_test_helpers";
+import {localization} from "@web/core/l10n/localization";
 
-import { rangeName, recordsAddress, recordsQuestion } from "@crm_cqrs/dashboard/records_question";
+import {
+    rangeName,
+    recordsAddress,
+    recordsQuestion,
+} from "@crm_cqrs/dashboard/records_question";
 
 describe.current.tags("headless");
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 const PERSON = "0192f0c1-2345-7678-9abc-def012345678";
 const FIELDS = {
-    user_id: { type: "many2one", groupable: true, sortable: true },
-    closed_at: { type: "datetime", groupable: true, sortable: true },
-    viewer_id: { type: "many2one", groupable: false, sortable: false },
+    user_id: {type: "many2one", groupable: true, sortable: true},
+    closed_at: {type: "datetime", groupable: true, sortable: true},
+    viewer_id: {type: "many2one", groupable: false, sortable: false},
 };
 const DEFAULT = {
     figure: "pipeline",
@@ -29,14 +33,16 @@ const DEFAULT = {
 
 /** Return a question as the address of another browser gives it. */
 function shared(question) {
-    const texts = Object.entries(recordsAddress(question)).filter(([, value]) => value !== undefined);
+    const texts = Object.entries(recordsAddress(question)).filter(
+        ([, value]) => value !== undefined
+    );
     const query = new URLSearchParams(texts);
     return recordsQuestion(Object.fromEntries(query), FIELDS, ["EUR"]);
 }
 
 function days(from, to, zone = "America/Los_Angeles") {
-    const [first, end] = [from, to].map((day) => DateTime.fromISO(day, { zone }));
-    return { from: first, to: end };
+    const [first, end] = [from, to].map((day) => DateTime.fromISO(day, {zone}));
+    return {from: first, to: end};
 }
 
 test("an address gives the question again", () => {
@@ -51,8 +57,8 @@ test("an address gives the question again", () => {
         ownerId: 7,
         groupBy: ["user_id", "closed_at:month"],
         orderBy: [
-            { name: "closed_at", asc: false },
-            { name: "user_id", asc: true },
+            {name: "closed_at", asc: false},
+            {name: "user_id", asc: true},
         ],
     };
     expect(recordsAddress(question)).toEqual({
@@ -69,16 +75,16 @@ test("an address gives the question again", () => {
         group: "user_id,closed_at:month",
         sort: "-closed_at,user_id",
     });
-    const { range, ...rest } = shared(question);
-    const { range: asked, ...others } = question;
+    const {range, ...rest} = shared(question);
+    const {range: asked, ...others} = question;
     expect(rest).toEqual(others);
     // In whichever zone the reader is.
     expect(+range.from).toBe(+asked.from);
     expect(+range.to).toBe(+asked.to);
-    const overdue = { ...DEFAULT, figure: "overdue", day: "2026-11-29" };
+    const overdue = {...DEFAULT, figure: "overdue", day: "2026-11-29"};
     expect(shared(overdue).day).toBe("2026-11-29");
     for (const stageId of [3, false]) {
-        const { stageId: given, groupBy } = shared({ ...DEFAULT, stageId, groupBy: [] });
+        const {stageId: given, groupBy} = shared({...DEFAULT, stageId, groupBy: []});
         expect(given).toBe(stageId);
         expect(groupBy).toEqual([]);
     }
@@ -98,21 +104,33 @@ test("unknown choices of an address are left out", () => {
         sort: "viewer_id,-nothing,constructor,--user_id",
     };
     expect(recordsQuestion(wrong, FIELDS, ["EUR"])).toEqual(DEFAULT);
-    const group = "viewer_id,nothing,closed_at:hour,user_id:month,closed_at:month:1,user_id";
-    expect(recordsQuestion({ group }, FIELDS, ["EUR"]).groupBy).toEqual(["user_id"]);
-    const won = { figure: "won", from: "2026-10-01", to: "2026-12-31", tz: "UTC" };
+    const group =
+        "viewer_id,nothing,closed_at:hour,user_id:month,closed_at:month:1,user_id";
+    expect(recordsQuestion({group}, FIELDS, ["EUR"]).groupBy).toEqual(["user_id"]);
+    const won = {figure: "won", from: "2026-10-01", to: "2026-12-31", tz: "UTC"};
     expect(recordsQuestion(won, FIELDS, ["EUR"]).range).not.toBe(null);
-    for (const part of [{ from: "x" }, { to: undefined }, { to: "2026-09-30" }, { tz: "Mars" }]) {
-        expect(recordsQuestion({ ...won, ...part }, FIELDS, ["EUR"]).range).toBe(null);
+    for (const part of [
+        {from: "x"},
+        {to: undefined},
+        {to: "2026-09-30"},
+        {tz: "Mars"},
+    ]) {
+        expect(recordsQuestion({...won, ...part}, FIELDS, ["EUR"]).range).toBe(null);
     }
-    expect(recordsQuestion({ ...won, stage: 3 }, FIELDS, ["EUR"]).stageId).toBe(undefined);
+    expect(recordsQuestion({...won, stage: 3}, FIELDS, ["EUR"]).stageId).toBe(
+        undefined
+    );
 });
 
 test("days are named after their month, across a change of the clock, or by themselves", () => {
     allowTranslations();
-    patchWithCleanup(localization, { dateFormat: "MM/dd/yyyy" });
+    patchWithCleanup(localization, {dateFormat: "MM/dd/yyyy"});
     expect(rangeName(days("2026-11-01", "2026-12-01"))).toBe("November 2026");
     expect(rangeName(days("2026-11-02", "2026-11-03"))).toBe("11/02/2026");
-    expect(rangeName(days("2026-11-02", "2026-11-09"))).toBe("11/02/2026 to 11/08/2026");
-    expect(rangeName(days("2026-10-01", "2027-01-01"))).toBe("10/01/2026 to 12/31/2026");
+    expect(rangeName(days("2026-11-02", "2026-11-09"))).toBe(
+        "11/02/2026 to 11/08/2026"
+    );
+    expect(rangeName(days("2026-10-01", "2027-01-01"))).toBe(
+        "10/01/2026 to 12/31/2026"
+    );
 });

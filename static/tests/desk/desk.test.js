@@ -1,7 +1,7 @@
-import { describe, expect, test } from "@odoo/hoot";
-import { waitFor } from "@odoo/hoot-dom";
-import { advanceTime, animationFrame } from "@odoo/hoot-mock";
-import { defineMailModels } from "@mail/../tests/mail_test_helpers";
+import {describe, expect, test} from "@odoo/hoot";
+import {waitFor} from "@odoo/hoot-dom";
+import {advanceTime, animationFrame} from "@odoo/hoot-mock";
+import {defineMailModels} from "@mail/../tests/mail_test_helpers";
 import {
     contains,
     getService,
@@ -10,7 +10,7 @@ import {
     onRpc,
 } from "@web/../tests/web_test_helpers";
 
-import { WebClient } from "@web/webclient/webclient";
+import {WebClient} from "@web/webclient/webclient";
 
 describe.current.tags("desktop");
 defineMailModels();
@@ -54,9 +54,9 @@ const health = (runs = [], parts = {}) => ({
         minutes: 10,
         missing_triggers: [],
     },
-    reconciler: { level: "good", seconds: 30, never: [], failures: [] },
-    reader: { level: "good", waiting: 0, is_more: false, holder: null },
-    verification: { level: "watch", last: null, unfinished: null },
+    reconciler: {level: "good", seconds: 30, never: [], failures: []},
+    reader: {level: "good", waiting: 0, is_more: false, holder: null},
+    verification: {level: "watch", last: null, unfinished: null},
     seals: {
         level: "good",
         number: 7,
@@ -69,8 +69,8 @@ const health = (runs = [], parts = {}) => ({
         not_handed_out: 0,
         missing_triggers: [],
     },
-    tail: { level: "good", changes: 0, is_more: false, seconds: null },
-    projections: { level: "good", broken: [], quarantined: [] },
+    tail: {level: "good", changes: 0, is_more: false, seconds: null},
+    projections: {level: "good", broken: [], quarantined: []},
     jobs: {
         level: "good",
         count: 7,
@@ -79,8 +79,8 @@ const health = (runs = [], parts = {}) => ({
         is_neutralized: false,
         late: 0,
     },
-    webhooks: { level: "good", endpoints: [] },
-    replaced: { rows: 0, is_more: false, since: false, tables: [] },
+    webhooks: {level: "good", endpoints: []},
+    replaced: {rows: 0, is_more: false, since: false, tables: []},
     sizes: [],
     runs,
     ...parts,
@@ -111,8 +111,8 @@ async function wait(seconds) {
 
 test("a run in progress is polled every second until its outcome", async () => {
     await openDesk(
-        health([run({ progress: 41.6, step_name: "User Profile" })]),
-        health([run({ progress: 80, step_name: "Opportunity" })]),
+        health([run({progress: 41.6, step_name: "User Profile"})]),
+        health([run({progress: 80, step_name: "Opportunity"})]),
         health([done])
     );
     expect(".o_cqrs_run [role=progressbar]").toHaveAttribute("aria-valuenow", "42");
@@ -145,8 +145,8 @@ test("webhooks that need somebody are named", async () => {
         last_error: null,
     };
     const endpoints = [
-        { ...endpoint, name: "Warehouse" },
-        { ...endpoint, name: "Mailing", is_paused: true, pause_reason: "person" },
+        {...endpoint, name: "Warehouse"},
+        {...endpoint, name: "Mailing", is_paused: true, pause_reason: "person"},
         {
             ...endpoint,
             name: "Billing",
@@ -155,10 +155,10 @@ test("webhooks that need somebody are named", async () => {
             pause_reason: "failing",
             last_error: "HTTP 500",
         },
-        { ...endpoint, name: "Search", level: "watch", dead: 3, last_error: "HTTP 404" },
-        { ...endpoint, name: "Map", level: "watch", lag_events: 12, lag_seconds: 7200 },
+        {...endpoint, name: "Search", level: "watch", dead: 3, last_error: "HTTP 404"},
+        {...endpoint, name: "Map", level: "watch", lag_events: 12, lag_seconds: 7200},
     ];
-    await openDesk(health([], { webhooks: { level: "bad", endpoints } }));
+    await openDesk(health([], {webhooks: {level: "bad", endpoints}}));
     const card = ".o_cqrs_health[data-name=webhooks]";
     expect(`${card} .o_cqrs_value`).toHaveText("3");
     for (const text of [
@@ -187,11 +187,13 @@ test("a run that nothing performs says why, and the actions can be activated", a
         return false;
     });
     await openDesk(
-        health([run({ state: "pending", waits_for: why })], { jobs: off }),
-        health([run({ state: "running", progress: 3, waits_for: false })])
+        health([run({state: "pending", waits_for: why})], {jobs: off}),
+        health([run({state: "running", progress: 3, waits_for: false})])
     );
     expect(".o_cqrs_run").toHaveText(/This database is a neutralized copy/);
-    expect(".o_cqrs_health[data-name=jobs]").toHaveText(/5\s+of 7 active[^]*neutralized copy/);
+    expect(".o_cqrs_health[data-name=jobs]").toHaveText(
+        /5\s+of 7 active[^]*neutralized copy/
+    );
     // What is switched off is not promised.
     expect(".o_cqrs_health:contains(every night)").toHaveCount(0);
     expect(".o_cqrs_health:contains(every five minutes)").toHaveCount(0);
@@ -204,14 +206,14 @@ test("a run that nothing performs says why, and the actions can be activated", a
 });
 
 test("a run is cancelled only once", async () => {
-    onRpc("cqrs.run", "action_cancel", ({ args }) => {
+    onRpc("cqrs.run", "action_cancel", ({args}) => {
         expect.step(["cancel", ...args]);
         return true;
     });
     await openDesk(
         health([run()]),
-        health([run({ cancel_requested: true, step_name: "User Profile" })]),
-        health([run({ state: "cancelled", outcome: "Cancelled. Nothing was changed." })])
+        health([run({cancel_requested: true, step_name: "User Profile"})]),
+        health([run({state: "cancelled", outcome: "Cancelled. Nothing was changed."})])
     );
     expect(".o_cqrs_cancel").toHaveAttribute("aria-label", "Cancel Rebuild #7");
     await contains(".o_cqrs_cancel").click();
@@ -224,11 +226,11 @@ test("a run is cancelled only once", async () => {
 });
 
 test("runs are listed in the order of their turn", async () => {
-    const waiting = { state: "pending", started_at: false };
+    const waiting = {state: "pending", started_at: false};
     await openDesk(
         health([
-            run({ id: 9, display_name: "Verify #9", ...waiting, create_date: READ_AT }),
-            run({ id: 8, display_name: "Verify #8", ...waiting }),
+            run({id: 9, display_name: "Verify #9", ...waiting, create_date: READ_AT}),
+            run({id: 8, display_name: "Verify #8", ...waiting}),
             run(),
         ])
     );
@@ -240,16 +242,22 @@ test("runs are listed in the order of their turn", async () => {
 
 test("a run that does not start points to the scheduled actions", async () => {
     const create_date = "2026-11-24 12:59:00";
-    await openDesk(health([run({ state: "pending", started_at: false, create_date })]));
-    expect(".o_cqrs_run").toHaveText(/Not started yet\. Check that scheduled actions are running\./);
+    await openDesk(health([run({state: "pending", started_at: false, create_date})]));
+    expect(".o_cqrs_run").toHaveText(
+        /Not started yet\. Check that scheduled actions are running\./
+    );
 });
 
 test("each outcome is told in words", async () => {
     await openDesk(
         health([
-            run({ id: 6, is_abandoned: true }),
-            run({ id: 5, state: "failed", outcome: "No space left on device" }),
-            run({ id: 4, state: "cancelled", outcome: "Cancelled. Nothing was changed." }),
+            run({id: 6, is_abandoned: true}),
+            run({id: 5, state: "failed", outcome: "No space left on device"}),
+            run({
+                id: 4,
+                state: "cancelled",
+                outcome: "Cancelled. Nothing was changed.",
+            }),
             done,
         ])
     );
@@ -284,13 +292,13 @@ test("a refused run shows the error and does not start", async () => {
 
 test("runs that write ask for confirmation", async () => {
     for (const kind of ["verify", "reconcile", "replay"]) {
-        onRpc("cqrs.run", `action_${kind}`, ({ args }) => {
+        onRpc("cqrs.run", `action_${kind}`, ({args}) => {
             expect.step([kind, ...args]);
             return {};
         });
     }
     const sizes = [
-        { table: "cqrs_event", model: "cqrs.event", name: "Event", rows: 9, bytes: 8192 },
+        {table: "cqrs_event", model: "cqrs.event", name: "Event", rows: 9, bytes: 8192},
         {
             table: "cqrs_user_profile",
             model: "cqrs.user.profile",
@@ -299,11 +307,13 @@ test("runs that write ask for confirmation", async () => {
             bytes: 3 * 1024 ** 2,
         },
     ];
-    await openDesk(health([], { sizes }));
+    await openDesk(health([], {sizes}));
     await contains("[data-kind=verify]").click();
     expect.verifySteps([["verify"], "look"]);
     await contains("[data-kind=reconcile]").click();
-    await contains(".modal:contains(Do you want to reconcile?) .modal-footer .btn-secondary").click();
+    await contains(
+        ".modal:contains(Do you want to reconcile?) .modal-footer .btn-secondary"
+    ).click();
     expect.verifySteps([]);
     await contains("[data-kind=reconcile]").click();
     await contains(".modal .modal-footer .btn-primary").click();
@@ -312,7 +322,9 @@ test("runs that write ask for confirmation", async () => {
     expect(".o_cqrs_sizes button").toHaveCount(1);
     expect(".o_cqrs_sizes tbody tr:eq(1)").toHaveText(/cqrs_user_profile\s+–\s+3 MB/);
     await contains(".o_cqrs_sizes button").click();
-    await contains(".modal:contains(Rebuild: User Profile) .modal-footer .btn-primary").click();
+    await contains(
+        ".modal:contains(Rebuild: User Profile) .modal-footer .btn-primary"
+    ).click();
     expect.verifySteps([["replay", ["cqrs.user.profile"]], "look"]);
 });
 
@@ -321,15 +333,20 @@ test("a verification that deletes kept rows asks for confirmation", async () => 
         expect.step("verify");
         return {};
     });
-    const replaced = { rows: 3, is_more: false, since: READ_AT, tables: ["cqrs_metrics"] };
-    await openDesk(health([], { replaced }));
+    const replaced = {
+        rows: 3,
+        is_more: false,
+        since: READ_AT,
+        tables: ["cqrs_metrics"],
+    };
+    await openDesk(health([], {replaced}));
     await contains("[data-kind=verify_all]").click();
     await contains(".modal:contains(are deleted) .modal-footer .btn-primary").click();
     expect.verifySteps(["verify", "look"]);
 });
 
 test("a session that ended leads to the login, and nothing is asked any more", async () => {
-    const expired = makeServerError({ errorName: "odoo.http.SessionExpiredException" });
+    const expired = makeServerError({errorName: "odoo.http.SessionExpiredException"});
     onRpc("/web/session/get_session_info", () => {
         expect.step("session");
         throw expired;
@@ -343,10 +360,12 @@ test("a session that ended leads to the login, and nothing is asked any more", a
 });
 
 test("an unreachable server is reported until it responds", async () => {
-    await openDesk(health([run()]), makeServerError({ message: "away" }), health([done]));
+    await openDesk(health([run()]), makeServerError({message: "away"}), health([done]));
     await wait(1);
     expect.verifySteps(["look"]);
-    expect(".o_control_panel").toHaveText(/The server does not respond\. The figures may be out of date\./);
+    expect(".o_control_panel").toHaveText(
+        /The server does not respond\. The figures may be out of date\./
+    );
     expect(".o_cqrs_run").toHaveCount(1);
     // A part that was healthy then may not be healthy now.
     expect(".o_cqrs_overall").toHaveText("Status unknown");
@@ -360,7 +379,7 @@ test("an unreachable server is reported until it responds", async () => {
 
 test("a part that cannot be read shows the error; the others stay", async () => {
     await openDesk(
-        health([], { level: "bad", tail: { level: "bad", error: "no such table" } })
+        health([], {level: "bad", tail: {level: "bad", error: "no such table"}})
     );
     expect(".o_cqrs_health[data-name=tail]").toHaveText(
         /Needs action\s+–\s+Could not be read: no such table/
@@ -371,10 +390,10 @@ test("a part that cannot be read shows the error; the others stay", async () => 
 test("failures of read models are listed", async () => {
     const projections = {
         level: "bad",
-        broken: [{ name: "User Access", error: "no such table" }],
-        quarantined: [{ name: "Opportunity", records: 2, error: "too long" }],
+        broken: [{name: "User Access", error: "no such table"}],
+        quarantined: [{name: "Opportunity", records: 2, error: "too long"}],
     };
-    await openDesk(health(), health([], { projections }));
+    await openDesk(health(), health([], {projections}));
     expect(".o_cqrs_health[data-name=projections]").toHaveText(
         /All recorded events have been applied\./
     );
@@ -388,7 +407,7 @@ test("failures of read models are listed", async () => {
 });
 
 test("the last seal is said to be signed or not, and what waits for the next", async () => {
-    const { seals } = health();
+    const {seals} = health();
     await openDesk(
         health(),
         health([], {
@@ -401,7 +420,7 @@ test("the last seal is said to be signed or not, and what waits for the next", a
                 missing_triggers: ["cqrs_seal_append_only"],
             },
         }),
-        health([], { seals: { ...seals, number: null, key: null, signed_at: null } })
+        health([], {seals: {...seals, number: null, key: null, signed_at: null}})
     );
     const card = ".o_cqrs_health[data-name=seals]";
     expect(card).toHaveText(
@@ -417,16 +436,21 @@ test("the last seal is said to be signed or not, and what waits for the next", a
 });
 
 test("unfinished verifications and failed reconciliations are listed", async () => {
-    const last = { id: 3, seconds: 90000, findings: 0, whole_seconds: 172800 };
+    const last = {id: 3, seconds: 90000, findings: 0, whole_seconds: 172800};
     const verified = (unfinished, level) => ({
         level,
-        verification: { level, last, unfinished: { id: 4, seconds: 7200, ...unfinished } },
-        reconciler: { level: "bad", seconds: 30, never: [], failures: ["crm.lead/7: why"] },
+        verification: {level, last, unfinished: {id: 4, seconds: 7200, ...unfinished}},
+        reconciler: {
+            level: "bad",
+            seconds: 30,
+            never: [],
+            failures: ["crm.lead/7: why"],
+        },
     });
     await openDesk(
-        health([], verified({ state: "failed", error: "No space left" }, "bad")),
-        health([], verified({ state: "cancelled", error: null }, "watch")),
-        health([], verified({ state: "running", error: null }, "watch"))
+        health([], verified({state: "failed", error: "No space left"}, "bad")),
+        health([], verified({state: "cancelled", error: null}, "watch")),
+        health([], verified({state: "running", error: null}, "watch"))
     );
     const card = ".o_cqrs_health[data-name=verification]";
     expect(card).toHaveText(

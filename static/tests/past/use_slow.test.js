@@ -1,11 +1,11 @@
-import { describe, expect, test } from "@odoo/hoot";
-import { advanceTime, Deferred } from "@odoo/hoot-mock";
-import { defineMailModels } from "@mail/../tests/mail_test_helpers";
-import { mountWithCleanup } from "@web/../tests/web_test_helpers";
+import {describe, expect, test} from "@odoo/hoot";
+import {advanceTime, Deferred} from "@odoo/hoot-mock";
+import {defineMailModels} from "@mail/../tests/mail_test_helpers";
+import {mountWithCleanup} from "@web/../tests/web_test_helpers";
 
-import { Component, xml } from "@odoo/owl";
+import {Component, xml} from "@odoo/owl";
 
-import { useSlow } from "@crm_cqrs/past/use_slow";
+import {useSlow} from "@crm_cqrs/past/use_slow";
 
 describe.current.tags("desktop");
 defineMailModels();
@@ -19,7 +19,7 @@ class Waiting extends Component {
 }
 
 test("what takes longer than two seconds is said to, until it is there", async () => {
-    const { waiting } = await mountWithCleanup(Waiting);
+    const {waiting} = await mountWithCleanup(Waiting);
     const answer = new Deferred();
     const read = waiting.during(answer);
     await advanceTime(1900);
@@ -32,7 +32,7 @@ test("what takes longer than two seconds is said to, until it is there", async (
 });
 
 test("a failure ends it, and what is fast is never said to be slow", async () => {
-    const { waiting } = await mountWithCleanup(Waiting);
+    const {waiting} = await mountWithCleanup(Waiting);
     const failing = new Deferred();
     const read = waiting.during(failing).catch((error) => error.message);
     await advanceTime(2100);

@@ -1,5 +1,5 @@
-import { beforeEach, describe, expect, test } from "@odoo/hoot";
-import { allowTranslations } from "@web/../tests/web_test_helpers";
+import {beforeEach, describe, expect, test} from "@odoo/hoot";
+import {allowTranslations} from "@web/../tests/web_test_helpers";
 
 import {
     changesAddress,
@@ -13,15 +13,15 @@ import {
 describe.current.tags("headless");
 beforeEach(allowTranslations);
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 const PERSON = "0192f0c1-2345-7678-9abc-def012345678";
-const ALONE = { company: undefined, currencies: [], ownCurrency: "EUR" };
-const OFFER = { company: "2,1", currencies: ["EUR", "USD"], ownCurrency: "EUR" };
+const ALONE = {company: undefined, currencies: [], ownCurrency: "EUR"};
+const OFFER = {company: "2,1", currencies: ["EUR", "USD"], ownCurrency: "EUR"};
 /** A Wednesday */
-const NOW = DateTime.fromISO("2026-11-25T01:30:00", { zone: "Europe/Paris" });
+const NOW = DateTime.fromISO("2026-11-25T01:30:00", {zone: "Europe/Paris"});
 
 test("without an address the question is about this week", () => {
-    const { since, team, scope, currency } = changesQuestion({}, ALONE);
+    const {since, team, scope, currency} = changesQuestion({}, ALONE);
     expect([since, team, scope, currency]).toEqual(["week", "now", "all", undefined]);
     expect(changesQuestion({}, OFFER).currency).toBe("EUR");
 });
@@ -38,7 +38,11 @@ test("an address says the question, and the question the address", () => {
         currency: "USD",
     };
     const question = changesQuestion(address, OFFER);
-    expect(changesAddress(question)).toEqual({ ...address, since: undefined, company: "2,1" });
+    expect(changesAddress(question)).toEqual({
+        ...address,
+        since: undefined,
+        company: "2,1",
+    });
     expect(changesQuestion(changesAddress(question), OFFER)).toEqual(question);
 });
 
@@ -54,10 +58,10 @@ test("unknown choices are dropped", () => {
     };
     expect(changesQuestion(wrong, OFFER)).toEqual(changesQuestion({}, OFFER));
     for (const days of [
-        { from: "2026-13-01" },
-        { from: "20261101" },
-        { from: "2026-11-02", to: "2026-11-01" },
-        { to: "2026-11-01" },
+        {from: "2026-13-01"},
+        {from: "20261101"},
+        {from: "2026-11-02", to: "2026-11-01"},
+        {to: "2026-11-01"},
     ]) {
         expect(changesQuestion(days, ALONE).since).toBe("week");
     }
@@ -66,18 +70,21 @@ test("unknown choices are dropped", () => {
 test("the API is asked for presets or days, of all or of one person", () => {
     const asked = (address) => {
         const question = changesQuestion(address, ALONE);
-        const { since, from, to, salesperson, team } = changesParameters(question, PERSON);
+        const {since, from, to, salesperson, team} = changesParameters(
+            question,
+            PERSON
+        );
         return [since, from, to, salesperson, team];
     };
     expect(asked({})).toEqual(["week", undefined, undefined, undefined, undefined]);
-    expect(asked({ from: "2026-10-01", to: "2026-10-31", scope: "own" })).toEqual([
+    expect(asked({from: "2026-10-01", to: "2026-10-31", scope: "own"})).toEqual([
         undefined,
         "2026-10-01",
         "2026-10-31",
         PERSON,
         undefined,
     ]);
-    expect(asked({ since: "month", team: "then" })).toEqual([
+    expect(asked({since: "month", team: "then"})).toEqual([
         "month",
         undefined,
         undefined,
@@ -101,17 +108,20 @@ test("presets begin at the user's days", () => {
 test("a period of the dashboard has a window of changes", () => {
     const zone = "Europe/Paris";
     const of = (name, from, until, day) =>
-        changesOfPeriod({ name, from, until }, zone, day);
+        changesOfPeriod({name, from, until}, zone, day);
     const quarter = ["2026-09-30T22:00:00Z", "2026-12-31T23:00:00Z"];
-    expect(of("this_quarter", ...quarter)).toEqual({ since: "quarter" });
+    expect(of("this_quarter", ...quarter)).toEqual({since: "quarter"});
     expect(of("this_quarter", ...quarter, "2026-11-20")).toEqual({
         from: "2026-10-01",
         to: "2026-11-20",
     });
-    expect(of("previous_quarter", ...quarter)).toEqual({ from: "2026-10-01", to: "2026-12-31" });
+    expect(of("previous_quarter", ...quarter)).toEqual({
+        from: "2026-10-01",
+        to: "2026-12-31",
+    });
     expect(of("this_year", "2025-12-31T23:00:00Z", "2026-12-31T23:00:00Z")).toEqual({
         from: "2026-01-01",
         to: undefined,
     });
-    expect(changesOfPeriod(null, zone)).toEqual({ since: "week" });
+    expect(changesOfPeriod(null, zone)).toEqual({since: "week"});
 });

@@ -1,4 +1,4 @@
-import { registry } from "@web/core/registry";
+import {registry} from "@web/core/registry";
 
 const tours = registry.category("web_tour.tours");
 
@@ -6,7 +6,7 @@ const tile = (name, text) =>
     `.o_cqrs_tile[data-name="${name}"]:has(.o_cqrs_tile_value:contains(${text}))`;
 const person = (name) => `.o_cqrs_pick:contains(${name})`;
 /** Check that a text is not cut. */
-const isWhole = ({ anchor }) => {
+const isWhole = ({anchor}) => {
     if (anchor.scrollWidth > anchor.clientWidth) {
         throw new Error(`cut: ${anchor.textContent}`);
     }
@@ -26,7 +26,7 @@ async function inAddress(name, holds) {
 
 tours.add("crm_cqrs_dashboard_drill", {
     steps: () => [
-        { trigger: tile("active", "4") },
+        {trigger: tile("active", "4")},
         {
             content: "Open the records behind the figure",
             trigger: tile("pipeline", "400,000.00"),
@@ -36,22 +36,25 @@ tours.add("crm_cqrs_dashboard_drill", {
             content: "The sum of the records is the figure",
             trigger: ".o_list_view tfoot:contains(400,000.00)",
         },
-        { trigger: ".o_group_header:contains(New (4))", run: "click" },
-        { trigger: ".o_list_view:not(:has(.o_data_cell:contains(Peer deal)))" },
+        {trigger: ".o_group_header:contains(New (4))", run: "click"},
+        {trigger: ".o_list_view:not(:has(.o_data_cell:contains(Peer deal)))"},
         {
             content: "A record opens the lead",
             trigger: ".o_data_row .o_data_cell[name=name]:contains(Seller deal 1)",
             run: "click",
         },
-        { trigger: ".o_form_view .o_breadcrumb:contains(Seller deal 1)" },
-        { content: "The pager goes through the list", trigger: ".o_pager_limit:contains(4)" },
+        {trigger: ".o_form_view .o_breadcrumb:contains(Seller deal 1)"},
+        {
+            content: "The pager goes through the list",
+            trigger: ".o_pager_limit:contains(4)",
+        },
         {
             content: "Back to the dashboard",
             trigger: ".o_breadcrumb a:contains(Sales Dashboard), .o_back_button",
             run: "click",
         },
-        { trigger: `${tile("won", "12,345.67")}`, run: "click" },
-        { trigger: ".o_list_view tfoot:contains(12,345.67)" },
+        {trigger: `${tile("won", "12,345.67")}`, run: "click"},
+        {trigger: ".o_list_view tfoot:contains(12,345.67)"},
         {
             trigger: ".o_breadcrumb a:contains(Sales Dashboard)",
             run: "click",
@@ -61,8 +64,8 @@ tours.add("crm_cqrs_dashboard_drill", {
             trigger: "[data-part=overdue].text-danger:contains(1 overdue)",
             run: "click",
         },
-        { trigger: ".o_breadcrumb:contains(Overdue)" },
-        { trigger: ".o_list_view tfoot:contains(100,000.00)" },
+        {trigger: ".o_breadcrumb:contains(Overdue)"},
+        {trigger: ".o_list_view tfoot:contains(100,000.00)"},
         {
             trigger: ".o_breadcrumb a:contains(Sales Dashboard)",
             run: "click",
@@ -72,11 +75,11 @@ tours.add("crm_cqrs_dashboard_drill", {
             trigger: "select[name=period]",
             run: "select yesterday",
         },
-        { trigger: `${tile("won", "0.00")}:not(:contains(Q))` },
-        { trigger: "[data-scope=own]", run: "click" },
-        { trigger: tile("pipeline", "0.00") },
-        { trigger: "[data-scope=team]", run: "click" },
-        { trigger: tile("pipeline", "400,000.00") },
+        {trigger: `${tile("won", "0.00")}:not(:contains(Q))`},
+        {trigger: "[data-scope=own]", run: "click"},
+        {trigger: tile("pipeline", "0.00")},
+        {trigger: "[data-scope=team]", run: "click"},
+        {trigger: tile("pipeline", "400,000.00")},
         {
             content: "Show the chart as a table",
             trigger: ".o_cqrs_chart[data-name=stages] .o_cqrs_toggle",
@@ -91,22 +94,32 @@ tours.add("crm_cqrs_dashboard_drill", {
 
 tours.add("crm_cqrs_dashboard_look_as", {
     steps: () => [
-        { trigger: tile("pipeline", "400,000.00") },
-        { trigger: ".o_cqrs_count:contains(4 of 4)" },
+        {trigger: tile("pipeline", "400,000.00")},
+        {trigger: ".o_cqrs_count:contains(4 of 4)"},
         {
             content: "A lead opens with the pager of the list, as far as Odoo shows it",
             trigger: ".o_cqrs_opportunity a:contains(Manager deal 2)",
             run: "click",
         },
-        { trigger: ".o_pager:has(.o_pager_value:contains(1)):has(.o_pager_limit:contains(2))" },
-        { trigger: ".o_pager_next", run: "click" },
-        { trigger: ".o_form_view .o_breadcrumb:contains(Manager deal 1)" },
-        { trigger: ".o_breadcrumb a:contains(Sales Dashboard), .o_back_button", run: "click" },
-        { trigger: tile("pipeline", "400,000.00") },
-        { content: "View the dashboard as the seller", trigger: person("Seller"), run: "click" },
-        { trigger: ".o_cqrs_banner:contains(Seller)" },
-        { trigger: tile("pipeline", "200,000.00") },
-        { trigger: ".o_cqrs_count:contains(2 of 2)" },
+        {
+            trigger:
+                ".o_pager:has(.o_pager_value:contains(1)):has(.o_pager_limit:contains(2))",
+        },
+        {trigger: ".o_pager_next", run: "click"},
+        {trigger: ".o_form_view .o_breadcrumb:contains(Manager deal 1)"},
+        {
+            trigger: ".o_breadcrumb a:contains(Sales Dashboard), .o_back_button",
+            run: "click",
+        },
+        {trigger: tile("pipeline", "400,000.00")},
+        {
+            content: "View the dashboard as the seller",
+            trigger: person("Seller"),
+            run: "click",
+        },
+        {trigger: ".o_cqrs_banner:contains(Seller)"},
+        {trigger: tile("pipeline", "200,000.00")},
+        {trigger: ".o_cqrs_count:contains(2 of 2)"},
         {
             trigger: ".o_cqrs_opportunities:not(:has(a:contains(Manager deal)))",
         },
@@ -118,16 +131,16 @@ tours.add("crm_cqrs_dashboard_look_as", {
             content: "The records are those of the seller",
             trigger: ".o_list_view tfoot:contains(200,000.00)",
         },
-        { trigger: ".o_breadcrumb a:contains(Sales Dashboard)", run: "click" },
-        { content: "Back to the own dashboard", trigger: ".o_cqrs_back", run: "click" },
-        { trigger: ".o_cqrs_dashboard:not(:has(.o_cqrs_banner))" },
-        { trigger: tile("pipeline", "400,000.00") },
+        {trigger: ".o_breadcrumb a:contains(Sales Dashboard)", run: "click"},
+        {content: "Back to the own dashboard", trigger: ".o_cqrs_back", run: "click"},
+        {trigger: ".o_cqrs_dashboard:not(:has(.o_cqrs_banner))"},
+        {trigger: tile("pipeline", "400,000.00")},
     ],
 });
 
 tours.add("crm_cqrs_dashboard_former", {
     steps: () => [
-        { trigger: tile("pipeline", "450,000.00") },
+        {trigger: tile("pipeline", "450,000.00")},
         {
             content: "Former salespeople have a row, after those who are there",
             trigger: "tr:contains(Seller) + tr .o_cqrs_former button",
@@ -138,15 +151,15 @@ tours.add("crm_cqrs_dashboard_former", {
             trigger: person("Leaver"),
             run: "click",
         },
-        { trigger: ".o_list_view tfoot:contains(50,000.00)" },
-        { trigger: ".o_breadcrumb:contains(Leaver)" },
+        {trigger: ".o_list_view tfoot:contains(50,000.00)"},
+        {trigger: ".o_breadcrumb:contains(Leaver)"},
     ],
 });
 
 tours.add("crm_cqrs_dashboard_alone", {
     steps: () => [
-        { trigger: tile("pipeline", "200,000.00") },
-        { trigger: ".o_cqrs_count:contains(2 of 2)" },
+        {trigger: tile("pipeline", "200,000.00")},
+        {trigger: ".o_cqrs_count:contains(2 of 2)"},
         {
             trigger:
                 ".o_cqrs_dashboard:not(:has(.o_cqrs_organisation)):not(:has([data-scope]))",
@@ -156,25 +169,28 @@ tours.add("crm_cqrs_dashboard_alone", {
             trigger: ".o_cqrs_search input",
             run: "edit Peer",
         },
-        { trigger: ".o_cqrs_opportunities .o_cqrs_empty:contains(No opportunities found)" },
-        { trigger: ".o_cqrs_empty button", run: "click" },
-        { trigger: ".o_cqrs_count:contains(2 of 2)" },
-        { trigger: ".o_cqrs_sort[data-name=name]", run: "click" },
-        { trigger: ".o_cqrs_opportunity:eq(0):contains(Seller deal 1)" },
-        { trigger: ".o_cqrs_sort[data-name=name]", run: "click" },
-        { trigger: ".o_cqrs_opportunity:eq(0):contains(Seller deal 2)" },
+        {
+            trigger:
+                ".o_cqrs_opportunities .o_cqrs_empty:contains(No opportunities found)",
+        },
+        {trigger: ".o_cqrs_empty button", run: "click"},
+        {trigger: ".o_cqrs_count:contains(2 of 2)"},
+        {trigger: ".o_cqrs_sort[data-name=name]", run: "click"},
+        {trigger: ".o_cqrs_opportunity:eq(0):contains(Seller deal 1)"},
+        {trigger: ".o_cqrs_sort[data-name=name]", run: "click"},
+        {trigger: ".o_cqrs_opportunity:eq(0):contains(Seller deal 2)"},
     ],
 });
 
 tours.add("crm_cqrs_dashboard_link", {
     steps: () => [
-        { trigger: ".o_cqrs_banner:contains(Seller)" },
-        { trigger: "[data-scope=own][aria-pressed=true]" },
-        { trigger: "select[name=period]:value(this_year)" },
-        { trigger: "select[name=status]:value(won)" },
-        { trigger: "th[aria-sort=ascending]:contains(Opportunity)" },
-        { trigger: ".o_cqrs_opportunity .badge:contains(Won)", run: isWhole },
-        { trigger: ".o_cqrs_pick .text-truncate:contains(Seller)", run: isWhole },
+        {trigger: ".o_cqrs_banner:contains(Seller)"},
+        {trigger: "[data-scope=own][aria-pressed=true]"},
+        {trigger: "select[name=period]:value(this_year)"},
+        {trigger: "select[name=status]:value(won)"},
+        {trigger: "th[aria-sort=ascending]:contains(Opportunity)"},
+        {trigger: ".o_cqrs_opportunity .badge:contains(Won)", run: isWhole},
+        {trigger: ".o_cqrs_pick .text-truncate:contains(Seller)", run: isWhole},
         {
             content: "What the address says wrongly is dropped from it",
             trigger: ".o_cqrs_count:contains(1 of 1)",
@@ -188,7 +204,7 @@ tours.add("crm_cqrs_dashboard_link", {
                 }
             },
         },
-        { trigger: `${tile("won", "12,345.67")}` },
+        {trigger: `${tile("won", "12,345.67")}`},
     ],
 });
 
@@ -198,8 +214,8 @@ const ofBranch = (amount) =>
 const switcher = ".o_switch_company_menu button";
 /** Switch a company on or off; Odoo then loads the page again. */
 const toggleCompany = (which) => [
-    { trigger: switcher, run: "click" },
-    { trigger: `.o_switch_company_item${which} [role=menuitemcheckbox]`, run: "click" },
+    {trigger: switcher, run: "click"},
+    {trigger: `.o_switch_company_item${which} [role=menuitemcheckbox]`, run: "click"},
     {
         trigger: ".o_switch_company_menu_buttons .btn-primary",
         run: "click",
@@ -213,36 +229,40 @@ tours.add("crm_cqrs_dashboard_company", {
             content: "The current company's opportunities, in its currency",
             trigger: tile("pipeline", "400,000.00"),
         },
-        { trigger: ".o_cqrs_count:contains(4 of 4)" },
+        {trigger: ".o_cqrs_count:contains(4 of 4)"},
         ...toggleCompany(":contains(Branch)"),
-        { trigger: tile("pipeline", "400,222.22") },
-        { trigger: "body", run: () => inAddress("company", (text) => /^\d+,\d+$/.test(text)) },
-        { trigger: ".o_cqrs_count:contains(5 of 5)" },
+        {trigger: tile("pipeline", "400,222.22")},
+        {
+            trigger: "body",
+            run: () => inAddress("company", (text) => /^\d+,\d+$/.test(text)),
+        },
+        {trigger: ".o_cqrs_count:contains(5 of 5)"},
         {
             content: "A person with another currency is shown in the user's currency",
             trigger: person("Abroad"),
             run: "click",
         },
-        { trigger: ".o_cqrs_banner:contains(Abroad)" },
-        { trigger: ofBranch("222.22") },
-        { trigger: ".o_cqrs_back", run: "click" },
-        { trigger: tile("pipeline", "400,222.22") },
+        {trigger: ".o_cqrs_banner:contains(Abroad)"},
+        {trigger: ofBranch("222.22")},
+        {trigger: ".o_cqrs_back", run: "click"},
+        {trigger: tile("pipeline", "400,222.22")},
         ...toggleCompany(":not(:contains(Branch))"),
         {
             content: "The other company's, in that one's currency",
             trigger: ofBranch("888.88"),
         },
-        { trigger: ".o_cqrs_count:contains(1 of 1)" },
-        { trigger: ".o_cqrs_opportunity:contains(Abroad):contains(888.88)" },
-        { trigger: ".o_cqrs_person:contains(Manager) td[title*='888.88']" },
-        { trigger: tile("pipeline", "888.88"), run: "click" },
+        {trigger: ".o_cqrs_count:contains(1 of 1)"},
+        {trigger: ".o_cqrs_opportunity:contains(Abroad):contains(888.88)"},
+        {trigger: ".o_cqrs_person:contains(Manager) td[title*='888.88']"},
+        {trigger: tile("pipeline", "888.88"), run: "click"},
         {
             content: "The records behind the figure, and their sum",
-            trigger: ".o_list_view:not(:has(.o_group_header:eq(1))) tfoot:contains(888.88)",
+            trigger:
+                ".o_list_view:not(:has(.o_group_header:eq(1))) tfoot:contains(888.88)",
         },
-        { trigger: ".o_group_header:contains(New (1))", run: "click" },
-        { trigger: ".o_data_row .o_data_cell[name=name]:contains(Abroad)" },
-        { trigger: ".o_breadcrumb a:contains(Sales Dashboard)", run: "click" },
+        {trigger: ".o_group_header:contains(New (1))", run: "click"},
+        {trigger: ".o_data_row .o_data_cell[name=name]:contains(Abroad)"},
+        {trigger: ".o_breadcrumb a:contains(Sales Dashboard)", run: "click"},
         {
             trigger: "select[name=currency]:value(CQX)",
             async run() {
@@ -250,21 +270,21 @@ tours.add("crm_cqrs_dashboard_company", {
                 await inAddress("company", Number);
             },
         },
-        { trigger: ofBranch("888.88") },
+        {trigger: ofBranch("888.88")},
     ],
 });
 
 tours.add("crm_cqrs_dashboard_company_link", {
     steps: () => [
-        { trigger: ofBranch("888.88") },
-        { trigger: ".o_cqrs_count:contains(1 of 1)" },
-        { trigger: "select[name=currency]:value(CQX)" },
+        {trigger: ofBranch("888.88")},
+        {trigger: ".o_cqrs_count:contains(1 of 1)"},
+        {trigger: "select[name=currency]:value(CQX)"},
     ],
 });
 
 tours.add("crm_cqrs_dashboard_one_company", {
     steps: () => [
-        { trigger: tile("pipeline", "200,000.00") },
+        {trigger: tile("pipeline", "200,000.00")},
         {
             trigger:
                 ".o_cqrs_choices:has(select[name=period]):not(:has(select[name=currency]))",
@@ -283,9 +303,9 @@ tours.add("crm_cqrs_dashboard_no_access", {
 
 tours.add("crm_cqrs_dashboard_not_there", {
     steps: () => [
-        { trigger: ".o_cqrs_error:contains(do not have access to this dashboard)" },
-        { trigger: ".o_cqrs_banner:not(:has(.placeholder))" },
-        { trigger: ".o_cqrs_back", run: "click" },
-        { trigger: tile("pipeline", "400,000.00") },
+        {trigger: ".o_cqrs_error:contains(do not have access to this dashboard)"},
+        {trigger: ".o_cqrs_banner:not(:has(.placeholder))"},
+        {trigger: ".o_cqrs_back", run: "click"},
+        {trigger: tile("pipeline", "400,000.00")},
     ],
 });

@@ -1,5 +1,5 @@
-import { rpc } from "@web/core/network/rpc";
-import { registry } from "@web/core/registry";
+import {rpc} from "@web/core/network/rpc";
+import {registry} from "@web/core/registry";
 
 /** Make the test release the run that it holds up. */
 const release = (name) => () =>
@@ -12,14 +12,15 @@ const release = (name) => () =>
 
 registry.category("web_tour.tours").add("crm_cqrs_event_store", {
     steps: () => [
-        { trigger: ".o_cqrs_health[data-name=log][data-level=good]:contains(Healthy)" },
+        {trigger: ".o_cqrs_health[data-name=log][data-level=good]:contains(Healthy)"},
         {
             content: "Rebuild one read model",
             trigger: ".o_cqrs_sizes button[data-model='cqrs.user.profile']",
             run: "click",
         },
         {
-            trigger: ".modal:contains(Rebuild: User Profile) .modal-footer .btn-primary",
+            trigger:
+                ".modal:contains(Rebuild: User Profile) .modal-footer .btn-primary",
             run: "click",
         },
         {
@@ -32,28 +33,30 @@ registry.category("web_tour.tours").add("crm_cqrs_event_store", {
             content: "The outcome is shown",
             trigger: ".o_cqrs_last[data-state=done]:contains(Rows corrected: 2.)",
         },
-        { content: "Rebuild everything", trigger: "[data-kind=replay]", run: "click" },
-        { trigger: ".modal .modal-footer .btn-primary:contains(Rebuild)", run: "click" },
+        {content: "Rebuild everything", trigger: "[data-kind=replay]", run: "click"},
+        {trigger: ".modal .modal-footer .btn-primary:contains(Rebuild)", run: "click"},
         {
-            trigger: ".o_cqrs_run[data-state=running]:contains(Opportunity) .o_cqrs_cancel",
+            trigger:
+                ".o_cqrs_run[data-state=running]:contains(Opportunity) .o_cqrs_cancel",
             run: "click",
         },
         {
             trigger: ".o_cqrs_run:contains(Stopping at):has(.o_cqrs_cancel:disabled)",
             run: release("opportunity"),
         },
-        { trigger: ".o_cqrs_last[data-state=cancelled]:contains(Nothing was changed)" },
+        {trigger: ".o_cqrs_last[data-state=cancelled]:contains(Nothing was changed)"},
         {
             content: "The log of past runs",
             trigger: ".o_cqrs_runs tr[data-state=cancelled] th button",
             run: "click",
         },
-        { trigger: ".o_form_view .o_breadcrumb:contains(Rebuild #)" },
-        { trigger: ".o_breadcrumb a:contains(Event Store)", run: "click" },
-        { trigger: ".o_cqrs_runs tr[data-state=done] th button", run: "click" },
+        {trigger: ".o_form_view .o_breadcrumb:contains(Rebuild #)"},
+        {trigger: ".o_breadcrumb a:contains(Event Store)", run: "click"},
+        {trigger: ".o_cqrs_runs tr[data-state=done] th button", run: "click"},
         {
             content: "The rebuilt read models, as a table",
-            trigger: ".o_form_view .o_cqrs_run_result tr:contains(User Profile):contains(2)",
+            trigger:
+                ".o_form_view .o_cqrs_run_result tr:contains(User Profile):contains(2)",
         },
     ],
 });

@@ -1,4 +1,4 @@
-import { registry } from "@web/core/registry";
+import {registry} from "@web/core/registry";
 
 registry.category("web_tour.tours").add("crm_cqrs_lead_history", {
     steps: () => [
@@ -23,17 +23,19 @@ registry.category("web_tour.tours").add("crm_cqrs_lead_history", {
             run: "click",
         },
         {
-            trigger: ".o_cqrs_history_entry:eq(2) details[open] tr:contains(<b>Deal</b>)",
+            trigger:
+                ".o_cqrs_history_entry:eq(2) details[open] tr:contains(<b>Deal</b>)",
         },
         {
             content: "All entries are shown",
-            trigger: ".o_cqrs_history:not(:has(.o_cqrs_history_older)):not(:has(.o_cqrs_history_entry:eq(3)))",
+            trigger:
+                ".o_cqrs_history:not(:has(.o_cqrs_history_older)):not(:has(.o_cqrs_history_entry:eq(3)))",
         },
         {
             content: "Back to the lead",
             trigger: ".o_breadcrumb .breadcrumb-item:last() a",
             run: "click",
         },
-        { trigger: ".o_form_view .oe_stat_button:contains(History)" },
+        {trigger: ".o_form_view .oe_stat_button:contains(History)"},
     ],
 });

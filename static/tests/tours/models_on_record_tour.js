@@ -1,12 +1,12 @@
-import { rpc } from "@web/core/network/rpc";
-import { registry } from "@web/core/registry";
+import {rpc} from "@web/core/network/rpc";
+import {registry} from "@web/core/registry";
 
 const searchRead = (model, domain, fields) =>
     rpc(`/web/dataset/call_kw/${model}/search_read`, {
         model,
         method: "search_read",
         args: [domain, fields],
-        kwargs: { limit: 1, order: "id desc" },
+        kwargs: {limit: 1, order: "id desc"},
     });
 
 /** Wait until the last build is done: a cron performs it. */
@@ -37,7 +37,10 @@ const putOnRecord = (model, name) => [
         trigger: `.modal .o-autocomplete--dropdown-item:contains(${name})`,
         run: "click",
     },
-    { content: "All its fields", trigger: ".modal .o_field_widget[name=field_ids] .o_tag" },
+    {
+        content: "All its fields",
+        trigger: ".modal .o_field_widget[name=field_ids] .o_tag",
+    },
     {
         trigger: ".modal .modal-footer button:contains(Put on Record)",
         run: "click",
@@ -47,7 +50,7 @@ const putOnRecord = (model, name) => [
         trigger: ".o_form_view .o_breadcrumb:contains(First Build #)",
         run: built,
     },
-    { trigger: ".o_breadcrumb a:contains(Models on Record)", run: "click" },
+    {trigger: ".o_breadcrumb a:contains(Models on Record)", run: "click"},
     {
         content: "It is on record",
         trigger: `.o_list_view .o_data_row:contains(${model}):contains(All records)`,
@@ -68,14 +71,14 @@ registry.category("web_tour.tours").add("crm_cqrs_record_history", {
             trigger: ".o_form_view .o_field_widget[name$=name] :is(input, textarea)",
             run: "edit Renamed by clicks",
         },
-        { trigger: ".o_form_button_save:visible", run: "click" },
-        { trigger: ".o_form_saved" },
+        {trigger: ".o_form_button_save:visible", run: "click"},
+        {trigger: ".o_form_saved"},
         {
             content: "Its history is in the action menu",
             trigger: ".o_cp_action_menus button:has(.fa-cog)",
             run: "click",
         },
-        { trigger: ".o-dropdown--menu .o-dropdown-item:contains(History)", run: "click" },
+        {trigger: ".o-dropdown--menu .o-dropdown-item:contains(History)", run: "click"},
         {
             content: "Who changed it, and what",
             trigger:

@@ -1,4 +1,4 @@
-import { registry } from "@web/core/registry";
+import {registry} from "@web/core/registry";
 
 const tours = registry.category("web_tour.tours");
 
@@ -6,14 +6,14 @@ const tours = registry.category("web_tour.tours");
  * Click on a bar of the waterfall, as a mouse does: on the canvas, in the bar's middle. It is
  * clicked again until something holds: the chart may still be laid out.
  */
-async function clickBar({ anchor: canvas }, label, holds) {
+async function clickBar({anchor: canvas}, label, holds) {
     for (let tries = 0; tries < 20 && !document.querySelector(holds); tries++) {
         const chart = Chart.getChart(canvas);
         const bar = chart?.getDatasetMeta(0).data[chart.data.labels.indexOf(label)];
         if (bar) {
-            const { x, y } = bar.getCenterPoint();
-            const { left, top } = canvas.getBoundingClientRect();
-            const place = { clientX: left + x, clientY: top + y, bubbles: true };
+            const {x, y} = bar.getCenterPoint();
+            const {left, top} = canvas.getBoundingClientRect();
+            const place = {clientX: left + x, clientY: top + y, bubbles: true};
             for (const type of ["mousemove", "click"]) {
                 canvas.dispatchEvent(new MouseEvent(type, place));
             }
@@ -33,19 +33,22 @@ tours.add("crm_cqrs_why_the_pipeline_fell", {
                 ".o_cqrs_tile_box:has([data-name=pipeline]) .o_cqrs_tile_trend.text-danger:contains(130):contains(33%)",
             run: "click",
         },
-        { trigger: ".o_cqrs_summary:contains(fell by):contains(130,000.00):contains(32.5%)" },
+        {
+            trigger:
+                ".o_cqrs_summary:contains(fell by):contains(130,000.00):contains(32.5%)",
+        },
         {
             content: "The bar of what was lost: after the two that came and changed",
             trigger: ".o_cqrs_chart[data-name=changes] canvas",
             run: (helpers) => clickBar(helpers, "Lost", "[data-kind=lost]"),
         },
-        { trigger: ".o_cqrs_changed_deals[data-kind=lost]" },
-        { trigger: deal("lost", "Seller deal 2") },
+        {trigger: ".o_cqrs_changed_deals[data-kind=lost]"},
+        {trigger: deal("lost", "Seller deal 2")},
         {
             content: "The deal, what became of it, and who did it",
             trigger: `${deal("lost", "Seller deal 2")}:contains(100,000.00):contains(by Seller)`,
         },
-        { trigger: ".o_cqrs_changed_total:contains(1 opportunity):contains(100,000.00)" },
+        {trigger: ".o_cqrs_changed_total:contains(1 opportunity):contains(100,000.00)"},
         {
             content: "The table says the same",
             trigger: ".o_cqrs_chart[data-name=changes] .o_cqrs_toggle",
@@ -68,26 +71,33 @@ tours.add("crm_cqrs_why_the_pipeline_fell", {
             trigger: ".o_cqrs_changed_deals .o_cqrs_define",
             run: "click",
         },
-        { trigger: ".o_cqrs_definition:contains(Value Decreased):contains(fell)" },
+        {trigger: ".o_cqrs_definition:contains(Value Decreased):contains(fell)"},
         {
             trigger: ".o_cqrs_chart[data-name=changes] tr[data-key=lost] button",
             run: "click",
         },
-        { content: "The deal opens", trigger: `${deal("lost", "Seller deal 2")} a`, run: "click" },
-        { trigger: ".o_form_view .o_breadcrumb:contains(Seller deal 2)" },
-        { trigger: ".o_breadcrumb a:contains(Pipeline Changes), .o_back_button", run: "click" },
-        { trigger: deal("lost", "Seller deal 2") },
+        {
+            content: "The deal opens",
+            trigger: `${deal("lost", "Seller deal 2")} a`,
+            run: "click",
+        },
+        {trigger: ".o_form_view .o_breadcrumb:contains(Seller deal 2)"},
+        {
+            trigger: ".o_breadcrumb a:contains(Pipeline Changes), .o_back_button",
+            run: "click",
+        },
+        {trigger: deal("lost", "Seller deal 2")},
         {
             content: "The bar of the beginning is the dashboard of then",
             trigger: ".o_cqrs_chart[data-name=changes] canvas",
             run: (helpers) => clickBar(helpers, "At the Beginning", ".o_cqrs_past"),
         },
-        { trigger: ".o_cqrs_past:contains(Nothing here is live)" },
+        {trigger: ".o_cqrs_past:contains(Nothing here is live)"},
         {
             trigger:
                 ".o_cqrs_tile[data-name=pipeline]:has(.o_cqrs_tile_value:contains(400,000.00))",
         },
-        { trigger: ".o_cqrs_to_now", run: "click" },
+        {trigger: ".o_cqrs_to_now", run: "click"},
         {
             trigger:
                 ".o_cqrs_tile[data-name=pipeline]:has(.o_cqrs_tile_value:contains(270,000.00))",

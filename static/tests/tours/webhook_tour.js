@@ -1,9 +1,9 @@
-import { registry } from "@web/core/registry";
+import {registry} from "@web/core/registry";
 
 /** The address of the receiver; the web client soon forgets it. */
 const receiver = new URL(window.location.href).searchParams.get("receiver");
 
-const click = (content, trigger) => ({ content, trigger, run: "click" });
+const click = (content, trigger) => ({content, trigger, run: "click"});
 const header = (name) => `.o_form_view .o_form_statusbar button:contains(${name})`;
 
 registry.category("web_tour.tours").add("crm_cqrs_webhook", {
@@ -36,7 +36,8 @@ registry.category("web_tour.tours").add("crm_cqrs_webhook", {
         click("Done", ".modal .modal-footer button:contains(Done)"),
         {
             content: "It is not shown again",
-            trigger: ".o_form_statusbar:not(:contains(Show Secret)):contains(Rotate Secret)",
+            trigger:
+                ".o_form_statusbar:not(:contains(Show Secret)):contains(Rotate Secret)",
         },
         click("Test", header("Test")),
         {
@@ -49,15 +50,15 @@ registry.category("web_tour.tours").add("crm_cqrs_webhook", {
         },
         click("Close", ".modal .modal-footer button:contains(Close)"),
         click("Pause", header("Pause")),
-        { trigger: ".o_form_view .ribbon:contains(Paused)" },
+        {trigger: ".o_form_view .ribbon:contains(Paused)"},
         click("Resume", header("Resume")),
-        { content: "It asks", trigger: ".modal .o_field_widget[name=waiting]" },
+        {content: "It asks", trigger: ".modal .o_field_widget[name=waiting]"},
         click("Skip", ".modal .modal-footer button:contains(Skip It)"),
-        { trigger: ".o_form_view:not(:has(.modal)):not(:has(.ribbon))" },
+        {trigger: ".o_form_view:not(:has(.modal)):not(:has(.ribbon))"},
         click("Rotate", header("Rotate Secret")),
-        { trigger: ".modal .o_field_widget[name=overlap_hours] input:value(24)" },
+        {trigger: ".modal .o_field_widget[name=overlap_hours] input:value(24)"},
         click("Confirm", ".modal .modal-footer button:contains(Rotate Secret)"),
-        { trigger: ".modal .o_field_widget[name=secret]:contains(whsec_)" },
+        {trigger: ".modal .o_field_widget[name=secret]:contains(whsec_)"},
         click("Done", ".modal .modal-footer button:contains(Done)"),
         click("Send again", header("Send Again")),
         {
@@ -65,10 +66,13 @@ registry.category("web_tour.tours").add("crm_cqrs_webhook", {
             trigger: ".modal .o_field_widget[name=count]",
         },
         click("Confirm", ".modal .modal-footer button:contains(Send Again)"),
-        { trigger: ".o_notification:contains(sent again)" },
+        {trigger: ".o_notification:contains(sent again)"},
         click("Messages", ".oe_stat_button:contains(Delivered)"),
         click("The test", ".o_list_view .o_data_row:contains(Test) .o_data_cell"),
-        click("Its attempt", ".o_field_widget[name=attempt_ids] .o_data_row .o_data_cell"),
-        { trigger: ".modal .o_field_widget[name=answer]:contains(thanks)" },
+        click(
+            "Its attempt",
+            ".o_field_widget[name=attempt_ids] .o_data_row .o_data_cell"
+        ),
+        {trigger: ".modal .o_field_widget[name=answer]:contains(thanks)"},
     ],
 });
