@@ -3,9 +3,12 @@
     "summary": "Every CRM change on record, live figures for every manager",
     "version": "19.0.1.8.0",
     "category": "Sales/CRM",
+    "development_status": "Beta",
     "author": "CRM CQRS contributors",
+    "maintainers": ["crm-cqrs"],
     "website": "https://github.com/crm-cqrs/crm_cqrs",
     "license": "LGPL-3",
+    "images": ["static/description/banner.png", "static/description/dashboard.png"],
     "depends": ["crm", "hr"],
     "data": [
         "security/groups.xml",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import bench, clean, demo, i18n, lint, tests
+from . import bench, clean, demo, i18n, lint, tests, wheel
 from .acceptance import check
 from .bootstrap import odoo
 from .console import Failure, say
@@ -66,7 +66,10 @@ def parser() -> argparse.ArgumentParser:
         help="run the tests: ./dev test [--sales] [PYTEST ARGUMENTS]; with --sales "
         "those of orders and invoices, in a database that has them",
     )
-    commands.add_parser("lint", help="run ruff and pylint-odoo")
+    commands.add_parser(
+        "lint", help="run the hooks of .pre-commit-config.yaml over all files"
+    )
+    commands.add_parser("wheel", help="build the wheel odoo-addon-crm_cqrs")
     commands.add_parser("i18n", help="export what can be translated into i18n/")
     commands.add_parser(
         "screenshots", help="take the pictures of the README and of the app's page"
@@ -176,6 +179,8 @@ def run(options: argparse.Namespace) -> int:
         return i18n.run()
     if options.command == "lint":
         return lint.run()
+    if options.command == "wheel":
+        return wheel.run()
     if options.command == "screenshots":
         return screenshots.run()
     return check.run() if options.check else demo.serve(options.port)

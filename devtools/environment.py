@@ -1,13 +1,13 @@
 """One call that provisions what is missing and takes it down after the last user."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import locks, paths
-from .bootstrap import node_modules, odoo, venv
+from .bootstrap import node_modules, odoo, tools, venv
 from .databases import cluster, other_servers, server
 
 
@@ -36,13 +36,18 @@ def users_lock() -> Path:
 
 
 @contextmanager
-def environment() -> Iterator[Environment]:
-    """Provision what is missing, start the server, and stop it after its last user."""
+def environment(wanted_tools: Iterable[str] = ()) -> Iterator[Environment]:
+    """Provision what is missing, start the server, and stop it after its last user.
+
+    :param wanted_tools: names of environments of tools that are provisioned, too
+    """
     with in_use():
         with locks.exclusive(provisioning_lock(), PROVISIONING):
             package = odoo.ensure()
             venv.ensure()
             node_modules.ensure()
+            for name in wanted_tools:
+                tools.ensure(name)
             odoo.write_configuration(package)
             variables = server.ensure()
         programs = (venv.VENV / "bin", node_modules.PROGRAMS, cluster.programs())
@@ -78,5 +83,6 @@ def tidy_up() -> None:
     cluster.stop()
     other_servers.prune()
     venv.prune()
+    tools.prune()
     node_modules.prune()
     paths.remove_tree(paths.WORK)

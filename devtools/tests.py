@@ -34,6 +34,9 @@ env.cr.commit()
 WORKERS = 3
 """Processes that run all tests, for two cores: one or another waits for a server."""
 
+TOOLS = ("package",)
+"""Environments of tools that tests run."""
+
 WITH_SALES = "--sales"
 SALES_TESTS = LINK / "tests" / "sales"
 """Tests that need orders and invoices, and so a database of their own."""
@@ -70,7 +73,7 @@ def run(arguments: Sequence[str]) -> int:
     if not has_sales:
         paths.insert(0, f"--ignore={SALES_TESTS}")
     with (
-        environment() as env,
+        environment(TOOLS) as env,
         databases(env, workers, is_whole, has_sales) as made,
     ):
         code = run_in_front(

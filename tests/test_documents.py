@@ -27,7 +27,7 @@ DECISIONS = ROOT / "docs" / "decisions"
 
 
 def documents() -> list[Path]:
-    return [README, *sorted((ROOT / "docs").rglob("*.md"))]
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def without_code(text: str) -> str:

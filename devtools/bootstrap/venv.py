@@ -27,20 +27,25 @@ def python() -> Path:
     return VENV / "bin" / "python"
 
 
-def wanted() -> Path:
+def wanted(lock_file: Path = LOCK_FILE, kind: str = "venv") -> Path:
     """Folder of the environment for this interpreter, lock file and checkout."""
-    inputs = (LOCK_FILE.read_text(), sys.version, sys.base_prefix, os.fspath(STATE))
-    return STATE / f"venv-{digest(*inputs)}"
+    inputs = (lock_file.read_text(), sys.version, sys.base_prefix, os.fspath(STATE))
+    return STATE / f"{kind}-{digest(*inputs)}"
 
 
 def ensure() -> None:
     """Make the virtual environment, unless a complete one of these inputs exists."""
     folder = wanted()
+    ensure_complete(folder, LOCK_FILE)
+    link_atomically(VENV, folder)
+
+
+def ensure_complete(folder: Path, lock_file: Path) -> None:
+    """Make the environment of a lock file, unless it is complete."""
     if not (folder / STAMP).exists():
         remove_tree(folder)
-        build(folder)
+        build(folder, lock_file)
         write_atomically(folder / STAMP, "")
-    link_atomically(VENV, folder)
 
 
 def prune() -> None:
@@ -50,7 +55,7 @@ def prune() -> None:
             remove_tree(folder)
 
 
-def build(folder: Path) -> None:
+def build(folder: Path, lock_file: Path) -> None:
     base = Path(sys.base_prefix, "bin", Path(sys.executable).name)
     interpreter = base if base.exists() else Path(sys.executable)
     has_pip = importlib.util.find_spec("ensurepip") is not None
@@ -61,8 +66,8 @@ def build(folder: Path) -> None:
         advice="Is this Python's standard library complete? Try another interpreter: "
         "python3.11 ./dev ...",
     )
-    environ = dict(os.environ) if has_pip else environ_with_debian_pip()
-    total = sum("==" in line for line in LOCK_FILE.read_text().splitlines())
+    environ = environ_of_pip()
+    total = sum("==" in line for line in lock_file.read_text().splitlines())
     collected = 0
 
     def progress(line: str) -> str | None:
@@ -75,16 +80,23 @@ def build(folder: Path) -> None:
         return None
 
     run_logged(
-        "Installing the Python packages of requirements.lock",
+        f"Installing the Python packages of {lock_file.name}",
         [folder / "bin" / "python", "-m", "pip", "install", "--no-input"]
         # Hashes are checked; nothing is resolved and nothing is built here.
         + ["--require-hashes", "--no-deps", "--only-binary=:all:"]
-        + ["--requirement", LOCK_FILE],
+        + ["--requirement", lock_file],
         log="pip",
         advice="Check that pip reaches its package index, then run the command again.",
         progress=progress,
         environ=environ,
     )
+
+
+def environ_of_pip() -> dict[str, str]:
+    """Environment in which ``python -m pip`` runs in an environment made here."""
+    if importlib.util.find_spec("ensurepip") is None:
+        return environ_with_debian_pip()
+    return dict(os.environ)
 
 
 def environ_with_debian_pip() -> dict[str, str]:

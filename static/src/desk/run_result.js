@@ -1,17 +1,17 @@
-import { _t } from "@web/core/l10n/translation";
-import { registry } from "@web/core/registry";
-import { standardFieldProps } from "@web/views/fields/standard_field_props";
-import { formatFloat } from "@web/views/fields/formatters";
-import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
-import { useService } from "@web/core/utils/hooks";
+import {_t} from "@web/core/l10n/translation";
+import {registry} from "@web/core/registry";
+import {standardFieldProps} from "@web/views/fields/standard_field_props";
+import {formatFloat} from "@web/views/fields/formatters";
+import {standardWidgetProps} from "@web/views/widgets/standard_widget_props";
+import {useService} from "@web/core/utils/hooks";
 
-import { Component, onMounted, onPatched, onWillStart } from "@odoo/owl";
+import {Component, onMounted, onPatched, onWillStart} from "@odoo/owl";
 
-import { usePolling } from "../core/use_polling";
-import { FIGURES, REASONS } from "../v1/words";
-import { sealsText } from "./cards";
-import { number } from "./formats";
-import { FINDINGS, isUnderWay } from "./runs";
+import {usePolling} from "../core/use_polling";
+import {FIGURES, REASONS} from "../v1/words";
+import {sealsText} from "./cards";
+import {number} from "./formats";
+import {FINDINGS, isUnderWay} from "./runs";
 
 /** Milliseconds between two looks at a run under way */
 const PAUSE = 1000;
@@ -22,7 +22,7 @@ const PAUSE = 1000;
  */
 export class RunResult extends Component {
     static template = "crm_cqrs.RunResult";
-    static props = { ...standardFieldProps };
+    static props = {...standardFieldProps};
 
     setup() {
         this.orm = useService("orm");
@@ -34,10 +34,17 @@ export class RunResult extends Component {
             const models = this.projections.map((each) => each.projection);
             const ids = this.listed.map((each) => each.user_id);
             if (ids.length) {
-                const people = await this.orm.searchRead("res.users", [["id", "in", ids]], ["name"], {
-                    context: { active_test: false },
-                });
-                this.people = Object.fromEntries(people.map((each) => [each.id, each.name]));
+                const people = await this.orm.searchRead(
+                    "res.users",
+                    [["id", "in", ids]],
+                    ["name"],
+                    {
+                        context: {active_test: false},
+                    }
+                );
+                this.people = Object.fromEntries(
+                    people.map((each) => [each.id, each.name])
+                );
             }
             if (models.length) {
                 const known = await this.orm.searchRead(
@@ -45,7 +52,9 @@ export class RunResult extends Component {
                     [["model", "in", models]],
                     ["model", "name"]
                 );
-                this.names = Object.fromEntries(known.map((each) => [each.model, each.name]));
+                this.names = Object.fromEntries(
+                    known.map((each) => [each.model, each.name])
+                );
             }
         });
     }
@@ -63,18 +72,21 @@ export class RunResult extends Component {
         return this.result.listed || [];
     }
 
-    reasonsOf({ reasons, unexplained }) {
+    reasonsOf({reasons, unexplained}) {
         const named = Object.entries(reasons).map(
             ([reason, count]) => `${REASONS[reason] || reason} (${number(count)})`
         );
-        return [...named, ...unexplained.map((name) => `${FIGURES[name] || name}`)].join(" ");
+        return [
+            ...named,
+            ...unexplained.map((name) => `${FIGURES[name] || name}`),
+        ].join(" ");
     }
 
-    openComparison({ user_id, company_id }) {
+    openComparison({user_id, company_id}) {
         this.action.doAction({
             type: "ir.actions.client",
             tag: "crm_cqrs.v1_comparison",
-            params: { person: user_id, company: company_id || undefined },
+            params: {person: user_id, company: company_id || undefined},
         });
     }
 
@@ -95,7 +107,7 @@ export class RunResult extends Component {
     }
 
     seconds(value) {
-        return formatFloat(value, { digits: [16, 2] });
+        return formatFloat(value, {digits: [16, 2]});
     }
 }
 
@@ -107,7 +119,7 @@ registry.category("fields").add("cqrs_run_result", {
 /** Reads the run again for as long as it is under way and looked at. */
 export class RunWatch extends Component {
     static template = "crm_cqrs.RunWatch";
-    static props = { ...standardWidgetProps };
+    static props = {...standardWidgetProps};
 
     setup() {
         const polling = usePolling(async () => {
@@ -133,5 +145,5 @@ export class RunWatch extends Component {
 
 registry.category("view_widgets").add("cqrs_run_watch", {
     component: RunWatch,
-    fieldDependencies: [{ name: "state", type: "selection" }],
+    fieldDependencies: [{name: "state", type: "selection"}],
 });

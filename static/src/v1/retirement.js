@@ -1,18 +1,18 @@
-import { ConfirmationDialog } from "@web/core/confirmation_dialog/confirmation_dialog";
-import { deserializeDate, formatDate } from "@web/core/l10n/dates";
-import { _t } from "@web/core/l10n/translation";
-import { RPCError } from "@web/core/network/rpc";
-import { registry } from "@web/core/registry";
-import { useService } from "@web/core/utils/hooks";
-import { Layout } from "@web/search/layout";
-import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import {ConfirmationDialog} from "@web/core/confirmation_dialog/confirmation_dialog";
+import {deserializeDate, formatDate} from "@web/core/l10n/dates";
+import {_t} from "@web/core/l10n/translation";
+import {RPCError} from "@web/core/network/rpc";
+import {registry} from "@web/core/registry";
+import {useService} from "@web/core/utils/hooks";
+import {Layout} from "@web/search/layout";
+import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
-import { Component, onWillStart, useState } from "@odoo/owl";
+import {Component, onWillStart, useState} from "@odoo/owl";
 
-import { usePolling } from "../core/use_polling";
-import { LEVELS } from "../desk/cards";
-import { number, time } from "../desk/formats";
-import { RUNS, isUnderWay, runAction } from "../desk/runs";
+import {usePolling} from "../core/use_polling";
+import {LEVELS} from "../desk/cards";
+import {number, time} from "../desk/formats";
+import {RUNS, isUnderWay, runAction} from "../desk/runs";
 
 const STEPS = "cqrs.api.v1.step";
 /** Milliseconds between two looks: while a comparison is under way, and otherwise */
@@ -28,8 +28,8 @@ const NAMES = {
 /** The retirement of API v1 as a checklist: callers, comparison, announcement, off. */
 export class V1Retirement extends Component {
     static template = "crm_cqrs.V1Retirement";
-    static components = { Layout };
-    static props = { ...standardActionServiceProps };
+    static components = {Layout};
+    static props = {...standardActionServiceProps};
     static path = "api-retirement";
     static displayName = _t("API v1 Retirement");
 
@@ -39,8 +39,13 @@ export class V1Retirement extends Component {
         this.dialog = useService("dialog");
         this.notification = useService("notification");
         this.session = useService("crm_cqrs.session");
-        Object.assign(this, { names: NAMES, number, time });
-        this.state = useState({ checklist: null, isBehind: false, since: "", sunset: "" });
+        Object.assign(this, {names: NAMES, number, time});
+        this.state = useState({
+            checklist: null,
+            isBehind: false,
+            since: "",
+            sunset: "",
+        });
         this.polling = usePolling(() => this.look());
         onWillStart(async () => {
             await this.load();
@@ -90,7 +95,7 @@ export class V1Retirement extends Component {
 
     /** Whether each item of the list is done. */
     get done() {
-        const { callers, is_announced, is_off } = this.checklist;
+        const {callers, is_announced, is_off} = this.checklist;
         return {
             callers: !callers.length,
             comparison: this.comparison?.state === "done" && !this.comparison.findings,
@@ -108,7 +113,7 @@ export class V1Retirement extends Component {
     }
 
     get progressText() {
-        const { state, step, waits_for } = this.comparison;
+        const {state, step, waits_for} = this.comparison;
         return state === "running" ? step || "" : waits_for || _t("Starting soon.");
     }
 
@@ -143,7 +148,7 @@ export class V1Retirement extends Component {
     }
 
     async announce() {
-        const { since, sunset } = this.state;
+        const {since, sunset} = this.state;
         await this.orm.call(STEPS, "action_announce", [
             since && `${since} 00:00:00`,
             sunset && `${sunset} 00:00:00`,
@@ -155,17 +160,22 @@ export class V1Retirement extends Component {
     }
 
     askToSwitchOff() {
-        const { callers, recent_days } = this.checklist;
+        const {callers, recent_days} = this.checklist;
         const sentences = [
             callers.length
                 ? _t(
                       "%(count)s users or keys have called API v1 in the last %(days)s days. They will get error 410, which names the route of API v2.",
-                      { count: number(callers.length), days: number(recent_days) }
+                      {count: number(callers.length), days: number(recent_days)}
                   )
-                : _t("Nobody has called API v1 in the last %s days.", number(recent_days)),
+                : _t(
+                      "Nobody has called API v1 in the last %s days.",
+                      number(recent_days)
+                  ),
         ];
         if (!this.done.comparison) {
-            sentences.push(_t("No comparison has shown yet that API v2 says the same."));
+            sentences.push(
+                _t("No comparison has shown yet that API v2 says the same.")
+            );
         }
         if (!this.done.announced) {
             sentences.push(_t("The end has not been announced here."));
@@ -176,7 +186,7 @@ export class V1Retirement extends Component {
             confirmLabel: _t("Switch Off"),
             confirmClass: "btn-danger",
             confirm: () => this.take("action_switch_off"),
-            cancel: () => {},
+            cancel: () => null,
         });
     }
 

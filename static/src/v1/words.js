@@ -3,10 +3,10 @@
  * are those of `models/api/v1/comparison.py`.
  */
 
-import { _t } from "@web/core/l10n/translation";
+import {_t} from "@web/core/l10n/translation";
 
-import { formatMoney } from "../dashboard/formats";
-import { number } from "../desk/formats";
+import {formatMoney} from "../dashboard/formats";
+import {number} from "../desk/formats";
 
 export const FIGURES = {
     pipeline_value: _t("Pipeline"),
@@ -62,7 +62,7 @@ export function figureText(value, currency) {
 }
 
 /** Return why a figure differs, a sentence for each reason; none where it does not. */
-export function figureReasons({ reasons, currencies, is_explained }) {
+export function figureReasons({reasons, currencies, is_explained}) {
     const texts = Object.entries(reasons).map(([reason, amount]) =>
         reason === "currency"
             ? _t("converted from %(from)s into %(to)s", {
@@ -75,9 +75,12 @@ export function figureReasons({ reasons, currencies, is_explained }) {
 }
 
 /** Return why an opportunity differs. */
-export function reasonText({ reason, fields }) {
+export function reasonText({reason, fields}) {
     const names = fields.map((name) => `${FIELDS[name] || name}`);
     return names.length
-        ? _t("%(reason)s: %(fields)s", { reason: REASONS[reason], fields: names.join(", ") })
+        ? _t("%(reason)s: %(fields)s", {
+              reason: REASONS[reason],
+              fields: names.join(", "),
+          })
         : `${REASONS[reason]}`;
 }

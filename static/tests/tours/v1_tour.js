@@ -1,12 +1,15 @@
-import { registry } from "@web/core/registry";
+import {registry} from "@web/core/registry";
 
-const click = (content, trigger) => ({ content, trigger, run: "click" });
+const click = (content, trigger) => ({content, trigger, run: "click"});
 const item = (name, done) => `.o_cqrs_item[data-item=${name}][data-done=${done}]`;
 
 /** Ask API v1, as the page's user, and check the status of the answer. */
 const expectStatus = (expected) => async () => {
-    const { status, headers } = await fetch("/api/opportunities");
-    if (status !== expected || !headers.get("Link").includes("/api/v2/dashboard/opportunities")) {
+    const {status, headers} = await fetch("/api/opportunities");
+    if (
+        status !== expected ||
+        !headers.get("Link").includes("/api/v2/dashboard/opportunities")
+    ) {
         throw new Error(`API v1 answers with ${status}`);
     }
 };
@@ -14,9 +17,9 @@ const expectStatus = (expected) => async () => {
 /** Choose a day, as a person does in the browser's calendar. */
 const chooseDay =
     (day) =>
-    ({ anchor }) => {
+    ({anchor}) => {
         anchor.value = day;
-        anchor.dispatchEvent(new Event("input", { bubbles: true }));
+        anchor.dispatchEvent(new Event("input", {bubbles: true}));
     };
 
 registry.category("web_tour.tours").add("crm_cqrs_v1_retirement", {
@@ -28,9 +31,10 @@ registry.category("web_tour.tours").add("crm_cqrs_v1_retirement", {
         },
         {
             content: "And a session",
-            trigger: ".o_cqrs_callers tr:contains(/api/opportunities):contains(Session)",
+            trigger:
+                ".o_cqrs_callers tr:contains(/api/opportunities):contains(Session)",
         },
-        { trigger: item("comparison", "no") },
+        {trigger: item("comparison", "no")},
         click("Compare everybody", ".o_cqrs_compare_all"),
         {
             content: "Every difference is explained",
@@ -42,7 +46,7 @@ registry.category("web_tour.tours").add("crm_cqrs_v1_retirement", {
             run: chooseDay("2031-01-01"),
         },
         click("Announce", ".o_cqrs_announce"),
-        { trigger: `${item("announced", "yes")} .o_cqrs_dates:contains(2031)` },
+        {trigger: `${item("announced", "yes")} .o_cqrs_dates:contains(2031)`},
         click("Switch off", `${item("off", "no")} .o_cqrs_switch_off`),
         {
             content: "Who has called is told before",
@@ -64,7 +68,10 @@ registry.category("web_tour.tours").add("crm_cqrs_v1_retirement", {
             content: "Each step is on record",
             trigger: ".o_cqrs_steps tr[data-step=off]:contains(Mitchell Admin)",
         },
-        { trigger: ".o_cqrs_steps tr[data-step=on] + tr[data-step=off] + tr[data-step=announced]" },
+        {
+            trigger:
+                ".o_cqrs_steps tr[data-step=on] + tr[data-step=off] + tr[data-step=announced]",
+        },
         click("Its dashboards", ".o_cqrs_run_details"),
         click(
             "One that differs",
@@ -89,24 +96,24 @@ registry.category("web_tour.tours").add("crm_cqrs_v1_retirement", {
             trigger:
                 ".o_cqrs_figures tr[data-name=pipeline_value][data-explained=yes]:contains(other companies):contains(CQX)",
         },
-        { trigger: ".o_cqrs_work_table tr[data-name=statements]" },
+        {trigger: ".o_cqrs_work_table tr[data-name=statements]"},
     ],
 });
 
 registry.category("web_tour.tours").add("crm_cqrs_v1_unexplained", {
     steps: () => [
-        { trigger: ".o_cqrs_verdict[data-explained=no]:contains(not explained)" },
+        {trigger: ".o_cqrs_verdict[data-explained=no]:contains(not explained)"},
         {
             trigger:
                 ".o_cqrs_list_all tr[data-reason=unexplained]:contains(Deal abroad):contains(value)",
         },
-        { trigger: ".o_cqrs_figures tr[data-name=pipeline_value][data-explained=no]" },
+        {trigger: ".o_cqrs_figures tr[data-name=pipeline_value][data-explained=no]"},
         {
             content: "Of somebody else",
             trigger: ".o_cqrs_person input",
             run: "edit Marc",
         },
         click("Choose", ".o-autocomplete--dropdown-item:contains(Marc Demo)"),
-        { trigger: ".o_cqrs_verdict[data-explained=yes]" },
+        {trigger: ".o_cqrs_verdict[data-explained=yes]"},
     ],
 });
