@@ -89,6 +89,16 @@ class TestV1BesideV2(SalesOrganisation):
             },
         )
 
+    def test_what_v2_alone_has(self):
+        self.own.date_deadline = "2020-01-31"
+        further = {each["name"]: each["v2"] for each in self.compare()["further"]}
+        v2 = self.dashboard(self.manager)["metrics"]
+        self.assertEqual(further.pop("overdue"), Decimal("300000.25"))
+        self.assertEqual(further.pop("due"), Decimal("0.00"))
+        self.assertEqual(further["won"], 1)
+        for name, value in further.items():
+            self.assertEqual(value, v2[name], name)
+
     def test_each_tells_its_work(self):
         compared = self.compare()
         for side in ("v1", "v2"):

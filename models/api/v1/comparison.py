@@ -40,6 +40,11 @@ from .work import Work, worked
 COUNTS = ("active_opportunities", "total", "own", "subordinates")
 FIGURES = (*AMOUNTS, *COUNTS)
 
+#: Figures that v2 alone has: amounts, others, and parts of the pipeline
+FURTHER_AMOUNTS = ("weighted_pipeline", "average_value")
+FURTHER = ("won", "lost", "win_rate")
+PARTS = ("due", "overdue")
+
 #: Differing opportunities that are listed, of each reason
 LISTED = 20
 
@@ -113,7 +118,8 @@ class CqrsApiV1Comparison(models.AbstractModel):
         :return: ``{user_id, name, company_id, company, v1, v2, figures, page,
             opportunities, counts, is_explained, unexplained}``. ``v1`` and ``v2`` are
             ``{dashboard, work}``; ``figures``: ``[{name, v1, v2, reasons: {reason:
-            amount}, is_explained}]``, amounts in the currency of v1; ``page``: ``[{id,
+            amount}, is_explained}]``, amounts in the currency of v1; ``further``: ``[{
+            name, v2, currency}]`` of figures that v1 has not; ``page``: ``[{id,
             name, in_v1, in_v2, reason, fields}]`` of the first pages;
             ``opportunities``: the same of all that are seen, ``LISTED`` of each
             reason, of which ``counts`` has the numbers; ``unexplained``: names of
@@ -149,6 +155,7 @@ class CqrsApiV1Comparison(models.AbstractModel):
             "v1": {"dashboard": v1, "work": _shown(v1_work)},
             "v2": {"dashboard": v2, "work": _shown(v2_work)},
             "figures": figures,
+            "further": _further(v2["metrics"]),
             "page": page,
             "opportunities": opportunities,
             "counts": counts,
@@ -371,6 +378,15 @@ def _part(value, example):
 def _figure(dashboard: dict, name: str):
     of = "opportunities" if name in ("total", "own", "subordinates") else "metrics"
     return dashboard[of][name]
+
+
+def _further(metrics: dict) -> list[dict]:
+    """Return the figures that v2 alone has."""
+    currency = metrics["currency"]
+    values = [(name, metrics[name], currency) for name in FURTHER_AMOUNTS]
+    values += [(name, metrics[name], None) for name in FURTHER]
+    values += [(name, metrics[name]["amount"], currency) for name in PARTS]
+    return [dict(zip(("name", "v2", "currency"), each, strict=True)) for each in values]
 
 
 def _shown(work: Work) -> dict:

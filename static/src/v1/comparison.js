@@ -12,7 +12,7 @@ import {formatMoney, formatNumber} from "../dashboard/formats";
 import {LEVELS} from "../desk/cards";
 import {number} from "../desk/formats";
 import {useSlow} from "../past/use_slow";
-import {FIGURES, figureReasons, figureText, reasonText} from "./words";
+import {FIGURES, figureReasons, figureText, furtherText, reasonText} from "./words";
 
 export const COMPARISON = "cqrs.api.v1.comparison";
 
@@ -28,7 +28,13 @@ export class V1Comparison extends Component {
         this.orm = useService("orm");
         this.action = useService("action");
         this.waiting = useSlow();
-        Object.assign(this, {figureReasons, figures: FIGURES, number, reasonText});
+        Object.assign(this, {
+            figureReasons,
+            furtherText,
+            figures: FIGURES,
+            number,
+            reasonText,
+        });
         this.domain = [["share", "=", false]];
         this.personLabel = _t("Person");
         const {person, company} = this.props.action.params || {};

@@ -112,6 +112,30 @@ export class V1Retirement extends Component {
         return text ? formatDate(deserializeDate(text.slice(0, 10))) : "";
     }
 
+    get recentText() {
+        return _t("Requests of the last %s days", number(this.checklist.recent_days));
+    }
+
+    get datesText() {
+        return _t(
+            "Answers of API v1 say: deprecated since %(since)s, ends %(sunset)s.",
+            {
+                since: this.day(this.checklist.since),
+                sunset: this.day(this.checklist.sunset),
+            }
+        );
+    }
+
+    /** The end of the last comparison, and whether it was of everybody. */
+    get comparedText() {
+        const {finished_at, is_everybody, people} = this.comparison;
+        const at = time(finished_at);
+        if (!people) {
+            return at;
+        }
+        return is_everybody ? _t("%s, everybody", at) : _t("%s, a sample", at);
+    }
+
     get progressText() {
         const {state, step, waits_for} = this.comparison;
         return state === "running" ? step || "" : waits_for || _t("Starting soon.");

@@ -5,7 +5,7 @@
 
 import {_t} from "@web/core/l10n/translation";
 
-import {formatMoney} from "../dashboard/formats";
+import {formatMoney, formatPercent} from "../dashboard/formats";
 import {number} from "../desk/formats";
 
 export const FIGURES = {
@@ -15,6 +15,13 @@ export const FIGURES = {
     total: _t("Opportunities, not archived"),
     own: _t("Own opportunities"),
     subordinates: _t("Opportunities of others"),
+    weighted_pipeline: _t("Weighted pipeline"),
+    average_value: _t("Average value"),
+    won: _t("Won"),
+    lost: _t("Lost"),
+    win_rate: _t("Win rate"),
+    due: _t("Due today or later"),
+    overdue: _t("Overdue"),
     name: _t("Name"),
     email: _t("Email"),
     page: _t("First page"),
@@ -59,6 +66,14 @@ export function figureText(value, currency) {
         return formatMoney(Number(value), currency);
     }
     return typeof value === "number" ? number(value) : value || "–";
+}
+
+/** Return a figure that v2 alone has. */
+export function furtherText({name, v2, currency}) {
+    if (name === "win_rate" && v2 !== null) {
+        return formatPercent(Number(v2));
+    }
+    return v2 === null ? "–" : figureText(v2, currency);
 }
 
 /** Return why a figure differs, a sentence for each reason; none where it does not. */
