@@ -47,7 +47,8 @@ TIME = {"type": "string", "format": "date-time", "maxLength": MAX_TIME}
 #: The format is a name of this API's own: OpenAPI has none for zones.
 TIME_ZONE = {"type": "string", "format": "iana-time-zone", "maxLength": 64}
 CURRENCY = {**string(3), "description": "ISO 4217, of the amounts beside it."}
-CURSOR = string(MAX_CURSOR)
+#: The format is a name of this API's own, too; a cursor is not to be made up.
+CURSOR = {"type": "string", "format": "cursor", "maxLength": MAX_CURSOR}
 #: A number with all its digits (`decimal` of the OpenAPI Format Registry)
 EXACT = {"type": "number", "format": "decimal"}
 MONEY = {
