@@ -13,7 +13,7 @@ from .bootstrap import browser, node_modules, odoo, venv
 from .console import say, step
 from .databases import database, other_servers, server, template, throwaway
 from .environment import Environment, environment
-from .paths import ADDON, ADDONS, LINK, ROOT
+from .paths import ADDON, ADDONS, LINK, ROOT, STATE
 from .process import run_in_front
 
 PLUGIN = ROOT / "devtools" / "pytest" / "crm_cqrs_workers.py"
@@ -34,7 +34,7 @@ env.cr.commit()
 WORKERS = 3
 """Processes that run all tests, for two cores: one or another waits for a server."""
 
-TOOLS = ("package",)
+TOOLS = ("package", "clients")
 """Environments of tools that tests run."""
 
 WITH_SALES = "--sales"
@@ -94,6 +94,7 @@ def run(arguments: Sequence[str]) -> int:
                 "CRM_CQRS_INSTALLED_DB": made.installed,
                 "CRM_CQRS_ODOO": os.fspath(odoo.COMMAND),
                 "CRM_CQRS_NODE_MODULES": os.fspath(node_modules.MODULES),
+                "CRM_CQRS_CLIENT_TOOLS": os.fspath(STATE / "tools_clients"),
                 # That of somebody else has no replica for us to make.
                 "CRM_CQRS_PRIVATE_SERVER": "" if server.is_external() else "1",
             },

@@ -71,6 +71,7 @@ from . import (
     test_first_build_goes_on,
     test_flow_of_stages,
     test_forget_a_person,
+    test_generated_clients,
     test_hooks_and_lock_files_agree,
     test_how_to_add_a_captured_model,
     test_how_to_add_a_column,
