@@ -63,7 +63,7 @@ def _ask_a_window(query):
 
 #: Beginnings of filters, and parameters, that the past does not have
 _OF_THE_PRESENT = (
-    *("text", "fields", "created_", "changed_", "is_overdue", "is_stuck", "attention"),
+    *("text", "created_", "changed_", "is_overdue", "is_stuck", "attention"),
     *("age_days", "stage_days", "idle_days", "pushes", "pushed_days"),
 )
 
@@ -81,6 +81,9 @@ def _ask_the_past(query):
     for name in list(query):
         if name.startswith(_OF_THE_PRESENT):
             del query[name]
+    if "fields" in query:
+        # Of the past there is no pace, and there are no orders.
+        query["fields"] = "name"
     if "by" in query:
         query["by"] = "stage"
         query.pop("sort", None)
