@@ -1,5 +1,7 @@
 """The messages of webhooks: a JSON Schema for each event type."""
 
+from functools import cache
+
 from ...models.event_store.source import DECLARED
 from ...models.support.json_schema import (
     ANYTHING,
@@ -157,9 +159,12 @@ _NOTICES = {
 
 def webhooks() -> dict:
     """Return the ``webhooks`` of the contract: one for each type of message."""
-    return {name: {"post": _post(name, *rest)} for name, rest in _MESSAGES.items()}
+    return {name: {"post": _post(name, *rest)} for name, rest in _messages().items()}
 
 
+# Not at the import: in a folder of another name nothing of this addon is declared, and
+# Odoo is to say so.
+@cache
 def _messages() -> dict[str, tuple[dict, str]]:
     """Return ``{type: (schema, sentence)}`` of all messages."""
     types = known_types({model: DECLARED[model]["crm_cqrs"] for model in MODELS})
@@ -237,6 +242,3 @@ def _post(name: str, schema: dict, text: str) -> dict:
             "default": {"description": "Not taken: it is sent again later."},
         },
     }
-
-
-_MESSAGES = _messages()
