@@ -18,8 +18,10 @@ NDJSON = "application/x-ndjson"
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
-#: The most characters of the name of a model, a record or an event type
+#: The most characters of the name of a model or a record
 MAX_NAME = 200
+#: The most of the name of an event type: as many as may be given fit into an address
+MAX_TYPE = 100
 
 
 def _stream(text: str) -> tuple[str, int | None]:
@@ -31,7 +33,7 @@ def _stream(text: str) -> tuple[str, int | None]:
 
 def _types(text: str) -> tuple[str, ...]:
     types = tuple(name.removeprefix("crm_cqrs.") for name in several(text))
-    if not all(re.fullmatch(r"\w{1,199}\*?|\*", name, re.ASCII) for name in types):
+    if not all(re.fullmatch(r"\w{1,99}\*?|\*", name, re.ASCII) for name in types):
         raise ValueError("Expected event types, as OpportunityWon,OpportunityLost.")
     return types
 
@@ -57,7 +59,7 @@ _PARAMETERS = [
     Parameter(
         "type",
         _types,
-        list_of(str, string(MAX_NAME, r"^([a-zA-Z0-9_]+\*?|\*)$"))["schema"],
+        list_of(str, string(MAX_TYPE, r"^([a-zA-Z0-9_]+\*?|\*)$"))["schema"],
         "Events of one of these types; `*` at the end stands for any ending.",
         is_list=True,
     ),
