@@ -33,7 +33,10 @@ def _stream(text: str) -> tuple[str, int | None]:
 
 def _types(text: str) -> tuple[str, ...]:
     types = tuple(name.removeprefix("crm_cqrs.") for name in several(text))
-    if not all(re.fullmatch(r"\w{1,99}\*?|\*", name, re.ASCII) for name in types):
+    if not all(
+        re.fullmatch(r"\w+\*?|\*", name, re.ASCII) and len(name) <= MAX_TYPE
+        for name in types
+    ):
         raise ValueError("Expected event types, as OpportunityWon,OpportunityLost.")
     return types
 
