@@ -90,4 +90,4 @@ def page(client: AuthenticatedClient) -> str:
 
 if __name__ == "__main__":
     url, key = sys.argv[1:]
-    print(page(AuthenticatedClient(base_url=url, token=key)))
+    print(page(AuthenticatedClient(base_url=url, token=key)))  # pylint: disable=print-used

@@ -293,5 +293,5 @@ class TestPagesOnGeneratedClients(GeneratedCase, OwnServer):
     def ask(self, url: str, key: str) -> dict:
         """Return an answer of the API with exact numbers."""
         asked = Request(url, headers={"Authorization": f"Bearer {key}"})
-        with urlopen(asked) as answer:
+        with urlopen(asked, timeout=60) as answer:
             return json.loads(answer.read(), parse_float=Decimal)

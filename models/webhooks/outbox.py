@@ -7,14 +7,14 @@ holds no lock. Those that write do nothing for who does not hold the lease.
 from collections.abc import Iterable
 from contextlib import closing, contextmanager
 from datetime import datetime
-from itertools import groupby, takewhile
+from itertools import takewhile
 from operator import itemgetter
 from typing import NamedTuple
 
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 
 from odoo.sql_db import db_connect
-from odoo.tools import SQL
+from odoo.tools import SQL, groupby
 
 from .binding import IS_BOUND
 from .lease import HELD
