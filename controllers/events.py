@@ -3,6 +3,7 @@ from datetime import datetime
 
 from odoo.http import Controller, Response, request
 
+from ..models.access.viewers import DOCUMENTS
 from ..models.api.cloudevents import cloud_event, cloud_message, source
 from ..models.event_store import reader
 from ..models.event_store.reader import Filters
@@ -98,23 +99,32 @@ def _is_administrator() -> bool:
     return request.env.user.has_group("base.group_system")
 
 
+def _shows_opportunities(values: dict) -> bool:
+    """Return whether there is nothing but opportunities that the user could see."""
+    access, user_id = request.env["cqrs.access"], request.env.uid
+    return not _is_administrator() and not any(
+        access._may_read(user_id, model) for model in DOCUMENTS
+    )
+
+
 class EventsApi(Controller):
     @operation(
         "/api/v2/events",
         tag="Events",
         summary="Events, as CloudEvents",
         description=(
-            "A page of the events of the opportunities that you may see now, or with"
-            " `Accept: application/x-ndjson` all of them. `crm_cqrs.removed` tells that"
-            " an opportunity has left your view, `crm_cqrs.resync` that many may have"
-            " left or come: read the opportunities anew. `next` is the cursor of the"
-            " next request, also at the end of the log; `more` says that there is more"
+            "A page of the events of the opportunities, orders, invoices and contacts"
+            " that you may see now, or with `Accept: application/x-ndjson` all of"
+            " them. `crm_cqrs.removed` tells that a record has left your view,"
+            " `crm_cqrs.resync` that many may have left or come: read them anew."
+            " `next` is the cursor of the next request, also at the end of the log;"
+            " `more` says that there is more"
             " to read already. Administrators read the whole log, of all records."
         ),
         parameters=_PARAMETERS,
         response=ref("EventPage"),
         other_media_types={NDJSON: ref("Message")},
-        shows_opportunities=lambda values: not _is_administrator(),
+        shows_opportunities=_shows_opportunities,
     )
     def events(
         self,

@@ -8,7 +8,7 @@ import jsonschema_rs
 from odoo.tests import HttpCase, tagged
 
 from ..controllers.contract.document import specification
-from ..controllers.contract.messages import FIELDS
+from ..controllers.contract.event_fields import FIELDS_OF
 from ..models.api.cloudevents import cloud_event
 from ..models.event_store.erasure import erase
 from ..models.event_store.event_type import event_types
@@ -16,12 +16,15 @@ from ..models.event_store.personal import ERASED
 from ..models.event_store.reader import Filters, read_page
 from ..models.event_store.source import DECLARED
 from ..models.feed.feed import EVENT, REMOVED, RESYNC, Message
+from ..models.feed.kinds import MODELS
 from ..models.webhooks.body import TEST, body
+from ..models.webhooks.event_types import known_types
 from .common import SalesOrganisation
 
 CURSOR = "czEuNTAw.5f2a"
 SOURCE = "urn:uuid:6b2a0b1e-7c5a-4e64-9d2f-0f9f4b7a9d11"
 LEAD = DECLARED["crm.lead"]["crm_cqrs"]
+CONTACT = DECLARED["res.partner"]["crm_cqrs"]
 
 
 def message(event, kind=EVENT):
@@ -33,13 +36,14 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        leads = cls._lives()
+        lives = {"crm.lead": cls._lives(), "res.partner": cls._lives_of_contacts()}
         cls.end_epoch(cls)
         cls.events_of = {}
-        for lead in leads:
-            of_lead = Filters(stream_model="crm.lead", stream_id=lead)
-            for event in read_page(cls.env, None, 1000, of_lead).events:
-                cls.events_of.setdefault(event.type, []).append(event)
+        for model, ids in lives.items():
+            for id_ in ids:
+                of_record = Filters(stream_model=model, stream_id=id_)
+                for event in read_page(cls.env, None, 1000, of_record).events:
+                    cls.events_of.setdefault(event.type, []).append(event)
         cls.document = json.loads(json.dumps(specification(), default=float))
 
     @classmethod
@@ -81,6 +85,42 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
         erase(cls.env, {"crm.lead": [ids[0]]}, "test")
         return ids
 
+    @classmethod
+    def _lives_of_contacts(cls) -> list[int]:
+        """Have persons and companies live through each type of event."""
+        ids = []
+        for is_company in (False, True):
+
+            def new(is_company=is_company, **values):
+                contact = cls.env["res.partner"].create(
+                    {"name": "Customer", "is_company": is_company, **values}
+                )
+                cls.env.cr.flush()
+                ids.append(contact.id)
+                return contact
+
+            contact = new(user_id=cls.seller.id)
+            for values in (
+                {"name": "Renamed"},
+                {"city": "Elsewhere"},
+                {"user_id": cls.peer.id},
+                {"parent_id": new(is_company=True).id},
+                {"active": False},
+                {"active": True},
+            ):
+                contact.write(values)
+                cls.env.cr.flush()
+            pair = contact | new(user_id=cls.seller.id)
+            merger = cls.env["base.partner.merge.automatic.wizard"].create({})
+            merger._merge(pair.ids, contact)
+            cls.env.cr.flush()
+            new(user_id=cls.seller.id).unlink()
+            cls.env.cr.flush()
+        # Of interest only once a deal refers to it.
+        cls.opportunity(cls.seller, partner_id=new(is_company=False).id)
+        cls.env.cr.flush()
+        return ids
+
     def assert_described(self, name: str, told: dict):
         described = self.document["webhooks"][name]["post"]["requestBody"]
         [media_type] = described["content"].values()
@@ -88,10 +128,12 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
         jsonschema_rs.Draft202012Validator(schema).validate(told)
 
     def test_each_type_is_described(self):
-        types = {*event_types(LEAD), ERASED}
-        self.assertEqual(set(self.events_of), types)
+        types = {*event_types(LEAD), *event_types(CONTACT), ERASED}
+        # A company is on record from its beginning, unless it was there before.
+        self.assertEqual(set(self.events_of), types - {"AccountJoined"})
+        known = known_types({name: DECLARED[name]["crm_cqrs"] for name in MODELS})
         notices = {REMOVED, RESYNC, TEST}
-        self.assertEqual(set(self.document["webhooks"]), types | notices)
+        self.assertEqual(set(self.document["webhooks"]), {*known} | notices)
         for name, events in self.events_of.items():
             for event in events:
                 for payload in ("thin", "full"):
@@ -119,7 +161,10 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
             self.assert_described("OpportunityWon", {**told, "id": None})
 
     def test_each_field_is_described(self):
-        self.assertEqual(set(FIELDS), set(LEAD.fields))
+        for model, fields in FIELDS_OF.items():
+            declared = DECLARED[model]["crm_cqrs"]
+            self.assertEqual(set(fields), set(declared.paths), model)
+        self.assertEqual(set(FIELDS_OF), set(MODELS))
 
     def test_a_full_body_is_the_event_of_the_api(self):
         for events in self.events_of.values():
@@ -144,7 +189,7 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
                     told["data"],
                     {"version": event.version, "changed": sorted(changed)},
                 )
-                self.assertEqual(told["subject"], f"crm.lead/{event.stream_id}")
+                self.assertEqual(told["subject"], "{}/{}".format(*event.record))
                 self.assertEqual(told["id"], event.event_id)
 
     def test_removed_has_ids_alone(self):

@@ -4,93 +4,19 @@ from functools import cache
 
 from ...models.event_store.source import DECLARED
 from ...models.support.json_schema import (
-    ANYTHING,
-    BOOLEAN,
     COUNT,
     CURSOR,
-    DAY,
-    EXACT,
     TEXT,
     TEXTS,
-    TIME,
-    array,
     component,
-    integer,
     nullable,
     obj,
     ref,
     string,
 )
 from ...models.webhooks.event_types import MODELS, known_types
+from .event_fields import FIELDS_OF
 from .schemas.events import EVENT, NOTICE
-
-# What Odoo records as a reference may also be what is no id any more, or a colour.
-_INTEGER = component("Reference", integer(-(2**31), 2**31 - 1))
-_ID = nullable(_INTEGER)
-_IDS = nullable(array(_INTEGER))
-_TEXT = nullable(TEXT)
-_FLAG = nullable(BOOLEAN)
-_DAY = nullable(DAY)
-_TIME = nullable(TIME)
-_NUMBER = {
-    **EXACT,
-    **string(20, "^[A-Za-z+-]*$"),
-    "type": ["number", "string", "null"],
-    "description": "Exact; a text where Odoo itself cannot read the number, as `NaN`.",
-}
-
-#: ``{field path: schema}`` of what is recorded of a lead or opportunity
-FIELDS = {
-    "name": _TEXT,
-    "type": nullable(ref("LeadType")),
-    "active": _FLAG,
-    "user_id": _ID,
-    "team_id": _ID,
-    "company_id": _ID,
-    "company_id.currency_id": _ID,
-    "stage_id": _ID,
-    "won_status": nullable(ref("OpportunityStatus")),
-    "lost_reason_id": _ID,
-    "probability": _NUMBER,
-    "priority": _TEXT,
-    "expected_revenue": _NUMBER,
-    "recurring_revenue": _NUMBER,
-    "recurring_plan": _ID,
-    "date_deadline": _DAY,
-    "date_open": _TIME,
-    "date_closed": _TIME,
-    "date_conversion": _TIME,
-    "date_last_stage_update": _TIME,
-    "partner_id": _ID,
-    "partner_id.complete_name": _TEXT,
-    "partner_name": _TEXT,
-    "contact_name": _TEXT,
-    "function": _TEXT,
-    "email_from": _TEXT,
-    "email_cc": _TEXT,
-    "phone": _TEXT,
-    "website": _TEXT,
-    "street": _TEXT,
-    "street2": _TEXT,
-    "zip": _TEXT,
-    "city": _TEXT,
-    "state_id": _ID,
-    "country_id": _ID,
-    "lang_id": _ID,
-    "description": _TEXT,
-    "referred": _TEXT,
-    "tag_ids": _IDS,
-    "color": _ID,
-    "lead_properties": {
-        **nullable(component("LeadProperties", ANYTHING)),
-        "description": "By the names of the team's properties.",
-    },
-    "campaign_id": _ID,
-    "medium_id": _ID,
-    "source_id": _ID,
-    "create_date": _TIME,
-    "create_uid": _ID,
-}
 
 _CURSOR = {
     **CURSOR,
@@ -98,16 +24,6 @@ _CURSOR = {
     " all that is before it has been delivered, but for what was skipped.",
 }
 
-_VALUES = component(
-    "EventFields",
-    {
-        "type": "object",
-        "properties": FIELDS,
-        "description": "Values by the names of Odoo's fields; a path is a field of"
-        " another record. A database may record others, of its own or of other modules,"
-        " and leaves out those that the endpoint's user may not read.",
-    },
-)
 _NOTHING = {"type": "null"}
 _THIN = component(
     "ThinData",
@@ -131,9 +47,36 @@ def _full(name: str, before: dict, after: dict) -> dict:
     )
 
 
-_CREATED = _full("CreatedData", _NOTHING, _VALUES)
-_CHANGED = _full("ChangedData", _VALUES, _VALUES)
-_DELETED = _full("DeletedData", _VALUES, _NOTHING)
+#: ``{model: beginning of the names of its schemas}``
+_NAMES = {
+    "crm.lead": "",
+    "sale.order": "Order",
+    "account.move": "Invoice",
+    "res.partner": "Contact",
+}
+
+
+def _data_of(model: str) -> dict[str, dict]:
+    """Name the schemas of the full data of a record's events, by the kind of change."""
+    name = _NAMES[model]
+    values = component(
+        f"{name or 'Event'}Fields",
+        {
+            "type": "object",
+            "properties": FIELDS_OF[model],
+            "description": "Values by the names of Odoo's fields; a path is a field of"
+            " another record. A database may record others, of its own or of other"
+            " modules, and leaves out those that the endpoint's user may not read.",
+        },
+    )
+    return {
+        "created": _full(f"{name}CreatedData", _NOTHING, values),
+        "changed": _full(f"{name}ChangedData", values, values),
+        "deleted": _full(f"{name}DeletedData", values, _NOTHING),
+    }
+
+
+_DATA = {model: _data_of(model) for model in MODELS}
 
 _HEADERS = {
     "webhook-id": (
@@ -151,7 +94,7 @@ _HEADERS = {
 }
 
 _NOTICES = {
-    "removed": "An opportunity has left what the endpoint's user may see.",
+    "removed": "A record has left what the endpoint's user may see.",
     "resync": "What the endpoint's user may see has changed as a whole: read it again.",
     "test": "Somebody has pressed the test button.",
 }
@@ -167,25 +110,39 @@ def webhooks() -> dict:
 @cache
 def _messages() -> dict[str, tuple[dict, str]]:
     """Return ``{type: (schema, sentence)}`` of all messages."""
-    types = known_types({model: DECLARED[model]["crm_cqrs"] for model in MODELS})
-    messages = {name: (_event(name), _sentence(name)) for name in types}
+    messages = {
+        name: (_event(name, models), _sentence(name))
+        for name, models in _models_of_types().items()
+    }
     for name, text in _NOTICES.items():
         messages[name] = _notice(name), text
     return messages
 
 
-def _event(name: str) -> dict:
+def _models_of_types() -> dict[str, list[str]]:
+    """Return the models of whose records there are events of a type, by type."""
+    found = {}
+    for model in MODELS:
+        for name in known_types({model: DECLARED[model]["crm_cqrs"]}):
+            found.setdefault(name, []).append(model)
+    return found
+
+
+def _event(name: str, models: list[str]) -> dict:
     """Name the schema of an event's message: as `/api/v2/events` has it."""
-    full = _CHANGED
-    if name.endswith("Created"):
-        full = _CREATED
+    kind = "changed"
+    if name.endswith(("Created", "Joined")):
+        kind = "created"
     elif name.endswith("Deleted"):
-        full = _DELETED
+        kind = "deleted"
     members = EVENT["properties"] | {
         "type": _type(name),
         "cursor": _CURSOR,
         "data": {
-            "oneOf": [_THIN, full],
+            "oneOf" if len(models) == 1 else "anyOf": [
+                _THIN,
+                *(_DATA[model][kind] for model in models),
+            ],
             "description": "By the endpoint's payload.",
         },
     }
@@ -212,7 +169,7 @@ def _type(name: str) -> dict:
 
 
 def _sentence(name: str) -> str:
-    return f"An event of the type {name}, of an opportunity that the user may see now."
+    return f"An event of the type {name}, of a record that the user may see now."
 
 
 def _post(name: str, schema: dict, text: str) -> dict:

@@ -129,10 +129,20 @@ class CqrsAccess(models.AbstractModel):
         :raise Unreadable: a read model of these records is broken
         :param model: one of ``DOCUMENTS``; of ``LEADS`` they are ``_viewers``
         """
+        viewers = self._viewers_of_model(user, model)
+        if viewers:
+            AnswerContext.of(self.env).check(*NEEDED.get(model, ()))
+        return viewers
+
+    @api.model
+    def _viewers_of_model(self, user, model: str) -> list[Viewer]:
+        """Return the viewers as ``_document_viewers`` does, for readers of the log.
+
+        They need no read model of the records themselves.
+        """
         ids = {user.id} if self.env.su else {user.id, self.env.uid}
         if not all(self._may_read(id_, model) for id_ in ids):
             return []
-        AnswerContext.of(self.env).check(*NEEDED.get(model, ()))
 
         def viewers_of(each):
             return self._of_documents(

@@ -223,6 +223,7 @@ class Filters:
     """Conditions on the events to read; None and an empty tuple do not restrict.
 
     :ivar stream_model: events of records of this Odoo model
+    :ivar models: events of records of one of these Odoo models
     :ivar stream_id: events of this record of the model
     :ivar types: events of one of these types; ``*`` at the end of one stands for any
         ending
@@ -239,6 +240,7 @@ class Filters:
     until: datetime | None = None
     user_id: int | None = None
     acting_user_id: int | None = None
+    models: tuple[str, ...] = ()
 
 
 #: No condition
@@ -279,6 +281,10 @@ class Event:
     @property
     def place(self) -> Place:
         return Place(self.epoch, self.txid, self.position)
+
+    @property
+    def record(self) -> tuple[str, int]:
+        return self.stream_model, self.stream_id
 
 
 @dataclass(frozen=True)
@@ -529,6 +535,8 @@ def _is_of_types(types: tuple[str, ...]) -> SQL:
 def _conditions(filters: Filters) -> Iterator[SQL]:
     if filters.stream_model is not None:
         yield SQL("event.stream_model = %s", filters.stream_model)
+    if filters.models:
+        yield SQL("event.stream_model = ANY(%s)", list(filters.models))
     if filters.stream_id is not None:
         yield SQL("event.stream_id = %s", filters.stream_id)
     if filters.since:

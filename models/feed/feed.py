@@ -1,18 +1,19 @@
-"""The log as one user may know it: the events of the opportunities in the user's view.
+"""The log as one user may know it: the events of the records in the user's view.
 
-Rights are those of the moment of reading, never those of the event:
+Records are opportunities, orders, invoices and contacts. Rights are those of the moment
+of reading, never those of the event:
 
-* An event is given if its opportunity is in the user's view now.
-* ``removed``, with nothing but ids, is given for the event with which an opportunity
-  left the view: the row before it would be seen by the rights of now, the row after it
-  would not.
+* An event is given if its record is in the user's view now.
+* ``removed``, with nothing but ids, is given for the event with which a record left the
+  view: the row before it would be seen by the rights of now, the row after it would
+  not.
 * ``resync`` is given once where the view itself has become another, by the hierarchy, a
   group, a delegation, a company or an option: what is in it is to be read anew.
 * Everything else is passed over. Of other records (leads, people, settings) nothing is
   given, to administrators neither: they read the log itself (``reader.py``).
 
-The *view* is ``cqrs.access``, asked of the recorded state of the lead. A feed's
-checkpoint is that of the log, with a digest of the view::
+Who sees a record, as it is and as it was, is in ``kinds.py``. A feed's checkpoint is
+that of the log, with a digest of the view::
 
     page = read_feed(env, after=checkpoint, limit=100)
     checkpoint = page.checkpoint
@@ -24,15 +25,14 @@ takes a new transaction for it, as for the log.
 
 import hashlib
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 from odoo import api
 from odoo.tools import SQL
 
-from ..access import policy
 from ..access.answer_context import AnswerContext
 from ..access.policy import Viewer
 from ..event_store.metadata import MIGRATION
@@ -48,8 +48,7 @@ from ..event_store.reader import (
 )
 from ..support.answer_context import without_jit
 from ..support.process_cache import VersionedCache
-
-MODEL = "crm.lead"
+from .kinds import LAST_VERSION, Kind, kinds_of, present_states, states_before
 
 EVENT = "event"
 REMOVED = "removed"
@@ -64,7 +63,6 @@ DECIDING = ("cqrs.user.access", "cqrs.user.profile")
 
 _OWNERS = VersionedCache("owners in view", size=1024)
 _RESYNC_IDS = uuid.UUID("0f6c3a52-6a54-5d8e-9a39-2f7d1f3f8c11")
-_LAST_VERSION = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -128,14 +126,6 @@ class Page:
     checkpoints: list[FeedCheckpoint]
 
 
-class Row(NamedTuple):
-    """The fields that decide who sees an opportunity."""
-
-    user_id: int | None
-    team_id: int | None
-    company_id: int | None
-
-
 def read_feed(
     env,
     after: FeedCheckpoint | None,
@@ -151,7 +141,7 @@ def read_feed(
     :param after: what the user has been told; None for nothing
     :param limit: the most messages to return
     :param filters: conditions on the events, those that remove included
-    :param company_ids: only opportunities of these companies, or of none
+    :param company_ids: only records of these companies, or of none
     :param is_live: without first builds and baselines, with which nothing changed
     :raise Unreadable: it is not known at present who sees what
     """
@@ -161,10 +151,11 @@ def read_feed(
     if after and after.view != view.digest:
         messages.append(Message(RESYNC, None, _resync_id(after, view)))
         checkpoints.append(FeedCheckpoint(after.log, view.digest))
-    is_last = filters.stream_model not in (None, MODEL)
+    models = [name for name in view.kinds if filters.stream_model in (None, name)]
+    is_last = not models
     if is_last:
         log = end_of_log(env)
-    filters = replace(filters, stream_model=MODEL)
+    filters = replace(filters, stream_model=None, models=tuple(models))
     scanned = 0
     while not is_last and len(messages) < limit and scanned < SCAN_AT_MOST:
         page = read_page(env, log, SCAN, filters)
@@ -212,8 +203,9 @@ def look_again(
 
     :raise Unreadable: it is not known at present who sees what
     """
-    events = [e for e in read_events(env, positions) if e.stream_model == MODEL]
-    messages = _View.of(env, company_ids).messages(events)
+    view = _View.of(env, company_ids)
+    events = [e for e in read_events(env, positions) if e.stream_model in view.kinds]
+    messages = view.messages(events)
     told = {message.event.position: message for message in messages}
     return {position: told.get(position) for position in positions}
 
@@ -230,45 +222,49 @@ def here(env, company_ids: list[int] | None = None) -> FeedCheckpoint:
 class _View:
     """The view of ``env.user`` at the moment.
 
-    :ivar hidden: paths of fields whose values the user may not read
+    :ivar kinds: the models of which the user may see records
+    :ivar hidden: paths of fields whose values the user may not read, by model
     """
 
     env: object
-    viewers: list[Viewer]
+    kinds: dict[str, Kind]
     company_ids: tuple[int, ...] | None
-    hidden: frozenset[str]
+    hidden: dict[str, frozenset[str]]
 
     @classmethod
     def of(cls, env, company_ids: list[int] | None) -> "_View":
         AnswerContext.of(env).check(*DECIDING)
+        kinds = kinds_of(env)
+        hidden = env["cqrs.event"]._hidden_paths()
         return cls(
             env,
-            env["cqrs.access"]._viewers(env.user),
+            kinds,
             None if company_ids is None else tuple(sorted(company_ids)),
-            frozenset(env["cqrs.event"]._hidden_paths().get(MODEL, ())),
+            {name: frozenset(hidden.get(name, ())) for name in kinds},
         )
 
     @cached_property
     def digest(self) -> str:
         """A digest of what decides which rows, and which of their values, are seen."""
         context = AnswerContext.of(self.env)
-        viewer_ids = {viewer.id for viewer in self.viewers}
+        viewers = [each for kind in self.kinds.values() for each in kind.viewers]
+        viewer_ids = {viewer.id for viewer in viewers}
         deciding = (
-            self.viewers,
+            [(name, kind.deciding) for name, kind in self.kinds.items()],
             context.options,
             [team_id for team_id, user_id in context.teams if user_id in viewer_ids],
             _OWNERS.get(
                 self.env,
-                self.env["cqrs.access"]._visibility_version(self.viewers),
+                self.env["cqrs.access"]._visibility_version(viewers),
                 (),
-                self._owners,
+                lambda: self._owners(viewers),
             ),
             self.company_ids,
-            sorted(self.hidden),
+            sorted((name, sorted(paths)) for name, paths in self.hidden.items()),
         )
         return hashlib.sha256(repr(deciding).encode()).hexdigest()[:16]
 
-    def _owners(self) -> str:
+    def _owners(self, viewers: list[Viewer]) -> str:
         """Return a digest of the owners below the viewers who do not see all."""
         [(digest,)] = self.env.execute_query(
             SQL(
@@ -279,148 +275,91 @@ class _View:
                 FROM (SELECT DISTINCT viewer_id, via, owner_id, company_id
                       FROM cqrs_user_access WHERE viewer_id = ANY(%s)) below
                 """,
-                [viewer.id for viewer in self.viewers if not viewer.sees_all],
+                [viewer.id for viewer in viewers if not viewer.sees_all],
             )
         )
         return digest or ""
 
     def messages(self, events: list[Event]) -> Iterator[Message]:
-        """Yield what the user may be told of events of leads."""
+        """Yield what the user may be told of events."""
         without_jit(self.env)
-        ids = sorted({event.stream_id for event in events})
-        seen = self._seen(_present_rows(self.env, ids))
-        leaving = [e for e in events if e.stream_id not in seen and _may_remove(e)]
-        before = _rows_before(self.env, [(e.stream_id, e.version) for e in leaving])
-        seen_before = self._seen(before)
-        after = {
-            (e.stream_id, e.version): _changed(before[e.stream_id, e.version], e.after)
-            for e in leaving
-            if e.after is not None and (e.stream_id, e.version) in seen_before
-        }
-        removed = seen_before - self._seen(after)
-        merged_away = self._merged_away(e for e in events if e.stream_id in seen)
+        seen, removed = set(), set()
+        for model, of_model in _by_model(events).items():
+            seen_of_model = self._seen_now(model, {e.stream_id for e in of_model})
+            seen |= {(model, id_) for id_ in seen_of_model}
+            leaving = [e for e in of_model if e.stream_id not in seen_of_model]
+            removed |= {e.position for e in self._removed(model, leaving)}
+        merged_away = self._merged_away(e for e in events if e.record in seen)
         for event in events:
-            if event.stream_id in seen:
+            if event.record in seen:
                 yield Message(EVENT, self._shown(event, merged_away), event.event_id)
-            elif (event.stream_id, event.version) in removed:
+            elif event.position in removed:
                 yield Message(REMOVED, event, event.event_id)
 
-    def _seen(self, rows: dict) -> set:
-        """Return the keys of the rows that the user sees."""
-        keys = [key for key, row in rows.items() if row is not None]
-        if not keys:
-            return set()
-        lead = SQL("lead")
-        conditions = [self.env["cqrs.access"]._visible(self.viewers, lead)]
-        if self.company_ids is not None:
-            conditions.append(policy.in_companies(self.company_ids, lead))
-        found = self.env.execute_query(
-            SQL(
-                """
-                SELECT number FROM unnest(%s::integer[], %s::integer[], %s::integer[])
-                    WITH ORDINALITY AS lead (user_id, team_id, company_id, number)
-                WHERE %s
-                """,
-                *map(list, zip(*(rows[key] for key in keys), strict=True)),
-                SQL(" AND ").join(conditions),
-            )
-        )
-        return {keys[number - 1] for (number,) in found}
+    def _seen_now(self, model: str, ids: set[int]) -> set[int]:
+        kind = self.kinds[model]
+        return kind.seen(present_states(kind, sorted(ids)), self.company_ids)
 
-    def _merged_away(self, events: Iterator[Event]) -> set[int]:
-        """Return the ids of merged opportunities that the user would have seen."""
-        ids = {id_ for e in events for id_ in (e.details or {}).get("merged_from", ())}
-        rows = _rows_before(self.env, [(id_, _LAST_VERSION) for id_ in sorted(ids)])
-        return {id_ for id_, __ in self._seen(rows)}
+    def _removed(self, model: str, events: list[Event]) -> list[Event]:
+        """Return the events with which hidden records of a model left the view."""
+        kind = self.kinds[model]
+        events = [event for event in events if _may_remove(event, kind)]
+        before = states_before(kind, [(e.stream_id, e.version) for e in events])
+        seen_before = kind.seen(before, self.company_ids)
+        events = [e for e in events if (e.stream_id, e.version) in seen_before]
+        after = {
+            (e.stream_id, e.version): {
+                **before[e.stream_id, e.version],
+                **{name: e.after[name] for name in kind.fields if name in e.after},
+            }
+            for e in events
+            if e.after is not None
+        }
+        seen_after = kind.seen(after, self.company_ids)
+        return [e for e in events if (e.stream_id, e.version) not in seen_after]
 
-    def _shown(self, event: Event, merged_away: set[int]) -> Event:
-        details = event.details
+    def _merged_away(self, events: Iterator[Event]) -> set[tuple[str, int]]:
+        """Return the merged records that the user would have seen."""
+        found = set()
+        merges = [e for e in events if (e.details or {}).get("merged_from")]
+        for model, of_model in _by_model(merges).items():
+            kind = self.kinds[model]
+            ids = {id_ for e in of_model for id_ in e.details["merged_from"]}
+            states = states_before(kind, [(id_, LAST_VERSION) for id_ in sorted(ids)])
+            found |= {(model, id_) for id_, __ in kind.seen(states, self.company_ids)}
+        return found
+
+    def _shown(self, event: Event, merged_away: set[tuple[str, int]]) -> Event:
+        details, model = event.details, event.stream_model
         if merged := (details or {}).get("merged_from"):
-            kept = [id_ for id_ in merged if id_ in merged_away]
+            kept = [id_ for id_ in merged if (model, id_) in merged_away]
             details = {**details, "merged_from": kept}
         return replace(
             event,
-            before=self._readable(event.before),
-            after=self._readable(event.after),
+            before=self._readable(model, event.before),
+            after=self._readable(model, event.after),
             details=details,
         )
 
-    def _readable(self, values: dict | None) -> dict | None:
-        if not values or not self.hidden:
+    def _readable(self, model: str, values: dict | None) -> dict | None:
+        hidden = self.hidden[model]
+        if not values or not hidden:
             return values
-        return {path: v for path, v in values.items() if path not in self.hidden}
+        return {path: v for path, v in values.items() if path not in hidden}
 
 
-def _may_remove(event: Event) -> bool:
+def _by_model(events: list[Event]) -> dict[str, list[Event]]:
+    found = defaultdict(list)
+    for event in events:
+        found[event.stream_model].append(event)
+    return found
+
+
+def _may_remove(event: Event, kind: Kind) -> bool:
     """Return whether a record may have left a view with an event."""
     if event.before is None:
         return False
-    return event.after is None or not event.after.keys().isdisjoint(
-        ("type", *Row._fields)
-    )
-
-
-def _changed(row: Row, after: dict) -> Row | None:
-    """Return the row of an opportunity after an event; None if it is none any more."""
-    if after.get("type", "opportunity") != "opportunity":
-        return None
-    return row._replace(**{name: after[name] for name in Row._fields if name in after})
-
-
-def _present_rows(env, ids: list[int]) -> dict[int, Row]:
-    """Return the rows of those of some leads that are opportunities, by id."""
-    rows = env.execute_query(
-        SQL(
-            """
-            SELECT stream_id, (state ->> 'user_id')::integer,
-                   (state ->> 'team_id')::integer, (state ->> 'company_id')::integer
-            FROM cqrs_stream
-            WHERE stream_model = %s AND stream_id = ANY(%s)
-              AND state ->> 'type' = 'opportunity'
-            """,
-            MODEL,
-            ids,
-        )
-    )
-    return {id_: Row(*values) for id_, *values in rows}
-
-
-def _rows_before(env, events: list[tuple[int, int]]) -> dict[tuple[int, int], Row]:
-    """Return the rows of opportunities before events, by id and version.
-
-    Leads that were no opportunities are left out.
-    """
-    if not events:
-        return {}
-    columns = SQL(", ").join(
-        SQL(
-            # The last event that set the field, or the record's creation.
-            """
-            (SELECT after ->> %(name)s FROM cqrs_event event
-             WHERE event.stream_model = %(model)s
-               AND event.stream_id = wanted.id AND event.version < wanted.version
-               AND (event.before IS NULL OR jsonb_exists(event.after, %(name)s))
-             ORDER BY event.version DESC LIMIT 1) AS %(column)s
-            """,
-            name=name,
-            model=MODEL,
-            column=SQL.identifier(name),
-        )
-        for name in ("type", *Row._fields)
-    )
-    rows = env.execute_query(
-        SQL(
-            """
-            SELECT id, version, user_id::integer, team_id::integer, company_id::integer
-            FROM (SELECT id, version, %s
-                  FROM unnest(%s::integer[], %s::integer[]) AS wanted (id, version)) was
-            WHERE type = 'opportunity'
-            """,
-            columns,
-            *map(list, zip(*events, strict=True)),
-        )
-    )
-    return {(id_, version): Row(*values) for id_, version, *values in rows}
+    return event.after is None or not event.after.keys().isdisjoint(kind.fields)
 
 
 def _resync_id(after: FeedCheckpoint, view: _View) -> str:

@@ -15,9 +15,7 @@ from collections.abc import Iterable
 from ..event_store.event_type import event_types
 from ..event_store.personal import ERASED
 from ..event_store.source import Source
-
-#: Models whose events an endpoint may get
-MODELS = ("crm.lead",)
+from ..feed.kinds import MODELS
 
 
 def known_types(sources: dict[str, Source]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import config
 
+from ..access.viewers import DOCUMENTS, LEADS
 from .addresses import MAX_LENGTH, AddressProblem, parse
 from .binding import this_database
 from .event_types import chosen, known_types, unknown
@@ -44,7 +45,7 @@ class CqrsWebhook(models.Model):
         "webhook_id",
         "company_id",
         string="Companies",
-        help="Opportunities of these companies, and those without a company. Empty: "
+        help="Records of these companies, and those without a company. Empty: "
         "all companies of the user.",
     )
     user_id = fields.Many2one(
@@ -299,7 +300,8 @@ class CqrsWebhook(models.Model):
                             name=person.name,
                         )
                     )
-            if not access._may_read_leads(webhook.user_id.id):
+            models_told = (LEADS, *DOCUMENTS)
+            if not any(access._may_read(webhook.user_id.id, m) for m in models_told):
                 raise ValidationError(
                     self.env._(
                         "%(name)s may read no opportunities, so the webhook would be "

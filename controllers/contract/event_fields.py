@@ -1,0 +1,172 @@
+"""What events have of opportunities, orders, invoices and contacts, as JSON Schemas."""
+
+from ...models.support.json_schema import (
+    ANYTHING,
+    BOOLEAN,
+    DAY,
+    EXACT,
+    TEXT,
+    TIME,
+    array,
+    component,
+    integer,
+    nullable,
+    obj,
+    ref,
+    string,
+)
+
+# What Odoo records as a reference may also be what is no id any more, or a colour.
+_INTEGER = component("Reference", integer(-(2**31), 2**31 - 1))
+_ID = nullable(_INTEGER)
+_IDS = nullable(array(_INTEGER))
+_TEXT = nullable(TEXT)
+_FLAG = nullable(BOOLEAN)
+_DAY = nullable(DAY)
+_TIME = nullable(TIME)
+_NUMBER = {
+    **EXACT,
+    **string(20, "^[A-Za-z+-]*$"),
+    "type": ["number", "string", "null"],
+    "description": "Exact; a text where Odoo itself cannot read the number, as `NaN`.",
+}
+_INSTALMENT = component(
+    "RecordedInstalment",
+    obj(
+        id=_INTEGER,
+        date_maturity=_DAY,
+        amount_residual=_NUMBER,
+        amount_residual_currency=_NUMBER,
+    ),
+)
+
+_LEAD = {
+    "name": _TEXT,
+    "type": nullable(ref("LeadType")),
+    "active": _FLAG,
+    "user_id": _ID,
+    "team_id": _ID,
+    "company_id": _ID,
+    "company_id.currency_id": _ID,
+    "stage_id": _ID,
+    "won_status": nullable(ref("OpportunityStatus")),
+    "lost_reason_id": _ID,
+    "probability": _NUMBER,
+    "priority": _TEXT,
+    "expected_revenue": _NUMBER,
+    "recurring_revenue": _NUMBER,
+    "recurring_plan": _ID,
+    "date_deadline": _DAY,
+    "date_open": _TIME,
+    "date_closed": _TIME,
+    "date_conversion": _TIME,
+    "date_last_stage_update": _TIME,
+    "partner_id": _ID,
+    "partner_id.complete_name": _TEXT,
+    "partner_name": _TEXT,
+    "contact_name": _TEXT,
+    "function": _TEXT,
+    "email_from": _TEXT,
+    "email_cc": _TEXT,
+    "phone": _TEXT,
+    "website": _TEXT,
+    "street": _TEXT,
+    "street2": _TEXT,
+    "zip": _TEXT,
+    "city": _TEXT,
+    "state_id": _ID,
+    "country_id": _ID,
+    "lang_id": _ID,
+    "description": _TEXT,
+    "referred": _TEXT,
+    "tag_ids": _IDS,
+    "color": _ID,
+    "lead_properties": {
+        **nullable(component("LeadProperties", ANYTHING)),
+        "description": "By the names of the team's properties.",
+    },
+    "campaign_id": _ID,
+    "medium_id": _ID,
+    "source_id": _ID,
+    "create_date": _TIME,
+    "create_uid": _ID,
+}
+_ORDER = {
+    "name": _TEXT,
+    "state": _TEXT,
+    "locked": _FLAG,
+    "partner_id": _ID,
+    "user_id": _ID,
+    "team_id": _ID,
+    "company_id": _ID,
+    "currency_id": _ID,
+    "opportunity_id": _ID,
+    "date_order": _TIME,
+    "amount_untaxed": _NUMBER,
+    "amount_total": _NUMBER,
+    "invoice_status": _TEXT,
+    "client_order_ref": _TEXT,
+    "create_date": _TIME,
+}
+_INVOICE = {
+    "name": _TEXT,
+    "move_type": _TEXT,
+    "state": _TEXT,
+    "payment_state": _TEXT,
+    "invoice_date": _DAY,
+    "invoice_date_due": _DAY,
+    "partner_id": _ID,
+    "commercial_partner_id": _ID,
+    "invoice_user_id": _ID,
+    "team_id": _ID,
+    "company_id": _ID,
+    "company_id.currency_id": _ID,
+    "currency_id": _ID,
+    "amount_untaxed": _NUMBER,
+    "amount_total": _NUMBER,
+    "amount_residual": _NUMBER,
+    "amount_untaxed_signed": _NUMBER,
+    "amount_total_signed": _NUMBER,
+    "amount_residual_signed": _NUMBER,
+    "amount_total_in_currency_signed": _NUMBER,
+    "reversed_entry_id": _ID,
+    "ref": _TEXT,
+    "create_date": _TIME,
+    "receivable_lines": {
+        **nullable(array(_INSTALMENT)),
+        "description": "The instalments: what is due when.",
+    },
+    "sale_order_ids": _IDS,
+}
+_CONTACT = {
+    "name": _TEXT,
+    "complete_name": _TEXT,
+    "active": _FLAG,
+    "is_company": _FLAG,
+    "type": _TEXT,
+    "parent_id": _ID,
+    "commercial_partner_id": _ID,
+    "user_id": _ID,
+    "team_id": _ID,
+    "company_id": _ID,
+    "email": _TEXT,
+    "phone": _TEXT,
+    "website": _TEXT,
+    "vat": _TEXT,
+    "ref": _TEXT,
+    "street": _TEXT,
+    "zip": _TEXT,
+    "city": _TEXT,
+    "country_id": _ID,
+    "category_id": _IDS,
+    "lang": _TEXT,
+    "create_date": _TIME,
+}
+
+#: ``{model: {field path: schema}}``
+FIELDS_OF = {
+    "crm.lead": _LEAD,
+    "sale.order": _ORDER,
+    "account.move": _INVOICE,
+    "res.partner": _CONTACT,
+}
