@@ -208,8 +208,9 @@ class TestEventsApi(SalesOrganisation, HttpCase):
         self.opportunity(self.peer)
         self.end_epoch()
         self.as_seller()
-        listed = self.events(limit=1000)
-        response = self.get({"Accept": "application/x-ndjson"}, limit=1)
+        listed = self.events(limit=1000, stream="crm.lead")
+        accept = {"Accept": "application/x-ndjson"}
+        response = self.get(accept, limit=1, stream="crm.lead")
         self.assertEqual(
             [json.loads(line) for line in response.text.splitlines()], listed
         )
@@ -218,11 +219,12 @@ class TestEventsApi(SalesOrganisation, HttpCase):
     def test_a_page_that_is_not_the_last_says_so(self):
         self.end_epoch()
         self.as_seller()
-        first = self.get(limit=1).json()
+        first = self.get(limit=1, stream="crm.lead").json()
         self.assertEqual((len(first["events"]), first["more"]), (1, True))
-        rest = self.get(limit=9, cursor=first["events"][0]["cursor"]).json()
+        there = {"limit": 9, "stream": "crm.lead"}
+        rest = self.get(cursor=first["events"][0]["cursor"], **there).json()
         self.assertEqual((len(rest["events"]), rest["more"]), (1, False))
-        self.assertEqual(self.events(cursor=first["next"]), rest["events"])
+        self.assertEqual(self.events(cursor=first["next"], **there), rest["events"])
 
     def test_who_may_read_no_leads_is_told_so(self):
         clerk = new_test_user(self.env, "cqrs_clerk", groups="base.group_user")

@@ -153,27 +153,89 @@ class TestFeed(SalesOrganisation):
         for user in (portal, clerk, admin):
             self.assertEqual(self.told(user), [])
 
-    def test_an_administrator_of_sales_is_told_of_opportunities_alone(self):
+    def test_an_administrator_of_sales_is_told_of_no_leads_and_no_settings(self):
         admin = administrator(self.env, "sales_team.group_sale_manager")
         self.env.cr.flush()
         self.begin(admin)
         self.lead.priority = "3"
         self.env["crm.lead"].create({"name": "Lead", "type": "lead"})
         self.stage_new.name = "Renamed"
-        # Whatever else is captured, of the deal's own customer as well.
-        partners = self.env["res.partner"]
-        customer = partners.create({"name": "Customer", "is_company": True})
-        self.env.cr.flush()
-        customer.write({"name": "Renamed", "user_id": admin.id})
+        self.peer.name = "Renamed"
         self.assertEqual(
             self.told(admin), [("event", "OpportunityUpdated", self.lead.id)]
         )
-        self.lead.partner_id = customer
+
+    def contact(self, name="Customer", **values):
+        contact = self.env["res.partner"].create(
+            {"name": name, "is_company": True, **values}
+        )
         self.env.cr.flush()
+        return contact
+
+    def test_contacts_are_told_to_those_who_may_read_them(self):
+        clerk = new_test_user(self.env, "cqrs_clerk", groups="base.group_user")
+        customer = self.contact()
+        for user in (self.seller, self.peer, clerk):
+            self.begin(user)
+        customer.city = "Elsewhere"
+        updated = [("event", "AccountUpdated", customer.id)]
+        self.assertEqual(self.told(self.seller), updated)
+        self.assertEqual(self.told(self.peer), updated)
+        # Customers are shown to people with a right to opportunities.
+        self.assertEqual(self.told(clerk), [])
+
+    def test_a_contact_that_leaves_the_view_is_removed(self):
+        """By Odoo's own record rules, of a contact as it was."""
+        other = other_company(self.env)
+        customer, deleted = self.contact(), self.contact("Deleted")
+        hidden = self.contact("Hidden", company_id=other.id)
+        self.begin(self.seller)
+        customer.company_id = other
+        self.env.cr.flush()
+        hidden.city = "Elsewhere"
+        self.env.cr.flush()
+        deleted_id = deleted.id
+        (deleted | hidden).unlink()
+        self.env.cr.flush()
+        self.assertEqual(
+            self.told(self.seller),
+            [
+                ("removed", "AccountUpdated", customer.id),
+                ("removed", "AccountDeleted", deleted_id),
+            ],
+        )
         customer.city = "Elsewhere"
         self.env.cr.flush()
-        told = {(kind, id_) for kind, __, id_ in self.told(admin)}
-        self.assertEqual(told, {("event", self.lead.id)})
+        self.assertEqual(self.told(self.seller), [])
+
+    def test_a_rule_on_contacts_is_asked_of_the_past_and_changes_the_view(self):
+        secret, customer = self.contact("Secret"), self.contact()
+        self.begin(self.seller)
+        rule = self.env["ir.rule"].create(
+            {
+                "name": "No secrets",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "domain_force": "[('name', '!=', 'Secret')]",
+            }
+        )
+        self.assertEqual(self.told(self.seller), [("resync", None, None)])
+        secret.city = "Elsewhere"
+        self.env.cr.flush()
+        customer.name = "Secret"
+        self.env.cr.flush()
+        self.assertEqual(
+            self.told(self.seller), [("removed", "AccountRenamed", customer.id)]
+        )
+        rule.active = False
+        self.assertEqual(self.told(self.seller), [("resync", None, None)])
+
+    def test_contacts_of_users_are_people(self):
+        self.begin(self.seller)
+        self.peer.partner_id.write({"is_company": True, "city": "Elsewhere"})
+        self.env.cr.flush()
+        self.peer.partner_id.city = "Here"
+        self.env.cr.flush()
+        self.assertEqual(self.told(self.seller), [])
 
     def test_companies(self):
         other = other_company(self.env)
@@ -186,7 +248,7 @@ class TestFeed(SalesOrganisation):
         created = "OpportunityCreated"
         after = self.checkpoints[self.seller]
         self.assertEqual(
-            self.told(self.seller),
+            self.told(self.seller, stream_model="crm.lead"),
             [("event", created, there.id), ("event", created, nowhere.id)],
         )
         self.checkpoints[self.seller] = here(self.feed_of(self.seller), own.ids)
@@ -194,7 +256,7 @@ class TestFeed(SalesOrganisation):
             after.log, self.checkpoints[self.seller].view
         )
         self.assertEqual(
-            self.told(self.seller, company_ids=own.ids),
+            self.told(self.seller, company_ids=own.ids, stream_model="crm.lead"),
             [("event", created, nowhere.id)],
         )
         nowhere.company_id = other

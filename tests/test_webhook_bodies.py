@@ -116,8 +116,14 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
             cls.env.cr.flush()
             new(user_id=cls.seller.id).unlink()
             cls.env.cr.flush()
-        # Of interest only once a deal refers to it.
-        cls.opportunity(cls.seller, partner_id=new(is_company=False).id)
+        # There before, and of interest only once a deal refers to it.
+        contact = new(is_company=False)
+        cls.env.cr.execute(
+            "UPDATE res_partner SET create_date = create_date - interval '1 day'"
+            " WHERE id = %s",
+            [contact.id],
+        )
+        cls.opportunity(cls.seller, partner_id=contact.id)
         cls.env.cr.flush()
         return ids
 
