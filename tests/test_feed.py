@@ -169,7 +169,7 @@ class TestFeed(SalesOrganisation):
         contact = self.env["res.partner"].create(
             {"name": name, "is_company": True, **values}
         )
-        self.env.cr.flush()
+        self.end_epoch()
         return contact
 
     def test_contacts_are_told_to_those_who_may_read_them(self):
@@ -228,6 +228,20 @@ class TestFeed(SalesOrganisation):
         )
         rule.active = False
         self.assertEqual(self.told(self.seller), [("resync", None, None)])
+
+    def test_what_a_rule_asks_of_a_deleted_contact_may_be_unknown(self):
+        self.env["ir.rule"].create(
+            {
+                "name": "No comments",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "domain_force": "[('comment', '=', False)]",
+            }
+        )
+        hidden = self.contact(comment="<p>Secret</p>")
+        self.begin(self.seller)
+        hidden.unlink()
+        self.env.cr.flush()
+        self.assertEqual(self.told(self.seller), [])
 
     def test_contacts_of_users_are_people(self):
         self.begin(self.seller)

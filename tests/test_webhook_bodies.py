@@ -116,14 +116,15 @@ class TestWebhookBodies(SalesOrganisation, HttpCase):
             cls.env.cr.flush()
             new(user_id=cls.seller.id).unlink()
             cls.env.cr.flush()
-        # There before, and of interest only once a deal refers to it.
+        # There before, and of interest only once it has a salesperson.
         contact = new(is_company=False)
         cls.env.cr.execute(
             "UPDATE res_partner SET create_date = create_date - interval '1 day'"
             " WHERE id = %s",
             [contact.id],
         )
-        cls.opportunity(cls.seller, partner_id=contact.id)
+        contact.invalidate_recordset()
+        contact.user_id = cls.seller
         cls.env.cr.flush()
         return ids
 

@@ -10,6 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..access import policy
@@ -120,14 +121,17 @@ class Contacts(Kind):
     """Contacts, by Odoo's own rules.
 
     The rules are asked of a row that has the recorded values of the time, and in what
-    is not recorded those that the contact has now.
+    is not recorded those that the contact has now. Where a rule asks for such values, a
+    contact that is gone is not known to have been seen.
     """
 
     @property
     def deciding(self):
-        contacts = self._contacts
-        rules = contacts.env["ir.rule"]._compute_domain(CONTACTS, "read")
-        return self.env.user.company_ids.ids, repr(list(rules))
+        return self.env.user.company_ids.ids, repr(list(self._rules))
+
+    @property
+    def _rules(self) -> Domain:
+        return self._contacts.env["ir.rule"]._compute_domain(CONTACTS, "read")
 
     @property
     def _contacts(self):
@@ -146,17 +150,30 @@ class Contacts(Kind):
         # In place of the table, under its name.
         query._tables[alias] = SQL(
             """
-            (SELECT (jsonb_populate_record(present, recorded.state)).*, key_number
+            (SELECT (jsonb_populate_record(present, whole.state)).*, key_number,
+                    present.id IS NOT NULL AS is_there
              FROM unnest(%s::integer[], %s::jsonb[])
                 WITH ORDINALITY AS recorded (id, state, key_number)
-             LEFT JOIN res_partner present ON present.id = recorded.id)
+             LEFT JOIN res_partner present ON present.id = recorded.id
+             CROSS JOIN LATERAL (
+                SELECT CASE WHEN present.id IS NULL THEN %s::jsonb ELSE '{}' END
+                       || recorded.state) whole (state))
             """,
             ids,
             texts,
+            # Users' contacts, which Odoo shows in all companies, are not deleted.
+            dumps({"partner_share": True}),
         )
         row = SQL.identifier(alias)
         is_nobody_here = SQL("%s.partner_share IS NOT FALSE", row)
         conditions = [query.where_clause or SQL("TRUE"), is_nobody_here]
+        asked = {
+            each.field_expr.split(".")[0] for each in self._rules.iter_conditions()
+        }
+        if not asked <= {*self.fields, "id", "partner_share"}:
+            conditions.append(SQL("is_there"))
+        if query.is_empty():
+            conditions.append(SQL("FALSE"))
         return (
             Row(SQL("%s.user_id", row), SQL("NULL"), SQL("%s.company_id", row)),
             query.from_clause,
