@@ -320,6 +320,11 @@ class TestWebhookRetention(Messages):
         lead = self.opportunity(self.manager, partner_id=partner.id)
         about = self.message(stream_model="crm.lead", stream_id=lead.id)
         named = self.attempt(about, request="Zebulon Quick", answer="got Zebulon Quick")
+        # That the text has no part of the name does not matter: it is about the person.
+        of_contact = self.attempt(
+            self.message(stream_model="res.partner", stream_id=partner.id),
+            request="moved to Elsewhere",
+        )
         echoed = self.attempt(self.message(), answer="<p>zebulon@quick.example</p>")
         other = self.attempt(self.message(), answer="something else")
         found = find(self.env, Subject.of(partner=partner.id))
@@ -327,6 +332,7 @@ class TestWebhookRetention(Messages):
         self.env.invalidate_all()
         texts = [(each.request, each.answer) for each in named]
         self.assertNotIn("Zebulon", str(texts))
+        self.assertEqual(set(of_contact.exists().mapped("request")), {""})
         left = self.env["cqrs.webhook.attempt"].search(
             [("webhook_id", "=", self.webhook.id)]
         )

@@ -1,4 +1,4 @@
-"""What events have of opportunities, orders, invoices and contacts, as JSON Schemas."""
+"""JSON Schemas of the recorded fields of opportunities, orders, invoices, contacts."""
 
 from ...models.support.json_schema import (
     ANYTHING,

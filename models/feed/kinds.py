@@ -51,7 +51,7 @@ class Kind:
 
     @property
     def deciding(self) -> object:
-        """What decides which records are seen, beside the owners below the viewers."""
+        """The facts that decide who is seen, beside the owners below the viewers."""
         raise NotImplementedError
 
     def seen(
@@ -197,7 +197,7 @@ def kinds_of(env) -> dict[str, Kind]:
 
 
 def present_states(kind: Kind, ids: list[int]) -> dict[int, dict]:
-    """Return what decides of records that exist, by their ids."""
+    """Return the deciding fields of records that exist, by their ids."""
     rows = kind.env.execute_query(
         SQL(
             """
@@ -217,7 +217,7 @@ def present_states(kind: Kind, ids: list[int]) -> dict[int, dict]:
 def states_before(
     kind: Kind, events: list[tuple[int, int]]
 ) -> dict[tuple[int, int], dict]:
-    """Return what decided of records before events, by id and version."""
+    """Return the deciding fields of records before events, by id and version."""
     if not events:
         return {}
     rows = kind.env.execute_query(
