@@ -134,13 +134,14 @@ def _invoices(env, sample: Sample | None) -> Iterator[Drift]:
                     (id_ for id_, residual in residuals.items() if residual),
                     key=lambda id_: (values[id_]["date_maturity"] or date.max, id_),
                 )
-                for id_ in in_order:
+                for id_, former in zip(in_order, [None, *in_order], strict=False):
                     lines[id_] = {
                         "invoice_id": move.id,
                         **owner,
                         "due_on": values[id_]["date_maturity"],
                         "residual": residuals[id_],
                         "is_first": id_ == in_order[0],
+                        "former_due_on": former and values[former]["date_maturity"],
                     }
         yield from _differences(env, "cqrs_invoice_view", expected, batch)
         yield from _differences(env, "cqrs_receivable", lines, batch, "invoice_id")
@@ -167,14 +168,16 @@ def _sales_figures(env, sample: Sample | None) -> Iterator[Drift]:
 
     with localcontext(EXACT):
         for order, measures, group, month in _confirmed_orders(env, owners):
-            add(sales_tables.MONTHS, (*group, month), measures)
+            add(sales_tables.MONTH_SALES, (*group, month), measures)
             if order.partner_id:
-                add(sales_tables.ORDERS, (order.partner_id.id, *group), measures)
+                add(
+                    sales_tables.CONTACT_ORDERS, (order.partner_id.id, *group), measures
+                )
         for move, measures, group, month in _posted_invoices(env, owners):
-            add(sales_tables.MONTHS, (*group, month), measures)
+            add(sales_tables.MONTH_SALES, (*group, month), measures)
             account = move.commercial_partner_id or move.partner_id
             if account:
-                add(sales_tables.INVOICES, (account.id, *group), measures)
+                add(sales_tables.ACCOUNT_INVOICES, (account.id, *group), measures)
         expected = {name: not_zero(each) for name, each in sums.items()}
     for roll_up in env["cqrs.sales.figures"]._cqrs_roll_ups:
         yield from compare_sums(env, "cqrs.sales.figures", roll_up, expected, owners)
