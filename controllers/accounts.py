@@ -4,8 +4,9 @@ from dataclasses import replace
 from odoo.http import Controller, request
 
 from ..models.access.answer_context import AnswerContext
-from ..models.customers.accounts import SORTS, AccountFilters, Keyset
+from ..models.customers.accounts import SORTS
 from ..models.customers.measures import MEASURES
+from ..models.customers.question import AccountFilters, Keyset
 from ..models.customers.timeline import Moment
 from ..models.customers.viewing import Viewing
 from ..models.opportunities.filters import MAX_TEXT
@@ -147,7 +148,7 @@ _FIELDS = Parameter(
 
 def _rights(values: dict) -> str:
     """Return what the answer depends on beside the log: rights in Odoo."""
-    return Viewing(request.env, viewed_user(values.get("user"))).version
+    return Viewing.of(request.env, viewed_user(values.get("user"))).version
 
 
 class AccountsApi(Controller):

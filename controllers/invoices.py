@@ -3,7 +3,7 @@ from odoo.http import Controller, request
 from ..models.access.answer_context import AnswerContext
 from ..models.access.viewers import INVOICES
 from ..models.documents.filters import STATUSES, InvoiceFilters
-from ..models.documents.invoices import ORDERS, Keyset
+from ..models.documents.invoices import SORTS, Keyset
 from ..models.support.json_schema import DAY, MAX_ID
 from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
@@ -79,7 +79,7 @@ class InvoicesApi(Controller):
             CURRENCY,
             Parameter(
                 "sort",
-                **one_of(*(f"{sign}{order}" for order in ORDERS for sign in ("", "-"))),
+                **one_of(*(f"{sign}{order}" for order in SORTS for sign in ("", "-"))),
                 description=(
                     "The order: by the day on which the last of it is due (`due`, by"
                     " default), the day of the invoice, or the total as converted at"

@@ -9,9 +9,10 @@ from psycopg2.errors import SerializationFailure
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL
 
+from ..models.access.viewers import LEADS
 from ..models.maintenance.oracle import ORACLES
 from ..models.maintenance.replay import replay
-from ..models.metrics.accounts import LEAD, MEASURES
+from ..models.metrics.accounts import MEASURES
 from ..models.projections.metrics_tables import CONTACT_METRICS
 from .common import RealCursors, SalesOrganisation, visible_opportunities
 
@@ -37,14 +38,14 @@ class AccountSums(SalesOrganisation):
         cls.carla = partners.create({"name": "Carla"})
         cls.env.cr.flush()
 
-    def sums(self, user, measures=MEASURES[LEAD], **asked):
+    def sums(self, user, measures=MEASURES[LEADS], **asked):
         """Return ``{account: {measure: amount}}`` that a user sees, without zeros."""
         self.env.cr.flush()
         query = self.env["cqrs.sales.figures"]._account_sums(
             user, TODAY, measures=measures, **asked
         )
         names = SQL(", ").join(
-            SQL("sum(%s)::text", SQL.identifier(name)) for name in MEASURES[LEAD]
+            SQL("sum(%s)::text", SQL.identifier(name)) for name in MEASURES[LEADS]
         )
         rows = self.env.execute_query(
             SQL("SELECT account_id, %s FROM (%s) sums GROUP BY 1", names, query)
@@ -52,7 +53,7 @@ class AccountSums(SalesOrganisation):
         found = {
             account_id: {
                 name: Decimal(amount)
-                for name, amount in zip(MEASURES[LEAD], amounts, strict=True)
+                for name, amount in zip(MEASURES[LEADS], amounts, strict=True)
                 if amount and Decimal(amount)
             }
             for account_id, *amounts in rows

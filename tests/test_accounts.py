@@ -264,6 +264,9 @@ class TestAccounts(AccountCase):
         for path in ("", "/timeline"):
             response = self.get(self.seller, f"accounts/{self.nile.id}{path}")
             self.assertProblem(response, 404)
+        records = self.env["cqrs.account.view"].with_user(self.seller).search([])
+        self.assertIn(self.elbe, records.account_id)
+        self.assertNotIn(self.nile, records.account_id)
 
     def test_a_rule_of_the_administrators_holds_at_once(self):
         before = self.get(self.seller, "accounts", text="cqrs")

@@ -127,8 +127,10 @@ class CqrsAccess(models.AbstractModel):
 
         :param user: a ``res.users`` record
         :raise Unreadable: a read model of these records is broken
-        :param model: one of ``DOCUMENTS``; of ``LEADS`` they are ``_viewers``
+        :param model: ``LEADS``, whose are ``_viewers``, or one of ``DOCUMENTS``
         """
+        if model == LEADS:
+            return self._viewers(user)
         viewers = self._viewers_of_model(user, model)
         if viewers:
             AnswerContext.of(self.env).check(*NEEDED.get(model, ()))

@@ -1,1 +1,1 @@
-from . import accounts, account, timeline
+from . import accounts, places, account, timeline, account_view

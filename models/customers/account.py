@@ -7,15 +7,15 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..access.policy import in_companies
-from ..metrics.accounts import AGES
+from ..metrics.ages import AGES
 from ..metrics.figures import exactly
 from ..metrics.rounding import rounded
 from ..projections.invoice_view import is_overdue
 from ..support.answer_context import without_jit
 from ..support.exact_json import JsonText
 from ..support.sql_arrays import integers
-from .accounts import NO_CURRENCY, AccountFilters, Question
-from .rows import rows_of
+from .question import NO_CURRENCY, AccountFilters, Question
+from .rows import COUNTED, TIMES, rows_of
 
 #: Deals, orders and invoices that an account's page has of each, the newest
 LISTED = 20
@@ -35,18 +35,6 @@ DEAL_FIELDS = (
     "created_at",
 )
 
-#: When something of each kind happened, over its row
-_TIMES = {
-    "opportunities": SQL("view.created_at"),
-    "orders": SQL("view.ordered_at"),
-    "invoices": SQL("view.invoiced_on"),
-}
-#: Conditions on the rows that count for the first and the last
-_COUNTED = {
-    "opportunities": SQL("TRUE"),
-    "orders": SQL("view.is_confirmed"),
-    "invoices": SQL("view.state = 'posted'"),
-}
 _ISO = """to_char({}, 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 
 
@@ -165,8 +153,8 @@ class CqrsAccounts(models.AbstractModel):
                       FROM %(rows)s WHERE %(where)s) found
                 """,
                 listed=LISTED,
-                at=_TIMES[kind],
-                counts=_COUNTED[kind],
+                at=TIMES[kind],
+                counts=COUNTED[kind],
                 rows=rows_of(kind, account_id),
                 where=where,
             )

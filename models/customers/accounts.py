@@ -5,12 +5,8 @@ record. Its figures are sums over the rows that the person sees, so that it may 
 none.
 """
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
 
 from odoo import api, fields, models
 from odoo.tools import SQL
@@ -20,12 +16,12 @@ from ..currencies.currencies import currencies, own_currency
 from ..currencies.rates import rates_into
 from ..metrics.figures import exactly
 from ..metrics.rounding import rounded
-from ..opportunities.filters import MAX_TEXT, Term, owned
-from ..opportunities.text import folded
+from ..projections.table import each
 from ..support.answer_context import without_jit
 from ..support.process_cache import VersionedCache
 from ..support.sql_arrays import integers
-from .measures import SORTABLE, Measure
+from .measures import SORTABLE
+from .question import NO_CURRENCY, AccountFilters, Keyset, Question
 from .viewing import Viewing
 
 #: Number and figures of the accounts of a list
@@ -36,72 +32,6 @@ RATES = VersionedCache("rates of accounts", size=32)
 
 #: Orders of accounts
 SORTS = ("name", *SORTABLE)
-
-# As the index has them (``projections/contact.py``).
-_IS_ACCOUNT = SQL("view.id = view.account_id")
-_NAME = SQL("left(view.name, 200)")
-
-#: Stands for no currency among ids
-NO_CURRENCY = 0
-
-
-class Keyset(NamedTuple):
-    """The place of an account in a list.
-
-    :ivar key: the name, or the figure as a text; None where it is nothing
-    :ivar rates: those of the list's first page: ``((currency id, rate), …)``
-    """
-
-    key: str | None
-    id: int
-    rates: tuple[tuple[int, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class AccountFilters:
-    """Conditions on accounts; all of them hold together.
-
-    :ivar user_ids: the account's salesperson is one of these; None among them is nobody
-    :ivar company_ids: rows of these companies alone count, or of no company
-    :ivar country_ids: in these countries
-    :ivar text: each of its terms begins a word of the account's name
-    :ivar has_overdue: an invoice that is seen is overdue; False for the others
-    :ivar archived: as of ``Filters``
-    :raise ValueError: the text is longer than ``MAX_TEXT``
-    """
-
-    user_ids: tuple[int | None, ...] | None = None
-    company_ids: tuple[int, ...] | None = None
-    country_ids: tuple[int, ...] | None = None
-    text: str | None = None
-    has_overdue: bool | None = None
-    archived: bool | None = False
-
-    @property
-    def are_plain(self) -> bool:
-        """Whether they let through all accounts that are not archived."""
-        return self == AccountFilters(company_ids=self.company_ids)
-
-    def __post_init__(self):
-        if self.text and len(self.text) > MAX_TEXT:
-            raise ValueError(f"a text to search for has at most {MAX_TEXT} characters")
-
-
-@dataclass(frozen=True)
-class Question:
-    """The question that a list of accounts answers.
-
-    :ivar today: the viewer's day, before which what is not paid is overdue
-    :ivar rates: ``{currency id: rate}`` into ``currency``, with ``NO_CURRENCY``
-    :ivar kept_ids: the currencies whose rates a list keeps from page to page
-    """
-
-    viewing: Viewing
-    filters: AccountFilters
-    today: date
-    currency: object
-    rates: dict[int, Decimal]
-    kept_ids: tuple[int, ...]
 
 
 class CqrsAccounts(models.AbstractModel):
@@ -179,7 +109,7 @@ class CqrsAccounts(models.AbstractModel):
         rates |= {id_: Decimal(rate) for id_, rate in (after.rates if after else ())}
         rates[NO_CURRENCY] = rates[own.id]
         return Question(
-            Viewing(self.env, user),
+            Viewing.of(self.env, user),
             filters or AccountFilters(),
             today,
             currency,
@@ -207,220 +137,6 @@ class CqrsAccounts(models.AbstractModel):
 
         key = fields.Date.today(), currency.id
         return RATES.get(self.env, context.currencies_version, key, ask)
-
-    # Places
-
-    def _by_name(
-        self, asked: Question, descending: bool, after: Keyset | None, limit: int
-    ) -> list[Keyset]:
-        conditions = [
-            *self._conditions(asked),
-            asked.viewing.reads_contact(SQL("view.id")),
-        ]
-        if after:
-            conditions.append(
-                SQL(
-                    f"(%s, view.id) {'<' if descending else '>'} (%s, %s)",
-                    _NAME,
-                    after.key,
-                    after.id,
-                )
-            )
-        way = SQL("DESC" if descending else "ASC")
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT %(name)s, view.id FROM cqrs_contact view WHERE %(conditions)s
-                ORDER BY %(name)s %(way)s, view.id %(way)s LIMIT %(limit)s
-                """,
-                name=_NAME,
-                conditions=SQL(" AND ").join(conditions),
-                way=way,
-                limit=limit,
-            )
-        )
-        return [Keyset(*row) for row in rows]
-
-    def _by_figure(
-        self,
-        asked: Question,
-        measure: Measure,
-        descending: bool,
-        after: Keyset | None,
-        limit: int,
-    ) -> list[Keyset]:
-        arguments = asked, measure, descending
-        places = []
-        if after is None or after.key is not None:
-            places = self._readable(self._ranked, arguments, after, limit)
-            after = None
-        if (missing := limit - len(places)) > 0:
-            places += self._readable(self._unranked, arguments, after, missing)
-        return places
-
-    def _readable(
-        self, query: Callable, arguments: tuple, after: Keyset | None, limit: int
-    ) -> list[Keyset]:
-        """Return the first places of a query that are of contacts to be shown.
-
-        :param query: called with the arguments, a place and a number, returns the query
-            of the next so many ``(key, id, is_shown)``
-        """
-        places = []
-        # Those that are not shown are few, and asked for after the sort.
-        number = limit
-        while len(places) < limit:
-            rows = self.env.execute_query(query(*arguments, after, number))
-            places += [Keyset(key, id_) for key, id_, is_shown in rows if is_shown]
-            if len(rows) < number:
-                break
-            after = Keyset(*rows[-1][:2])
-            number *= 2
-        return places[:limit]
-
-    def _ranked(
-        self,
-        asked: Question,
-        measure: Measure,
-        descending: bool,
-        after: Keyset | None,
-        limit: int,
-    ) -> SQL:
-        """Return the query of the next accounts that have a figure."""
-        way = SQL("DESC" if descending else "ASC")
-        conditions = SQL(" AND ").join(self._conditions(asked))
-        bounds = [SQL("TRUE")]
-        if after:
-            bounds.append(
-                SQL(
-                    f"(key, account_id) {'<' if descending else '>'} (%s::float8, %s)",
-                    float(after.key),
-                    after.id,
-                )
-            )
-        if not asked.filters.are_plain:
-            # Few accounts may be left, which the first by the figure need not be.
-            bounds.append(
-                SQL(
-                    "account_id IN (SELECT view.id FROM cqrs_contact view WHERE %s)",
-                    conditions,
-                )
-            )
-        return SQL(
-            """
-            SELECT place.key::text, place.id,
-                   EXISTS (SELECT FROM cqrs_contact view
-                           WHERE view.id = place.id AND %(conditions)s OFFSET 0)
-                   AND %(is_read)s
-            FROM (
-                SELECT key, account_id AS id FROM (%(figures)s) figure
-                WHERE %(bounds)s
-                ORDER BY key %(way)s, account_id %(way)s LIMIT %(limit)s
-            ) place
-            ORDER BY place.key %(way)s, place.id %(way)s
-            """,
-            conditions=conditions,
-            is_read=asked.viewing.reads_contact(SQL("place.id")),
-            figures=self._converted(asked, measure),
-            bounds=SQL(" AND ").join(bounds),
-            way=way,
-            limit=limit,
-        )
-
-    def _unranked(
-        self,
-        asked: Question,
-        measure: Measure,
-        descending: bool,
-        after: Keyset | None,
-        limit: int,
-    ) -> SQL:
-        """Return the query of the next accounts where the figure is nothing."""
-        conditions = self._conditions(asked)
-        if after:
-            conditions.append(SQL(f"view.id {'<' if descending else '>'} %s", after.id))
-        return SQL(
-            """
-            SELECT NULL, place.id, %(is_read)s
-            FROM (
-                SELECT view.id FROM cqrs_contact view
-                LEFT JOIN (%(figures)s) figure ON figure.account_id = view.id
-                WHERE figure.account_id IS NULL AND %(conditions)s
-                ORDER BY view.id %(way)s LIMIT %(limit)s
-            ) place
-            ORDER BY place.id %(way)s
-            """,
-            is_read=asked.viewing.reads_contact(SQL("place.id")),
-            figures=self._converted(asked, measure),
-            conditions=SQL(" AND ").join(conditions),
-            way=SQL("DESC" if descending else "ASC"),
-            limit=limit,
-        )
-
-    def _converted(self, asked: Question, measure: Measure) -> SQL:
-        """Return the query of ``(account_id, key)``, a figure in one currency.
-
-        It is in double precision, a third of the time of an exact one, and in whole
-        units of the currency's digits, so that the order in which amounts are added
-        moves no account. Nothing is none, whether or not a change is folded into the
-        sums yet.
-        """
-        column = SQL.identifier("part", measure.name)
-        key = SQL("sum(%s)::float8", column)
-        if measure.is_amount:
-            key = SQL(
-                "floor(sum(%s) * %s::float8 + 0.5)",
-                _in_doubles(column, asked),
-                10**asked.currency.decimal_places,
-            )
-        return SQL(
-            "SELECT account_id, %(key)s AS key FROM (%(rows)s) part"
-            " GROUP BY 1 HAVING %(key)s <> 0",
-            key=key,
-            rows=self._sums(asked, measures=(measure.name,)),
-        )
-
-    def _sums(
-        self,
-        asked: Question,
-        account_ids: list[int] | None = None,
-        measures: tuple[str, ...] | None = None,
-    ) -> SQL:
-        return self.env["cqrs.sales.figures"]._account_sums(
-            asked.viewing.user,
-            asked.today,
-            account_ids=account_ids,
-            company_ids=asked.filters.company_ids,
-            measures=measures,
-        )
-
-    def _conditions(self, asked: Question) -> list[SQL]:
-        """Return the conditions on a row ``view`` of ``cqrs_contact``."""
-        filters = asked.filters
-        conditions = [_IS_ACCOUNT]
-        if filters.archived is not None:
-            conditions.append(SQL("view.active = %s", not filters.archived))
-        if filters.user_ids is not None:
-            conditions.append(owned(filters.user_ids))
-        if filters.country_ids is not None:
-            conditions.append(
-                SQL("view.country_id = ANY(%s)", integers(filters.country_ids))
-            )
-        if text := (filters.text or "").strip():
-            terms = [Term((term,)).condition for term in folded(self.env, text)]
-            conditions += terms or [SQL("FALSE")]
-        if filters.has_overdue is not None:
-            conditions.append(self._has_overdue(asked, filters.has_overdue))
-        return conditions
-
-    def _has_overdue(self, asked: Question, is_so: bool) -> SQL:
-        if SORTABLE["overdue"] not in asked.viewing.measures:
-            return SQL("FALSE")
-        return SQL(
-            "%s view.id IN (SELECT account_id FROM (%s) late WHERE late.key > 0)",
-            SQL() if is_so else SQL("NOT"),
-            self._converted(asked, SORTABLE["overdue"]),
-        )
 
     # Figures
 
@@ -474,9 +190,9 @@ class CqrsAccounts(models.AbstractModel):
                 UNION ALL SELECT NULL, %(counts)s
                 """,
                 listed=listed,
-                sums=_each("sum({0})::text AS {0}", names),
+                sums=each("NULLIF(sum({0}), 0)::text AS {0}", names),
                 rows=self._sums(asked),
-                counts=_each("(SELECT count(*) FROM listed)::text", names),
+                counts=each("(SELECT count(*) FROM listed)::text", names),
             )
         )
         total = next(row[names[0]] for row in rows if row["currency_id"] is None)
@@ -498,12 +214,12 @@ class CqrsAccounts(models.AbstractModel):
 
     def _rows_of_sums(self, asked: Question, ids: list[int]) -> list[dict]:
         """Return the sums of some accounts, exact, by company and currency."""
-        # As texts: Odoo reads numeric as float.
+        # As texts: Odoo reads numeric as float. Most are nothing.
         names = [measure.name for measure in asked.viewing.measures]
         query = SQL(
             "SELECT account_id, company_id, currency_id, %s FROM (%s) part"
             " GROUP BY 1, 2, 3",
-            _each("sum({0})::text AS {0}", names),
+            each("NULLIF(sum({0}), 0)::text AS {0}", names),
             self._sums(asked, ids),
         )
         return self.env.execute_query_dict(query)
@@ -533,46 +249,22 @@ class CqrsAccounts(models.AbstractModel):
 
     def _shown(self, asked: Question, rows: list[dict]) -> dict:
         """Return the figures of rows of sums, converted, added and rounded once."""
+        nothing = rounded(Decimal(0), asked.currency)
         shown, exact = {}, {}
-        for measure in asked.viewing.measures:
-            amounts = [
-                (row["currency_id"] or NO_CURRENCY, Decimal(row[measure.name]))
-                for row in rows
-                if row[measure.name] is not None
-            ]
-            if measure.is_amount:
-                # A currency that nothing is in any more has no rate.
-                total = sum(
-                    (asked.rates[id_] * amount for id_, amount in amounts if amount),
-                    Decimal(0),
-                )
-                shown[measure.shown] = rounded(total, asked.currency)
-                exact[measure.shown] = total.normalize()
+        for name, title, is_amount in asked.viewing.figures:
+            total = Decimal(0)
+            for row in rows:
+                if amount := row[name]:
+                    # A currency that nothing is in any more has no rate.
+                    currency_id = row["currency_id"] or NO_CURRENCY
+                    rate = asked.rates[currency_id] if is_amount else 1
+                    total += rate * Decimal(amount)
+            if is_amount:
+                shown[title] = rounded(total, asked.currency) if total else nothing
+                exact[title] = total.normalize()
             else:
-                shown[measure.shown] = int(sum(amount for __, amount in amounts))
+                shown[title] = int(total)
         return {**shown, "exact": exact}
-
-
-def _in_doubles(column: SQL, asked: Question) -> SQL:
-    """Return the expression of a converted amount, the common currencies first."""
-    # A join with the rates takes as long as all the rest.
-    common = dict.fromkeys((NO_CURRENCY, *asked.kept_ids))
-    ways = [
-        SQL("WHEN %s THEN %s::float8 * %s::float8", id_, column, asked.rates[id_])
-        for id_ in common
-    ]
-    rare = {id_: float(rate) for id_, rate in asked.rates.items() if id_ not in common}
-    return SQL(
-        "CASE COALESCE(part.currency_id, 0) %s"
-        " ELSE %s::float8 * (%s::jsonb ->> part.currency_id::text)::float8 END",
-        SQL(" ").join(ways),
-        column,
-        json.dumps(rare),
-    )
-
-
-def _each(form: str, names) -> SQL:
-    return SQL(", ".join(form.format(name) for name in names))
 
 
 def _fact(row: dict) -> dict:

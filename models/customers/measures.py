@@ -11,12 +11,10 @@ may not read that kind, or its module is not installed, its measures are absent.
 
 from typing import NamedTuple
 
+from ..access.viewers import INVOICES, LEADS, ORDERS
+
 #: ``{kind of rows: model}``
-KINDS = {
-    "opportunities": "crm.lead",
-    "orders": "sale.order",
-    "invoices": "account.move",
-}
+KINDS = {"opportunities": LEADS, "orders": ORDERS, "invoices": INVOICES}
 
 
 class Measure(NamedTuple):

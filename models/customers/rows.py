@@ -5,6 +5,33 @@ from odoo.tools import SQL
 _TABLES = {"opportunities": "cqrs_opportunity_view", "orders": "cqrs_order_view"}
 
 
+#: Relations of all rows ``view`` of a kind that are of an account; those of ``contact``
+ALL_ROWS = {
+    **{
+        kind: SQL(
+            "cqrs_contact contact JOIN %s view ON view.partner_id = contact.id",
+            SQL.identifier(table),
+        )
+        for kind, table in _TABLES.items()
+    },
+    "invoices": SQL("cqrs_invoice_view view"),
+}
+
+#: When something of each kind happened, over its row
+TIMES = {
+    "opportunities": SQL("view.created_at"),
+    "orders": SQL("view.ordered_at"),
+    "invoices": SQL("view.invoiced_on"),
+}
+
+#: Conditions on the rows that count for the first and the last
+COUNTED = {
+    "opportunities": SQL("TRUE"),
+    "orders": SQL("view.is_confirmed"),
+    "invoices": SQL("view.state = 'posted'"),
+}
+
+
 def rows_of(kind: str, account_id: int) -> SQL:
     """Return the relation ``view`` of an account's rows of a kind.
 

@@ -88,7 +88,7 @@ class CqrsAccounts(models.AbstractModel):
         :param limit: entries of the page, one at least
         """
         without_jit(self.env)
-        viewing = Viewing(self.env, user)
+        viewing = Viewing.of(self.env, user)
         rows = self._told_records(viewing, account_id)
         if rows is None:
             return None

@@ -5,6 +5,7 @@ from functools import cached_property
 
 from odoo.tools import SQL
 
+from ..support.answer_context import known_while_reading
 from .measures import KINDS, Measure, of_kinds
 
 
@@ -18,19 +19,36 @@ class Viewing:
     env: object
     user: object
 
+    @classmethod
+    def of(cls, env, user) -> "Viewing":
+        """Return what a user sees; the same object while a transaction only reads."""
+        key = cls, user.id, env.uid, env.su
+        return known_while_reading(env, key, lambda: cls(env, user))
+
     @cached_property
     def viewers(self) -> dict[str, list]:
         """The viewers of each kind of rows that may be read: ``{kind: viewers}``."""
         access = self.env["cqrs.access"]
-        found = {"opportunities": access._viewers(self.user)}
-        for kind in ("orders", "invoices"):
-            if viewers := access._document_viewers(self.user, KINDS[kind]):
-                found[kind] = viewers
-        return found
+        found = {
+            kind: access._document_viewers(self.user, model)
+            for kind, model in KINDS.items()
+        }
+        # Whoever may read no opportunities has none; the figures of the others are
+        # absent.
+        return {
+            kind: viewers
+            for kind, viewers in found.items()
+            if viewers or kind == "opportunities"
+        }
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         return of_kinds(self.viewers)
+
+    @cached_property
+    def figures(self) -> tuple[tuple[str, str, bool], ...]:
+        """The measures as ``(column, name in answers, whether it is an amount)``."""
+        return tuple((each.name, each.shown, each.is_amount) for each in self.measures)
 
     def sees(self, kind: str) -> SQL:
         """Return the condition under which a row ``view`` of a kind is seen."""
@@ -48,9 +66,28 @@ class Viewing:
         if not self.env.su and self.env.user != self.user:
             callers.append(self.env.user)
         conditions = [
-            _odoo_reads(self.env, user, contact_id, of_many) for user in callers
+            _reads(self._readable(user), contact_id, of_many) for user in callers
         ]
         return SQL(" AND ").join(conditions)
+
+    def _readable(self, user):
+        """Return the ``Query`` of the contacts that a user may read; None for none."""
+
+        def ask():
+            contacts = self.env["res.partner"].with_user(user)
+            contacts = contacts.with_context(
+                active_test=False,
+                # Odoo keeps these ids; ``company_ids`` would read the companies.
+                allowed_company_ids=[*user._get_company_ids()],
+                # Of the companies, a rule reads where they are in their tree.
+                prefetch_fields=False,
+            )
+            if not contacts.has_access("read"):
+                return None
+            query = contacts._search([])
+            return None if query.is_empty() else query
+
+        return known_while_reading(self.env, ("readable contacts", user.id), ask)
 
     @property
     def version(self) -> str:
@@ -59,15 +96,8 @@ class Viewing:
         return repr((self.viewers, options, self.reads_contact(SQL("id"))))
 
 
-def _odoo_reads(env, user, contact_id: SQL, of_many: bool) -> SQL:
-    contacts = env["res.partner"].with_user(user)
-    contacts = contacts.with_context(
-        active_test=False, allowed_company_ids=user.company_ids.ids
-    )
-    if not contacts.has_access("read"):
-        return SQL("FALSE")
-    query = contacts._search([])
-    if query.is_empty():
+def _reads(query, contact_id: SQL, of_many: bool) -> SQL:
+    if query is None:
         return SQL("FALSE")
     if of_many:
         return SQL("%s IN %s", contact_id, query.subselect())

@@ -6,12 +6,10 @@ from datetime import date
 from odoo.tools import SQL
 
 from ..access import policy
+from ..opportunities.filters import check_length, owned
 from ..projections.invoice_view import is_overdue
 from ..support.periods import Period
 from ..support.sql_arrays import integers
-
-#: Characters of a text to search for
-MAX_TEXT = 200
 
 VIEW = SQL("view")
 
@@ -54,8 +52,7 @@ class InvoiceFilters:
     text: str | None = None
 
     def __post_init__(self):
-        if self.text and len(self.text) > MAX_TEXT:
-            raise ValueError(f"a text to search for has at most {MAX_TEXT} characters")
+        check_length(self.text)
 
     def condition(self, today: date, terms: tuple[str, ...] | None) -> SQL:
         """Return the condition on a row ``view``.
@@ -63,20 +60,7 @@ class InvoiceFilters:
         :param terms: those of the text; None where there is no text, and none of a
             text that has nothing but punctuation, which finds nothing
         """
-        conditions = [self._of_statuses(today)]
-        if self.account_ids is not None:
-            conditions.append(
-                SQL("view.account_id = ANY(%s)", integers(self.account_ids))
-            )
-        if self.user_ids is not None:
-            owned = SQL("view.user_id = ANY(%s)", integers(filter(None, self.user_ids)))
-            if not all(self.user_ids):
-                owned = SQL("(%s OR view.user_id IS NULL)", owned)
-            conditions.append(owned)
-        if self.but_user_id is not None:
-            conditions.append(SQL("view.user_id IS DISTINCT FROM %s", self.but_user_id))
-        if self.company_ids is not None:
-            conditions.append(policy.in_companies(self.company_ids, VIEW))
+        conditions = [self._of_statuses(today), self.of_whom(VIEW)]
         if self.period:
             # Days of an invoice are days, in whichever zone.
             for operator, day in ((">=", self.period.first), ("<", self.period.until)):
@@ -85,6 +69,60 @@ class InvoiceFilters:
         if terms is not None:
             conditions += [_has(term) for term in terms] or [SQL("FALSE")]
         return SQL(" AND ").join(conditions)
+
+    def of_whom(self, row: SQL) -> SQL:
+        """Return the condition on customer, owner and company.
+
+        :param row: the alias of a relation of invoices, or of their lines
+        """
+        conditions = [SQL("TRUE")]
+        if self.account_ids is not None:
+            ids = integers(self.account_ids)
+            conditions.append(SQL("%s.account_id = ANY(%s)", row, ids))
+        if self.user_ids is not None:
+            conditions.append(owned(self.user_ids, row))
+        if self.but_user_id is not None:
+            other = SQL("%s.user_id IS DISTINCT FROM %s", row, self.but_user_id)
+            conditions.append(other)
+        if self.company_ids is not None:
+            conditions.append(policy.in_companies(self.company_ids, row))
+        return SQL(" AND ").join(conditions)
+
+    def of_lines(self, row: SQL, today: date) -> SQL:
+        """Return the condition on an open line that its invoice has one of the states.
+
+        :param row: the alias of the relation of lines
+        """
+        if self.statuses is None or "open" in self.statuses:
+            return SQL("TRUE")
+        if "overdue" not in self.statuses:
+            return SQL("FALSE")
+        return SQL(
+            "%s.invoice_id IN (SELECT invoice_id FROM cqrs_receivable"
+            " WHERE is_first AND due_on < %s)",
+            row,
+            today,
+        )
+
+    @property
+    def are_of_sums(self) -> bool:
+        """Whether they let through all posted invoices of owners, companies and days.
+
+        The sums by month have these.
+        """
+        return (self.statuses, self.account_ids, self.text) == (None, None, None)
+
+    @property
+    def are_of_lines(self) -> bool:
+        """Whether a line of an invoice tells, without the invoice, if they let it
+        through."""
+        return (self.period, self.text) == (None, None)
+
+    def lets_through(self, owner_id: int | None) -> bool:
+        """Return whether an owner's invoices are let through."""
+        is_asked_for = self.user_ids is None or owner_id in self.user_ids
+        is_left_out = self.but_user_id is not None and owner_id == self.but_user_id
+        return is_asked_for and not is_left_out
 
     def _of_statuses(self, today: date) -> SQL:
         if self.statuses is None:

@@ -9,32 +9,32 @@ from odoo.tools import SQL
 from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
+from ..metrics.ages import AGES, NOT_DUE, age_of
 from ..metrics.figures import exactly
 from ..metrics.rounding import apportioned, rounded
 from ..support.answer_context import without_jit
 from .filters import EVERY, InvoiceFilters
 
-#: Days overdue, by the last day of each age; the last age has no end
-AGES = {"not_due": 0, "0_30": 30, "31_60": 60, "61_90": 90, "over_90": None}
-
 _TOTALS = """
     SELECT view.currency_id, count(*)::integer,
-           count(*) FILTER (WHERE %(posted)s)::integer,
-           COALESCE(sum(view.untaxed) FILTER (WHERE %(posted)s), 0)::text
+           count(*) FILTER (WHERE view.state = 'posted')::integer,
+           COALESCE(sum(view.untaxed) FILTER (WHERE view.state = 'posted'), 0)::text
     FROM cqrs_invoice_view view WHERE %(condition)s GROUP BY 1
 """
 
-# All open lines of one currency have the age NULL together.
+# A document is open, and overdue, where the line of it is that is due first, and counts
+# in an age where the first of its lines of that age is.
 _OPEN = """
-    SELECT currency_id, age, count(DISTINCT invoice_id)::integer,
-           count(DISTINCT invoice_id) FILTER (WHERE age > 0)::integer,
-           sum(residual)::text
-    FROM (SELECT line.currency_id, line.invoice_id, line.residual, %(age)s AS age
-          FROM cqrs_receivable line
-          JOIN cqrs_invoice_view view ON view.id = line.invoice_id
-          WHERE %(condition)s) line
-    GROUP BY GROUPING SETS ((currency_id, age), (currency_id))
+    SELECT line.currency_id, %(age)s,
+           (count(*) FILTER (WHERE is_first OR %(age)s <> %(former_age)s))::integer,
+           (count(*) FILTER (WHERE is_first))::integer, sum(line.residual)::text
+    FROM %(lines)s WHERE %(condition)s GROUP BY 1, 2
 """
+_LINE = SQL("line")
+_LINES = SQL("cqrs_receivable line")
+_LINES_OF_INVOICES = SQL(
+    "cqrs_invoice_view view JOIN cqrs_receivable line ON line.invoice_id = view.id"
+)
 
 
 class CqrsInvoices(models.AbstractModel):
@@ -65,26 +65,22 @@ class CqrsInvoices(models.AbstractModel):
         context = AnswerContext.of(self.env, user)
         own = own_currency(context)
         currency = currency or own
-        condition = self._condition(user, filters, today)
-        totals = self.env.execute_query(
-            SQL(_TOTALS, condition=condition, posted=SQL("view.state = 'posted'"))
-        )
-        lines = self.env.execute_query(SQL(_OPEN, condition=condition, age=_age(today)))
-        rates = rates_into(currency, {id_ or own.id for id_, *__ in totals}, context)
+        totals = self._sums(user, filters, today)
+        lines = self._open_lines(user, filters, today)
+        ids = {currency_id or own.id for currency_id, *__ in (*totals, *lines)}
+        rates = rates_into(currency, ids, context)
 
         def converted(amount: str, currency_id: int | None) -> Decimal:
             return Decimal(amount) * rates[currency_id or own.id][1]
 
-        ages = [[0, Decimal(0)] for __ in AGES]
+        ages = {age: [0, Decimal(0)] for age in AGES}
         count, overdue_count = 0, 0
-        for currency_id, age, documents, overdue, amount in lines:
-            if age is None:
-                count += documents
-                overdue_count += overdue
-            else:
-                ages[age][0] += documents
-                ages[age][1] += converted(amount, currency_id)
-        exact = [amount for __, amount in ages]
+        for currency_id, age, documents, first, amount in lines:
+            ages[age][0] += documents
+            ages[age][1] += converted(amount, currency_id)
+            count += first
+            overdue_count += first if age != NOT_DUE else 0
+        exact = [amount for __, amount in ages.values()]
         whole = rounded(sum(exact), currency)
         shown, __ = apportioned(exact, [Decimal(0)] * len(exact), whole, currency)
         invoiced = sum((converted(each[3], each[0]) for each in totals), Decimal(0))
@@ -98,26 +94,46 @@ class CqrsInvoices(models.AbstractModel):
             "overdue": _amount(overdue_count, sum(shown[1:]), sum(exact[1:])),
             "ageing": {
                 name: _amount(documents, amount, each)
-                for name, amount, (documents, each) in zip(
-                    AGES, shown, ages, strict=True
+                for (name, (documents, each)), amount in zip(
+                    ages.items(), shown, strict=True
                 )
             },
         }
 
+    def _sums(self, user, filters: InvoiceFilters, today: date) -> list[tuple]:
+        """Return ``(currency, count, count of posted ones, their untaxed)``."""
+        if not filters.are_of_sums:
+            condition = self._condition(user, filters, today)
+            return self.env.execute_query(SQL(_TOTALS, condition=condition))
+        is_by_owner = (filters.user_ids, filters.but_user_id) != (None, None)
+        rows = self.env["cqrs.sales.figures"]._sum_posted(
+            user, filters.company_ids, filters.period, is_by_owner
+        )
+        return [
+            (currency_id, count, count, untaxed)
+            for currency_id, owner_id, count, untaxed in rows
+            if not is_by_owner or filters.lets_through(owner_id)
+        ]
 
-def _age(today: date) -> SQL:
-    """Return the number of a line's age in ``AGES``."""
-    arms = [
-        SQL("WHEN %s - line.due_on <= %s THEN %s", SQL("%s::date", today), days, number)
-        for number, days in enumerate(AGES.values())
-        if days is not None
-    ]
-    # A line without a day is not due.
-    return SQL(
-        "CASE WHEN line.due_on IS NULL THEN 0 %s ELSE %s END",
-        SQL(" ").join(arms),
-        len(AGES) - 1,
-    )
+    def _open_lines(self, user, filters: InvoiceFilters, today: date) -> list[tuple]:
+        """Return ``(currency, age, documents, documents due first in it, amount)``."""
+        lines, condition = _LINES_OF_INVOICES, self._condition(user, filters, today)
+        if filters.are_of_lines:
+            lines = _LINES
+            condition = SQL(
+                "%s AND %s AND %s",
+                filters.of_lines(_LINE, today),
+                filters.of_whom(_LINE),
+                self._seen(user, _LINE),
+            )
+        query = SQL(
+            _OPEN,
+            age=age_of(SQL("line.due_on"), today),
+            former_age=age_of(SQL("line.former_due_on"), today),
+            lines=lines,
+            condition=condition,
+        )
+        return self.env.execute_query(query)
 
 
 def _amount(count: int, shown: Decimal, exact: Decimal) -> dict:

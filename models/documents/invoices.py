@@ -1,9 +1,9 @@
 """Pages of the invoices that a user sees, in the shape of API v2."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from functools import partial
 
 from odoo import api, models
 from odoo.tools import SQL
@@ -12,17 +12,16 @@ from ..access.answer_context import AnswerContext
 from ..access.viewers import INVOICES
 from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
+from ..opportunities.text import folded
 from ..support.answer_context import without_jit
 from ..support.exact_json import JsonText
 from ..support.sql_arrays import integers
 from .filters import EVERY, VIEW, InvoiceFilters
 
-#: ``{order: (its key over a row view, the key's type)}``; amounts compare as converted
-ORDERS = {
-    "due": (SQL("view.due_on"), SQL("date")),
-    "date": (SQL("view.invoiced_on"), SQL("date")),
-    "amount": (SQL("view.total * unit.rate"), SQL("numeric")),
-}
+#: ``{order by a day: its column}``
+DAYS = {"due": SQL("view.due_on"), "date": SQL("view.invoiced_on")}
+#: Orders of invoices; amounts compare as converted
+SORTS = (*DAYS, "amount")
 
 
 @dataclass(frozen=True)
@@ -126,22 +125,21 @@ class CqrsInvoices(models.AbstractModel):
         What has no day comes last, first where the order descends.
 
         :param today: what was due before it is overdue
-        :param sort: one of ``ORDERS``
+        :param sort: one of ``SORTS``
         :param currency: the ``res.currency`` in which amounts compare, by default that
             of the user's company
         """
         without_jit(self.env)
-        key, type_ = ORDERS[sort]
+        condition = self._condition(user, filters, today)
         rates = ()
         if sort == "amount":
-            rates = after.rates if after else self._rates(user, currency)
-        rows = SQL(
-            "%s %s WHERE %s",
-            SQL("cqrs_invoice_view view"),
-            _units(rates) if sort == "amount" else SQL(),
-            self._condition(user, filters, today),
-        )
-        # Those with a day, and those without: an index gives either part sorted.
+            booked_ids = self._currency_ids()
+            rates = after.rates if after else self._rates(user, booked_ids, currency)
+            later_ids = booked_ids - {id_ for id_, __ in rates}
+            query = partial(_by_amount, rates, later_ids)
+        else:
+            query = partial(_by_day, DAYS[sort])
+        # Those with a key, and those without: an index gives either part sorted.
         parts = [False, True] if descending else [True, False]
         if after:
             parts = parts[parts.index(after.key is not None) :]
@@ -149,9 +147,8 @@ class CqrsInvoices(models.AbstractModel):
         for has_key in parts:
             # One more tells whether there is a next page.
             wanted = limit + 1 - len(places)
-            places += self._places(
-                rows, (key, type_), descending, has_key, bound, wanted
-            )
+            rows = query(condition, descending, has_key, bound, wanted)
+            places += self.env.execute_query(rows)
             if len(places) > limit:
                 break
             bound = None
@@ -159,50 +156,6 @@ class CqrsInvoices(models.AbstractModel):
         if len(places) > limit:
             following = Keyset(*places[limit - 1], tuple(rates))
         return Page([id_ for __, id_ in places[:limit]], following)
-
-    def _places(
-        self,
-        rows: SQL,
-        order: tuple[SQL, SQL],
-        descending: bool,
-        has_key: bool,
-        after: Keyset | None,
-        limit: int,
-    ) -> list[tuple[str | None, int]]:
-        """Return the first ``(key, id)`` of those that have a key, or of those without.
-
-        :param rows: relations and a condition, which more may follow
-        """
-        key, type_ = order
-        direction = SQL("DESC" if descending else "ASC")
-        operator = SQL("<" if descending else ">")
-        conditions = [SQL("%s IS %s", key, SQL("NOT NULL" if has_key else "NULL"))]
-        if after:
-            conditions.append(
-                SQL(
-                    "(%s, view.id) %s (%s::%s, %s)",
-                    key,
-                    operator,
-                    after.key,
-                    type_,
-                    after.id,
-                )
-                if has_key
-                else SQL("view.id %s %s", operator, after.id)
-            )
-        return self.env.execute_query(
-            SQL(
-                """
-                SELECT (%(key)s)::text, view.id FROM %(rows)s AND %(conditions)s
-                ORDER BY %(key)s %(direction)s, view.id %(direction)s LIMIT %(limit)s
-                """,
-                key=key,
-                rows=rows,
-                conditions=SQL(" AND ").join(conditions),
-                direction=direction,
-                limit=limit,
-            )
-        )
 
     @api.model
     def _items(self, ids: list[int], today: date) -> JsonText:
@@ -222,35 +175,131 @@ class CqrsInvoices(models.AbstractModel):
 
     def _condition(self, user, filters: InvoiceFilters, today: date) -> SQL:
         """Return the condition of the invoices that a user sees, on a row ``view``."""
-        seen = self.env["cqrs.access"]._documents_seen(user, INVOICES, VIEW)
-        terms = None
-        if text := (filters.text or "").strip():
-            query = SQL("SELECT cqrs_terms(%s, true)", text.replace("\0", " "))
-            [(found,)] = self.env.execute_query(query)
-            terms = tuple(dict.fromkeys(found))
-        return SQL("%s AND %s", filters.condition(today, terms), seen or SQL("FALSE"))
+        text = (filters.text or "").strip()
+        terms = folded(self.env, text) if text else None
+        condition = filters.condition(today, terms)
+        return SQL("%s AND %s", condition, self._seen(user, VIEW))
 
-    def _rates(self, user, currency) -> tuple[tuple[int, str], ...]:
-        """Return ``(id, rate)`` of each currency that invoices are booked in."""
+    def _seen(self, user, row: SQL) -> SQL:
+        seen = self.env["cqrs.access"]._documents_seen(user, INVOICES, row)
+        return seen or SQL("FALSE")
+
+    def _rates(self, user, ids: set[int], currency) -> tuple[tuple[int, str], ...]:
+        """Return ``(id, rate)`` of each of some currencies."""
         context = AnswerContext.of(self.env, user)
-        rates = rates_into(
-            currency or own_currency(context), self._currency_ids(), context
-        )
+        rates = rates_into(currency or own_currency(context), ids, context)
         return tuple((id_, str(rate)) for id_, (__, rate) in sorted(rates.items()))
 
     def _currency_ids(self) -> set[int]:
-        # Companies are few. One that has another currency today has booked in the
-        # former one, which the invoices follow.
-        rows = self.env.execute_query(
-            SQL("SELECT DISTINCT currency_id FROM res_company")
+        """Return the currencies of invoices, by a look at an index for each."""
+        query = SQL(
+            """
+            WITH RECURSIVE booked (id) AS (
+                SELECT min(currency_id) FROM cqrs_invoice_view
+                UNION ALL
+                SELECT (SELECT min(currency_id) FROM cqrs_invoice_view
+                        WHERE currency_id > booked.id)
+                FROM booked WHERE booked.id IS NOT NULL)
+            SELECT id FROM booked WHERE id IS NOT NULL
+            """
         )
-        return {id_ for (id_,) in rows}
+        return {id_ for (id_,) in self.env.execute_query(query)}
 
 
-def _units(rates: Iterable[tuple[int, str]]) -> SQL:
+def _by_day(
+    column: SQL,
+    condition: SQL,
+    descending: bool,
+    has_key: bool,
+    after: Keyset | None,
+    limit: int,
+) -> SQL:
+    """Return the query of ``(key, id)`` of the next invoices by a day, or without."""
+    way, operator = (SQL("DESC"), SQL("<")) if descending else (SQL("ASC"), SQL(">"))
+    conditions = [
+        condition,
+        SQL("%s IS %s", column, SQL("NOT NULL" if has_key else "NULL")),
+    ]
+    if after:
+        place = SQL("view.id %s %s", operator, after.id)
+        if has_key:
+            place = SQL(
+                "(%s, view.id) %s (%s::date, %s)", column, operator, after.key, after.id
+            )
+        conditions.append(place)
     return SQL(
-        "LEFT JOIN (VALUES %s) unit (id, rate) ON unit.id = view.currency_id",
-        SQL(", ").join(
-            SQL("(%s, %s::numeric)", id_, Decimal(rate)) for id_, rate in rates
-        ),
+        """
+        SELECT (%(key)s)::text, view.id FROM cqrs_invoice_view view
+        WHERE %(conditions)s
+        ORDER BY %(key)s %(way)s, view.id %(way)s LIMIT %(limit)s
+        """,
+        key=column,
+        conditions=SQL(" AND ").join(conditions),
+        way=way,
+        limit=limit,
+    )
+
+
+def _by_amount(
+    rates: tuple[tuple[int, str], ...],
+    later_ids: Collection[int],
+    condition: SQL,
+    descending: bool,
+    has_key: bool,
+    after: Keyset | None,
+    limit: int,
+) -> SQL:
+    """Return the query of ``(key, id)`` of the next invoices by their converted total.
+
+    Those in one currency are in the order of an index, whatever its rate: the first of
+    each are merged. Those in none, or in one that has come since, have no key.
+
+    :param rates: ``(currency id, rate)`` of the first page
+    :param later_ids: the other currencies
+    """
+    way, operator = (SQL("DESC"), SQL("<")) if descending else (SQL("ASC"), SQL(">"))
+    is_next = SQL("TRUE")
+    if not has_key:
+        if after:
+            is_next = SQL("view.id %s %s", operator, after.id)
+        return SQL(
+            """
+            SELECT NULL, view.id FROM cqrs_invoice_view view
+            WHERE (view.currency_id IS NULL OR view.currency_id = ANY(%(ids)s))
+              AND %(is_next)s AND %(condition)s
+            ORDER BY view.id %(way)s LIMIT %(limit)s
+            """,
+            ids=integers(later_ids),
+            is_next=is_next,
+            condition=condition,
+            way=way,
+            limit=limit,
+        )
+    if after:
+        # The second condition follows from the first, and bounds the index.
+        is_next = SQL(
+            "(view.total * unit.rate, view.id) %(operator)s (%(key)s::numeric, %(id)s)"
+            " AND view.total %(operator)s= %(key)s::numeric / unit.rate %(slack)s",
+            operator=operator,
+            key=after.key,
+            id=after.id,
+            slack=SQL("+ 1" if descending else "- 1"),
+        )
+    return SQL(
+        """
+        SELECT (view.total * unit.rate)::text, view.id
+        FROM unnest(%(ids)s, %(rates)s::numeric[]) AS unit (id, rate)
+        CROSS JOIN LATERAL (
+            SELECT view.id, view.total FROM cqrs_invoice_view view
+            WHERE view.currency_id = unit.id AND %(is_next)s AND %(condition)s
+            ORDER BY view.total %(way)s, view.id %(way)s LIMIT %(limit)s
+        ) view
+        ORDER BY view.total * unit.rate %(way)s, view.id %(way)s LIMIT %(limit)s
+        """,
+        ids=integers(id_ for id_, __ in rates),
+        rates=[rate for __, rate in rates],
+        is_next=is_next,
+        condition=condition,
+        way=way,
+        limit=limit,
     )

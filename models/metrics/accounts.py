@@ -3,61 +3,43 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import cache
 
 from odoo import api, models
 from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext
+from ..access.viewers import INVOICES, LEADS, ORDERS
 from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
 from ..projections import sales_tables
 from ..projections.metrics_tables import CONTACT_METRICS
 from ..support.answer_context import known_while_reading, without_jit
+from ..support.planner import estimated_rows
+from .ages import AGES, age_of
 from .figures import exactly
 from .rounding import rounded, shares
 
-LEAD, ORDER, INVOICE = "crm.lead", "sale.order", "account.move"
-
 #: ``{model: the measures that follow from it}``; ``overdue`` depends on the day
 MEASURES = {
-    LEAD: CONTACT_METRICS.measures,
-    ORDER: sales_tables.ORDER_MEASURES,
-    INVOICE: (*sales_tables.INVOICE_MEASURES, "overdue"),
+    LEADS: CONTACT_METRICS.measures,
+    ORDERS: sales_tables.ORDER_MEASURES,
+    INVOICES: (*sales_tables.INVOICE_MEASURES, "overdue"),
 }
 ALL_MEASURES = tuple(name for names in MEASURES.values() for name in names)
 #: Measures that are counts, without a currency
 COUNTS = ("active", "won", "lost", "orders", "invoices")
-
-#: ``{name: (first, last day overdue)}``: how long a receivable has been due
-AGES = {
-    "not_due": (None, 0),
-    "0_30": (1, 30),
-    "31_60": (31, 60),
-    "61_90": (61, 90),
-    "over_90": (91, None),
-}
 
 
 class CqrsSalesFigures(models.AbstractModel):
     _inherit = "cqrs.sales.figures"
 
     @api.model
-    def _viewers_of(self, user, model: str) -> list:
-        """Return the viewers of opportunities, orders or invoices; none sees nothing.
-
-        :param user: a ``res.users`` record
-        """
-        access = self.env["cqrs.access"]
-        if model == LEAD:
-            return access._viewers(user)
-        return access._document_viewers(user, model)
-
-    @api.model
     def _account_sums(
         self,
         user,
         today: date,
-        account_ids: list[int] | None = None,
+        account_ids: list[int] | SQL | None = None,
         company_ids: tuple[int, ...] | None = None,
         measures: Iterable[str] | None = None,
     ) -> SQL:
@@ -73,30 +55,43 @@ class CqrsSalesFigures(models.AbstractModel):
 
         :param user: a ``res.users`` record
         :param today: the day that decides what is ``overdue``
-        :param account_ids: of these alone, by indexes
+        :param account_ids: of these alone, by indexes; an expression of one account's
+            id where nothing but ``overdue`` is asked for
         :param company_ids: of these companies alone, or of no company; None for all
         :param measures: only these; a list by one figure takes the time of that one
         """
         asked = set(ALL_MEASURES if measures is None else measures)
         parts = []
-        if asked & set(MEASURES[LEAD]):
+        if asked & set(MEASURES[LEADS]):
             rows = self._roll_up_rows(
                 "cqrs.metrics", CONTACT_METRICS, "partner_id", account_ids, asked
             )
-            parts.append((LEAD, rows, True, asked))
-        if asked & set(MEASURES[ORDER]):
+            parts.append((LEADS, rows, True, asked))
+        if asked & set(MEASURES[ORDERS]):
             rows = self._roll_up_rows(
-                self._name, sales_tables.ORDERS, "partner_id", account_ids, asked
+                self._name,
+                sales_tables.CONTACT_ORDERS,
+                "partner_id",
+                account_ids,
+                asked,
             )
-            parts.append((ORDER, rows, True, asked))
+            parts.append((ORDERS, rows, True, asked))
         if asked & set(sales_tables.INVOICE_MEASURES):
             rows = self._roll_up_rows(
-                self._name, sales_tables.INVOICES, "account_id", account_ids, asked
+                self._name,
+                sales_tables.ACCOUNT_INVOICES,
+                "account_id",
+                account_ids,
+                asked,
             )
-            parts.append((INVOICE, rows, False, asked - {"overdue"}))
+            parts.append((INVOICES, rows, False, asked - {"overdue"}))
         if "overdue" in asked:
-            rows = self._overdue_rows(today, account_ids)
-            parts.append((INVOICE, rows, False, {"overdue"}))
+            rows = (
+                self._open_but_not_due(today)
+                if account_ids is None and self._is_mostly_overdue(today)
+                else self._overdue_rows(today, account_ids)
+            )
+            parts.append((INVOICES, rows, False, {"overdue"}))
         return SQL(" UNION ALL ").join(
             self._account_part(user, model, rows, is_of_contacts, names, company_ids)
             for model, rows, is_of_contacts, names in parts
@@ -111,14 +106,9 @@ class CqrsSalesFigures(models.AbstractModel):
         names: set[str],
         company_ids: tuple[int, ...] | None,
     ) -> SQL:
-        columns = SQL(", ").join(
-            SQL("seen.%s", SQL.identifier(name))
-            if name in names and name in MEASURES[model]
-            else SQL("NULL::%s AS %s", _type(name), SQL.identifier(name))
-            for name in ALL_MEASURES
-        )
+        columns = _columns(frozenset(names.intersection(MEASURES[model])))
         seen = self.env["cqrs.metrics"]._rows_seen(
-            self._viewers_of(user, model), rows, company_ids
+            self.env["cqrs.access"]._document_viewers(user, model), rows, company_ids
         )
         if not is_of_contacts:
             return SQL(
@@ -194,7 +184,44 @@ class CqrsSalesFigures(models.AbstractModel):
 
         return known_while_reading(self.env, ("has tail", table), ask)
 
-    def _overdue_rows(self, today: date, account_ids: list[int] | None) -> SQL:
+    def _is_mostly_overdue(self, today: date) -> bool:
+        """Return whether more lines are overdue than not, by PostgreSQL's estimate."""
+
+        def ask() -> bool:
+            overdue, others = (
+                estimated_rows(
+                    self.env, SQL("SELECT FROM cqrs_receivable WHERE %s", condition)
+                )
+                for condition in (SQL("due_on < %s", today), _is_not_due(today))
+            )
+            return overdue > others
+
+        return known_while_reading(self.env, ("is mostly overdue", today), ask)
+
+    def _open_but_not_due(self, today: date) -> SQL:
+        """Return what ``_overdue_rows`` adds up to, as a difference.
+
+        What is open is summed up: few lines are read where most of them are overdue.
+        """
+        whole = self._roll_up_rows(
+            self._name, sales_tables.ACCOUNT_INVOICES, "account_id", None, {"open"}
+        )
+        return SQL(
+            """
+            SELECT account_id, user_id, team_id, company_id, currency_id,
+                   open AS overdue
+            FROM (%s) whole
+            UNION ALL
+            SELECT account_id, user_id, team_id, company_id, currency_id, -residual
+            FROM cqrs_receivable WHERE %s
+            """,
+            whole,
+            _is_not_due(today),
+        )
+
+    def _overdue_rows(
+        self, today: date, account_ids: list[int] | SQL | None = None
+    ) -> SQL:
         return SQL(
             """
             SELECT account_id, user_id, team_id, company_id, currency_id, is_first,
@@ -229,7 +256,7 @@ class CqrsSalesFigures(models.AbstractModel):
             ``AGES``, which add up to the total; ``count`` is that of receivables. None
             if the user may read no invoices
         """
-        viewers = self._viewers_of(user, INVOICE)
+        viewers = self.env["cqrs.access"]._document_viewers(user, INVOICES)
         if not viewers:
             return None
         without_jit(self.env)
@@ -239,7 +266,7 @@ class CqrsSalesFigures(models.AbstractModel):
             SELECT currency_id, %s AS age, count(*), sum(residual)::text
             FROM (%s) seen GROUP BY 1, 2
             """,
-            _age(today),
+            age_of(SQL("due_on"), today),
             self.env["cqrs.metrics"]._rows_seen(viewers, rows, company_ids),
         )
         found = self.env.execute_query(query)
@@ -265,28 +292,32 @@ class CqrsSalesFigures(models.AbstractModel):
         }
 
 
+def _is_not_due(today: date) -> SQL:
+    return SQL("(due_on >= %s OR due_on IS NULL)", today)
+
+
 def _counted(count: int, amount: Decimal, exact: Decimal) -> dict:
     return {"count": count, "amount": amount, "exact": exact.normalize()}
 
 
-def _type(name: str) -> SQL:
-    return SQL("integer" if name in COUNTS else "numeric")
+@cache
+def _columns(names: frozenset[str]) -> SQL:
+    """Return all measures, those of some names of ``seen``, the others NULL."""
+    return SQL(
+        ", ".join(
+            f'seen."{name}"' if name in names else f'NULL::{_type(name)} AS "{name}"'
+            for name in ALL_MEASURES
+        )
+    )
 
 
-def _is_of(account_ids: list[int] | None) -> SQL:
+def _type(name: str) -> str:
+    return "integer" if name in COUNTS else "numeric"
+
+
+def _is_of(account_ids: list[int] | SQL | None) -> SQL:
     if account_ids is None:
         return SQL("TRUE")
+    if isinstance(account_ids, SQL):
+        return SQL("account_id = %s", account_ids)
     return SQL("account_id = ANY(%s)", list(account_ids))
-
-
-def _age(today: date) -> SQL:
-    """Return the expression of the name in ``AGES`` of a row with ``due_on``."""
-    cases = [
-        SQL("WHEN %s::date - due_on <= %s THEN %s", today, last, name)
-        for name, (__, last) in AGES.items()
-        if last is not None
-    ]
-    return SQL(
-        "CASE WHEN due_on IS NULL THEN 'not_due' %s ELSE 'over_90' END",
-        SQL(" ").join(cases),
-    )

@@ -23,7 +23,8 @@ from odoo import models
 from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext
-from ..projections.metrics_tables import AMOUNTS, KEY, MEASURES, TAIL, each
+from ..projections.metrics_tables import AMOUNTS, KEY, MEASURES, METRICS, TAIL
+from ..projections.table import each
 from ..support.answer_context import without_jit
 from ..support.periods import Period, midnight, month_of
 from .figures import added
@@ -234,7 +235,7 @@ def _in(ranges: tuple[Range, ...], contributions: SQL) -> SQL:
          AND CASE WHEN is_pending THEN active <> 0 ELSE won <> 0 OR lost <> 0 END
         """,
         key=each("{}", KEY[:-1]),
-        measures=each("{0} * sign AS {0}"),
+        measures=METRICS.each("{0} * sign AS {0}"),
         contributions=contributions,
         ranges=relation_of(ranges),
     )
@@ -244,6 +245,6 @@ def _negated(rows: SQL) -> SQL:
     return SQL(
         "SELECT %s, %s FROM (%s) negated",
         each("{}", KEY),
-        each("- {0} AS {0}"),
+        METRICS.each("- {0} AS {0}"),
         rows,
     )

@@ -1,5 +1,6 @@
 """The figures of orders and invoices: ordered, invoiced, paid, open, overdue."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -8,13 +9,13 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext
+from ..access.viewers import DOCUMENTS, INVOICES, ORDERS
 from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
 from ..projections import sales_tables
-from ..projections.sales_tables import FOLDS, MONTHS, REPAIRS
+from ..projections.sales_tables import FOLDS, MONTH_SALES, REPAIRS
 from ..support.answer_context import known_while_reading, without_jit
 from ..support.periods import UTC, Calendar, Period
-from .accounts import INVOICE, ORDER
 from .figures import exactly
 from .groupings import member
 from .ranges import Range, boundaries, edges, relation_of, rest
@@ -23,12 +24,12 @@ from .sums import FOLDED
 
 #: ``{figure: (model, the measure that counts its records)}``
 FIGURES = {
-    "ordered": (ORDER, "orders"),
-    "invoiced": (INVOICE, "invoices"),
-    "credited": (INVOICE, None),
-    "paid": (INVOICE, None),
-    "open": (INVOICE, None),
-    "overdue": (INVOICE, "overdue_documents"),
+    "ordered": (ORDERS, "orders"),
+    "invoiced": (INVOICES, "invoices"),
+    "credited": (INVOICES, None),
+    "paid": (INVOICES, None),
+    "open": (INVOICES, None),
+    "overdue": (INVOICES, "overdue_documents"),
 }
 
 #: ``{grouping: column}``
@@ -83,8 +84,10 @@ class CqrsSalesFigures(models.AbstractModel):
             also ``groups: [{<by>: label, **figures}]`` in order of the labels; those by
             month have no ``overdue``
         """
-        viewers = {model: self._viewers_of(user, model) for model in (ORDER, INVOICE)}
-        figures = [name for name, (model, __) in FIGURES.items() if viewers[model]]
+        asked = self._asked(user, GROUPS[by] if by else None, company_ids)
+        figures = [
+            name for name, (model, __) in FIGURES.items() if asked.viewers[model]
+        ]
         context = AnswerContext.of(self.env, user)
         own_id = own_currency(context).id
         currency = target_currency or own_currency(context)
@@ -92,7 +95,6 @@ class CqrsSalesFigures(models.AbstractModel):
             return {"currency": currency.name, "own": {}, "team": {}}
         without_jit(self.env)
         calendar = calendar or Calendar()
-        asked = Asked(user, viewers, GROUPS[by] if by else None, company_ids)
         rows = [
             *self._sums_of_documents(asked, calendar, period),
             *self._sums_overdue(asked, AnswerContext.of(self.env).today(calendar)),
@@ -116,6 +118,39 @@ class CqrsSalesFigures(models.AbstractModel):
         if by:
             answer["groups"] = self._groups_of(by, answer, figures, groups, currency)
         return answer
+
+    def _asked(
+        self, user, column: str | None, company_ids: tuple[int, ...] | None
+    ) -> Asked:
+        access = self.env["cqrs.access"]
+        viewers = {model: access._document_viewers(user, model) for model in DOCUMENTS}
+        return Asked(user, viewers, column, company_ids)
+
+    @api.model
+    def _sum_posted(
+        self,
+        user,
+        company_ids: tuple[int, ...] | None = None,
+        period: Period | None = None,
+        is_by_owner: bool = False,
+    ) -> list[tuple[int | None, int | None, int, str]]:
+        """Return the sums of posted invoices: ``(currency, owner, count, untaxed)``.
+
+        They are exact, in the currency in which they are booked; a credit note takes
+        away. They are kept from one fold to the next, as the figures are.
+
+        :param period: by the date of the invoice
+        :param is_by_owner: the owner is None otherwise
+        """
+        asked = self._asked(user, "user_id" if is_by_owner else None, company_ids)
+        # The days of an invoice are days, in whichever zone.
+        days = period and replace(period, zone=UTC)
+        rows = self._sums_of_documents(asked, Calendar(), days)
+        at_count, at_amount = map(_MEASURES.index, ("invoices", "invoiced"))
+        return [
+            (currency_id, owner_id, amounts[at_count], amounts[at_amount])
+            for currency_id, __, owner_id, *amounts in rows
+        ]
 
     def _put_figure(self, answer: dict, name: str, own: dict, team: dict, currency):
         parts = [Decimal(sums.get(name, 0)) for sums in (own, team)]
@@ -187,7 +222,9 @@ class CqrsSalesFigures(models.AbstractModel):
         return (*seen, sums) if None not in seen and sums else None
 
     def _months(self, months: tuple) -> SQL:
-        return _within(months, SQL("SELECT * FROM %s", SQL.identifier(MONTHS.name)))
+        return _within(
+            months, SQL("SELECT * FROM %s", SQL.identifier(MONTH_SALES.name))
+        )
 
     def _rest_of_documents(self, asked: Asked, period: Period) -> SQL | None:
         """Return the query of the days outside of whole months, and of corrections.
@@ -212,7 +249,7 @@ class CqrsSalesFigures(models.AbstractModel):
 
     def _known_months(self) -> list[date]:
         """Return the months of which there are sums, folded or not."""
-        query = SQL("SELECT month FROM %s", SQL.identifier(MONTHS.name))
+        query = SQL("SELECT month FROM %s", SQL.identifier(MONTH_SALES.name))
         if self._has_tail(self._cqrs_tail.name):
             tail = self._contributions(SQL.identifier(self._cqrs_tail.name))
             query = SQL("%s UNION SELECT month FROM (%s) tail", query, tail)
@@ -224,25 +261,25 @@ class CqrsSalesFigures(models.AbstractModel):
 
         :param rows: query of the columns of the month's roll-up
         """
-        if asked.viewers[ORDER] == asked.viewers[INVOICE]:
-            return self._sum_seen(asked, INVOICE, rows, sales_tables.MEASURES)
+        if asked.viewers[ORDERS] == asked.viewers[INVOICES]:
+            return self._sum_seen(asked, INVOICES, rows, sales_tables.MEASURES)
         return [
             row
             for model, measures in (
-                (ORDER, sales_tables.ORDER_MEASURES),
-                (INVOICE, sales_tables.INVOICE_MEASURES),
+                (ORDERS, sales_tables.ORDER_MEASURES),
+                (INVOICES, sales_tables.INVOICE_MEASURES),
             )
             if asked.viewers[model]
             for row in self._sum_seen(asked, model, rows, measures)
         ]
 
     def _sums_overdue(self, asked: Asked, today) -> list[tuple]:
-        if not asked.viewers[INVOICE]:
+        if not asked.viewers[INVOICES]:
             return []
-        rows = self._overdue_rows(today, None)
+        rows = self._overdue_rows(today)
         if asked.column == "month":
             asked = asked._replace(column=None)
-        return self._sum_seen(asked, INVOICE, rows, ("overdue", "overdue_documents"))
+        return self._sum_seen(asked, INVOICES, rows, ("overdue", "overdue_documents"))
 
     def _sum_seen(
         self, asked: Asked, model: str, rows: SQL, measures: tuple[str, ...]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from odoo import models
 from odoo.tools import SQL
 
-from ..projections.metrics_tables import AMOUNTS, MEASURES, NOT_ZERO
+from ..projections.metrics_tables import AMOUNTS, MEASURES, METRICS
 from ..support.answer_context import without_jit
 from .figures import SUMMED, exact, parts
 from .groupings import GROUPINGS, member
@@ -140,7 +140,7 @@ class CqrsMetrics(models.AbstractModel):
             currency=asked["currency"].id,
             sums=_sums(SQL("user_id = %s", asked["own_id"])),
             rows=groupable,
-            not_zero=NOT_ZERO,
+            not_zero=METRICS.not_zero,
             converted=_measures("sum({} * rate)", "sum({})::integer"),
             currencies=list(rates),
             rates=[str(rate) for __, rate in rates.values()],

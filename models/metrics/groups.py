@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext
-from ..projections.metrics_tables import NOT_ZERO
+from ..projections.metrics_tables import METRICS
 from ..support.answer_context import without_jit
 from ..support.exact_json import JsonText, dumps
 from ..support.process_cache import VersionedCache
@@ -81,7 +81,7 @@ class CqrsMetrics(models.AbstractModel):
                 column=SQL.identifier(GROUPINGS[by].column),
                 sums=sums_of(SQL("user_id = %s", asked["own_id"])),
                 rows=rows,
-                not_zero=NOT_ZERO,
+                not_zero=METRICS.not_zero,
             )
         )
         return exact(self.env.cr.dictfetchall())

@@ -17,6 +17,15 @@ _VIEW = SQL("view")
 MAX_TEXT = 200
 
 
+def check_length(text: str | None) -> None:
+    """Check a text to search for.
+
+    :raise ValueError: it is longer than ``MAX_TEXT``
+    """
+    if text and len(text) > MAX_TEXT:
+        raise ValueError(f"a text to search for has at most {MAX_TEXT} characters")
+
+
 class Range(NamedTuple):
     """From ``low`` to ``high``, both included; None leaves an end open.
 
@@ -102,8 +111,7 @@ class Filters:
     pace: PaceFilters | None = None
 
     def __post_init__(self):
-        if self.text and len(self.text) > MAX_TEXT:
-            raise ValueError(f"a text to search for has at most {MAX_TEXT} characters")
+        check_length(self.text)
         for moment in (*self.closed_at, *self.created_at, *self.changed_at):
             if moment is not None and moment.tzinfo is None:
                 raise ValueError(f"a time without a time zone: {moment}")

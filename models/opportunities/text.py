@@ -12,6 +12,7 @@ from odoo.tools import SQL
 
 from ..access import thresholds
 from ..access.answer_context import AnswerContext
+from ..support.planner import estimated_rows
 from ..support.process_cache import VersionedCache
 from .filters import Filters, Term
 from .stages import stages
@@ -89,7 +90,7 @@ def are_frequent(env, terms: tuple[Term, ...]) -> bool:
     """Return whether many opportunities have the terms, by PostgreSQL's statistics."""
     condition = SQL(" AND ").join(term.condition for term in terms)
     query = SQL("SELECT FROM cqrs_opportunity_view view WHERE %s", condition)
-    [(plans,)] = env.execute_query(SQL("EXPLAIN (FORMAT JSON) %s", query))
+    found = estimated_rows(env, query)
     [(total,)] = env.execute_query(
         SQL(
             "SELECT reltuples FROM pg_class"
@@ -97,7 +98,7 @@ def are_frequent(env, terms: tuple[Term, ...]) -> bool:
         )
     )
     # A table that was never analysed has -1.
-    return 0 < total < plans[0]["Plan"]["Plan Rows"] * thresholds.FREQUENT_WORD
+    return 0 < total < found * thresholds.FREQUENT_WORD
 
 
 def resolved(env, filters: Filters) -> Filters:

@@ -15,7 +15,8 @@ from ..metrics.ranges import Range, boundaries, edges, naive, relation_of, rest
 from ..metrics.reader import Found, Question, check_groups
 from ..metrics.sums import sums_of
 from ..opportunities.filters import Filters
-from ..projections.metrics_tables import MEASURES, each
+from ..projections.metrics_tables import MEASURES
+from ..projections.table import each
 from ..support.answer_context import without_jit
 from ..support.periods import Calendar, Period, midnight, month_of
 from ..support.process_cache import VersionedCache

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..projections.metrics_tables import each
+from ..projections.table import each
 from . import flow_levels, levels
 from .flow_figures import ENDING
 from .flow_levels import TENTHS

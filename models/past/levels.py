@@ -21,7 +21,8 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..metrics.span_rows import COUNTS, SPAN_MEASURES
-from ..projections.metrics_tables import AMOUNTS, MEASURES, each
+from ..projections.metrics_tables import AMOUNTS, MEASURES
+from ..projections.table import each
 from ..support.transactions import committed
 
 LEVELS = "cqrs_past_level"

@@ -5,11 +5,23 @@ from ..support.indexes import create_missing
 from .search_terms import terms_function
 from .table import Column, Table, upsert
 
-#: The expression that accounts are sorted by: an index takes no longer name
-NAME_KEY = SQL("left(name, 200)")
 
-#: Condition on a row: it is an account itself, not a contact of one
-IS_ACCOUNT = SQL("id = account_id")
+def name_key(row: SQL | None = None) -> SQL:
+    """Return what accounts are sorted by: an index takes no longer name.
+
+    :param row: the alias of the relation, as below; its index needs none
+    """
+    return SQL("left(%s, 200)", _column("name", row))
+
+
+def is_account(row: SQL | None = None) -> SQL:
+    """Return the condition that a contact is an account itself, not one of another."""
+    return SQL("%s = %s", _column("id", row), _column("account_id", row))
+
+
+def _column(name: str, row: SQL | None) -> SQL:
+    return SQL("%s.%s", row, SQL.identifier(name)) if row else SQL.identifier(name)
+
 
 TABLE = Table(
     "cqrs_contact",
@@ -81,8 +93,8 @@ class CqrsContact(models.AbstractModel):
         CREATE INDEX IF NOT EXISTS cqrs_contact_words ON cqrs_contact
             USING gin (words) WITH (gin_pending_list_limit = 64)
         """,
-        name=NAME_KEY,
-        is_account=IS_ACCOUNT,
+        name=name_key(),
+        is_account=is_account(),
     )
 
     def _statements(self, model):

@@ -67,7 +67,7 @@ def is_overdue(row: SQL, today: date) -> SQL:
 DOCUMENT_TYPES = SQL("('out_invoice', 'out_refund', 'out_receipt')")
 _IS_ONE = SQL("move_type IN %s", DOCUMENT_TYPES)
 
-INVOICES = Table(
+TABLE = Table(
     "cqrs_invoice_view",
     columns=(
         Column("id", "integer", "PRIMARY KEY", value=SQL("stream_id")),
@@ -195,6 +195,15 @@ RECEIVABLES = Table(
                 readable(SQL("date_maturity"), "date"),
             ),
         ),
+        # The day of the one before it: a document counts once in each age.
+        Column(
+            "former_due_on",
+            "date",
+            value=SQL(
+                "lag(%(day)s) OVER (PARTITION BY stream_id ORDER BY %(day)s, line.id)",
+                day=readable(SQL("date_maturity"), "date"),
+            ),
+        ),
     ),
     options="WITH (fillfactor = 80)",
 )
@@ -232,9 +241,9 @@ class CqrsInvoiceView(models.Model):
     _order = "invoiced_on desc, id desc"
     _cqrs_consumes = ("account.move",)
     _cqrs_is_for_all = False
-    _cqrs_tables = (INVOICES, RECEIVABLES)
+    _cqrs_tables = (TABLE, RECEIVABLES)
 
-    vars().update(INVOICES.orm_fields)
+    vars().update(TABLE.orm_fields)
 
     def _create_tables(self):
         result = super()._create_tables()
@@ -253,6 +262,8 @@ class CqrsInvoiceView(models.Model):
             ON cqrs_invoice_view (user_id, due_on, id);
         CREATE INDEX IF NOT EXISTS cqrs_invoice_view_account
             ON cqrs_invoice_view (account_id, invoiced_on);
+        CREATE INDEX IF NOT EXISTS cqrs_invoice_view_amount
+            ON cqrs_invoice_view (currency_id, total, id);
         CREATE INDEX IF NOT EXISTS cqrs_invoice_view_orders
             ON cqrs_invoice_view USING gin (order_ids)
             WITH (gin_pending_list_limit = 64);
@@ -277,7 +288,7 @@ class CqrsInvoiceView(models.Model):
             },
         )
         return [
-            upsert(INVOICES, INVOICES.rows(_IS_ONE)),
+            upsert(TABLE, TABLE.rows(_IS_ONE)),
             upsert(RECEIVABLES, open_lines),
             self._SETTLE,
         ]

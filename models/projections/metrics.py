@@ -17,8 +17,8 @@ from .metrics_tables import (
     ROLL_UP,
     SUMS,
     TAIL,
-    each,
 )
+from .table import each
 
 
 class CqrsMetrics(models.AbstractModel):

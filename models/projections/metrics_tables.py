@@ -4,7 +4,7 @@ from odoo.tools import SQL
 
 from ..support.versions import CountedVersion
 from .sums import RollUp, Tail
-from .table import SURROGATE, Column, Table
+from .table import SURROGATE, Column, Table, each
 
 ROLL_UP = "cqrs_metrics"
 TAIL = "cqrs_metrics_tail"
@@ -26,14 +26,6 @@ MEASURES = (
 )
 AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
 
-
-def each(form: str, names=MEASURES) -> SQL:
-    """Return the form for each of the names, e.g. ``"sum({0}) AS {0}"``."""
-    return SQL(", ".join(form.format(name) for name in names))
-
-
-#: Condition on a group of rows whose sums are not all zero
-NOT_ZERO = SQL("(%s) <> (%s)", each("sum({0})"), each("0"))
 
 SUMS = Table(
     ROLL_UP,
@@ -86,9 +78,9 @@ def by_dimension(contributions: SQL) -> SQL:
         HAVING %s
         """,
         each("{}", KEY[:-1]),
-        each("sum({0}) AS {0}"),
+        METRICS.each("sum({0}) AS {0}"),
         contributions,
-        NOT_ZERO,
+        METRICS.not_zero,
     )
 
 

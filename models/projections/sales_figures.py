@@ -5,7 +5,14 @@ from ..support.indexes import create_missing
 from ..support.readable_values import readable
 from .invoice_view import DOCUMENT_TYPES
 from .order_view import CONFIRMED
-from .sales_tables import CHANGES, FOLDS, INVOICES, MONTHS, ORDERS, REPAIRS
+from .sales_tables import (
+    ACCOUNT_INVOICES,
+    CHANGES,
+    CONTACT_ORDERS,
+    FOLDS,
+    MONTH_SALES,
+    REPAIRS,
+)
 
 
 class CqrsSalesFigures(models.AbstractModel):
@@ -29,9 +36,14 @@ class CqrsSalesFigures(models.AbstractModel):
     _description = "Sums of Orders and Invoices"
     _cqrs_consumes = ("account.move", "sale.order")
     _cqrs_is_for_all = False
-    _cqrs_tables = (MONTHS.table, ORDERS.table, INVOICES.table, CHANGES.table)
+    _cqrs_tables = (
+        MONTH_SALES.table,
+        CONTACT_ORDERS.table,
+        ACCOUNT_INVOICES.table,
+        CHANGES.table,
+    )
     _cqrs_versions = (REPAIRS,)
-    _cqrs_roll_ups = (MONTHS, ORDERS, INVOICES)
+    _cqrs_roll_ups = (MONTH_SALES, CONTACT_ORDERS, ACCOUNT_INVOICES)
     _cqrs_tail = CHANGES
     _cqrs_folds = FOLDS
 

@@ -44,13 +44,13 @@ def _roll_up(name: str, of: str, key: tuple[str, ...], measures: tuple[str, ...]
 
 
 #: By owner and month: of the order, of the invoice's date
-MONTHS = _roll_up("cqrs_month_sales", "", (*_OWNER, "month"), MEASURES)
+MONTH_SALES = _roll_up("cqrs_month_sales", "", (*_OWNER, "month"), MEASURES)
 #: Orders by contact, whose account may change
-ORDERS = _roll_up(
+CONTACT_ORDERS = _roll_up(
     "cqrs_contact_orders", "partner_id", ("partner_id", *_OWNER), ORDER_MEASURES
 )
 #: Invoices by account, as they have it stored
-INVOICES = _roll_up(
+ACCOUNT_INVOICES = _roll_up(
     "cqrs_account_invoices", "account_id", ("account_id", *_OWNER), INVOICE_MEASURES
 )
 

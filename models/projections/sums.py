@@ -13,7 +13,7 @@ from odoo.tools import SQL
 from ..support.indexes import create_missing
 from ..support.versions import CountedVersion
 from .sums_comparison import SumsComparison
-from .table import Column, Table, listed
+from .table import Column, Table, each, listed
 
 # In the place of NULL in the key of a roll-up: no two NULLs are equal to an index.
 _NOTHING = {"integer": "0", "date": "'-infinity'"}
@@ -52,7 +52,7 @@ class RollUp:
 
     def each(self, form: str) -> SQL:
         """Return the form for each measure, e.g. ``"sum({0}) AS {0}"``."""
-        return SQL(", ".join(form.format(name) for name in self.measures))
+        return each(form, self.measures)
 
     @property
     def not_zero(self) -> SQL:

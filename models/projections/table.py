@@ -190,6 +190,11 @@ def upsert(table: Table, rows: SQL, changed_only: bool = False) -> SQL:
     )
 
 
+def each(form: str, names) -> SQL:
+    """Return the form for each of the names, e.g. ``"sum({0}) AS {0}"``."""
+    return SQL(", ".join(form.format(name) for name in names))
+
+
 def listed(names) -> SQL:
     """Return names separated by commas."""
     return SQL(", ").join(map(quoted, names))

@@ -1,11 +1,12 @@
 """Customers, orders, invoices and payments, made as people make them."""
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 from odoo import Command, fields
 from odoo.tests import new_test_user
 
-from ..common import SalesOrganisation
+from ..common import SalesOrganisation, other_company
 
 #: Euros to a dollar, which is the company's own currency, and since how many days ago
 RATES = {400: 0.5, 30: 0.8}
@@ -64,6 +65,27 @@ class Sales(SalesOrganisation):
             "Contact", is_company=False, parent_id=cls.customer.id
         )
         cls.env.cr.flush()
+
+    @classmethod
+    def selling_company(cls, currency):
+        """Return another company, which has accounts of its own."""
+        company = other_company(cls.env, currency)
+        cls.env["account.chart.template"].try_loading("generic_coa", company)
+        # It has made the currency its country's.
+        company.currency_id = currency
+        return company
+
+    @contextmanager
+    def working_in(self, company):
+        """Make what is made in the block in a company."""
+        former = self.env
+        self.env = self.env(
+            context={**self.env.context, "allowed_company_ids": company.ids}
+        )
+        try:
+            yield
+        finally:
+            self.env = former
 
     @classmethod
     def days_ago(cls, days):
@@ -143,7 +165,7 @@ class Sales(SalesOrganisation):
         tax = values.pop("tax", self.env["account.tax"])
         written.update(values)
         if customer._name == "sale.order":
-            invoice = customer._create_invoices(final=True)
+            invoice = customer.with_env(self.env)._create_invoices(final=True)
             del written["move_type"]
             invoice.write(written)
         else:

@@ -3,7 +3,7 @@
 Reads Odoo's own records, one at a time, and shares no code with the addon's models.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,6 +14,7 @@ from ..plain_rules import PlainRules
 
 ORDERS = "sale.order"
 INVOICES = "account.move"
+LEADS = "crm.lead"
 TYPES = ("out_invoice", "out_refund", "out_receipt")
 ACCOUNTING = ("account.group_account_invoice", "account.group_account_readonly")
 #: The days that ageing is cut at; before the first it is not due
@@ -162,3 +163,63 @@ def ages_of(documents, today=None):
             currency = document.company_id.currency_id
             found[currency.id, age] += exact(line.amount_residual)
     return {key: value for key, value in found.items() if value}
+
+
+#: ``{days overdue from: field of cqrs.account.view}``
+AGE_FIELDS = {
+    None: "open_not_due",
+    0: "open_30",
+    30: "open_31_60",
+    60: "open_61_90",
+    90: "open_over_90",
+}
+
+
+def _of_leads(leads):
+    sums = Counter()
+    for lead in leads:
+        value = exact(lead.expected_revenue)
+        if lead.won_status == "won":
+            sums.update(won=1, won_revenue=value)
+        elif lead.won_status == "lost":
+            sums.update(lost=1)
+        elif lead.active:
+            sums.update(active_opportunities=1, pipeline_value=value)
+    return {name: Decimal(value) for name, value in sums.items() if value}
+
+
+def accounts_of(seen, today):
+    """Return what ``cqrs.account.view`` is to show of records.
+
+    :param seen: ``{model: records}``; those of no company belong to none
+    :return: as ``sums_of``, with the ages, and the first and the last day or time as
+        texts
+    """
+    groups = defaultdict(lambda: defaultdict(list))
+    for model, records in seen.items():
+        for record in records:
+            company = record.company_id
+            currency = record.currency_id if model == ORDERS else company.currency_id
+            key = account_of(record).id, company.id, currency.id
+            groups[key][model].append(record)
+    found = {}
+    for key, records in groups.items():
+        documents = records[ORDERS] + records[INVOICES]
+        sums = dict(sums_of(documents, today).get(key, {}))
+        sums |= _of_leads(records[LEADS])
+        for (__, age), amount in ages_of(records[INVOICES], today).items():
+            sums[AGE_FIELDS[age]] = amount
+        for name, times in (
+            ("deal", [lead.create_date for lead in records[LEADS]]),
+            ("order", [o.date_order for o in records[ORDERS] if o.state == "sale"]),
+            (
+                "invoice",
+                [i.invoice_date for i in records[INVOICES] if i.state == "posted"],
+            ),
+        ):
+            if times:
+                sums[f"first_{name}"] = str(min(times))
+                sums[f"last_{name}"] = str(max(times))
+        if sums:
+            found[key] = sums
+    return found

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from odoo.tests import tagged
 
+from ...models.access.options import OPTIONS
 from ..api import ApiCase
 from .common import Sales
 
@@ -178,16 +179,16 @@ class TestInvoicesApi(Sales, ApiCase):
         self.assertEqual(item["paid"]["status"], "paid")
         self.assertIsNone(item["paid"]["overdue_days"])
 
-    def test_totals_and_ageing(self):
-        answer = self.body(self.manager, "invoices", limit=1)
-        seen = [
-            each
-            for name, each in self.made.items()
-            if name != "peer" and each.state == "posted"
-        ]
-        self.assertEqual(answer["total"], len(seen))
+    def assertTotals(self, caller, **query):
+        """The totals of a list are those of its invoices, by plain loops."""
+        answer = self.body(caller, "invoices", limit=200, **query)
+        invoices = self.env["account.move"]
+        seen = [invoices.browse(item["odoo_id"]) for item in answer["items"]]
+        posted = [each for each in seen if each.state == "posted"]
+        self.assertEqual(answer["total"], len(seen), query)
         ages, counts = dict.fromkeys(AGES, Decimal(0)), dict.fromkeys(AGES, 0)
-        for each in seen:
+        overdue = 0
+        for each in posted:
             in_age = set()
             for line in each.line_ids.filtered(
                 lambda line: (
@@ -200,25 +201,102 @@ class TestInvoicesApi(Sales, ApiCase):
                 in_age.add(age)
             for age in in_age:
                 counts[age] += 1
+            overdue += bool(in_age - {"not_due"})
         found = answer["ageing"]
-        self.assertEqual({age: found[age]["exact"] for age in AGES}, ages)
-        self.assertEqual({age: found[age]["count"] for age in AGES}, counts)
-        self.assertEqual(answer["open"]["exact"], sum(ages.values()))
+        self.assertEqual({age: found[age]["exact"] for age in AGES}, ages, query)
+        self.assertEqual({age: found[age]["count"] for age in AGES}, counts, query)
+        self.assertEqual(answer["open"]["exact"], sum(ages.values()), query)
+        self.assertEqual(
+            answer["open"]["count"],
+            sum(bool(each.amount_residual) for each in posted),
+            query,
+        )
         self.assertEqual(
             sum(found[age]["amount"] for age in AGES), answer["open"]["amount"]
         )
         self.assertEqual(
-            answer["overdue"]["exact"], sum(ages.values()) - ages["not_due"]
+            (answer["overdue"]["count"], answer["overdue"]["exact"]),
+            (overdue, sum(ages.values()) - ages["not_due"]),
+            query,
         )
         self.assertEqual(
-            answer["invoiced"]["exact"],
-            sum(Decimal(str(each.amount_untaxed_signed)) for each in seen),
+            (answer["invoiced"]["count"], answer["invoiced"]["exact"]),
+            (
+                len(posted),
+                sum(Decimal(str(each.amount_untaxed_signed)) for each in posted),
+            ),
+            query,
         )
+        return ages
+
+    def test_totals_and_ageing(self):
+        self.made["nobody's"] = self.due(33, 7)
+        self.made["nobody's"].invoice_user_id = False
+        self.env["ir.config_parameter"].set_param(OPTIONS["unassigned"], True)
+        first, last = self.days_ago(45), self.days_ago(20)
+        for is_folded in (False, True):
+            if is_folded:
+                self.env["cqrs.sales.figures"]._fold_batch()
+                # And a change that is not in the sums yet
+                self.pay(self.made["recent"], 10)
+            for caller in (self.head, self.manager, self.seller):
+                for query in (
+                    {},
+                    {"scope": "own"},
+                    {"scope": "team"},
+                    {"salesperson": f"{self.uuid(self.seller)},none"},
+                    {"account": self.other.id},
+                    {"text": "optica"},
+                    {"from": first, "to": last},
+                    {"from": first, "scope": "team"},
+                    {"period": "this_year", "status": "open"},
+                    {"company": self.env.company.id},
+                    *({"status": status} for status in ("open", "overdue", "paid")),
+                    {"status": "draft,overdue", "scope": "team"},
+                ):
+                    self.assertTotals(caller, **query)
+        ages = self.assertTotals(self.manager)
         # In another currency, at the rate of the day
         euros = self.body(self.manager, "invoices", currency="EUR")
         self.assertEqual(euros["currency"], "EUR")
         rate = Decimal("0.8")
         self.assertEqual(euros["open"]["exact"], sum(ages.values()) * rate)
+
+    def test_amounts_of_two_companies_compare_as_converted(self):
+        company = self.selling_company(self.euro)
+        self.manager.company_ids += company
+        with self.working_in(company):
+            # A euro is 1.25 dollars.
+            for name, price, kind in (
+                ("80", 80, "out_invoice"),
+                ("81", 81, "out_invoice"),
+                ("16", 16, "out_invoice"),
+                ("-16", 16, "out_refund"),
+            ):
+                self.made[name] = self.due(1, price, user=self.manager, move_type=kind)
+        self.made = {name: each.with_env(self.env) for name, each in self.made.items()}
+        self.names = {invoice.id: name for name, invoice in self.made.items()}
+        amounts = {
+            name: Decimal(str(each.amount_total_signed))
+            * (1 if each.company_id == self.env.company else Decimal("1.25"))
+            for name, each in self.made.items()
+            if name not in ("peer", "draft")
+        }
+        self.assertEqual(amounts["80"], amounts["old"])
+        expected = sorted(amounts, key=lambda n: (amounts[n], self.made[n].id))
+        for sort, names in (("amount", expected), ("-amount", expected[::-1])):
+            self.assertEqual(self.listed(self.manager, sort=sort), names)
+            for limit in (1, 3):
+                found, cursor = [], {}
+                while True:
+                    answer = self.body(
+                        self.manager, "invoices", sort=sort, limit=limit, **cursor
+                    )
+                    found += [self.names[i["odoo_id"]] for i in answer["items"]]
+                    if not answer["next"]:
+                        break
+                    cursor = {"cursor": answer["next"]}
+                self.assertEqual(found, names, (sort, limit))
 
     def test_the_callers_day_decides(self):
         self.assertNotIn("today", self.listed(self.manager, status="overdue"))

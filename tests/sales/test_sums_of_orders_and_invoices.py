@@ -11,7 +11,8 @@ from odoo.tools import SQL, mute_logger
 from ...models.maintenance.oracle import ORACLES
 from ...models.maintenance.replay import replay
 from ...models.maintenance.verify import verify
-from ...models.metrics.accounts import AGES, ALL_MEASURES
+from ...models.metrics.accounts import ALL_MEASURES
+from ...models.metrics.ages import AGES
 from ...models.metrics.documents import FIGURES
 from ...models.projections.failures import quarantined
 from ...models.support.periods import Calendar, Period, zone_named

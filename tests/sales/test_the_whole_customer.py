@@ -1,9 +1,11 @@
 """Accounts with their orders and invoices: API, timeline and screens."""
 
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo.tests import tagged
 
+from ...models.customers import places
 from ..api import ApiCase
 from ..browser import BrowserCase
 from .common import Sales
@@ -99,8 +101,13 @@ class TestTheWholeCustomer(WholeCustomer):
 
         self.assertEqual(names(sort="-invoiced"), ["Cqrs Customer", "Cqrs Other"])
         self.assertEqual(names(sort="invoiced"), ["Cqrs Other", "Cqrs Customer"])
-        self.assertEqual(names(has_overdue="true"), ["Cqrs Customer"])
-        self.assertEqual(names(has_overdue="false"), ["Cqrs Other"])
+        # Whether one account after another is asked, or all of them are looked up
+        for frequent in (-1, 2):
+            with patch.object(places, "FREQUENT", frequent):
+                self.assertEqual(names(has_overdue="true"), ["Cqrs Customer"])
+                self.assertEqual(names(has_overdue="false"), ["Cqrs Other"])
+        by_figure = names(has_overdue="true", sort="-invoiced")
+        self.assertEqual(by_figure, ["Cqrs Customer"])
 
     def test_recent_documents_and_what_is_overdue_of_them(self):
         self.story_of_a_deal()

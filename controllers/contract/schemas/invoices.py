@@ -1,6 +1,6 @@
 """Schemas of invoices."""
 
-from ....models.documents.invoice_totals import AGES
+from ....models.metrics.ages import AGES
 from ....models.support.json_schema import (
     COUNT,
     CURRENCY,

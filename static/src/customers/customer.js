@@ -21,7 +21,8 @@ import {
     customerParameters,
     customerQuestion,
 } from "./customers_question";
-import {summaryOf} from "./figures";
+import {noteOf, summaryOf} from "./figures";
+import {personOf} from "./person";
 import {Story} from "./story";
 
 const {DateTime} = luxon;
@@ -159,12 +160,8 @@ export class Customer extends Component {
     }
 
     async readAccount() {
-        const {account: id, viewAs} = this.question;
-        if (viewAs !== this.state.person?.id) {
-            this.state.person = viewAs
-                ? (await this.api.read("users/profile", {user: viewAs})).data
-                : null;
-        }
+        const {account: id} = this.question;
+        this.state.person = await personOf(this.api, this.question, this.state);
         // An address without a customer leads nowhere, as one of an unknown customer.
         const path = `${PATH}/${id || 0}`;
         const {data, position} = await this.api.read(
@@ -190,10 +187,8 @@ export class Customer extends Component {
         return [403, 404].includes(this.state.error.status);
     }
 
-    /** Where the customer is, and who looks after them. */
     get note() {
-        const {city, country, salesperson} = this.state.account;
-        return [city, country?.name, salesperson?.name].filter(Boolean).join(" · ");
+        return noteOf(this.state.account);
     }
 
     /** The figures in each company and currency, where these are several. */

@@ -22,7 +22,8 @@ import {
     customersQuestion,
     sortedBy,
 } from "./customers_question";
-import {columnsOf} from "./figures";
+import {columnsOf, noteOf} from "./figures";
+import {personOf} from "./person";
 
 export const CUSTOMERS_TAG = "crm_cqrs.customers";
 const PATH = "accounts";
@@ -182,12 +183,7 @@ export class Customers extends Component {
 
     /** Read a page; return whether it is a first one that is not there yet. */
     async readPage(limit, cursor) {
-        const {viewAs} = this.question;
-        if (viewAs !== this.state.person?.id) {
-            this.state.person = viewAs
-                ? (await this.api.read("users/profile", {user: viewAs})).data
-                : null;
-        }
+        this.state.person = await personOf(this.api, this.question, this.state);
         const parameters = {...customersParameters(this.question), limit, cursor};
         const {data, position} = await this.api.read(PATH, parameters);
         if (!cursor && this.state.items.length && position === this.position) {
@@ -284,9 +280,8 @@ export class Customers extends Component {
         return amount ? formatMoney(amount, this.state.currency) : "–";
     }
 
-    /** Where a customer is, and who looks after them. */
-    note({city, country, salesperson}) {
-        return [city, country?.name, salesperson?.name].filter(Boolean).join(" · ");
+    note(item) {
+        return noteOf(item);
     }
 
     // Elsewhere

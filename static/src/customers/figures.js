@@ -115,3 +115,8 @@ export function agesOf(ageing) {
 export function hasAges(ageing) {
     return Boolean(ageing) && Object.keys(AGES).some((name) => ageing[name].count);
 }
+
+/** Return where a customer is, and who looks after them. */
+export function noteOf({city, country, salesperson}) {
+    return [city, country?.name, salesperson?.name].filter(Boolean).join(" · ");
+}
