@@ -5,6 +5,7 @@ from functools import cached_property
 
 from odoo.tools import SQL
 
+from ..support.bound_companies import within_bounds
 from .measures import KINDS, Measure, of_kinds
 
 
@@ -60,11 +61,11 @@ class Viewing:
 
 
 def _odoo_reads(env, user, contact_id: SQL, of_many: bool) -> SQL:
+    company_ids = list(within_bounds(env, tuple(user.company_ids.ids)))
     contacts = env["res.partner"].with_user(user)
-    contacts = contacts.with_context(
-        active_test=False, allowed_company_ids=user.company_ids.ids
-    )
-    if not contacts.has_access("read"):
+    contacts = contacts.with_context(active_test=False, allowed_company_ids=company_ids)
+    # To Odoo, no company would be each of them.
+    if not company_ids or not contacts.has_access("read"):
         return SQL("FALSE")
     query = contacts._search([])
     if query.is_empty():
