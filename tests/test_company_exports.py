@@ -217,7 +217,11 @@ class TestCompanyExports(Sealed):
 RUN = """
 company = env["res.company"].search([], order="id", limit=1)
 run = env["cqrs.run"].create(
-    {"kind": "export", "user_id": env.uid, "company_id": company.id}
+    {
+        "kind": "export",
+        "user_id": env.ref("base.user_admin").id,
+        "company_id": company.id,
+    }
 )
 env.cr.commit()
 run._perform()
@@ -270,7 +274,10 @@ class TestExportOfADatabase(OwnDatabase):
         self.odoo("cqrs", "export", status=2)
         file = folder / "export.ndjson.gz"
         self.odoo("shell", script=f"PATH = {str(file)!r}\n{RUN}")
+        # What Odoo hides from the person is not in it, but each event is.
         with gzip.open(file, "rt") as lines:
-            self.assertEqual(
-                lines.read().splitlines()[1:], path.read_text().splitlines()[1:]
-            )
+            rows = [json.loads(line) for line in lines]
+        self.assertEqual(
+            [row.get("hash") for row in rows[1:]],
+            [json.loads(row).get("hash") for row in path.read_text().splitlines()[1:]],
+        )

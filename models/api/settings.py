@@ -58,7 +58,9 @@ class ResConfigSettings(models.TransientModel):
         "API Requests per User and Minute", config_parameter=REQUESTS_PER_MINUTE
     )
     cqrs_api_company_requests_per_minute = fields.Integer(
-        related="company_id.cqrs_api_requests_per_minute", readonly=False
+        "API Requests per User of This Company and Minute",
+        related="company_id.cqrs_api_requests_per_minute",
+        readonly=False,
     )
 
     @api.constrains("cqrs_api_cors_origins")

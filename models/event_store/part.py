@@ -113,7 +113,8 @@ _PART = """
                 NULLIF(jsonb_strip_nulls(jsonb_build_object(
                     %(details)s,
                     'merged_from', (
-                        SELECT jsonb_agg(id ORDER BY id) FROM jsonb_array_elements_text(
+                        SELECT jsonb_agg(id::integer ORDER BY id::integer)
+                        FROM jsonb_array_elements_text(
                             event.details -> 'merged_from') AS listed (id)
                         WHERE EXISTS (
                             SELECT FROM cqrs_event merged
