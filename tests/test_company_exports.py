@@ -231,8 +231,8 @@ file = env["ir.attachment"].search(run._files())
 assert run.file_url == f"/web/content/{file.id}?download=true"
 assert (file.file_size, file.name[-10:]) == (len(file.raw), ".ndjson.gz")
 open(PATH, "wb").write(file.raw)
-run.create_date = "2001-01-01"
-env.flush_all()
+env.cr.execute("UPDATE cqrs_run SET create_date = '2001-01-01'")
+env.invalidate_all()
 env["cqrs.run"]._remove_old_exports()
 assert not file.exists()
 """

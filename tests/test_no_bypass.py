@@ -621,6 +621,9 @@ class TestNoBypass(NoBypass):
                 if model == "cqrs.opportunity.view":
                     ids = self.leads.ids
                 for method, (args, kwargs) in READERS.items():
+                    if (model, method) == ("cqrs.company.health", "export_data"):
+                        # Odoo exports no ids of a model that is a query.
+                        continue
                     args = [ids if each == "ids" else each for each in args]
                     answer = self.call(user, model, method, args, kwargs)
                     self.assertLessEqual(
