@@ -32,6 +32,7 @@
         "views/api_views.xml",
         "views/webhook_log_views.xml",
         "views/webhook_views.xml",
+        "views/company_views.xml",
     ],
     "assets": {
         "web.assets_backend": [

@@ -7,9 +7,10 @@ imported only once the registry has loaded it.
 # pylint: disable=print-used  # a command answers on its standard output
 
 import argparse
+import gzip
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime, timezone
 from threading import Timer
@@ -41,6 +42,7 @@ class Cqrs(Command):
     prove      print the proof that an event is under a seal, as JSON
     seal-key   make a key file for seals, signed by the configured key
     forget     show what a person has left, export it, or erase it
+    export     write everything that the log has of a company, as lines of JSON
 
     Exit status: 1 if verify found something, if compare found a difference that nothing
     explains, if replay found rows that differed, if
@@ -69,6 +71,10 @@ class Cqrs(Command):
             parser.error("--all is for verify")
         if options.users and options.action != "compare":
             parser.error("--users is for compare")
+        if (options.action == "export") != (options.company is not None):
+            parser.error("--company is for export, which needs it")
+        if options.output and options.action != "export":
+            parser.error("--output is for export")
         is_about_a_person = any(getattr(options, name) for name in _OF_FORGET)
         if options.action != "forget" and is_about_a_person:
             parser.error("--contact, --email, --lead and so on are for forget")
@@ -142,6 +148,14 @@ class Cqrs(Command):
             "--seal",
             metavar="FILE",
             help="compare with the seals in this file, which is kept elsewhere",
+        )
+        parser.add_argument(
+            "--company", type=int, metavar="ID", help="export this company"
+        )
+        parser.add_argument(
+            "--output",
+            metavar="FILE",
+            help="write the export there (.gz is compressed), by default to stdout",
         )
         person = parser.add_argument_group(
             "forget",
@@ -293,6 +307,28 @@ def _forget(env, options) -> tuple[bool, dict]:
         return forget_command(env, options, report)
 
 
+def _export(env, options) -> tuple[bool, dict]:
+    from odoo.addons.crm_cqrs.models.maintenance.company_export_run import write_export
+
+    company = env["res.company"].browse(options.company).exists()
+    if not company:
+        raise ValueError(f"there is no company {options.company}")
+    with _progress("export") as report, _output(options.output) as file:
+        counts = write_export(env, company, file, report)
+    if not options.output:
+        # The export is what stands on stdout.
+        sys.exit(0)
+    return False, {"path": options.output, **counts}
+
+
+def _output(path: str | None):
+    """Return the file to write text to; stdout without a path."""
+    if not path:
+        return nullcontext(sys.stdout)
+    opened = gzip.open if path.endswith(".gz") else open
+    return opened(path, "wt", encoding="utf-8")
+
+
 _ACTIONS = {
     "verify": _verify,
     "reconcile": _record,
@@ -305,6 +341,7 @@ _ACTIONS = {
     "prove": _prove,
     "seal-key": _seal_key,
     "forget": _forget,
+    "export": _export,
 }
 
 #: The subject that an action needs

@@ -8,6 +8,7 @@ from ..models.api.cloudevents import cloud_event, cloud_message, source
 from ..models.event_store import reader
 from ..models.event_store.reader import Filters
 from ..models.feed import feed
+from ..models.feed.company_log import follow_company_log, read_company_log
 from ..models.feed.feed import FeedCheckpoint
 from ..models.support.exact_json import dumps
 from ..models.support.json_schema import CURSOR, TIME, string
@@ -95,14 +96,15 @@ _PARAMETERS = [
 ]
 
 
-def _is_administrator() -> bool:
-    return request.env.user.has_group("base.group_system")
+def _reads_the_log() -> bool:
+    """Return whether the caller administers everything, or companies."""
+    return request.env["cqrs.event"].has_access("read")
 
 
 def _shows_opportunities(values: dict) -> bool:
     """Return whether there is nothing but opportunities that the user could see."""
     access, user_id = request.env["cqrs.access"], request.env.uid
-    return not _is_administrator() and not any(
+    return not _reads_the_log() and not any(
         access._may_read(user_id, model) for model in DOCUMENTS
     )
 
@@ -119,7 +121,10 @@ class EventsApi(Controller):
             " `crm_cqrs.resync` that many may have left or come: read them anew."
             " `next` is the cursor of the next request, also at the end of the log;"
             " `more` says that there is more"
-            " to read already. Administrators read the whole log, of all records."
+            " to read already. Administrators read the whole log, of all records;"
+            " members of *Event Store of my companies* that of the companies that they"
+            " may work in: the events of a record while it was theirs, and with"
+            " `crm_cqrs.removed` that it went to another company."
         ),
         parameters=_PARAMETERS,
         response=ref("EventPage"),
@@ -138,7 +143,9 @@ class EventsApi(Controller):
         limit: int | None = None,
     ):
         filters = Filters(*stream, type, since, until, user, acting_user)
-        kind = _Log if _is_administrator() else _Feed
+        kind = _Feed
+        if _reads_the_log():
+            kind = _CompanyLog if request.env["cqrs.event"]._part() else _Log
         log = kind(request.env, filters)
         cursor = log.end() if cursor == END else cursor
         accepts = request.httprequest.accept_mimetypes
@@ -182,6 +189,39 @@ class _Log:
         ]
 
 
+class _CompanyLog:
+    """The log of the companies of the caller, who administers them."""
+
+    def __init__(self, env, filters: Filters):
+        self._env = env
+        self._filters = filters
+        self._source = source(env)
+        self._hidden = env["cqrs.event"]._hidden_paths()
+
+    def end(self) -> FeedCheckpoint:
+        return FeedCheckpoint(reader.end_of_log(self._env))
+
+    def page(self, after: FeedCheckpoint | None, limit: int):
+        """Return events, the checkpoint to read on from, and whether the log ends."""
+        page = read_company_log(self._env, after and after.log, limit, self._filters)
+        return self._events(page), page.checkpoint, page.is_last
+
+    def follow(self, after: FeedCheckpoint | None, limit: int):
+        """Yield the events of each page to the end of the log."""
+        env = self._env
+        pages = follow_company_log(
+            *(env.registry, env.uid, dict(env.context)),
+            *(after and after.log, limit, self._filters),
+        )
+        return map(self._events, pages)
+
+    def _events(self, page) -> list[dict]:
+        return [
+            cloud_event(event, self._source, self._hidden, str(checkpoint))
+            for event, checkpoint in zip(page.events, page.checkpoints, strict=True)
+        ]
+
+
 class _Feed:
     """The part of the log that a user may know."""
 
@@ -189,6 +229,7 @@ class _Feed:
         self._env = env
         self._registry = env.registry
         self._user_id = env.uid
+        self._context = dict(env.context)
         self._filters = filters
         self._source = source(env)
         # If it is not known who sees what, also an export begins with an error.
@@ -205,7 +246,8 @@ class _Feed:
     def follow(self, after: FeedCheckpoint | None, limit: int):
         """Yield the messages of each page to the end of the log."""
         pages = feed.follow_feed(
-            self._registry, self._user_id, after, limit, self._filters
+            *(self._registry, self._user_id, after, limit),
+            *(self._filters, self._context),
         )
         return map(self._events, pages)
 

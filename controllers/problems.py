@@ -47,6 +47,13 @@ KINDS = {
         "The API key is valid, but has another scope than the one that the member scope"
         " names. Make one of that scope.",
     ),
+    "no-company-of-key": ProblemKind(
+        403,
+        "No Company of the API Key",
+        "The API key is bound to companies, and its user may work in none of them any"
+        " more. Its user or an administrator can bind it to others, under Preferences >"
+        " Security or Settings > API Keys; or make a new key.",
+    ),
     "not-found": ProblemKind(
         404,
         "Not Found",

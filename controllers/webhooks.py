@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 from odoo.http import Controller, request
 
+from ..models.support.bound_companies import bound_company_ids
 from ..models.support.json_schema import MAX_ID, TIME, array, component, nullable, ref
 from ..models.webhooks.log import STATES
 from ..models.webhooks.secret import MAX_OVERLAP_HOURS, OVERLAP_HOURS
@@ -19,6 +20,9 @@ from .query import (
     time,
     whole_number,
 )
+
+ADMINISTRATORS = "base.group_system"
+OF_COMPANIES = "crm_cqrs.group_company_event_store"
 
 PATH = "/api/v2/webhooks"
 ONE = f"{PATH}/<int:webhook_id>"
@@ -100,14 +104,20 @@ _PAGE = (
 
 
 def webhook_operation(path: str, summary: str, response: str, **declaration):
-    """Declare an operation on webhooks; for administrators with the right key."""
+    """Declare an operation on webhooks; for administrators with the right key.
+
+    Whoever administers companies may read the webhooks of these.
+    """
+    groups = [ADMINISTRATORS]
+    if declaration.get("method", "GET") == "GET":
+        groups.append(OF_COMPANIES)
     return operation(
         path,
         summary=summary,
         tag="Webhooks",
         response=ref(response),
         auth="cqrs_webhooks",
-        exists_for=lambda user: user.has_group("base.group_system"),
+        exists_for=lambda user: any(map(user.has_group, groups)),
         **declaration,
     )
 
@@ -115,7 +125,7 @@ def webhook_operation(path: str, summary: str, response: str, **declaration):
 class WebhooksApi(Controller):
     @webhook_operation(PATH, "Webhooks", "WebhookList")
     def webhooks(self):
-        return {"webhooks": _as_json(request.env["cqrs.webhook"].search([]))}
+        return {"webhooks": _as_json(request.env["cqrs.webhook"].search(_bound()))}
 
     @webhook_operation(
         PATH,
@@ -129,6 +139,7 @@ class WebhooksApi(Controller):
     )
     def create_webhook(self, **values):
         webhook = request.env["cqrs.webhook"].create(_as_values(values))
+        _check_bound(webhook)
         [found] = _as_json(webhook)
         return {**found, "secret": webhook._take_new_secret()}
 
@@ -148,6 +159,7 @@ class WebhooksApi(Controller):
     def change_webhook(self, webhook_id: int, **values):
         webhook = _webhook(webhook_id)
         webhook.write(_as_values(values))
+        _check_bound(webhook)
         [found] = _as_json(webhook)
         return found
 
@@ -294,9 +306,32 @@ class WebhooksApi(Controller):
 
 def _webhook(webhook_id: int):
     webhook = request.env["cqrs.webhook"].browse(webhook_id)
-    if webhook_id > MAX_ID or not webhook.exists():
+    if (
+        webhook_id > MAX_ID
+        or not webhook.exists()
+        or not webhook.has_access("read")
+        or not webhook.filtered_domain(_bound())
+    ):
         raise NotFoundOrHidden("webhook")
     return webhook
+
+
+def _bound() -> list:
+    """Return the domain of the webhooks that the caller's API key opens."""
+    if bound_company_ids(request.env) is None:
+        return []
+    return [("is_of_my_companies", "=", True)]
+
+
+def _check_bound(webhook):
+    """Check that a webhook is one that the caller's API key opens.
+
+    :raise InvalidValue: it is of other companies, too
+    """
+    if not webhook.filtered_domain(_bound()):
+        raise InvalidValue(
+            "company_ids", "The API key is bound to companies: choose among these."
+        )
 
 
 def _page(model: str, webhook_id: int, domain: list, limit: int, before: int | None):
@@ -328,6 +363,8 @@ def _as_values(given: dict) -> dict:
 
 def _as_json(webhooks) -> list[dict]:
     health = webhooks._read_health()
+    # They may be secrets, like the values that were sent.
+    is_administrator = request.env.is_system()
     return [
         {
             "id": each.id,
@@ -342,7 +379,7 @@ def _as_json(webhooks) -> list[dict]:
             "owner_id": each.owner_id.id or None,
             "payload": each.payload,
             "ordering": each.ordering,
-            "headers": each._further_headers(),
+            "headers": each._further_headers() if is_administrator else {},
             "is_paused": each.is_paused,
             "pause_reason": each.pause_reason or None,
             "failing_since": _utc(each.failing_since),
@@ -364,8 +401,8 @@ def _attempt(row) -> dict:
         "status": row.status or None,
         "error": row.error or None,
         "duration_ms": row.duration_ms,
-        "request": row.request,
-        "answer": row.answer,
+        "request": row.request if request.env.is_system() else "",
+        "answer": row.answer if request.env.is_system() else "",
     }
 
 

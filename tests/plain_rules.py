@@ -28,14 +28,13 @@ class PlainRules:
         self.users = env["res.users"].search([("share", "=", False)])
         self.leads = env["crm.lead"].search([], order="id")
         self.opportunities = self.leads.filtered(lambda it: it.type == "opportunity")
-        self.options = {
-            name: env["ir.config_parameter"].get_param(f"crm_cqrs.{name}") == "True"
-            for name in (
-                "team_leaders_see_their_team",
-                "salespeople_see_unassigned",
-                "department_managers_see_their_department",
-            )
-        }
+        self.parameters = env["ir.config_parameter"]
+
+    def is_on(self, option, name, company):
+        """Say whether an option is on for the rows of a company, or of none."""
+        get = self.parameters.get_param
+        own = company and get(f"crm_cqrs.company.{company.id}.{option}")
+        return own == "on" or (own != "off" and get(f"crm_cqrs.{name}") == "True")
 
     # What the dashboard shows
 
@@ -74,16 +73,22 @@ class PlainRules:
             owner == user
             or self.is_above(user, lead)
             or (
-                self.options["team_leaders_see_their_team"]
+                self.is_on(
+                    "team_leaders", "team_leaders_see_their_team", lead.company_id
+                )
                 and lead.team_id.user_id == user
             )
             or (
-                self.options["salespeople_see_unassigned"]
+                self.is_on("unassigned", "salespeople_see_unassigned", lead.company_id)
                 and not owner
                 and user.has_group(OWN)
             )
             or (
-                self.options["department_managers_see_their_department"]
+                self.is_on(
+                    "department_managers",
+                    "department_managers_see_their_department",
+                    lead.company_id,
+                )
                 and user in self._managers[owner, lead.company_id]
             )
         )

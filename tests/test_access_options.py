@@ -5,6 +5,7 @@ from odoo.tests import Form, tagged
 
 from ..models.access.options import OPTIONS
 from .common import SalesOrganisation, other_company
+from .plain_rules import PlainRules
 
 
 @tagged("post_install", "-at_install")
@@ -53,6 +54,46 @@ class TestAccessOptions(SalesOrganisation):
         form = Form(self.env["res.config.settings"])
         for option in OPTIONS:
             self.assertIn(f"cqrs_{option}", form._view["fields"])
+
+    # Of a company
+
+    def test_a_company_sets_an_option_otherwise(self):
+        """For its own rows, whatever it is for the others."""
+        other = other_company(self.env)
+        self.peer.company_ids = [Command.link(other.id)]
+        here = self.opportunity(None, company_id=self.env.company.id)
+        there = self.opportunity(None, company_id=other.id)
+        nowhere = self.opportunity(None, company_id=False)
+        for is_on, setting, seen in (
+            (False, "on", {there}),
+            (True, "off", {here, nowhere}),
+            (True, False, {here, there, nowhere}),
+            (False, False, set()),
+        ):
+            self.option("unassigned", is_on)
+            self.env["res.config.settings"].with_company(other).create(
+                {"cqrs_company_unassigned": setting}
+            ).execute()
+            found = {
+                deal for deal in (here, there, nowhere) if self.sees(self.peer, deal)
+            }
+            with self.subTest(is_on=is_on, setting=setting):
+                self.assertEqual(found, seen)
+                rules = PlainRules(self.env)
+                self.assertEqual(
+                    {lead.id for lead in rules.seen(self.peer)}, self.visible(self.peer)
+                )
+
+    def test_each_option_of_a_company(self):
+        other = other_company(self.env)
+        for option in OPTIONS:
+            other[f"cqrs_{option}"] = "on"
+            options = self.env["cqrs.access"]._options()
+            with self.subTest(option):
+                self.assertEqual(getattr(options, option), (False, (other.id,)))
+                other[f"cqrs_{option}"] = False
+                options = self.env["cqrs.access"]._options()
+                self.assertIs(getattr(options, option), False)
 
     # Team leaders
 

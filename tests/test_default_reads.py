@@ -103,6 +103,17 @@ class TestDefaultReads(SalesOrganisation, HttpCase):
                     "date_to": "2099-12-31",
                 }
             )
+            company = cls.env["res.company"].create({"name": f"Company {number}"})
+            keys = cls.env["res.users.apikeys"].with_user(user).sudo()
+            keys._generate(None, f"Key {number}", None)
+            key = keys.search([("user_id", "=", user.id)])
+            cls.env["cqrs.api.key.binding"].sudo().create(
+                {
+                    "key_id": key.id,
+                    "user_id": user.id,
+                    "company_ids": [Command.set(company.ids)],
+                }
+            )
             cls.env["cqrs.run"].sudo().create(
                 {
                     "kind": "verify",

@@ -276,7 +276,7 @@ class TestFeed(SalesOrganisation):
         nowhere.company_id = other
         self.assertEqual(
             self.told(self.seller, company_ids=own.ids),
-            [("removed", "OpportunityUpdated", nowhere.id)],
+            [("removed", "removed", nowhere.id)],
         )
 
     def test_values_of_fields_that_one_may_not_read_are_left_out(self):

@@ -37,7 +37,9 @@ class CqrsAccess(models.AbstractModel):
         """
         ids = tuple(sorted({viewer.id for viewer in _asking(viewers)}))
         context = AnswerContext.of(self.env)
-        vias = ["hierarchy"] + ["department"] * context.options.department_managers
+        vias = ["hierarchy"] + ["department"] * bool(
+            context.options.department_managers
+        )
 
         def ask():
             owners = defaultdict(lambda: defaultdict(tuple))

@@ -3,15 +3,21 @@
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..support.bound_companies import within_bounds
+
 
 class CqrsAccess(models.AbstractModel):
     _inherit = "cqrs.access"
 
     @api.model
     def _company_ids(self, user) -> set[int]:
-        """Return the ids of the companies that a user may work in."""
+        """Return the ids of the companies that a user may work in.
+
+        Of a caller who is bound to some, those among them.
+        """
         query = SQL("SELECT company_ids FROM cqrs_user_profile WHERE id = %s", user.id)
-        return {id_ for (ids,) in self.env.execute_query(query) for id_ in ids}
+        ids = [id_ for (ids,) in self.env.execute_query(query) for id_ in ids]
+        return set(within_bounds(self.env, tuple(ids)))
 
     @api.model
     def _person(self, user, uuid: str):

@@ -8,9 +8,9 @@ one, is among those that the user may work in, and
 * those that the user owns;
 * those whose owner is below the user in the hierarchy of the row's company, or of any
   company for a row without one;
-* as options of the settings: those of a team that the user leads; those without an
-  owner, if the user is a salesperson; those whose owner is in a department that the
-  user manages;
+* as options of the settings, which companies may set for themselves: those of a team
+  that the user leads; those without an owner, if the user is a salesperson; those whose
+  owner is in a department that the user manages;
 * those that a lender of a view sees, for as long as the delegation lasts, in the
   companies that the user may work in.
 
@@ -39,6 +39,7 @@ manager's move writes rows of people alone.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from odoo.tools import SQL
 
@@ -63,6 +64,22 @@ class Row:
         )
 
 
+class ByCompany(NamedTuple):
+    """An option that is on for the rows of some companies alone.
+
+    :ivar is_on: for rows of no company, and of companies that have not set it
+    :ivar others: the companies in which it is the other way, sorted; one at least
+    """
+
+    is_on: bool
+    others: tuple[int, ...]
+
+    def holds(self, company_id: SQL) -> SQL:
+        """Return the condition that the option is on for a row's company."""
+        others = SQL("COALESCE(%s = ANY(%s), false)", company_id, list(self.others))
+        return SQL("NOT %s", others) if self.is_on else others
+
+
 @dataclass(frozen=True)
 class Options:
     """The options of the settings that let users see more.
@@ -70,10 +87,17 @@ class Options:
     :ivar past_teams: where the hierarchy is that of another moment, it alone decides
     """
 
-    team_leaders: bool = False
-    unassigned: bool = False
-    department_managers: bool = False
-    past_teams: bool = False
+    team_leaders: bool | ByCompany = False
+    unassigned: bool | ByCompany = False
+    department_managers: bool | ByCompany = False
+    past_teams: bool | ByCompany = False
+
+
+def _where(option: bool | ByCompany, row: Row, condition: SQL) -> SQL:
+    """Return a condition that holds where an option is on, somewhere at least."""
+    if isinstance(option, ByCompany):
+        return SQL("(%s AND %s)", option.holds(row.company_id), condition)
+    return condition
 
 
 @dataclass(frozen=True)
@@ -156,9 +180,13 @@ def visible(
     row = Row.of(row)
     conditions = [_sees(viewer, row, options, hierarchy) for viewer in viewers]
     condition = SQL("(%s)", SQL(" OR ").join(conditions or [SQL("FALSE")]))
-    if hierarchy is None or options.past_teams:
+    if hierarchy is None or options.past_teams is True:
         return condition
-    return SQL("(%s AND %s)", condition, visible(viewers, row, options))
+    today = visible(viewers, row, options)
+    if options.past_teams:
+        holds = options.past_teams.holds(row.company_id)
+        return SQL("(%s AND (%s OR %s))", condition, holds, today)
+    return SQL("(%s AND %s)", condition, today)
 
 
 def _sees(
@@ -207,9 +235,13 @@ def reasons(
         return conditions
     conditions["hierarchy"] = above(viewer, row, "hierarchy")
     if options.department_managers:
-        conditions["department_managers"] = above(viewer, row, "department")
+        conditions["department_managers"] = _where(
+            options.department_managers,
+            row,
+            SQL("(%s)", above(viewer, row, "department")),
+        )
     if options.team_leaders:
-        conditions["team_leaders"] = SQL(
+        is_of_team = SQL(
             """
             EXISTS (SELECT FROM cqrs_stream team
                     WHERE team.stream_model = 'crm.team'
@@ -219,8 +251,11 @@ def reasons(
             row.team_id,
             viewer.id,
         )
+        conditions["team_leaders"] = _where(options.team_leaders, row, is_of_team)
     if options.unassigned and viewer.is_salesperson:
-        conditions["unassigned"] = SQL("%s IS NULL", row.user_id)
+        conditions["unassigned"] = _where(
+            options.unassigned, row, SQL("%s IS NULL", row.user_id)
+        )
     return conditions
 
 
@@ -249,7 +284,7 @@ def visible_owners(
     if above := [viewer for viewer in viewers if not viewer.own_only]:
         if any(viewer.id in team_leader_ids for viewer in above):
             return None
-        vias = ["hierarchy"] + ["department"] * options.department_managers
+        vias = ["hierarchy"] + ["department"] * bool(options.department_managers)
         if hierarchy is None:
             owners.append(
                 SQL(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from odoo import api, models
 from odoo.tools import SQL, ormcache
 
+from ..support.bound_companies import bound_company_ids, within_bounds
 from ..support.process_cache import VersionedCache
 from .answer_context import AnswerContext
 from .policy import Viewer
@@ -195,7 +196,8 @@ class CqrsAccess(models.AbstractModel):
     def _viewers_through(self, user, lender_ids: list[int]) -> list[Viewer]:
         ids = (user.id, *lender_ids)
         version = AnswerContext.of(self.env).people_version
-        return VIEWERS.get(self.env, version, ids, lambda: self._ask_viewers_of(ids))
+        key = ids, bound_company_ids(self.env)
+        return VIEWERS.get(self.env, version, key, lambda: self._ask_viewers_of(ids))
 
     def _ask_viewers_of(self, ids: tuple[int, ...]) -> list[Viewer]:
         """Return the first, and the others in the companies that the first works in."""
@@ -210,6 +212,8 @@ class CqrsAccess(models.AbstractModel):
         if ids[0] not in profiles:
             return []
         own_company_ids, *__ = profiles[ids[0]]
+        # Whoever it is whose view is asked for: the caller is bound.
+        own_company_ids = within_bounds(self.env, tuple(own_company_ids))
         viewers = []
         for id_ in ids:
             if id_ in profiles:

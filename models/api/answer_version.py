@@ -7,6 +7,7 @@ from odoo import fields
 from odoo.modules.module import Manifest
 
 from ..access.answer_context import AnswerContext
+from ..support.bound_companies import bound_company_ids
 
 
 def answer_version(env, user, zone=None) -> str:
@@ -30,6 +31,8 @@ def answer_version(env, user, zone=None) -> str:
         # The caller sees no more than the caller's own view, also as somebody else.
         env.uid,
         user.id,
+        # An API key may be bound to some companies.
+        bound_company_ids(env),
         # Delegations, which also begin and end by the day, options of the settings and
         # the access that groups give are no events.
         [access._rights(each) for each in env.user | user],

@@ -6,6 +6,7 @@ from werkzeug.exceptions import Forbidden, HTTPException, NotFound, Unauthorized
 from odoo import SUPERUSER_ID, models
 from odoo.http import _dispatchers, request
 
+from ..support.bound_companies import BOUND
 from . import position
 from .paths import is_of_the_api
 
@@ -44,6 +45,17 @@ class WrongScope(Forbidden):
     def __init__(self, scope: str):
         super().__init__(f"This takes an API key of the scope {scope}.")
         self.members = {"scope": scope}
+
+
+class NoCompanyOfKey(Forbidden):
+    """The API key is bound to companies in none of which its user may work."""
+
+    kind = "no-company-of-key"
+
+    def __init__(self):
+        super().__init__(
+            "The API key is bound to companies in none of which its user may work."
+        )
 
 
 class IrHttp(models.AbstractModel):
@@ -130,7 +142,10 @@ def _sent_key() -> str | None:
 
 
 def _log_in(key: str, scope: str):
-    """Have the request be of the user of an API key."""
+    """Have the request be of the user of an API key, in the key's companies.
+
+    This is the one place where a key's bound is put on its caller.
+    """
     keys = request.env["res.users.apikeys"]
     uid = key and keys._check_credentials(scope=scope, key=key)
     if not uid:
@@ -143,6 +158,12 @@ def _log_in(key: str, scope: str):
     request.update_env(user=uid)
     request.session.can_save = False
     request.httprequest.environ[SENT_KEY] = key
+    bound = keys._cqrs_companies_of(key, uid)
+    if bound is not None:
+        ids = [id_ for id_ in request.env.user._get_company_ids() if id_ in bound]
+        if not ids:
+            raise NoCompanyOfKey()
+        request.update_context(**{BOUND: tuple(ids), "allowed_company_ids": ids})
 
 
 def _is_by_an_internal_user() -> bool:

@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 from odoo import api, models
-from odoo.tools import SQL
+from odoo.tools import SQL, ormcache
 
+from ..support.bound_companies import bound_company_ids
+from ..support.company_parameters import parameters_by_company
 from ..support.primary import execute_on_primary
-from .settings import REQUESTS_PER_MINUTE
+from .settings import COMPANY_REQUESTS_PER_MINUTE, REQUESTS_PER_MINUTE
 
 WINDOW_SECONDS = 60
 
@@ -64,9 +66,23 @@ class CqrsApiQuota(models.AbstractModel):
         return Quota(limit, max(limit - used, 0), max(seconds, 1), used > limit)
 
     def _limit(self) -> int:
-        parameters = self.env["ir.config_parameter"].sudo()
-        text = parameters.get_param(REQUESTS_PER_MINUTE) or ""
+        """Return the limit of the user's company, or that of all; 0 for none."""
+        by_company = parameters_by_company(self.env, COMPANY_REQUESTS_PER_MINUTE)
+        text = by_company.get(self._company_id()) if by_company else None
+        if not text:
+            parameters = self.env["ir.config_parameter"].sudo()
+            text = parameters.get_param(REQUESTS_PER_MINUTE) or ""
         return int(text) if text.isdecimal() else 0
+
+    def _company_id(self) -> int:
+        """Return the user's own company; of a bound API key, one of the key's."""
+        own, bound = self._own_company_id(self.env.uid), bound_company_ids(self.env)
+        return own if bound is None or own in bound else bound[0]
+
+    # Odoo empties this cache when a user's company changes.
+    @ormcache("user_id")
+    def _own_company_id(self, user_id: int) -> int:
+        return self.env["res.users"].sudo().browse(user_id).company_id.id
 
     def _count(self, user_id: int) -> SQL:
         # A window that begins in the future comes from a clock that was set back. The

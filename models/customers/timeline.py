@@ -2,7 +2,8 @@
 
 One order by time, the newest first. An event is told to whoever sees its record now,
 without the fields that Odoo hides from the reader. Of contacts every change is told; of
-deals, orders and invoices what becomes of them, not each edit.
+deals, orders and invoices what becomes of them, not each edit. What a record was in
+companies in which the reader may not work is not told (``event_store/part.py``).
 """
 
 from datetime import datetime, timezone
@@ -14,6 +15,7 @@ from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
+from ..event_store.part import OF_COMPANIES, Part, in_part
 from ..history.changes import describe_changes
 from ..history.sentences import reasons, sentences
 from ..support.answer_context import without_jit
@@ -92,10 +94,15 @@ class CqrsAccounts(models.AbstractModel):
         rows = self._told_records(viewing, account_id)
         if rows is None:
             return None
-        places = self._moments(rows, account_id, after, limit + 1)
+        access = self.env["cqrs.access"]
+        companies = access._company_ids(user)
+        if not self.env.su:
+            companies &= access._company_ids(self.env.user)
+        part = self.env["cqrs.event"]._part_of(companies, is_shared=True)
+        places = self._moments(rows, account_id, after, limit + 1, part)
         page = places[:limit]
         return {
-            "items": self._entries(page, rows),
+            "items": self._entries(page, rows, part),
             "next": page[-1] if len(places) > limit else None,
         }
 
@@ -143,13 +150,13 @@ class CqrsAccounts(models.AbstractModel):
         return rows if ("res.partner", account_id) in rows else None
 
     def _moments(
-        self, rows: dict, account_id: int, after: Moment | None, limit: int
+        self, rows: dict, account_id: int, after: Moment | None, limit: int, part: Part
     ) -> list[Moment]:
         parts = []
         for model in _TOLD:
             ids = [id_ for name, id_ in rows if name == model]
             if ids:
-                parts.append(_events_of(model, ids, account_id))
+                parts.append(_events_of(model, ids, account_id, part))
         before = SQL("TRUE")
         if after:
             before = SQL(
@@ -171,9 +178,10 @@ class CqrsAccounts(models.AbstractModel):
             for at, position in found
         ]
 
-    def _entries(self, places: list[Moment], rows: dict) -> list[dict]:
+    def _entries(self, places: list[Moment], rows: dict, part: Part) -> list[dict]:
         ids = [place.position for place in places]
         log = self.env["cqrs.event"].sudo()
+        log = log.with_context(**{OF_COMPANIES: part.company_ids})
         events = log.browse(ids)
         entries = []
         for place, event, changes in zip(
@@ -230,7 +238,7 @@ _FOLLOWS = """
 """
 
 
-def _events_of(model: str, ids: list[int], account_id: int) -> SQL:
+def _events_of(model: str, ids: list[int], account_id: int, part: Part) -> SQL:
     """Return the query of ``(at, position)`` of the events of some records."""
     told = _TOLD[model]
     if model == "res.partner":
@@ -238,10 +246,12 @@ def _events_of(model: str, ids: list[int], account_id: int) -> SQL:
     return SQL(
         """
         SELECT %s AS at, event.position
-        FROM cqrs_event event CROSS JOIN LATERAL (SELECT %s) told (day)
-        WHERE event.stream_model = %s AND event.stream_id = ANY(%s) AND %s
+        FROM %s event CROSS JOIN LATERAL (SELECT %s) told (day)
+        WHERE event.is_seen
+          AND event.stream_model = %s AND event.stream_id = ANY(%s) AND %s
         """,
         _TOLD_AT,
+        in_part(SQL("cqrs_event"), part),
         _BEGAN,
         model,
         integers(ids),

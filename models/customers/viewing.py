@@ -6,6 +6,7 @@ from functools import cached_property
 from odoo.tools import SQL
 
 from ..support.answer_context import known_while_reading
+from ..support.bound_companies import within_bounds
 from .measures import KINDS, Measure, of_kinds
 
 
@@ -74,11 +75,15 @@ class Viewing:
         """Return the ``Query`` of the contacts that a user may read; None for none."""
 
         def ask():
+            # Odoo keeps these ids; ``company_ids`` would read the companies.
+            company_ids = [*within_bounds(self.env, user._get_company_ids())]
+            # To Odoo, no company would be each of them.
+            if not company_ids:
+                return None
             contacts = self.env["res.partner"].with_user(user)
             contacts = contacts.with_context(
                 active_test=False,
-                # Odoo keeps these ids; ``company_ids`` would read the companies.
-                allowed_company_ids=[*user._get_company_ids()],
+                allowed_company_ids=company_ids,
                 # Of the companies, a rule reads where they are in their tree.
                 prefetch_fields=False,
             )

@@ -3,6 +3,7 @@
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..support.bound_companies import bound_company_ids
 from ..support.process_cache import VersionedCache
 
 PROFILES = VersionedCache("profiles", size=256)
@@ -37,6 +38,7 @@ class CqrsDashboard(models.AbstractModel):
         }
 
     def _profile(self, user) -> dict:
+        bound = bound_company_ids(self.env)
         [row] = self._rows(
             SQL(
                 """
@@ -46,7 +48,7 @@ class CqrsDashboard(models.AbstractModel):
                         FROM cqrs_user_access access
                         JOIN cqrs_user_profile manager ON manager.id = viewer_id
                         WHERE owner_id = profile.id AND depth = 1
-                          AND via = 'hierarchy'
+                          AND via = 'hierarchy' AND %s
                         ORDER BY (access.company_id = profile.company_id) DESC,
                                  viewer_id
                         LIMIT 1) AS manager,
@@ -60,6 +62,9 @@ class CqrsDashboard(models.AbstractModel):
                             WHERE viewer_id = profile.id AND depth = 1)) AS subordinates
                 FROM cqrs_user_profile profile WHERE id = %s
                 """,
+                SQL("true")
+                if bound is None
+                else SQL("access.company_id = ANY(%s)", list(bound)),
                 self.env["cqrs.access"]._people_below(user),
                 user.id,
             )

@@ -7,6 +7,7 @@ from . import (
     metadata,
     attached_sources,
     source_on_record,
+    companies,
     hidden,
     watches,
     record,

@@ -46,21 +46,42 @@ def event_hash(previous: SQL, occurred_at: SQL, columns: dict[str, SQL]) -> SQL:
     :param columns: the typed expression of each covered column: of ``COVERED`` for
         format 1, of ``COMMITTED`` too for format 2
     """
+    return SQL(
+        "sha256(COALESCE(%s, '') || convert_to(%s, 'UTF8'))",
+        previous,
+        _text(occurred_at, columns),
+    )
+
+
+def _text(occurred_at: SQL, columns: dict[str, SQL]) -> SQL:
+    """Return the expression of the text that an event's hash covers."""
     covered = [columns[name] for name in COVERED]
     # Hexadecimal whatever the session's bytea_output.
     covered += [SQL("encode(%s, 'hex')", columns[n]) for n in COMMITTED if n in columns]
     return SQL(
         """
-        sha256(COALESCE(%(previous)s, '') || convert_to(
-            json_build_array(
-                %(columns)s,
-                to_char(%(occurred_at)s AT TIME ZONE 'UTC',
-                        'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-            )::text, 'UTF8'))
+        json_build_array(
+            %(columns)s,
+            to_char(%(occurred_at)s AT TIME ZONE 'UTC',
+                    'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        )::text
         """,
-        previous=previous,
         columns=SQL(", ").join(covered),
         occurred_at=occurred_at,
+    )
+
+
+def expected_text() -> SQL:
+    """Return the expression of the text under the hash of ``event``, as it is stored.
+
+    It reads the columns of ``cqrs_event``.
+    """
+    columns = {name: SQL.identifier("event", name) for name in (*COVERED, *COMMITTED)}
+    former = {name: columns[name] for name in COVERED}
+    return SQL(
+        "CASE event.hash_format WHEN 1 THEN %s ELSE %s END",
+        _text(SQL("event.occurred_at"), former),
+        _text(SQL("event.occurred_at"), columns),
     )
 
 

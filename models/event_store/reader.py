@@ -38,6 +38,7 @@ from functools import cached_property
 from odoo import SUPERUSER_ID, api
 from odoo.tools import SQL
 
+from .part import Part, in_part
 from .personal import IS_ERASED, whole
 
 #: Open transactions that a checkpoint names at most. What is written after so many
@@ -253,7 +254,8 @@ class Event:
 
     ``before``, ``after`` and ``details`` have exact numbers (``int``, ``Decimal``);
     ``is_erased`` says that personal values are gone from ``before`` and ``after``;
-    ``occurred_at`` is aware, in UTC; ``hash`` is hexadecimal.
+    ``occurred_at`` is aware, in UTC; ``hash`` is hexadecimal, None of an event of which
+    only a side may be known (``part.py``).
     """
 
     position: int
@@ -276,7 +278,7 @@ class Event:
     txid: int
     epoch: int
     module_version: str
-    hash: str
+    hash: str | None
 
     @property
     def place(self) -> Place:
@@ -311,19 +313,26 @@ def read_page(
     after: Checkpoint | None = None,
     limit: int = 100,
     filters: Filters = EVERYTHING,
+    part: Part | None = None,
 ) -> Page:
     """Return the next events of the log, as this transaction sees it.
 
     :param after: what has been read already; None for nothing
-    :param limit: the most events to return
+    :param limit: the most events to return; with a part, to look through
+    :param part: the part of the log to return. ``filters`` are of the events as they
+        are in the log
     """
     start, horizon = after or BEGINNING, Horizon.of(env)
-    env.cr.execute(_statement(start, horizon, limit, filters))
-    events = [_event(row) for row in env.cr.dictfetchall()]
-    is_last = len(events) < limit
-    checkpoint = (
-        start.at_end(horizon) if is_last else start.after(events[-1].place, horizon)
-    )
+    env.cr.execute(_statement(start, horizon, limit, filters, part))
+    rows = env.cr.dictfetchall()
+    is_last = len(rows) < limit
+    if is_last:
+        checkpoint = start.at_end(horizon)
+    else:
+        last = rows[-1]
+        place = Place(last["epoch"], int(last["txid"]), last["position"])
+        checkpoint = start.after(place, horizon)
+    events = [_event(row) for row in rows if row.pop("is_seen")]
     return Page(events, checkpoint, is_last, start, horizon)
 
 
@@ -332,13 +341,13 @@ def end_of_log(env) -> Checkpoint:
     return BEGINNING.at_end(Horizon.of(env))
 
 
-def read_events(env, positions: list[int]) -> list[Event]:
+def read_events(env, positions: list[int], part: Part | None = None) -> list[Event]:
     """Return the events of some positions, in the order of the log."""
     page = SQL(
         "SELECT * FROM cqrs_event event WHERE event.position = ANY(%s)", positions
     )
-    env.cr.execute(_columns_of(page))
-    return [_event(row) for row in env.cr.dictfetchall()]
+    env.cr.execute(_columns_of(page, part))
+    return [_event(row) for row in env.cr.dictfetchall() if row.pop("is_seen")]
 
 
 def follow(
@@ -389,24 +398,29 @@ ENDED = SQL(
 
 
 def _statement(
-    start: Checkpoint, horizon: Horizon, limit: int, filters: Filters
+    start: Checkpoint,
+    horizon: Horizon,
+    limit: int,
+    filters: Filters,
+    part: Part | None,
 ) -> SQL:
     parts = [_later(start, horizon, limit, filters)]
     late = [each for each in start.unread if horizon.sees(start.epoch, each[0])]
     if late:
         parts.append(_late(start.epoch, late, limit, filters))
     if len(parts) == 1:
-        return _columns_of(parts[0])
+        return _columns_of(parts[0], part)
     both = SQL(
         "SELECT * FROM ((%s) UNION ALL (%s)) event ORDER BY %s LIMIT %s",
         *parts,
         _ORDER,
         limit,
     )
-    return _columns_of(both)
+    return _columns_of(both, part)
 
 
-def _columns_of(page: SQL) -> SQL:
+def _columns_of(page: SQL, part: Part | None) -> SQL:
+    page = SQL("(%s)", page)
     return SQL(
         """
         SELECT position, event_id::text, stream_model, stream_id, version, type,
@@ -414,13 +428,15 @@ def _columns_of(page: SQL) -> SQL:
                %s AS is_erased, company_id, user_id,
                acting_user_id, origin, correlation_id,
                occurred_at AT TIME ZONE 'UTC' AS occurred_at,
-               txid::text, epoch, module_version, encode(hash, 'hex') AS hash
-        FROM (%s) event ORDER BY %s
+               txid::text, epoch, module_version, encode(hash, 'hex') AS hash,
+               %s AS is_seen
+        FROM %s event ORDER BY %s
         """,
         whole("before"),
         whole("after"),
         IS_ERASED,
-        page,
+        SQL("event.is_seen") if part else SQL("true"),
+        in_part(page, part) if part else page,
         _ORDER,
     )
 

@@ -82,6 +82,9 @@ class Source:
     :ivar joined_by: ``"crm.lead.partner_id"``, many2one fields of captured models: a
         record joins, whatever the condition, once a captured record refers to it
     :ivar only_declared: fields of other modules are left out, custom ones are not
+    :ivar has_company: a record belongs to the company of its ``company_id``. False for
+        people, whose field says where Odoo begins, or employs them: who reads the log
+        of a company reads nothing of them
     :ivar personal: those of ``fields``, or of former ones, whose values can be erased
         (``personal.py``)
     :ivar left_out: fields that are not to be recorded, whoever adds them: derived ones,
@@ -106,6 +109,7 @@ class Source:
     condition: SQL | None = None
     joined_by: tuple[str, ...] = ()
     only_declared: bool = False
+    has_company: bool = True
 
     @property
     def paths(self) -> tuple[str, ...]:

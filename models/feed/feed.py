@@ -3,7 +3,9 @@
 Records are opportunities, orders, invoices and contacts. Rights are those of the moment
 of reading, never those of the event:
 
-* An event is given if its record is in the user's view now.
+* An event is given if its record is in the user's view now, and was in one of the
+  user's companies then, or in none; of one with which it came from another company, or
+  went there, that side alone (``event_store/part.py``).
 * ``removed``, with nothing but ids, is given for the event with which a record left the
   view: the row before it would be seen by the rights of now, the row after it would
   not.
@@ -36,6 +38,8 @@ from odoo.tools import SQL
 from ..access.answer_context import AnswerContext
 from ..access.policy import Viewer
 from ..event_store.metadata import MIGRATION
+from ..event_store.part import REMOVED as LEFT_COMPANY
+from ..event_store.part import Part
 from ..event_store.reader import (
     BEGINNING,
     EVERYTHING,
@@ -158,9 +162,9 @@ def read_feed(
     filters = replace(filters, stream_model=None, models=tuple(models))
     scanned = 0
     while not is_last and len(messages) < limit and scanned < SCAN_AT_MOST:
-        page = read_page(env, log, SCAN, filters)
+        page = read_page(env, log, SCAN, filters, view.part)
         log, is_last = page.checkpoint, page.is_last
-        scanned += len(page.events)
+        scanned += SCAN
         told = [e for e in page.events if not (is_live and e.origin == MIGRATION)]
         for message in view.messages(told):
             if len(messages) == limit:
@@ -178,15 +182,18 @@ def follow_feed(
     after: FeedCheckpoint | None,
     page_size: int,
     filters: Filters = EVERYTHING,
+    context: dict | None = None,
 ) -> Iterator[Page]:
     """Yield pages of messages to a user up to the end of the log; some may be empty.
 
     Each page has a read-only transaction of its own, and the rights of its moment.
+
+    :param context: of the environment, with what bounds the user
     """
     while True:
         registry = registry.check_signaling()
         with registry.cursor(readonly=True) as cr:
-            env = api.Environment(cr, user_id, {})
+            env = api.Environment(cr, user_id, context or {})
             page = read_feed(env, after, page_size, filters)
         yield page
         if page.is_last:
@@ -204,7 +211,11 @@ def look_again(
     :raise Unreadable: it is not known at present who sees what
     """
     view = _View.of(env, company_ids)
-    events = [e for e in read_events(env, positions) if e.stream_model in view.kinds]
+    events = [
+        event
+        for event in read_events(env, positions, view.part)
+        if event.stream_model in view.kinds
+    ]
     messages = view.messages(events)
     told = {message.event.position: message for message in messages}
     return {position: told.get(position) for position in positions}
@@ -216,6 +227,11 @@ def here(env, company_ids: list[int] | None = None) -> FeedCheckpoint:
     :raise Unreadable: it is not known at present who sees what
     """
     return FeedCheckpoint(end_of_log(env), _View.of(env, company_ids).digest)
+
+
+def part_of(env, company_ids: list[int] | None = None) -> Part:
+    """Return the part of the log of the companies of ``env.user``, or some of them."""
+    return _View.of(env, company_ids).part
 
 
 @dataclass(frozen=True)
@@ -242,6 +258,16 @@ class _View:
             None if company_ids is None else tuple(sorted(company_ids)),
             {name: frozenset(hidden.get(name, ())) for name in kinds},
         )
+
+    @cached_property
+    def part(self) -> Part:
+        """The part of the log of the companies that the view is of."""
+        # The first viewer is the user; lenders are seen through in those companies.
+        viewers = [viewer for kind in self.kinds.values() for viewer in kind.viewers]
+        ids = {id_ for viewer in viewers for id_ in viewer.company_ids}
+        if self.company_ids is not None:
+            ids = ids.intersection(self.company_ids)
+        return self.env["cqrs.event"]._part_of(ids, is_shared=True)
 
     @cached_property
     def digest(self) -> str:
@@ -291,7 +317,10 @@ class _View:
             removed |= {e.position for e in self._removed(model, leaving)}
         merged_away = self._merged_away(e for e in events if e.record in seen)
         for event in events:
-            if event.record in seen:
+            if event.record in seen and event.type == LEFT_COMPANY:
+                # It has come back since.
+                yield Message(REMOVED, event, event.event_id)
+            elif event.record in seen:
                 yield Message(EVENT, self._shown(event, merged_away), event.event_id)
             elif event.position in removed:
                 yield Message(REMOVED, event, event.event_id)

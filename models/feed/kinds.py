@@ -16,6 +16,7 @@ from odoo.tools import SQL
 from ..access import policy
 from ..access.policy import Row, Viewer
 from ..access.viewers import INVOICES, LEADS, ORDERS
+from ..support.bound_companies import within_bounds
 from ..support.exact_json import dumps
 
 CONTACTS = "res.partner"
@@ -127,7 +128,11 @@ class Contacts(Kind):
 
     @property
     def deciding(self):
-        return self.env.user.company_ids.ids, repr(list(self._rules))
+        return self._company_ids, repr(list(self._rules))
+
+    @property
+    def _company_ids(self) -> list[int]:
+        return [*within_bounds(self.env, tuple(self.env.user.company_ids.ids))]
 
     @property
     def _rules(self) -> Domain:
@@ -136,7 +141,7 @@ class Contacts(Kind):
     @property
     def _contacts(self):
         return self.env[CONTACTS].with_context(
-            active_test=False, allowed_company_ids=self.env.user.company_ids.ids
+            active_test=False, allowed_company_ids=self._company_ids
         )
 
     def _rows(self, states):
@@ -172,7 +177,8 @@ class Contacts(Kind):
         }
         if not asked <= {*self.fields, "id", "partner_share"}:
             conditions.append(SQL("is_there"))
-        if query.is_empty():
+        # To Odoo, no company would be each of them.
+        if query.is_empty() or not self._company_ids:
             conditions.append(SQL("FALSE"))
         return (
             Row(SQL("%s.user_id", row), SQL("NULL"), SQL("%s.company_id", row)),

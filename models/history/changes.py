@@ -17,9 +17,13 @@ def describe_changes(env, events) -> list[list[dict]]:
     empty value is an empty text; a value of ``type`` datetime is in UTC as Odoo writes
     it, since browsers show it in their own time zone. Fields that the user may not read
     are left out. The log outlives fields and records: the value of a deleted one is
-    shown as it was stored.
+    shown as it was stored. Where a part of the log is read (``event_store/part.py``),
+    records of other companies have no names.
+
+    :param events: ``cqrs.event`` records, which may have another environment
     """
-    describer = _Describer(env)
+    part = events._part()
+    describer = _Describer(env, part and set(part.company_ids))
     describer.look_up(events)
     return [describer.describe(event) for event in events]
 
@@ -27,9 +31,11 @@ def describe_changes(env, events) -> list[list[dict]]:
 class _Describer:
     """Describes events after looking up all their records at once."""
 
-    def __init__(self, env):
+    def __init__(self, env, company_ids: set[int] | None):
         self.env = env
+        self._company_ids = company_ids
         self._records: dict[str, dict] = {}
+        self._hidden: dict[str, set[int]] = {}
         # The events are many, their different fields few.
         self._fields = cache(self._resolve)
         self._rank = cache(self._declared_order)
@@ -53,7 +59,24 @@ class _Describer:
         for model, wanted in ids.items():
             if model in self.env:
                 found = self.env[model].browse(wanted).sudo().exists()
+                self._hidden[model] = set(found.ids)
+                found = self._of_companies(found)
+                self._hidden[model].difference_update(found.ids)
                 self._records[model] = {record.id: record for record in found}
+
+    def _of_companies(self, records):
+        """Return those of some records that may be named in this part of the log."""
+        if self._company_ids is None:
+            return records
+        if records._name == "res.company":
+            return records.filtered(lambda each: each.id in self._company_ids)
+        name = "company_ids" if records._name == "res.users" else "company_id"
+        field = records._fields.get(name)
+        if field is None or field.comodel_name != "res.company":
+            return records
+        return records.filtered(
+            lambda each: not each[name] or self._company_ids & set(each[name].ids)
+        )
 
     def describe(self, event) -> list[dict]:
         before, after = event.before or {}, event.after or {}
@@ -97,6 +120,8 @@ class _Describer:
             return ""
         if record := self._record(model_name, record_id):
             return record.display_name
+        if record_id in self._hidden.get(model_name, ()):
+            return f"#{record_id}"
         return self.env._("#%(id)s (deleted)", id=record_id)
 
     def _declared_order(self, model_name: str) -> dict[str, int]:

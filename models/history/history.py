@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 
+from ..event_store.part import OF_COMPANIES
 from .changes import describe_changes
 from .sentences import reasons, sentences
 
@@ -10,6 +11,7 @@ PAGE_SIZE = 20
 class CqrsHistory(models.AbstractModel):
     """The timeline of a record, for every user who may read that record.
 
+    It tells what happened while the record was in the user's companies, or in none.
     Other screens show the log to administrators alone.
     """
 
@@ -59,6 +61,8 @@ class CqrsHistory(models.AbstractModel):
         if before:
             domain.append(("version", "<", before))
         log = self.env["cqrs.event"].sudo()
+        if not self.env.is_system():
+            log = log.with_context(**{OF_COMPANIES: self.env.user._get_company_ids()})
         return log.search(domain, order="version desc", limit=PAGE_SIZE + 1)
 
     def _entry(self, event, changes: list[dict]) -> dict:

@@ -1,5 +1,6 @@
 """Sentences about a record's events; of leads, in the words of salespeople."""
 
+from ..event_store.part import REMOVED
 from ..event_store.personal import ERASED
 from .document_sentences import document_sentences
 from .field_sentences import field_sentences, isolated
@@ -16,6 +17,10 @@ def sentences(env, event, changed: dict[str, dict]) -> list[str]:
     """
     if event.type == ERASED:
         return [env._("Personal data erased")]
+    if event.type == REMOVED:
+        return [env._("Moved to another company")]
+    if _has_come(event):
+        return [env._("Moved here from another company")]
     if said := document_sentences(env, event):
         return said
     merged = (event.details or {}).get("merged_from")
@@ -35,6 +40,12 @@ def sentences(env, event, changed: dict[str, dict]) -> list[str]:
     if event.stream_model == "crm.lead":
         return lead_sentences(env, event, changed)
     return field_sentences(env, event, list(changed.values())) or [env._("Edited")]
+
+
+def _has_come(event) -> bool:
+    """Return whether a record came with an event from companies of somebody else."""
+    is_first = event.version == 1 or event.type.endswith("Created")
+    return event.before is False and not is_first and "company_id" in event.after
 
 
 def reasons(env, event, changed: dict[str, dict]) -> list[str]:

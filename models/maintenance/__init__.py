@@ -1,4 +1,13 @@
-from . import repair_backup, run, archive_assistant, health, update, sales_oracle
+from . import (
+    repair_backup,
+    run,
+    archive_assistant,
+    health,
+    company_health,
+    company_export_run,
+    update,
+    sales_oracle,
+)
 
 from .. import projections, sources
 from ..support.rooms import warn_of_unloaded_files

@@ -18,10 +18,11 @@ EVENTS_AT_A_TIME = 100_000
 
 _ORDER = SQL("event.epoch, event.txid, event.position")
 
+#: The text of the leaf of ``event``.
 # Personal values may be erased: the leaf has the commitment to them. An event of format
 # 1 has them in before and after, and one hash over all: the leaf has that hash alone.
 # An array, since an object with the names of the columns takes half as long again.
-_TEXT = SQL(
+LEAF_TEXT = SQL(
     """
     json_build_array(
         event.position, event.epoch, event.txid, event.event_id, event.stream_model,
@@ -37,7 +38,7 @@ _TEXT = SQL(
     """
 )
 
-_HASH = SQL("sha256(decode('00', 'hex') || convert_to(%s, 'UTF8'))", _TEXT)
+_HASH = SQL("sha256(decode('00', 'hex') || convert_to(%s, 'UTF8'))", LEAF_TEXT)
 
 
 class Leaves(NamedTuple):
@@ -209,6 +210,6 @@ def _read_place(env, condition: SQL) -> Place | None:
 def leaf_text(env, position: int) -> str:
     """Return the text of an event's leaf."""
     [(text,)] = env.execute_query(
-        SQL("SELECT %s FROM cqrs_event event WHERE position = %s", _TEXT, position)
+        SQL("SELECT %s FROM cqrs_event event WHERE position = %s", LEAF_TEXT, position)
     )
     return text

@@ -37,10 +37,25 @@ def root(leaves: Sequence[bytes]) -> bytes:
     """
     if not leaves:
         return sha256(b"").digest()
-    level = leaves
-    while len(level) > 1:
-        level = _parents(level)
-    return level[0]
+    return levels(leaves)[-1][0]
+
+
+def levels(leaves: Sequence[bytes]) -> list[Sequence[bytes]]:
+    """Return the nodes of a tree, the leaves first, the root last."""
+    nodes = [leaves]
+    while len(nodes[-1]) > 1:
+        nodes.append(_parents(nodes[-1]))
+    return nodes
+
+
+def path_in(nodes: list[Sequence[bytes]], index: int) -> list[bytes]:
+    """Return the path of a leaf in the tree of these ``levels``, as ``audit_path``."""
+    path = []
+    for level in nodes[:-1]:
+        if index ^ 1 < len(level):
+            path.append(level[index ^ 1])
+        index //= 2
+    return path
 
 
 def audit_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
@@ -50,14 +65,7 @@ def audit_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
     >>> [len(audit_path(leaves, index)) for index in range(5)]
     [3, 3, 3, 3, 1]
     """
-    path = []
-    level = leaves
-    while len(level) > 1:
-        if index ^ 1 < len(level):
-            path.append(level[index ^ 1])
-        level = _parents(level)
-        index //= 2
-    return path
+    return path_in(levels(leaves), index)
 
 
 def root_by_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:

@@ -4,6 +4,7 @@ declare(
     Source(
         model="hr.department",
         noun="Department",
+        has_company=False,
         fields=("name", "active", "company_id", "manager_id", "parent_id"),
         rules=(
             Rule("Archived", "active", "false"),

@@ -4,6 +4,7 @@ declare(
     Source(
         model="hr.employee",
         noun="Employee",
+        has_company=False,
         fields=(
             "name",
             "active",

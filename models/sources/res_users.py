@@ -4,6 +4,7 @@ declare(
     Source(
         model="res.users",
         noun="User",
+        has_company=False,
         fields=(
             "login",
             "active",

@@ -1,1 +1,1 @@
-from . import read_only, deleted_names
+from . import read_only, deleted_names, company_parameters

@@ -4,6 +4,7 @@ from . import (
     rotation,
     message,
     log,
+    companies,
     health,
     retention,
     trial,

@@ -104,8 +104,9 @@ class CqrsWebhookAttempt(models.Model):
     error = fields.Char(readonly=True)
     duration_ms = fields.Integer("Duration (ms)", readonly=True, aggregator="avg")
     is_accepted = fields.Boolean("Accepted", readonly=True)
-    request = fields.Text(readonly=True)
-    answer = fields.Text(readonly=True)
+    # Bodies have the values that the endpoint's user saw, answers the receiver's words.
+    request = fields.Text(readonly=True, groups="base.group_system")
+    answer = fields.Text(readonly=True, groups="base.group_system")
 
     _table_query = SQL(
         """

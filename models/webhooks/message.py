@@ -5,7 +5,8 @@ from datetime import datetime
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..feed.feed import here
+from ..event_store.part import in_part
+from ..feed.feed import here, part_of
 from ..support.indexes import create_missing
 from .dispatcher import dispatchers, run_once
 from .event_types import MODELS
@@ -225,7 +226,7 @@ class CqrsWebhook(models.Model):
         :param since: aware; ``until`` too, by default now
         """
         self.ensure_one()
-        occurred = self._occurred(since, until)
+        log, occurred = self._known_log(), self._occurred(since, until)
         self.env.cr.execute(
             SQL(
                 """
@@ -234,21 +235,23 @@ class CqrsWebhook(models.Model):
                      state, next_attempt_at)
                 SELECT %s, event.event_id::text, 'event', event.position,
                        event.stream_model, event.stream_id, 'skipped', NULL
-                FROM cqrs_event event WHERE %s
+                FROM %s event WHERE %s
                 ON CONFLICT (webhook_id, message_id) DO NOTHING
                 """,
                 self.id,
+                log,
                 occurred,
             )
         )
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT message.id FROM cqrs_event event
+                SELECT message.id FROM %s event
                 JOIN cqrs_webhook_message message
                   ON message.webhook_id = %s AND message_id = event.event_id::text
                 WHERE %s
                 """,
+                log,
                 self.id,
                 occurred,
             )
@@ -260,15 +263,22 @@ class CqrsWebhook(models.Model):
         self.ensure_one()
         [(count,)] = self.env.execute_query(
             SQL(
-                "SELECT count(*) FROM cqrs_event event WHERE %s",
+                "SELECT count(*) FROM %s event WHERE %s",
+                self._known_log(),
                 self._occurred(since, until),
             )
         )
         return count
 
+    def _known_log(self) -> SQL:
+        """Return the relation of the events as the endpoint's user may know them."""
+        part = part_of(self._seen_by(), self.company_ids.ids or None)
+        return in_part(SQL("cqrs_event"), part)
+
     def _occurred(self, since: datetime, until: datetime | None) -> SQL:
         """Return the condition that an event occurred in a time and is asked for."""
         conditions = [
+            SQL("event.is_seen"),
             SQL("event.occurred_at >= %s", since),
             SQL("event.stream_model = ANY(%s)", list(MODELS)),
             SQL("event.origin <> 'migration'"),

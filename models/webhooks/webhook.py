@@ -85,6 +85,7 @@ class CqrsWebhook(models.Model):
     )
     headers = fields.Text(
         "Further Headers",
+        groups="base.group_system",
         help="A JSON object of headers that each request has, for example "
         '{"X-Tenant": "acme"}. Whoever may manage webhooks can read them.',
     )

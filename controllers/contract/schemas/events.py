@@ -61,12 +61,13 @@ EVENT = optional(
         cursor={**CURSOR, "description": "To go on after this event."},
         origin=TEXT,
         moduleversion=TEXT,
-        hash={
-            **string(64, "^[0-9a-f]{64}$"),
-            "description": "SHA-256 of the event and those before it.",
-        },
         data=EVENT_DATA,
     ),
+    hash={
+        **string(64, "^[0-9a-f]{64}$"),
+        "description": "SHA-256 of the event and those before it; not of an event with"
+        " which a record came to the companies that you may know of, or left them.",
+    },
     userid={**ID, "description": "Made as this user."},
     actinguserid={**ID, "description": "Who was logged in."},
     companyid=ID,

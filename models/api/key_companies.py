@@ -1,0 +1,275 @@
+"""API keys that are bound to companies: their callers see these and no others.
+
+A bound key opens this addon's API alone: over Odoo's own RPC, each call says by itself
+which companies are switched on.
+"""
+
+from odoo import Command, api, fields, models
+from odoo.exceptions import AccessError, ValidationError
+from odoo.tools import SQL, ormcache
+
+from odoo.addons.base.models.res_users import (
+    INDEX_SIZE,
+    KEY_CRYPT_CONTEXT,
+    check_identity,
+)
+
+
+class CqrsApiKeyBinding(models.Model):
+    """The companies that an API key is bound to; a key without a row is not bound."""
+
+    _name = "cqrs.api.key.binding"
+    _description = "API Key Companies"
+    _rec_name = "key_id"
+    _order = "id desc"
+
+    # Odoo makes no foreign key to a table of this kind. Ids of keys are not given anew.
+    key_id = fields.Many2one(
+        "res.users.apikeys", "API Key", required=True, index=True, readonly=True
+    )
+    user_id = fields.Many2one(
+        "res.users", required=True, index=True, readonly=True, ondelete="cascade"
+    )
+    company_ids = fields.Many2many(
+        "res.company",
+        "cqrs_api_key_company_rel",
+        "binding_id",
+        "company_id",
+        string="Companies",
+        required=True,
+        readonly=True,
+        help="The API shows the key's caller nothing of other companies.",
+    )
+
+    _one_per_key = models.Constraint(
+        "UNIQUE (key_id)", "A key is bound once: change its companies."
+    )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        bindings = super().create(vals_list)
+        self.env.registry.clear_cache()
+        return bindings
+
+    def write(self, vals):
+        result = super().write(vals)
+        self.env.registry.clear_cache()
+        return result
+
+    def unlink(self):
+        result = super().unlink()
+        self.env.registry.clear_cache()
+        return result
+
+    @api.model
+    @ormcache()
+    def _companies_by_key(self) -> dict[int, tuple[int, ...]]:
+        """Return the companies of each bound key, by its id."""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT key_id, array_remove(array_agg(company_id), NULL)
+                FROM cqrs_api_key_binding binding
+                LEFT JOIN cqrs_api_key_company_rel ON binding_id = binding.id
+                GROUP BY key_id
+                """
+            )
+        )
+        return {key_id: tuple(sorted(ids)) for key_id, ids in rows}
+
+    @api.model
+    def _bind(self, key, companies):
+        """Bind a key to some companies; to none, take its bound away.
+
+        :raise ValidationError: the key's user may not work in one of them
+        """
+        allowed = key.user_id.sudo()._get_company_ids()
+        others = companies.sudo().filtered(lambda each: each.id not in allowed)
+        if others:
+            raise ValidationError(
+                self.env._(
+                    "%(user)s may not work in %(companies)s. Choose among the "
+                    "companies that the key's user may work in.",
+                    user=key.user_id.sudo().name,
+                    companies=", ".join(others.mapped("name")),
+                )
+            )
+        bindings = self.sudo()
+        binding = bindings.search([("key_id", "=", key.id)])
+        if not companies:
+            binding.unlink()
+        elif binding:
+            binding.company_ids = [Command.set(companies.ids)]
+        else:
+            bindings.create(
+                {
+                    "key_id": key.id,
+                    "user_id": key.user_id.id,
+                    "company_ids": [Command.set(companies.ids)],
+                }
+            )
+
+    @api.autovacuum
+    def _remove_of_former_keys(self):
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT id FROM cqrs_api_key_binding WHERE NOT EXISTS ("
+                " SELECT FROM res_users_apikeys WHERE id = key_id)"
+            )
+        )
+        self.browse([id_ for (id_,) in rows]).unlink()
+
+
+class ResUsersApikeys(models.Model):
+    _inherit = "res.users.apikeys"
+
+    cqrs_company_ids = fields.Many2many(
+        "res.company", string="Companies", compute="_compute_cqrs_company_ids"
+    )
+
+    @api.depends_context("uid")
+    def _compute_cqrs_company_ids(self):
+        found = self.env["cqrs.api.key.binding"].sudo()._companies_by_key()
+        for key in self:
+            key.cqrs_company_ids = [Command.set(found.get(key.id, ()))]
+
+    def unlink(self):
+        bindings = self.env["cqrs.api.key.binding"].sudo()
+        bindings.search([("key_id", "in", self.ids)]).unlink()
+        return super().unlink()
+
+    def action_cqrs_companies(self):
+        """Open the dialog that binds the key to companies."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "cqrs.api.key.companies",
+            "name": self.env._("Companies of the API Key"),
+            "views": [(False, "form")],
+            "target": "new",
+            "context": {
+                "default_key_id": self.id,
+                "default_company_ids": self.cqrs_company_ids.ids,
+            },
+        }
+
+    def _check_credentials(self, *, scope, key):
+        uid = super()._check_credentials(scope=scope, key=key)
+        is_ours = (scope or "").partition(".")[0] == "crm_cqrs"
+        if uid and not is_ours and self._cqrs_companies_of(key, uid) is not None:
+            return None
+        return uid
+
+    @api.model
+    def _cqrs_companies_of(self, key: str, user_id: int) -> tuple[int, ...] | None:
+        """Return the companies that a key is bound to, None if it is not bound.
+
+        :param key: a valid one of the user
+        """
+        bound = self.env["cqrs.api.key.binding"].sudo()._companies_by_key()
+        if not bound:
+            return None
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT id, key FROM res_users_apikeys"
+                " WHERE user_id = %s AND index = %s",
+                user_id,
+                key[:INDEX_SIZE],
+            )
+        )
+        for key_id, stored in rows:
+            # The key is valid: it is the only one that begins so.
+            if len(rows) == 1 or KEY_CRYPT_CONTEXT.verify(key, stored):
+                return bound.get(key_id)
+        return ()
+
+
+class ResUsersApikeysDescription(models.TransientModel):
+    _inherit = "res.users.apikeys.description"
+
+    # Not stored: Odoo's uninstall would leave rows about the table between.
+    cqrs_company_ids = fields.Many2many(
+        "res.company",
+        string="Companies",
+        compute="_compute_cqrs_company_ids",
+        inverse="_inverse_cqrs_company_ids",
+        readonly=False,
+        domain="[('user_ids', 'in', uid)]",
+        help="The API shows the key's caller nothing of other companies, and Odoo's "
+        "RPC does not take the key. Empty: all of your companies.",
+    )
+
+    def _compute_cqrs_company_ids(self):
+        for description in self:
+            description.cqrs_company_ids = description._cqrs_chosen().company_ids
+
+    def _inverse_cqrs_company_ids(self):
+        for description in self:
+            chosen = description._cqrs_chosen()
+            companies = [Command.set(description.cqrs_company_ids.ids)]
+            if chosen:
+                chosen.company_ids = companies
+            else:
+                chosen.create(
+                    {"description_id": description.id, "company_ids": companies}
+                )
+
+    def _cqrs_chosen(self):
+        """Return the row that keeps the companies until the key is made."""
+        chosen = self.env["cqrs.api.key.companies"].sudo()
+        # A form that is not saved yet has no id.
+        return chosen.search([("description_id", "=", self._origin.id or -1)], limit=1)
+
+    @check_identity
+    def make_key(self):
+        companies = self.sudo().cqrs_company_ids
+        shown = super().make_key()
+        key = shown.get("context", {}).get("default_key")
+        if key and companies:
+            [(key_id,)] = self.env.execute_query(
+                SQL(
+                    "SELECT max(id) FROM res_users_apikeys"
+                    " WHERE user_id = %s AND index = %s",
+                    self.env.uid,
+                    key[:INDEX_SIZE],
+                )
+            )
+            keys = self.env["res.users.apikeys"].browse(key_id)
+            self.env["cqrs.api.key.binding"]._bind(keys, companies)
+        return shown
+
+
+class CqrsApiKeyCompanies(models.TransientModel):
+    """The dialog that binds a key to companies.
+
+    It also keeps the companies that the dialog of a new key is about.
+    """
+
+    _name = "cqrs.api.key.companies"
+    _description = "Companies of an API Key"
+
+    key_id = fields.Many2one("res.users.apikeys", "API Key")
+    description_id = fields.Integer()
+    company_ids = fields.Many2many(
+        "res.company",
+        "cqrs_api_key_companies_rel",
+        "dialog_id",
+        "company_id",
+        string="Companies",
+        domain="[('user_ids', 'in', key_user_id)]",
+        help="Empty: all companies of the key's user.",
+    )
+    key_user_id = fields.Many2one("res.users", related="key_id.user_id")
+
+    @check_identity
+    def action_bind(self):
+        """Bind the key, for its user or an administrator."""
+        self.ensure_one()
+        key = self.key_id
+        is_allowed = key.user_id == self.env.user or self.env.is_system()
+        if not key or not is_allowed:
+            raise AccessError(
+                self.env._("Only its user or an administrator can bind an API key.")
+            )
+        self.env["cqrs.api.key.binding"]._bind(key, self.company_ids)
+        return {"type": "ir.actions.act_window_close"}

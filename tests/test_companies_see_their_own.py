@@ -1,0 +1,451 @@
+"""Three companies, random histories: nothing of a company is seen from another.
+
+Each value of a record has a mark of the company that it was written in. Plain loops
+over what was done say which marks a person may know of; each path by which the log is
+read says which ones it shows: the log itself, its API, the history, the feed, webhooks.
+
+A failure prints the seed: ``CRM_CQRS_SEED``.
+"""
+
+import json
+import os
+import random
+import re
+
+from odoo import Command
+from odoo.exceptions import AccessError
+from odoo.tests import HttpCase, new_test_user, tagged
+
+from ..models.event_store.part import id_of_part
+from ..models.feed.feed import look_again, read_feed
+from .common import SalesOrganisation, administrator
+
+SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
+RECORDS, STEPS = 12, 60
+
+MARK = re.compile(r"cqrs[a-d]mark\d+x")
+GROUP = "crm_cqrs.group_company_event_store"
+ALL = "sales_team.group_sale_salesman_all_leads"
+
+
+@tagged("post_install", "-at_install")
+class TestCompaniesSeeTheirOwn(SalesOrganisation, HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.chance = random.Random(SEED)
+        cls.companies = cls.env["res.company"].create(
+            [{"name": f"cqrs company {letter}"} for letter in "ABC"]
+        )
+        cls.a, cls.b, cls.c = cls.companies
+        cls.branch = cls.env["res.company"].create(
+            {"name": "cqrs branch of A", "parent_id": cls.a.id}
+        )
+        sets = {
+            "a": cls.a,
+            "b": cls.b,
+            "c": cls.c,
+            "ab": cls.a | cls.b,
+            "bc": cls.b | cls.c,
+            "abc": cls.companies,
+        }
+        cls.sellers = {
+            name: cls.user(f"seller_{name}", companies, ALL)
+            for name, companies in sets.items()
+        }
+        cls.keepers = {
+            name: cls.user(f"keeper_{name}", companies, GROUP)
+            for name, companies in sets.items()
+        }
+        cls.keepers["branch"] = cls.user("keeper_branch", cls.branch, GROUP)
+        # Who administers the companies, and sells in them.
+        cls.keepers["both"] = cls.user("keeper_both", cls.a, f"{GROUP},{ALL}")
+        cls.admin = administrator(cls.env)
+        cls.shared = cls.env["res.partner"].create(
+            [{"name": f"Shared {number}", "is_company": True} for number in range(3)]
+        )
+        cls.live()
+        cls.env.cr.flush()
+
+    @classmethod
+    def user(cls, login, companies, groups):
+        return new_test_user(
+            cls.env,
+            login=f"cqrs_{login}",
+            groups=groups,
+            company_id=companies[0].id,
+            company_ids=[Command.set(companies.ids)],
+        )
+
+    @classmethod
+    def live(cls):
+        """Have records written, and moved between companies and none.
+
+        ``told`` has of each event ``(record, version, sides)``: a side is ``(company,
+        mark)`` before or after it; ``company`` is empty for none.
+        """
+        cls.told, cls.marks, records, states = [], 0, [], {}
+        nowhere = cls.env["res.company"]
+        for step in range(STEPS):
+            company = cls.chance.choice([*cls.companies] * 3 + [cls.branch, nowhere])
+            record = len(records) == RECORDS and cls.chance.choice(records)
+            if not record:
+                record = cls.create_record(step, company)
+                records.append(record)
+                states[record] = (0, None)
+            else:
+                if cls.chance.random() < 0.5:
+                    company = states[record][1][0]
+                cls.change(record, company)
+            cls.env.cr.flush()
+            version, before = states[record]
+            after = (company, cls.mark_of(record))
+            states[record] = (version + 1, after)
+            cls.told.append((record, version + 1, before, after))
+        gone = records.pop()
+        version, before = states[gone]
+        cls.gone = gone.id
+        cls.told.append((gone, version + 1, before, None))
+        gone.unlink()
+        cls.env.cr.flush()
+        cls.records = records
+
+    @classmethod
+    def mark(cls, company):
+        cls.marks += 1
+        letters = {cls.a: "a", cls.b: "b", cls.c: "c"}
+        return f"cqrs{letters.get(company, 'd')}mark{cls.marks}x"
+
+    @classmethod
+    def create_record(cls, step, company):
+        values = {"name": cls.mark(company), "company_id": company.id}
+        if step % 3 == 0:
+            return cls.env["res.partner"].create({**values, "is_company": True})
+        return cls.env["crm.lead"].create(
+            {
+                "type": "opportunity",
+                "user_id": False,
+                "team_id": False,
+                **values,
+                "partner_id": cls.chance.choice(cls.shared).id,
+            }
+        )
+
+    @classmethod
+    def change(cls, record, company):
+        values = {"name": cls.mark(company), "company_id": company.id}
+        if record._name == "crm.lead":
+            values["priority"] = cls.chance.choice("0123")
+            # Leads follow the company of their salesperson or team in Odoo.
+            values |= {"user_id": False, "team_id": False}
+        record.write(values)
+
+    @classmethod
+    def mark_of(cls, record):
+        return record.name
+
+    # -- the plain loops --
+
+    def may_know(self, companies, is_shared, of=None):
+        """Return ``{(model, id, version): marks}`` that people of companies may know.
+
+        An event is left out of which they may know nothing.
+
+        :param is_shared: what is of no company is everybody's
+        """
+        known = {}
+        for record, version, before, after in self.told:
+            sees = [
+                side is not None and (side[0] in companies if side[0] else is_shared)
+                for side in (before, after)
+            ]
+            if not any(sees) or (of and of != (record._name, record.id)):
+                continue
+            key = record._name, record.id, version
+            is_whole = all(
+                seen for seen, side in zip(sees, (before, after), strict=True) if side
+            )
+            known[key] = set()
+            if is_whole and before:
+                known[key].add(before[1])
+            if sees[1]:
+                known[key].add(after[1])
+        return known
+
+    # -- the paths --
+
+    def but_own_names(self, changes, partner_id, reader):
+        """Return changes without the name that a contact has now.
+
+        A contact refers to itself. Records that are of no other company go by their
+        present names, in old events too.
+        """
+        partner = self.env["res.partner"].browse(partner_id).exists()
+        if partner.company_id and partner.company_id not in reader.env.companies:
+            return changes
+        return [each for each in changes if each["path"] != "commercial_partner_id"]
+
+    def assertKnown(self, found, known, about):
+        """Check what a path shows: the events, and the marks of each.
+
+        :param found: ``{(model, id, version): text}``
+        """
+        of_the_test = {(record._name, record.id) for record, *__ in self.told}
+        found = {key: text for key, text in found.items() if key[:2] in of_the_test}
+        shown = {key: set(MARK.findall(text)) for key, text in found.items()}
+        self.assertEqual(shown, known, f"{about}, seed {SEED}")
+
+    def test_the_log_is_read_by_company(self):
+        """Whoever administers companies reads their part, with any companies on."""
+        events = self.env["cqrs.event"]
+        for name, keeper in self.keepers.items():
+            for switched_on in {keeper.company_ids, keeper.company_id}:
+                self.env.invalidate_all()
+                mine = events.with_user(keeper).with_context(
+                    allowed_company_ids=switched_on.ids
+                )
+                rows = mine.search_read([], load=None)
+                found = {
+                    (row["stream_model"], row["stream_id"], row["version"]): json.dumps(
+                        [
+                            *(row["before"], row["after"], row["details"]),
+                            self.but_own_names(row["changes"], row["stream_id"], mine),
+                        ]
+                    )
+                    for row in rows
+                }
+                with self.subTest(keeper=name, companies=switched_on.ids):
+                    self.assertKnown(found, self.may_know(switched_on, False), name)
+                    models = {model for model, *__ in found}
+                    self.assertLessEqual(
+                        models, {"crm.lead", "res.partner", "crm.team"}
+                    )
+                    self.assertEqual(mine.search_count([]), len(rows))
+                    companies = {row["company_id"] for row in rows}
+                    self.assertLessEqual(companies, set(switched_on.ids))
+
+    def test_the_administrator_reads_everything(self):
+        rows = self.env["cqrs.event"].with_user(self.admin).search_read([], load=None)
+        found = {
+            (row["stream_model"], row["stream_id"], row["version"]): json.dumps(
+                [row["before"], row["after"]]
+            )
+            for row in rows
+        }
+        everywhere = self.companies | self.branch
+        self.assertKnown(found, self.may_know(everywhere, True), "administrator")
+
+    def test_no_count_and_no_group_tells_of_others(self):
+        """A condition finds only what is shown: nothing can be tried out with it."""
+        hidden = self.env["cqrs.event"].sudo()
+        for name in ("a", "b"):
+            keeper = self.keepers[name]
+            mine = hidden.with_user(keeper)
+            shown = mine.search([])
+            for domain in self.tried(hidden):
+                found = mine.search(domain)
+                with self.subTest(keeper=name, domain=domain):
+                    self.assertLessEqual(found, shown)
+                    self.assertEqual(mine.search_count(domain), len(found))
+                    self.assertEqual(found, shown.filtered_domain(domain))
+            counts = mine._read_group([], ["company_id"], ["__count"])
+            self.assertLessEqual(
+                {company.id for company, __ in counts}, set(keeper.company_ids.ids)
+            )
+            self.assertEqual(sum(count for __, count in counts), len(shown))
+
+    def tried(self, events):
+        """Return domains that ask for what an event hides: type, people, hash, id."""
+        move = next(
+            (record, version)
+            for record, version, before, after in self.told
+            if before and after and {before[0], after[0]} == {self.a, self.b}
+        )
+        event = events.search(
+            [
+                ("stream_model", "=", move[0]._name),
+                ("stream_id", "=", move[0].id),
+                ("version", "=", move[1]),
+            ]
+        )
+        return [
+            [("hash", "=", event.hash)],
+            [("event_id", "=", event.event_id)],
+            [("type", "=", event.type), ("id", "=", event.id)],
+            [("user_id", "=", event.user_id.id), ("id", "=", event.id)],
+            [("company_id", "=", self.b.id)],
+            [("company_id", "=", self.a.id)],
+        ]
+
+    def test_no_companies_but_ones_own_can_be_switched_on(self):
+        events = self.env["cqrs.event"].with_user(self.keepers["a"])
+        for ids in ([self.b.id], [self.a.id, self.b.id], [10**8]):
+            with self.subTest(ids=ids), self.assertRaises(AccessError):
+                events.with_context(allowed_company_ids=ids).search_count([])
+        forged = events.with_context(
+            cqrs_log_of_companies=self.companies.ids,
+            cqrs_bound_company_ids=self.companies.ids,
+        )
+        self.assertEqual(forged.search([]), events.search([]))
+
+    def test_an_archived_company_is_nobodys(self):
+        keeper = self.keepers["ab"]
+        others = self.env["res.users"].search([("company_id", "=", self.b.id)])
+        others.active = False
+        self.b.active = False
+        rows = self.env["cqrs.event"].with_user(keeper).search([])
+        self.assertEqual(set(rows.company_id.ids), {self.a.id})
+
+    def test_the_api_tells_each_company_its_own(self):
+        self.end_epoch()
+        for name, keeper in self.keepers.items():
+            self.authenticate(keeper.login, keeper.login)
+            for accept in ("application/json", "application/x-ndjson"):
+                found = {}
+                for event in self.events_of_the_api(accept):
+                    model, __, id_ = event["subject"].partition("/")
+                    found[model, int(id_), event["streamversion"]] = json.dumps(event)
+                with self.subTest(keeper=name, accept=accept):
+                    known = self.may_know(keeper.company_ids, False)
+                    self.assertKnown(found, known, name)
+
+    def events_of_the_api(self, accept, **query):
+        cursor, more = None, True
+        while more:
+            address = "/api/v2/events?limit=7" + (f"&cursor={cursor}" if cursor else "")
+            answer = self.url_open(address, headers={"Accept": accept})
+            self.assertEqual(answer.status_code, 200, answer.text)
+            if accept == "application/x-ndjson":
+                yield from map(json.loads, answer.text.splitlines())
+                return
+            page = answer.json()
+            yield from page["events"]
+            cursor, more = page["next"], page["more"]
+
+    def test_filters_of_the_api_try_nothing_out(self):
+        """To the company that a record leaves it is ``removed``, whatever is asked."""
+        self.end_epoch()
+        moved = [
+            (record, version)
+            for record, version, before, after in self.told
+            if before and after and before[0] == self.a and after[0] == self.b
+        ]
+        if not moved:
+            record = next(r for r, *__ in self.told if r.exists())
+            self.skipTest(f"no move from A to B, seed {SEED}, {record}")
+        self.authenticate("cqrs_keeper_a", "cqrs_keeper_a")
+        for record, version in moved:
+            event = self.env["cqrs.event"].search(
+                [
+                    ("stream_model", "=", record._name),
+                    ("stream_id", "=", record.id),
+                    ("version", "=", version),
+                ]
+            )
+            stream = f"stream={record._name}/{record.id}"
+            for query, is_found in (
+                ("type=removed", True),
+                (f"type={event.type}", False),
+                (f"user={event.user_id.id}", False),
+                (f"acting_user={event.acting_user_id.id or 1}", False),
+            ):
+                answer = self.url_open(f"/api/v2/events?{stream}&{query}").json()
+                ids = [each["id"] for each in answer["events"]]
+                with self.subTest(query=query):
+                    self.assertEqual(id_of_part(event.event_id) in ids, is_found)
+                    self.assertNotIn(event.event_id, ids)
+                    self.assertNotIn(event.hash, json.dumps(answer))
+
+    def test_a_history_tells_what_happened_in_ones_companies(self):
+        for name, seller in self.sellers.items():
+            history = self.env["cqrs.history"].with_user(seller)
+            for record in self.records:
+                self.env.invalidate_all()
+                if not record.with_user(seller).has_access("read"):
+                    continue
+                page = history.read_page(record._name, record.id)
+                found = {
+                    (record._name, record.id, entry["version"]): json.dumps(
+                        [
+                            self.but_own_names(entry["changes"], record.id, history),
+                            *(entry["sentences"], entry["reasons"]),
+                        ]
+                    )
+                    for entry in page["entries"]
+                }
+                if page["more"]:
+                    continue
+                of = record._name, record.id
+                with self.subTest(seller=name, record=record):
+                    known = self.may_know(seller.company_ids, True, of)
+                    self.assertKnown(found, known, name)
+
+    def test_a_feed_tells_what_happened_in_ones_companies(self):
+        """Events of opportunities in view now, and what left with ids alone."""
+        self.end_epoch()
+        for name, seller in self.sellers.items():
+            env = self.env(user=seller, su=False)
+            page = read_feed(env, None, 10_000)
+            told = {}
+            for message in page.messages:
+                event = message.event
+                key = "crm.lead", event.stream_id, event.version
+                if message.kind == "event":
+                    told[key] = repr((event.before, event.after, event.details))
+            visible = self.visible(seller)
+            known = {
+                key: marks
+                for key, marks in self.may_know(seller.company_ids, True).items()
+                if key[0] == "crm.lead"
+                and key[1] in visible
+                # One that came back: that it had left is told with ids alone.
+                and (marks or self.is_whole(key, seller.company_ids))
+            }
+            with self.subTest(seller=name):
+                self.assertKnown(told, known, name)
+                self.check_again(env, page.messages, known, name)
+
+    def is_whole(self, key, companies):
+        for record, version, before, after in self.told:
+            if (record._name, record.id, version) == key:
+                return all(
+                    not side or not side[0] or side[0] in companies
+                    for side in (before, after)
+                )
+        return False
+
+    def check_again(self, env, messages, known, name):
+        """Check what a webhook sends that tries the same messages again."""
+        positions = [message.event.position for message in messages]
+        for message in look_again(env, positions).values():
+            if message and message.kind == "event":
+                key = "crm.lead", message.event.stream_id, message.event.version
+                text = repr((message.event.before, message.event.after))
+                self.assertEqual(set(MARK.findall(text)), known[key], name)
+
+    def test_a_webhook_of_some_companies_is_told_of_these(self):
+        self.end_epoch()
+        seller = self.sellers["abc"]
+        env = self.env(user=seller, su=False)
+        for company in self.companies:
+            page = read_feed(env, None, 10_000, company_ids=company.ids)
+            marks = set()
+            for message in page.messages:
+                if message.kind == "event":
+                    event = message.event
+                    marks |= set(MARK.findall(repr((event.before, event.after))))
+            allowed = self.may_know(company, True).values()
+            with self.subTest(company=company.name):
+                self.assertTrue(marks)
+                self.assertLessEqual(marks, set().union(*allowed))
+
+    def test_others_read_no_log(self):
+        for seller in self.sellers.values():
+            with self.assertRaises(AccessError):
+                self.env["cqrs.event"].with_user(seller).search_count([])
+        for name in ("cqrs.stream", "cqrs.source", "cqrs.seal", "cqrs.forgetting"):
+            model = self.env[name].with_user(self.keepers["abc"])
+            with self.subTest(model=name), self.assertRaises(AccessError):
+                model.search_count([])
+        self.env["cqrs.run"].create({"kind": "verify"})
+        self.assertFalse(self.env["cqrs.run"].with_user(self.keepers["abc"]).search([]))
