@@ -1,1 +1,1 @@
-from . import position, quota, settings, v1, ir_http
+from . import position, quota, settings, v1, key_binding, ir_http

@@ -7,6 +7,7 @@ from odoo.tools import SQL
 
 from ..feed.feed import here
 from ..support.indexes import create_missing
+from . import outbox
 from .dispatcher import dispatchers, run_once
 from .event_types import MODELS
 
@@ -102,7 +103,9 @@ class CqrsWebhook(models.Model):
     @api.model
     def _deliver(self):
         """Have this process deliver; the cron's safety net where no thread does."""
-        dbname = self.env.cr.dbname
+        cr, dbname = self.env.cr, self.env.cr.dbname
+        if not outbox.is_needed(cr) and not outbox.copied(cr):
+            return
         if not dispatchers.start(dbname):
             run_once(dbname)
 
