@@ -139,7 +139,7 @@ def idle(env: Environment, base: str, names: list[str]) -> dict[str, float]:
 def wait_until_done(names: list[str], log: Path, progress) -> None:
     """Wait until all registries are there, and what was due has been done in each."""
     deadline = time.monotonic() + START_SECONDS
-    former = 0
+    former = None  # so that the scheduler had its turn
     while time.monotonic() < deadline:
         text = log.read_text()
         loaded = len(re.findall(r"Registry loaded in", text))

@@ -36,7 +36,7 @@ def _rows(env) -> list[tuple[str, str, int]]:
 
 @dataclass(frozen=True)
 class Renaming:
-    """What a confirmation would have accepted.
+    """Identities that a confirmation would have accepted.
 
     :ivar former: the identities
     :ivar counts: ``{api_keys, webhooks}`` that are refused until then
