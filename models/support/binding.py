@@ -1,4 +1,4 @@
-"""Bound to one database: to its uuid and its name.
+"""The database that something belongs to, by its uuid and its name.
 
 A copy, a restore under another name and a rename have another uuid or another name.
 There nothing is accepted, or sent, that was made before: API keys, cursors and entity
