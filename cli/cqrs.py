@@ -8,6 +8,7 @@ imported only once the registry has loaded it.
 
 import argparse
 import gzip
+import logging
 import sys
 import time
 from contextlib import contextmanager, nullcontext
@@ -20,7 +21,11 @@ import psycopg2
 from odoo import SUPERUSER_ID, api
 from odoo.cli import Command
 from odoo.modules.registry import Registry
+from odoo.service.db import list_dbs
+from odoo.sql_db import close_db, db_connect
 from odoo.tools import config
+
+_logger = logging.getLogger(__name__)
 
 #: Seconds after which a command reports its progress
 PATIENCE = 2
@@ -38,46 +43,31 @@ class Cqrs(Command):
     prehistory reconstruct the past before the first events from what Odoo has
                tracked; it can be repeated, and is taken away by --remove
     compare    compare the dashboards of API v1 and v2, of all people or of a sample
-    status     show the state of the log
+    status     show the state of the log; with --all of all databases, or of those
+               that -d lists, separated by commas
+    renamed    confirm that the database is the one of a former name, so that keys,
+               cursors and webhooks of that one are accepted
     prove      print the proof that an event is under a seal, as JSON
     seal-key   make a key file for seals, signed by the configured key
     forget     show what a person has left, export it, or erase it
     export     write everything that the log has of a company, as lines of JSON
 
     Exit status: 1 if verify found something, if compare found a difference that nothing
-    explains, if replay found rows that differed, if
-    status misses a trigger, if forget left something, or if the run was cancelled; 2 on
-    wrong usage; else 0.
+    explains, if replay found rows that differed, if status misses a trigger or finds
+    something else to act on, if forget left something, or if the run was cancelled; of
+    status --all if that holds of a database, or one cannot be opened; 2 on wrong usage;
+    else 0.
     """
 
     def run(self, args):
         parser = self._parser_of_actions()
         options, odoo_options = parser.parse_known_args(args)
-        needed = _SUBJECTS.get(options.action)
-        if bool(options.subject) != bool(needed):
-            parser.error(f"{options.action} needs {needed or 'nothing more'}")
-        if options.action != "verify" and options.seal:
-            parser.error("--seal is for verify")
-        if options.action != "replay" and (
-            options.projection or options.upto is not None
-        ):
-            parser.error("--upto and --projection are for replay")
-        is_archive = options.action == "archive"
-        if is_archive != bool(options.before) or options.tablespace and not is_archive:
-            parser.error("--before is for archive, which needs it; so is --tablespace")
-        if options.remove and options.action != "prehistory":
-            parser.error("--remove is for prehistory")
-        if options.all and options.action != "verify":
-            parser.error("--all is for verify")
-        if options.users and options.action != "compare":
-            parser.error("--users is for compare")
-        if (options.action == "export") != (options.company is not None):
-            parser.error("--company is for export, which needs it")
-        if options.output and options.action != "export":
-            parser.error("--output is for export")
-        is_about_a_person = any(getattr(options, name) for name in _OF_FORGET)
-        if options.action != "forget" and is_about_a_person:
-            parser.error("--contact, --email, --lead and so on are for forget")
+        _check(parser, options)
+        if options.action == "status" and options.all:
+            config.parse_config(["--no-http", *odoo_options], setup_logging=True)
+            return self._status_of_all(options)
+        if not options.database:
+            parser.error("-d DATABASE is needed, but for status --all")
         config.parse_config(
             ["-d", options.database, "--no-http", *odoo_options], setup_logging=True
         )
@@ -96,20 +86,38 @@ class Cqrs(Command):
         _show(document, options.json)
         sys.exit(1 if found else 0)
 
+    def _status_of_all(self, options):
+        """Show the status of each database; one that fails does not stop the others."""
+        names = options.database.split(",") if options.database else list_dbs(True)
+        rows = []
+        with _progress("status") as report:
+            for number, name in enumerate(names):
+                report(number / len(names), name)
+                rows.append(_status_of(name))
+        if not options.json:
+            for row in rows:
+                del row["status"]
+        _show({"databases": rows}, options.json)
+        sys.exit(1 if any(row["state"] in _TO_ACT_ON for row in rows) else 0)
+
     def _parser_of_actions(self) -> argparse.ArgumentParser:
         parser = self.parser
         parser.add_argument("action", choices=_ACTIONS)
         parser.add_argument(
-            "subject", nargs="?", metavar="EVENT|PATH", help="for prove and seal-key"
+            "subject",
+            nargs="?",
+            metavar="EVENT|PATH|NAME",
+            help="for prove, seal-key and renamed",
         )
-        parser.add_argument("-d", "--database", required=True)
+        parser.add_argument("-d", "--database")
         parser.add_argument(
             "--json", action="store_true", help="print one JSON document on stdout"
         )
         parser.add_argument(
             "--all",
             action="store_true",
-            help="verify everything, and compare all records one by one",
+            help="verify everything, and compare all records one by one; the status of"
+            " all databases",
         )
         parser.add_argument(
             "--remove", action="store_true", help="remove what prehistory has made"
@@ -178,7 +186,9 @@ class Cqrs(Command):
             action="store_true",
             help="rewrite the tables (VACUUM FULL), which blocks their users meanwhile",
         )
-        person.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument(
+            "--yes", action="store_true", help="do not ask (forget, renamed)"
+        )
         person.add_argument(
             "--again",
             action="store_true",
@@ -196,9 +206,37 @@ _OF_FORGET = (
     "reason",
     "keep_records",
     "full",
-    "yes",
     "again",
 )
+
+
+def _check(parser, options):
+    """Refuse options that the action does not have."""
+    needed = _SUBJECTS.get(options.action)
+    if bool(options.subject) != bool(needed):
+        parser.error(f"{options.action} needs {needed or 'nothing more'}")
+    if options.action != "verify" and options.seal:
+        parser.error("--seal is for verify")
+    if options.action != "replay" and (options.projection or options.upto is not None):
+        parser.error("--upto and --projection are for replay")
+    is_archive = options.action == "archive"
+    if is_archive != bool(options.before) or options.tablespace and not is_archive:
+        parser.error("--before is for archive, which needs it; so is --tablespace")
+    if options.remove and options.action != "prehistory":
+        parser.error("--remove is for prehistory")
+    if options.all and options.action not in ("verify", "status"):
+        parser.error("--all is for verify and status")
+    if options.users and options.action != "compare":
+        parser.error("--users is for compare")
+    if (options.action == "export") != (options.company is not None):
+        parser.error("--company is for export, which needs it")
+    if options.output and options.action != "export":
+        parser.error("--output is for export")
+    is_about_a_person = any(getattr(options, name) for name in _OF_FORGET)
+    if options.action != "forget" and is_about_a_person:
+        parser.error("--contact, --email, --lead and so on are for forget")
+    if options.yes and options.action not in ("forget", "renamed"):
+        parser.error("--yes is for forget and renamed")
 
 
 def _verify(env, options) -> tuple[bool, dict]:
@@ -285,19 +323,69 @@ def _compare(env, options) -> tuple[bool, dict]:
 
 
 def _status(env, options) -> tuple[bool, dict]:
-    from odoo.addons.crm_cqrs.models.maintenance.status import status
+    from odoo.addons.crm_cqrs.models.maintenance.status import status, to_act_on
 
     document = status(env)
-    verified = document["last_verified"]
-    return bool(
-        document["missing_triggers"]
-        or document["failed_looks"]
-        or document["broken_projections"]
-        or document["quarantined"]
-        or document["unfinished_verification"]
-        or document["erasures_due"]
-        or (verified and verified["findings"])
-    ), document
+    return bool(to_act_on(document)), document
+
+
+#: States of a database in which somebody has to act
+_TO_ACT_ON = ("act", "error")
+
+
+def _status_of(name: str) -> dict:
+    """Return ``{database, state, act_on, error, status}`` of one database.
+
+    ``state`` is ``ok``; ``act``, and ``act_on`` names what in the status asks for it;
+    ``error``, and ``error`` says why it cannot be read; or ``not_installed``.
+    """
+    row = {"database": name, "state": "ok", "act_on": [], "error": None, "status": None}
+    try:
+        # A registry takes seconds, and is of no use where the addon is not.
+        if not _is_installed(name):
+            return {**row, "state": "not_installed"}
+        with Registry(name).cursor(readonly=True) as cr:
+            from odoo.addons.crm_cqrs.models.maintenance.status import status, to_act_on
+
+            document = status(api.Environment(cr, SUPERUSER_ID, {}))
+            # Not the cursor's, which is closed before it is shown.
+            act_on = to_act_on(document)
+    except Exception as exc:
+        # One database says nothing of the others.
+        _logger.info("The status of %s cannot be read", name, exc_info=True)
+        lines = str(exc).strip().splitlines()
+        reason = f"{type(exc).__name__}: {lines[0] if lines else ''}".rstrip(": ")
+        return {**row, "state": "error", "error": reason}
+    finally:
+        # Two hundred of them are not kept.
+        Registry.delete(name)
+        close_db(name)
+    return {
+        **row,
+        "state": "act" if act_on else "ok",
+        "act_on": act_on,
+        "status": document,
+    }
+
+
+def _is_installed(name: str) -> bool:
+    with db_connect(name).cursor() as cr:
+        cr.execute(
+            "SELECT FROM ir_module_module WHERE name = 'crm_cqrs'"
+            " AND state IN ('installed', 'to upgrade')"
+        )
+        return bool(cr.rowcount)
+
+
+def _renamed(env, options) -> tuple[bool, dict]:
+    from odoo.addons.crm_cqrs.models.maintenance.renamed import Renaming
+
+    renaming = Renaming.of(env, options.subject)
+    if not options.yes:
+        print(renaming.question, end=" ", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            sys.exit("renamed: nothing was changed")
+    return False, renaming.confirm(env)
 
 
 def _forget(env, options) -> tuple[bool, dict]:
@@ -342,10 +430,15 @@ _ACTIONS = {
     "seal-key": _seal_key,
     "forget": _forget,
     "export": _export,
+    "renamed": _renamed,
 }
 
 #: The subject that an action needs
-_SUBJECTS = {"prove": "an event", "seal-key": "the path of a new file"}
+_SUBJECTS = {
+    "prove": "an event",
+    "seal-key": "the path of a new file",
+    "renamed": "the former name of the database",
+}
 
 
 def _perform(env, options, **values) -> tuple[bool, dict]:

@@ -1,5 +1,6 @@
 from . import (
     dispatcher,
+    without_database,
     problem_pages,
     position,
     dashboard,

@@ -4,9 +4,11 @@ import hashlib
 
 from odoo.tools.misc import hash_sign, verify_hash_signed
 
-from .errors import BadParameter
+from ..models.access.answer_context import AnswerContext
+from ..models.support.binding import mark_of
+from .errors import BadParameter, check_mark
 
-_SCOPE = "crm_cqrs.cursor"
+_SCOPE = "crm_cqrs.list"
 
 
 def encode_cursor(env, place: tuple, bound_to) -> str:
@@ -16,18 +18,24 @@ def encode_cursor(env, place: tuple, bound_to) -> str:
     :param bound_to: identifies the list: its order, filters and viewer; a cursor of one
         list is refused by another
     """
-    return hash_sign(env(su=True), _SCOPE, [_digest(bound_to), *place])
+    mark = mark_of(AnswerContext.of(env).database)
+    return hash_sign(env(su=True), _SCOPE, [_digest(bound_to), mark, *place])
 
 
 def decode_cursor(env, text: str, bound_to) -> tuple:
     """Return the place in a text of ``encode_cursor``.
 
     :raise BadParameter: the text is a cursor of another list, or none at all
+    :raise OtherDatabase: another database has given it, perhaps the original of this
+        one, whose secret it has
     """
     try:
-        digest, *place = verify_hash_signed(env(su=True), _SCOPE, text) or [None]
+        read = verify_hash_signed(env(su=True), _SCOPE, text)
     except ValueError:
-        digest = None
+        read = None
+    digest, mark, *place = read or (None, None)
+    if read and mark != mark_of(AnswerContext.of(env).database):
+        check_mark(env, mark)
     if digest != _digest(bound_to):
         raise BadParameter(
             "cursor",

@@ -5,7 +5,7 @@ import time
 import psycopg2
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, TooManyRequests
 
-from odoo.http import HttpDispatcher, Response
+from odoo.http import HttpDispatcher, Response, root
 
 from ..models.api import paths, position
 from ..models.api.headers import api_headers
@@ -26,6 +26,40 @@ _HEADERS = "crm_cqrs.headers"
 
 #: The id of the user that the caller is, once that is proven
 _CALLER = "crm_cqrs.caller"
+
+
+def problem(exc: Exception, httprequest) -> Response:
+    """Return an error as ``application/problem+json``, and log it."""
+    error = as_http(exc)
+    trace_id = metadata.correlation_id()
+    described = describe(getattr(error, "kind", kind_of(error.code)), error.code)
+    if error.description and error.code != 500:
+        described["detail"] = error.description
+    described |= getattr(error, "members", {})
+    described["trace_id"] = trace_id
+    response = Response(
+        dumps(described),
+        status=error.code,
+        headers=[
+            (name, value)
+            for name, value in error.get_headers()
+            if name.lower() != "content-type"
+        ],
+        content_type="application/problem+json",
+    )
+    # Caches may keep a 404 of themselves; it may be another user's, or soon past.
+    response.headers["Cache-Control"] = "no-store"
+    # Odoo logs the traceback of an unexpected error; the answer never carries it.
+    _logger.log(
+        logging.ERROR if error.code >= 500 else logging.INFO,
+        "%s %s is answered with %s %s, trace id %s",
+        httprequest.method,
+        httprequest.path.encode("unicode_escape").decode(),
+        error.code,
+        type(exc).__name__,
+        trace_id,
+    )
+    return response
 
 
 class JsonApiDispatcher(HttpDispatcher):
@@ -57,11 +91,13 @@ class JsonApiDispatcher(HttpDispatcher):
         # Not the query with them, as Odoo has it: a parameter named as one of the
         # method's would take its place. There is no form: bodies are JSON.
         self.request.params = args
+        if not self.request.db:
+            return endpoint(**args)
         return self.request.registry["ir.http"]._dispatch(endpoint)
 
     def _methods(self) -> list[str]:
         """Return the methods that the path of the request takes."""
-        routes = self.request.env["ir.http"].routing_map()
+        routes = root.get_db_router(self.request.db)
         adapter = routes.bind_to_environ(self._environ)
         return adapter.allowed_methods()
 
@@ -115,37 +151,9 @@ class JsonApiDispatcher(HttpDispatcher):
             response = Response(status=204)
             self._complete(response)
             return response
-        error = as_http(exc)
-        trace_id = metadata.correlation_id()
-        problem = describe(getattr(error, "kind", kind_of(error.code)), error.code)
-        if error.description and error.code != 500:
-            problem["detail"] = error.description
-        problem |= getattr(error, "members", {})
-        problem["trace_id"] = trace_id
-        response = Response(
-            dumps(problem),
-            status=error.code,
-            headers=[
-                (name, value)
-                for name, value in error.get_headers()
-                if name.lower() != "content-type"
-            ],
-            content_type="application/problem+json",
-        )
-        # Caches may keep a 404 of themselves; it may be another user's, or soon past.
-        response.headers["Cache-Control"] = "no-store"
+        response = problem(exc, self.request.httprequest)
         # An error does not pass post_dispatch.
         self._complete(response)
-        # Odoo logs the traceback of an unexpected error; the answer never carries it.
-        _logger.log(
-            logging.ERROR if error.code >= 500 else logging.INFO,
-            "%s %s is answered with %s %s, trace id %s",
-            self.request.httprequest.method,
-            self.request.httprequest.path.encode("unicode_escape").decode(),
-            error.code,
-            type(exc).__name__,
-            trace_id,
-        )
         return response
 
     def _complete(self, response):

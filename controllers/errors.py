@@ -21,6 +21,7 @@ from odoo.http import SessionExpiredException
 from ..models.access.answer_context import Unreadable
 from ..models.api.ir_http import unauthorized
 from ..models.projections.followed_reading import NotFilled
+from ..models.support.binding import marks
 
 #: Seconds after which to ask again, unless another time is known
 RETRY_SECONDS = 1
@@ -44,6 +45,30 @@ class BadParameter(BadRequest):
     def __init__(self, parameter: str, description: str):
         super().__init__(description)
         self.members = {"parameter": parameter}
+
+
+class OtherDatabase(BadParameter):
+    """A cursor that another database has given."""
+
+    kind = "other-database"
+
+    def __init__(self):
+        super().__init__(
+            "cursor",
+            "This cursor was given by another database: by one of which this is a copy,"
+            " or by this one before it was renamed. Begin anew without it. After a"
+            " rename an administrator can confirm it (odoo-bin cqrs renamed).",
+        )
+
+
+def check_mark(env, mark: str):
+    """Check that this database has given a cursor.
+
+    :param mark: as of ``mark_of``, of the database that has
+    :raise OtherDatabase:
+    """
+    if mark not in marks(env):
+        raise OtherDatabase()
 
 
 class InvalidValue(UnprocessableEntity):

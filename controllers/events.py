@@ -5,6 +5,7 @@ from odoo.http import Controller, Response, request
 
 from ..models.access.viewers import DOCUMENTS
 from ..models.api.cloudevents import cloud_event, cloud_message, source
+from ..models.api.log_cursor import LogCursor, cursor_texts
 from ..models.event_store import reader
 from ..models.event_store.reader import Filters
 from ..models.feed import feed
@@ -13,6 +14,7 @@ from ..models.feed.feed import FeedCheckpoint
 from ..models.support.exact_json import dumps
 from ..models.support.json_schema import CURSOR, TIME, string
 from .contract.schemas import ref
+from .errors import check_mark
 from .operations import JSON, operation
 from .query import Parameter, list_of, several, time, whole_number
 
@@ -47,9 +49,9 @@ def _types(text: str) -> tuple[str, ...]:
 END = "end"
 
 
-def _cursor(text: str) -> FeedCheckpoint | str:
+def _cursor(text: str) -> LogCursor | str:
     try:
-        return END if text == END else FeedCheckpoint.parse(text)
+        return END if text == END else LogCursor.parse(text)
     except ValueError as exc:
         raise ValueError("Expected a cursor that this API gave.") from exc
 
@@ -139,7 +141,7 @@ class EventsApi(Controller):
         until: datetime | None = None,
         user: int | None = None,
         acting_user: int | None = None,
-        cursor: FeedCheckpoint | str | None = None,
+        cursor: LogCursor | str | None = None,
         limit: int | None = None,
     ):
         filters = Filters(*stream, type, since, until, user, acting_user)
@@ -147,14 +149,16 @@ class EventsApi(Controller):
         if _reads_the_log():
             kind = _CompanyLog if request.env["cqrs.event"]._part() else _Log
         log = kind(request.env, filters)
-        cursor = log.end() if cursor == END else cursor
+        after = log.end() if cursor == END else cursor and cursor.checkpoint
+        if isinstance(cursor, LogCursor) and cursor.mark:
+            check_mark(request.env, cursor.mark)
         accepts = request.httprequest.accept_mimetypes
         if accepts.best_match([JSON, NDJSON], default=JSON) == NDJSON:
             # The pages are read after the request's cursor and environment are closed.
-            lines = map(_lines, log.follow(cursor, limit or MAX_LIMIT))
+            lines = map(_lines, log.follow(after, limit or MAX_LIMIT))
             return Response(lines, content_type=NDJSON)
-        events, following, is_last = log.page(cursor, limit or DEFAULT_LIMIT)
-        return {"events": events, "next": str(following), "more": not is_last}
+        events, following, is_last = log.page(after, limit or DEFAULT_LIMIT)
+        return {"events": events, "next": log.text(following), "more": not is_last}
 
 
 class _Log:
@@ -166,6 +170,7 @@ class _Log:
         self._filters = filters
         self._source = source(env)
         self._hidden = env["cqrs.event"]._hidden_paths()
+        self.text = cursor_texts(env)
 
     def end(self) -> FeedCheckpoint:
         return FeedCheckpoint(reader.end_of_log(self._env))
@@ -183,7 +188,7 @@ class _Log:
     def _events(self, page: reader.Page) -> list[dict]:
         return [
             cloud_event(
-                event, self._source, self._hidden, str(page.checkpoint_at(event))
+                event, self._source, self._hidden, self.text(page.checkpoint_at(event))
             )
             for event in page.events
         ]
@@ -234,6 +239,7 @@ class _Feed:
         self._source = source(env)
         # If it is not known who sees what, also an export begins with an error.
         self._here = feed.here(env)
+        self.text = cursor_texts(env)
 
     def end(self) -> FeedCheckpoint:
         return self._here
@@ -253,7 +259,7 @@ class _Feed:
 
     def _events(self, page: feed.Page) -> list[dict]:
         return [
-            cloud_message(message, self._source, str(checkpoint))
+            cloud_message(message, self._source, self.text(checkpoint))
             for message, checkpoint in zip(page.messages, page.checkpoints, strict=True)
         ]
 

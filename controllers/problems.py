@@ -28,6 +28,20 @@ KINDS = {
         "A parameter of the query is unknown, given twice, or has an invalid value. The"
         " member parameter names it, and detail says what is expected.",
     ),
+    "database-not-named": ProblemKind(
+        400,
+        "Database Not Named",
+        "This server has several databases, and the request does not say which. Send"
+        " its name in the header X-Odoo-Database, or use the host name of yours.",
+    ),
+    "other-database": ProblemKind(
+        400,
+        "Other Database",
+        "The cursor was given by another database: by one of which this is a copy, or"
+        " by this one before it was renamed. Read anew from the beginning, or from the"
+        " cursor end. After a rename an administrator can confirm that it is the same"
+        " database, with odoo-bin cqrs renamed; then its cursors are accepted again.",
+    ),
     "unauthorized": ProblemKind(
         401,
         "Unauthorized",
@@ -41,6 +55,13 @@ KINDS = {
         " not even those of your team. Any group in the member groups would; an"
         " administrator can add you to one.",
     ),
+    "session-of-another-database": ProblemKind(
+        403,
+        "Session of Another Database",
+        "The session in the cookie is of another database than the one that the header"
+        " X-Odoo-Database names. Send one of them alone: fetch() sends no cookie with"
+        " credentials set to omit.",
+    ),
     "wrong-scope": ProblemKind(
         403,
         "Wrong Scope",
@@ -53,6 +74,12 @@ KINDS = {
         "The API key is bound to companies, and its user may work in none of them any"
         " more. Its user or an administrator can bind it to others, under Preferences >"
         " Security or Settings > API Keys; or make a new key.",
+    ),
+    "database-not-found": ProblemKind(
+        404,
+        "Database Not Found",
+        "There is no database of the name in the header X-Odoo-Database here, or none"
+        " for this host name. Correct the name.",
     ),
     "not-found": ProblemKind(
         404,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import bench, clean, demo, i18n, lint, tests, wheel
+from . import bench, clean, demo, i18n, lint, many_databases, tests, wheel
 from .acceptance import check
 from .bootstrap import odoo
 from .console import Failure, say
@@ -115,11 +115,19 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     result.add_argument(
         "--only",
         nargs="+",
-        choices=bench.PARTS + bench.OPTIONAL,
+        choices=(*bench.PARTS, *bench.OPTIONAL, many_databases.PART),
         default=bench.PARTS,
         metavar="PART",
         help=f"of {', '.join(bench.PARTS + bench.OPTIONAL)}; by default all but the"
-        f" last {len(bench.OPTIONAL)}",
+        f" last {len(bench.OPTIONAL)}. {many_databases.PART}, alone: what databases"
+        " cost in which nobody works",
+    )
+    result.add_argument(
+        "--count",
+        type=int,
+        default=200,
+        metavar="NUMBER",
+        help="of the part databases: so many of them; 200 by default",
     )
     result.add_argument(
         "--accounts",
@@ -156,6 +164,10 @@ def add_bench(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def run_bench(options: argparse.Namespace) -> int:
     if options.data:
         return bench.run(options.data)
+    if many_databases.PART in options.only:
+        if len(options.only) > 1:
+            raise Failure(f"{many_databases.PART} is measured alone.")
+        return many_databases.measure(options.count)
     return bench.measure(
         bench.Options(
             size=options.size or bench.SIZE_BY_PACE[options.pace],

@@ -1,4 +1,5 @@
 from . import (
+    test_a_renamed_database,
     test_acceptance,
     test_access_follows_the_hierarchy,
     test_access_needs_sales_rights,
@@ -50,6 +51,7 @@ from . import (
     test_dashboard_live_in_a_browser,
     test_dashboard_records,
     test_dashboard_tours,
+    test_databases_of_one_server,
     test_days_of_a_zone,
     test_default_reads,
     test_delegation,
@@ -108,6 +110,7 @@ from . import (
     test_projection_views,
     test_projections_equal_the_oracle,
     test_proofs_of_inclusion,
+    test_quiet_database,
     test_reader_filters,
     test_reader_skips_nothing,
     test_reconciler,

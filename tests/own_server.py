@@ -87,7 +87,17 @@ class OwnServer(ServedDatabase):
         super().setUp()
         if not self.first_keys:
             self.prepare()
+        self.bind_keys()
         self.keys = self.first_keys
+
+    def bind_keys(self):
+        """Have the keys that came with the template be of this database."""
+        # Not that of a test which asks a copy of the cluster; there is none yet.
+        super().query(
+            "UPDATE cqrs_api_key_database"
+            " SET bound_to = value || ' ' || current_database()"
+            " FROM ir_config_parameter WHERE key = 'database.uuid' RETURNING 1"
+        )
 
     def prepare(self):
         """Make the keys once, in what the others are copies of."""

@@ -112,6 +112,7 @@ class TestApiContract(HttpCase):
         parameters = {
             each["name"]: each
             for each in paths["/api/v2/dashboard/opportunities"]["get"]["parameters"]
+            if "name" in each
         }
         self.assertEqual(
             parameters["limit"]["schema"],

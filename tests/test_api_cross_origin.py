@@ -94,7 +94,7 @@ class TestApiCrossOrigin(SalesOrganisation, HttpCase):
                 "Allow-Credentials": "true",
                 "Allow-Methods": "GET, HEAD",
                 "Allow-Headers": "Authorization, Content-Type, If-None-Match,"
-                " X-Correlation-ID",
+                " X-Correlation-ID, X-Odoo-Database",
                 "Max-Age": "7200",
             },
         )

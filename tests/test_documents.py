@@ -200,6 +200,7 @@ class TestRequestsOfTheDocuments(SalesOrganisation, HttpCase):
         self.end_epoch()
         values = {
             "URL": self.base_url(),
+            "DATABASE": self.env.cr.dbname,
             "KEY": self.key(self.head),
             "GLOBAL_KEY": self.key(self.seller, None),
             "ADMIN_KEY": self.key(admin),

@@ -131,6 +131,19 @@ class TestWebhookServers(ServedDatabase):
             times.append(self.arrives(5))
         # Whom nobody calls looks every five seconds.
         self.assertLess(sorted(times)[2], 1.5, times)
+        with self.subTest("without an endpoint nobody asks, until one is resumed"):
+            self.ask(f"{url}/api/v2/webhooks/1/pause", {})
+            deadline = time.monotonic() + 10
+            while self.query(HOLDER):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.1)
+            self.ask(f"{url}/api/v2/webhooks/1/resume", {"backlog": "send"})
+            self.commit_lead(url)
+            self.arrives(5)
+
+    def ask(self, url, body):
+        status, __, text = self.request(url, "admin", body=body)
+        self.assertEqual(status, 200, text)
 
     def test_the_next_server_takes_over_where_the_first_is_killed(self):
         self.serve()

@@ -22,7 +22,7 @@ import psycopg2
 
 from odoo.tests import tagged
 
-from ..models.webhooks.dispatcher import WITHOUT_ENDPOINTS
+from ..models.webhooks.dispatcher import BEFORE_FIRST
 from .webhooks import WebhookServer
 
 _logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class TestWebhooksSurviveKills(WebhookServer):
         for path in PATHS:
             self.endpoint(path)
         # Until the others know that there is something to stand by for.
-        time.sleep(WITHOUT_ENDPOINTS + 1)
+        time.sleep(BEFORE_FIRST + 1)
         position = self.last_position()
         self.lead_ids = [self.opportunity() for __ in range(RECORDS)]
         writer = self.enterContext(Writing(self.servers, self.lead_ids))

@@ -4,6 +4,7 @@ import json
 import re
 
 from markupsafe import Markup, escape
+from werkzeug.exceptions import NotFound
 
 from odoo import SUPERUSER_ID
 from odoo.http import Controller, Response, request, route
@@ -11,6 +12,7 @@ from odoo.http import Controller, Response, request, route
 from ...models.support.exact_json import dumps
 from ..operations import OPERATIONS, Operation
 from ..problems import KINDS
+from ..without_database import explained
 from .document import (
     TAGS,
     URL,
@@ -37,6 +39,9 @@ class DocsApi(Controller):
     )
     def docs(self, **parameters):
         """Return the contract, for people."""
+        if request.env is None:
+            # Odoo keeps the page's template in the database.
+            raise explained(NotFound(), request.httprequest)
         page = request.env(user=SUPERUSER_ID)["ir.qweb"]._render(
             "crm_cqrs.api_docs",
             {

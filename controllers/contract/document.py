@@ -21,7 +21,9 @@ from ...models.support.json_schema import (
     TEXT,
     integer,
     ref,
+    string,
 )
+from .. import without_database
 from ..operations import LEFT_OUT, OPERATIONS, Operation, json_response
 from ..problems import KINDS
 from ..query import Parameter
@@ -158,6 +160,16 @@ def specification() -> dict:
         "webhooks": webhooks(),
         "components": {
             "schemas": dict(sorted(COMPONENTS.items())),
+            "parameters": {
+                "Database": {
+                    "name": without_database.HEADER,
+                    "in": "header",
+                    "description": "The name of the database, where the server has"
+                    " several and its address does not tell which. With an API key"
+                    " alone: a session names its database itself.",
+                    "schema": string(63, minimum=1),
+                }
+            },
             "headers": {
                 name: {"description": text, "schema": schema}
                 for name, (text, schema) in _HEADERS.items()
@@ -198,11 +210,14 @@ def specification() -> dict:
 
 #: ``{response: (kinds of problems, its headers)}``
 _PROBLEMS = {
-    "BadRequest": (("bad-parameter", "bad-request"), ()),
+    "BadRequest": (
+        ("bad-parameter", "bad-request", "other-database", "database-not-named"),
+        (),
+    ),
     "Unauthorized": (("unauthorized",), ("WWW-Authenticate",)),
-    "Forbidden": (("no-sales-access",), ()),
+    "Forbidden": (("no-sales-access", "session-of-another-database"), ()),
     "WrongScope": (("wrong-scope",), ()),
-    "NotFound": (("not-found", "before-history"), ()),
+    "NotFound": (("not-found", "before-history", "database-not-found"), ()),
     "Gone": (("v1-switched-off",), ("Link",)),
     "InvalidValues": (("invalid-values",), ()),
     "TooManyRequests": (("too-many-requests",), ("Retry-After",)),
@@ -243,6 +258,7 @@ def _operation(operation: Operation) -> dict:
         "parameters": [
             *path_parameters(operation.path),
             *map(query_parameter, operation.parameters.values()),
+            {"$ref": "#/components/parameters/Database"},
         ],
         "responses": responses,
     }

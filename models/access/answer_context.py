@@ -13,6 +13,7 @@ from ..projections.opportunity_view import REPAIRS as VIEW_REPAIRS
 from ..projections.user_access import ACCESS
 from ..projections.user_profile import PEOPLE
 from ..support.answer_context import Fact, Facts
+from ..support.binding import THIS_DATABASE
 from ..support.periods import Calendar
 from .calendars import stored_year_end
 from .policy import Options, Viewer
@@ -126,6 +127,7 @@ class AnswerContext(Facts):
     last_event = Fact(_LAST_EVENT, is_in_tag=True)
     position = Fact("SELECT max(position) FROM ONLY cqrs_event", is_in_tag=True)
     _failures = Fact(_FAILURES, is_in_tag=True)
+    database = Fact(f"SELECT {THIS_DATABASE}", ("ir.config_parameter",), is_in_tag=True)
     delegations = Fact(_delegations, ("cqrs.delegation",), is_in_tag=True)
     _person = Fact(
         _person,

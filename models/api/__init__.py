@@ -1,1 +1,1 @@
-from . import position, quota, settings, v1, key_companies, ir_http
+from . import position, quota, settings, v1, key_binding, key_companies, ir_http

@@ -25,6 +25,8 @@ def answer_version(env, user, zone=None) -> str:
     asking, context = AnswerContext.of(env), AnswerContext.of(env, user)
     calendar = replace(asking.calendar, zone=zone) if zone else asking.calendar
     ingredients = (
+        # A copy has all that follows, to the last id.
+        asking.database,
         # All read models follow from the events, and so do the people's rights and
         # companies, and the names of stages.
         asking.log_version,

@@ -7,7 +7,9 @@ from .paths import SUCCESSORS, parameter, utc, v1_route
 from .settings import CORS_ORIGINS
 
 #: Headers that pages of other origins may send, and read, beside the usual ones
-REQUEST_HEADERS = "Authorization, Content-Type, If-None-Match, X-Correlation-ID"
+REQUEST_HEADERS = (
+    "Authorization, Content-Type, If-None-Match, X-Correlation-ID, X-Odoo-Database"
+)
 EXPOSED_HEADERS = (
     "Deprecation, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, Server-Timing,"
     " Sunset, WWW-Authenticate, X-Correlation-ID, X-Event-Position, X-Odoo-User,"
@@ -17,8 +19,27 @@ EXPOSED_HEADERS = (
 PREFLIGHT_SECONDS = 7200
 
 
+#: Where there is no database whose setting would list origins. Without credentials: a
+#: page may then only ask with a key that it has, and each database says who may read.
+WITHOUT_DATABASE = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": EXPOSED_HEADERS,
+}
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": REQUEST_HEADERS,
+    "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+}
+
+
 def api_headers(env, httprequest) -> dict[str, str]:
-    """Return the headers of every answer to a request, errors included."""
+    """Return the headers of every answer to a request, errors included.
+
+    :param env: None without a database
+    """
+    if env is None:
+        is_preflight = "Access-Control-Request-Method" in httprequest.headers
+        return WITHOUT_DATABASE | (PREFLIGHT if is_preflight else {})
     result = cors_headers(env, httprequest)
     if successor := SUCCESSORS.get(v1_route(httprequest.path)):
         retirement = env["cqrs.api.v1.step"]._retirement()
@@ -54,9 +75,5 @@ def cors_headers(env, httprequest) -> dict[str, str]:
             "Access-Control-Expose-Headers": EXPOSED_HEADERS,
         }
         if httprequest.method == "OPTIONS":
-            result |= {
-                "Access-Control-Allow-Methods": "GET, HEAD",
-                "Access-Control-Allow-Headers": REQUEST_HEADERS,
-                "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
-            }
+            result |= PREFLIGHT
     return result

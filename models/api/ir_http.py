@@ -155,6 +155,13 @@ def _log_in(key: str, scope: str):
         raise unauthorized(
             "This API key is unknown, expired or revoked.", "invalid_token"
         )
+    if not keys._is_bound_here(key, uid):
+        raise unauthorized(
+            "This API key was made in another database: in one of which this is a copy,"
+            " or in this one before it was renamed. Make a new key. After a rename an"
+            " administrator can confirm it (odoo-bin cqrs renamed).",
+            "invalid_token",
+        )
     request.update_env(user=uid)
     request.session.can_save = False
     request.httprequest.environ[SENT_KEY] = key

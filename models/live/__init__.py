@@ -1,1 +1,1 @@
-from . import changed, channel
+from . import changed, channel, quiet

@@ -3,6 +3,7 @@
 import atexit
 import logging
 import threading
+from collections.abc import Callable
 
 from odoo import SUPERUSER_ID, api
 from odoo.sql_db import db_connect
@@ -19,6 +20,10 @@ COMMITTED = "crm_cqrs_committed"
 
 #: Seconds between two messages; one message stands for all commits of that time
 INTERVAL = 0.5
+
+#: Functions that are called at each message, with a cursor of the database that is
+#: committed after them
+FOLLOWERS: list[Callable] = []
 
 
 def channel(env) -> tuple:
@@ -84,6 +89,8 @@ def _send(dbname: str):
         env["bus.bus"]._sendone(channel(env), CHANGED, {})
         # Sent with this transaction; the writer's has ended.
         cr.execute(SQL("NOTIFY %s", SQL.identifier(COMMITTED)))
+        for follow in FOLLOWERS:
+            follow(cr)
 
 
 announcer = Announcer()

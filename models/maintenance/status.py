@@ -10,6 +10,7 @@ from ..seals.reach import reach
 from ..seals.seal import TRIGGERS as SEAL_TRIGGERS
 from ..support.triggers import not_holding
 from .jobs import jobs
+from .renamed import refused
 from .run import LOCK
 
 
@@ -27,7 +28,9 @@ def status(env) -> dict:
     ``jobs`` is about the scheduled actions (``jobs.py``);
     ``failed_looks`` is ``{model: failure}`` of the reconciler, ``broken_projections``
     is ``{projection: error}``, ``quarantined`` is ``[{projection, records, since,
-    error}]``; ``webhooks`` is the health of each endpoint, by its id and name.
+    error}]``; ``webhooks`` is the health of each endpoint, by its id and name;
+    ``refused`` is how many ``{api_keys, webhooks}`` of another database, of which this
+    one is a copy, or of a former name, by that database's name.
     """
     log = _row(env, _LOG)
     archives = env.execute_query_dict(SQL(_ARCHIVES, archive_tables(env)))
@@ -52,7 +55,25 @@ def status(env) -> dict:
         "broken_projections": broken(env),
         "quarantined": quarantined(env),
         "webhooks": _webhooks(env),
+        "refused": refused(env),
     }
+
+
+def to_act_on(document: dict) -> list[str]:
+    """Return the names of the parts of a status that ask somebody to act."""
+    names = (
+        "missing_triggers",
+        "failed_looks",
+        "broken_projections",
+        "quarantined",
+        "unfinished_verification",
+        "erasures_due",
+    )
+    found = [name for name in names if document[name]]
+    verified = document["last_verified"]
+    if verified and verified["findings"]:
+        found.append("last_verified")
+    return found
 
 
 def _webhooks(env) -> dict[str, dict]:

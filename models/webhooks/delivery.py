@@ -29,6 +29,7 @@ from odoo.tools import config
 
 from ..access.answer_context import Unreadable
 from ..api.cloudevents import source
+from ..api.log_cursor import cursor_texts
 from ..event_store.reader import Filters
 from ..feed.feed import FeedCheckpoint, Message, look_again, read_feed
 from ..support.transactions import is_raised
@@ -212,6 +213,7 @@ class Delivery:
         origin, url, payload = source(webhook.env), webhook.url, webhook.payload
         longest = max(map(len, chains))
         cursors = outbox.cursors(webhook.env.cr, webhook.id, longest + 1)
+        as_cursor = cursor_texts(webhook.env)
         calls = []
         for chain in chains:
             contents, ids = [], set()
@@ -224,7 +226,9 @@ class Delivery:
                 # Whoever has this message has those before it in the chain, and lacks
                 # what is undelivered beside them.
                 ids.add(each.id)
-                cursor = next(text for id_, text in cursors if id_ not in ids)
+                cursor = as_cursor(
+                    next(text for id_, text in cursors if id_ not in ids)
+                )
                 content = message and body(message, payload, origin, cursor)
                 contents.append((each, message and message.kind, content))
             request = partial(self._request, url, secrets, further)

@@ -1,9 +1,9 @@
 """The dispatcher: a thread of each process and database, one of which delivers.
 
-Each thread asks for the lease of its database; who gets it delivers, and the others ask
-again. A commit calls the one that delivers, by the thread that also tells browsers
-(``live/announcer.py``) and PostgreSQL's NOTIFY: nothing of it is in the transaction
-that writes.
+A database without an endpoint has none. Else each thread asks for the lease of its
+database; who gets it delivers, and the others ask again. A commit calls the one that
+delivers, by the thread that also tells browsers (``live/announcer.py``) and
+PostgreSQL's NOTIFY: nothing of it is in the transaction that writes.
 """
 
 import atexit
@@ -21,7 +21,7 @@ from odoo.service import server as servers
 from odoo.sql_db import db_connect
 from odoo.tools import SQL, config
 
-from ..live.announcer import COMMITTED
+from ..live.announcer import COMMITTED, FOLLOWERS
 from . import outbox
 from .delivery import Delivery
 from .lease import RENEWED_EACH, Lease
@@ -32,8 +32,8 @@ _logger = logging.getLogger(__name__)
 
 #: Seconds before the first look. Odoo loads what it restores before it neutralises it.
 BEFORE_FIRST = 3.0
-#: Seconds between two looks where no endpoint is
-WITHOUT_ENDPOINTS = 5.0
+#: Seconds between two looks after an error
+AFTER_ERROR = 5.0
 #: Seconds between two looks whether the thread shall end
 LISTENED_EACH = 0.5
 #: Seconds until a lost connection is made anew. Whoever drops or copies a database ends
@@ -70,8 +70,9 @@ def run_once(dbname: str, schedule: Schedule = STANDARD) -> int:
 class Dispatcher:
     """The thread of one database in this process."""
 
-    def __init__(self, dbname: str, schedule: Schedule = STANDARD):
+    def __init__(self, dbname: str, after: float, schedule: Schedule = STANDARD):
         self.dbname = dbname
+        self._after = after
         self._schedule = schedule
         self._is_stopped = threading.Event()
         self._awake = threading.Event()
@@ -98,7 +99,7 @@ class Dispatcher:
         self._thread.join(2)
 
     def _run(self):
-        self._is_stopped.wait(BEFORE_FIRST)
+        self._is_stopped.wait(self._after)
         while not self._is_stopped.is_set():
             try:
                 pause = self._look()
@@ -112,12 +113,17 @@ class Dispatcher:
                 return
             except Exception:
                 _logger.exception("Webhooks of %s wait", self.dbname)
-                pause = WITHOUT_ENDPOINTS
+                pause = AFTER_ERROR
+            if pause is None:
+                return
             self._awake.wait(pause)
             self._awake.clear()
 
-    def _look(self) -> float:
-        """Deliver if nobody else does; return the seconds until the next look."""
+    def _look(self) -> float | None:
+        """Deliver if nobody else does; return the seconds until the next look.
+
+        None if there is nothing to deliver here, and nobody to wait for.
+        """
         registry = Registry.registries.get(self.dbname)
         if registry is None or not registry.ready:
             return RENEWED_EACH
@@ -125,7 +131,7 @@ class Dispatcher:
         with outbox.statements(self.dbname) as cr:
             pause_copies(self.dbname, cr)
             if not outbox.is_needed(cr):
-                return WITHOUT_ENDPOINTS
+                return None
             if not lease.take(cr):
                 return RENEWED_EACH
             _logger.info("Webhooks of %s are sent by %s", self.dbname, lease.holder)
@@ -156,6 +162,8 @@ class Dispatcher:
             while not self._is_stopped.is_set() and thread.is_alive():
                 if not lease.renew(cr):
                     _logger.info("Webhooks of %s are sent by another", self.dbname)
+                    break
+                if not outbox.is_needed(cr):
                     break
                 self._listen(cr.connection, delivery)
         finally:
@@ -200,26 +208,31 @@ class Dispatchers:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._after_fork)
 
-    def start(self, dbname: str) -> bool:
+    def start(self, dbname: str, after: float = BEFORE_FIRST) -> bool:
         """Have a thread, if this process serves; return whether there is one.
 
-        The master of several workers only notes the database: threads do not survive a
-        fork.
+        It ends at its first look where there is no endpoint. The master of several
+        workers only notes the database: threads do not survive a fork.
+
+        :param after: seconds before the first look of a new one
         """
         with self._lock:
             former = self._dispatchers.get(dbname)
             if former and former.is_alive:
                 return True
-            dispatcher = self._dispatchers[dbname] = Dispatcher(dbname)
+            dispatcher = self._dispatchers[dbname] = Dispatcher(dbname, after)
             if not is_serving():
                 return False
             dispatcher.start()
             return True
 
     def wake(self, dbname: str):
-        """Have the thread of a database look, if there is one."""
-        if dispatcher := self._dispatchers.get(dbname):
+        """Have the thread of a database look; if it has ended, another one."""
+        dispatcher = self._dispatchers.get(dbname)
+        if dispatcher and dispatcher.is_alive:
             dispatcher.wake()
+        elif dispatcher:
+            self.start(dbname, 0)
 
     def stop(self):
         with self._lock:
@@ -266,3 +279,12 @@ def _exists(dbname: str) -> bool:
 
 
 dispatchers = Dispatchers()
+
+
+def _stand_by(cr):
+    """Have a thread where an endpoint was made that another process knows of."""
+    if outbox.is_needed(cr):
+        dispatchers.start(cr.dbname, 0)
+
+
+FOLLOWERS.append(_stand_by)

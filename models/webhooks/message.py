@@ -8,6 +8,7 @@ from odoo.tools import SQL
 from ..event_store.part import in_part
 from ..feed.feed import here, part_of
 from ..support.indexes import create_missing
+from . import outbox
 from .dispatcher import dispatchers, run_once
 from .event_types import MODELS
 
@@ -103,7 +104,9 @@ class CqrsWebhook(models.Model):
     @api.model
     def _deliver(self):
         """Have this process deliver; the cron's safety net where no thread does."""
-        dbname = self.env.cr.dbname
+        cr, dbname = self.env.cr, self.env.cr.dbname
+        if not outbox.is_needed(cr) and not outbox.copied(cr):
+            return
         if not dispatchers.start(dbname):
             run_once(dbname)
 

@@ -16,13 +16,13 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from odoo.sql_db import db_connect
 from odoo.tools import SQL, groupby
 
-from .binding import IS_BOUND
+from ..support.binding import is_bound
 from .lease import HELD
 
 #: The condition that an endpoint is sent messages: not in a copy of the database,
 #: neither a neutralised one nor another
 _IS_ACTIVE = f"""
-    webhook.is_paused IS NOT TRUE AND {IS_BOUND}
+    webhook.is_paused IS NOT TRUE AND {is_bound("webhook.bound_to")}
     AND NOT EXISTS (SELECT FROM ir_config_parameter
                     WHERE key = 'database.is_neutralized' AND value = 'true')
 """
@@ -141,7 +141,7 @@ def copied(cr) -> list[int]:
         SQL(
             f"""
             SELECT id FROM cqrs_webhook webhook
-            WHERE is_paused IS NOT TRUE AND NOT {IS_BOUND}
+            WHERE is_paused IS NOT TRUE AND NOT {is_bound("webhook.bound_to")}
               AND NOT pg_is_in_recovery()
             """
         )

@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from .binding import this_database
+from ..support.binding import identities
 
 
 class CqrsWebhookResumption(models.TransientModel):
@@ -55,11 +55,11 @@ class CqrsWebhook(models.Model):
 
     @api.depends("bound_to")
     def _compute_is_bound_elsewhere(self):
-        here = this_database(self.env)
+        here = identities(self.env)
         for webhook in self:
             # One that is being created in a form has no database yet.
             is_new = not webhook._origin
-            webhook.is_bound_elsewhere = not is_new and webhook.bound_to != here
+            webhook.is_bound_elsewhere = not is_new and webhook.bound_to not in here
 
     def action_pause(self):
         self.check_access("write")

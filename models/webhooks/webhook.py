@@ -3,8 +3,8 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import config
 
 from ..access.viewers import DOCUMENTS, LEADS
+from ..support.binding import identities, this_database
 from .addresses import MAX_LENGTH, AddressProblem, parse
-from .binding import this_database
 from .event_types import chosen, known_types, unknown
 from .request_headers import MAX_HEADERS, HeaderProblem, parse_headers
 from .settings import ALLOWED_OPTION, Settings, UnusableOption
@@ -136,7 +136,11 @@ class CqrsWebhook(models.Model):
         self._set_state(is_paused=True, pause_reason=reason)
 
     def _resume(self, send_backlog: bool):
-        """Send again, the messages since the pause as well or from now on."""
+        """Send again, the messages since the pause as well or from now on.
+
+        In a copy it gets a new secret: by the former one a receiver knows the original.
+        """
+        copied = self.filtered(lambda webhook: not webhook._is_bound())
         self._set_state(
             is_paused=False,
             pause_reason=False,
@@ -145,8 +149,8 @@ class CqrsWebhook(models.Model):
             bound_to=this_database(self.env),
         )
         for webhook in self:
-            # A neutralised copy has none.
-            if not webhook._signing_secrets():
+            # A neutralised database has none.
+            if webhook in copied or not webhook._signing_secrets():
                 webhook._new_secret()
 
     def _dialog(self, model: str, name: str):
@@ -164,7 +168,7 @@ class CqrsWebhook(models.Model):
     def _is_bound(self) -> bool:
         """Return whether the endpoint belongs to this database (``binding.py``)."""
         self.ensure_one()
-        return bool(self.bound_to) and self.bound_to == this_database(self.env)
+        return self.bound_to in identities(self.env)
 
     def _chosen_types(self) -> tuple[str, ...]:
         """Return the event types that the endpoint asks for; () for all of them."""
