@@ -202,6 +202,7 @@ class _CompanyLog:
         self._filters = filters
         self._source = source(env)
         self._hidden = env["cqrs.event"]._hidden_paths()
+        self.text = cursor_texts(env)
 
     def end(self) -> FeedCheckpoint:
         return FeedCheckpoint(reader.end_of_log(self._env))
@@ -222,7 +223,7 @@ class _CompanyLog:
 
     def _events(self, page) -> list[dict]:
         return [
-            cloud_event(event, self._source, self._hidden, str(checkpoint))
+            cloud_event(event, self._source, self._hidden, self.text(checkpoint))
             for event, checkpoint in zip(page.events, page.checkpoints, strict=True)
         ]
 
