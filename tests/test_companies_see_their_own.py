@@ -389,8 +389,8 @@ class TestCompaniesSeeTheirOwn(SalesOrganisation, HttpCase):
             told = {}
             for message in page.messages:
                 event = message.event
-                key = "crm.lead", event.stream_id, event.version
-                if message.kind == "event":
+                key = event.stream_model, event.stream_id, event.version
+                if message.kind == "event" and event.stream_model == "crm.lead":
                     told[key] = repr((event.before, event.after, event.details))
             visible = self.visible(seller)
             known = {
@@ -419,7 +419,10 @@ class TestCompaniesSeeTheirOwn(SalesOrganisation, HttpCase):
         positions = [message.event.position for message in messages]
         for message in look_again(env, positions).values():
             if message and message.kind == "event":
-                key = "crm.lead", message.event.stream_id, message.event.version
+                event = message.event
+                if event.stream_model != "crm.lead":
+                    continue
+                key = event.stream_model, event.stream_id, event.version
                 text = repr((message.event.before, message.event.after))
                 self.assertEqual(set(MARK.findall(text)), known[key], name)
 

@@ -9,7 +9,8 @@ from unittest.mock import patch
 from odoo.tests import new_test_user, tagged
 from odoo.tools import config
 
-from ..models.feed.feed import FeedCheckpoint, read_feed
+from ..models.api.log_cursor import LogCursor
+from ..models.feed.feed import read_feed
 from ..models.webhooks import outbox
 from ..models.webhooks.dispatcher import run_once
 from ..models.webhooks.lease import MARGIN, Lease
@@ -348,7 +349,7 @@ class TestWebhookDelivery(Deliveries):
         ]
         with self.registry.cursor() as cr:
             env = self.environment(cr)(user=self.env.ref("base.user_admin").id)
-            page = read_feed(env, FeedCheckpoint.parse(cursor), 100)
+            page = read_feed(env, LogCursor.parse(cursor).checkpoint, 100)
         self.assertEqual({m.kind for m in page.messages} - {"event"}, set())
         return [(m.event.stream_id, m.event.version) for m in page.messages]
 

@@ -133,7 +133,7 @@ def level_rows(grain: Grain, moment: datetime, today: date, seen: SQL) -> SQL:
                dated_count, dated_value, %s
         FROM %s span WHERE dimension = %s AND moment = %s AND %s
         """,
-        each("{}"),
+        each("{}", MEASURES),
         each("{}", COUNTS),
         overdue,
         SQL.identifier(LEVELS),
