@@ -5,6 +5,8 @@ downloaded (.gz). Needs no Odoo and no database. With the hexadecimal key that t
 operator gave you beforehand, the signatures are checked too, by `cryptography`.
 """
 
+# pylint: disable=print-used  # it answers on its standard output
+
 import gzip
 import json
 import sys

@@ -93,7 +93,7 @@ class OwnServer(ServedDatabase):
     def bind_keys(self):
         """Have the keys that came with the template be of this database."""
         # Not that of a test which asks a copy of the cluster; there is none yet.
-        super().query(
+        return super().query(
             "UPDATE cqrs_api_key_database"
             " SET bound_to = value || ' ' || current_database()"
             " FROM ir_config_parameter WHERE key = 'database.uuid' RETURNING 1"

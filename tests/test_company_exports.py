@@ -39,15 +39,15 @@ class TestCompanyExports(Sealed):
         self.a, self.b = self.env.company, other_company(self.env)
         # A deal that begins in A, goes to B, and comes back.
         self.moved = self.deal(self.a, "cqrs of A, 1")
-        self.write(self.moved, "cqrs of A, 2", self.a)
-        self.write(self.moved, "cqrs of B, 1", self.b)
-        self.write(self.moved, "cqrs of B, 2", self.b)
+        self.rewrite(self.moved, "cqrs of A, 2", self.a)
+        self.rewrite(self.moved, "cqrs of B, 1", self.b)
+        self.rewrite(self.moved, "cqrs of B, 2", self.b)
         self.own, self.others = (
             self.deal(self.a, "cqrs own"),
             self.deal(self.b, "cqrs no"),
         )
         self.seal()
-        self.write(self.moved, "cqrs of A, 3", self.a)
+        self.rewrite(self.moved, "cqrs of A, 3", self.a)
         self.nowhere = self.deal(self.env["res.company"], "cqrs nowhere")
         self.end_epoch()
 
@@ -56,7 +56,7 @@ class TestCompanyExports(Sealed):
             None, 1234.5, name=name, company_id=company.id, team_id=False
         )
 
-    def write(self, deal, name, company):
+    def rewrite(self, deal, name, company):
         deal.write({"name": name, "company_id": company.id})
         self.env.cr.flush()
 
@@ -187,7 +187,7 @@ class TestCompanyExports(Sealed):
                 self.fail("The script finds it sound.")
         with self.subTest("hash of others"):
             # What comes after it in the stream does not fit any more.
-            self.write(self.moved, "cqrs of A, 4", self.a)
+            self.rewrite(self.moved, "cqrs of A, 4", self.a)
             self.end_epoch()
             self.check(altered(lambda lines: None), self.key.id)
             lines = altered(lambda lines: None)

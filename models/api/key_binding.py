@@ -29,10 +29,11 @@ class ResUsersApikeys(models.Model):
     _inherit = "res.users.apikeys"
 
     def init(self):
-        super().init()
+        result = super().init()
         # Other models, as that of trusted devices, are made of this one.
         if self._name == "res.users.apikeys" and not table_exists(self.env.cr, TABLE):
             self.env.cr.execute(SQL(_DEFINITION))
+        return result
 
     def _generate(self, scope, name, expiration_date):
         key = super()._generate(scope, name, expiration_date)
