@@ -337,6 +337,9 @@ def _check_bound(webhook):
 def _page(model: str, webhook_id: int, domain: list, limit: int, before: int | None):
     """Return rows of an endpoint, the last ones first, and where the next begin."""
     domain = [*domain, ("webhook_id", "=", _webhook(webhook_id).id)]
+    if bound_company_ids(request.env) is not None:
+        path = "" if model == "cqrs.webhook.message" else "message_row_id."
+        domain.append((f"{path}is_of_my_companies", "=", True))
     if before:
         domain.append(("id", "<", before))
     rows = request.env[model].search(domain, limit=limit + 1)
@@ -392,6 +395,11 @@ def _as_json(webhooks) -> list[dict]:
     ]
 
 
+def _sees_bodies() -> bool:
+    """Return whether the caller sees what was sent: values of any company."""
+    return request.env.is_system() and bound_company_ids(request.env) is None
+
+
 def _attempt(row) -> dict:
     return {
         "id": row.id,
@@ -401,8 +409,8 @@ def _attempt(row) -> dict:
         "status": row.status or None,
         "error": row.error or None,
         "duration_ms": row.duration_ms,
-        "request": row.request if request.env.is_system() else "",
-        "answer": row.answer if request.env.is_system() else "",
+        "request": row.request if _sees_bodies() else "",
+        "answer": row.answer if _sees_bodies() else "",
     }
 
 

@@ -31,7 +31,7 @@ class TestARenamedDatabase(TransactionCase):
 
     def is_accepted(self):
         accepted = {
-            self.keys._is_bound_here(self.key, self.admin.id),
+            self.keys._cqrs_bounds(self.key, self.admin.id).is_of_here,
             self.webhook._is_bound(),
         }
         self.assertEqual(len(accepted), 1)
@@ -74,7 +74,7 @@ class TestARenamedDatabase(TransactionCase):
 
     def test_a_key_of_which_nothing_is_known_is_refused(self):
         self.env.cr.execute("DELETE FROM cqrs_api_key_database")
-        self.assertFalse(self.keys._is_bound_here(self.key, self.admin.id))
+        self.assertFalse(self.keys._cqrs_bounds(self.key, self.admin.id).is_of_here)
 
     def test_who_resumes_a_webhook_in_a_copy_gives_it_a_new_secret(self):
         [secret] = self.webhook._signing_secrets()

@@ -214,11 +214,61 @@ class TestApiKeysOfCompanies(SalesOrganisation, HttpCase):
         rows.search([("user_id", "=", self.seller.id)]).sudo()._remove()
         self.assertFalse(self.env["cqrs.api.key.binding"].search([]))
 
-    def test_without_bound_keys_a_request_has_no_further_statement(self):
-        keys, key = self.env["res.users.apikeys"], self.key(self.seller)
-        keys._cqrs_companies_of(key, self.seller.id)
-        with self.assertQueryCount(0):
-            self.assertIsNone(keys._cqrs_companies_of(key, self.seller.id))
+    def test_a_bound_is_read_in_one_statement_and_is_that_of_now(self):
+        keys, key = self.env["res.users.apikeys"], self.key(self.seller, self.here)
+        row = keys.search([("user_id", "=", self.seller.id)], order="id desc", limit=1)
+        self.env.flush_all()
+        with self.assertQueryCount(1):
+            bounds = keys._cqrs_bounds(key, self.seller.id)
+        self.assertEqual(bounds, (True, tuple(self.here.ids)))
+        self.env.cr.execute(
+            SQL(
+                "UPDATE cqrs_api_key_company_rel SET company_id = %s",
+                self.there.id,
+            )
+        )
+        bounds = keys._cqrs_bounds(key, self.seller.id)
+        self.assertEqual(bounds, (True, tuple(self.there.ids)))
+        self.env["cqrs.api.key.binding"].invalidate_model()
+        self.env["cqrs.api.key.binding"]._bind(row, self.both.browse())
+        self.env.flush_all()
+        self.assertEqual(keys._cqrs_bounds(key, self.seller.id), (True, None))
+
+    def test_a_trusted_device_is_no_key(self):
+        """Odoo makes its model of that of keys; the ids are its own."""
+        devices = self.env["auth_totp.device"].with_user(self.seller).sudo()
+        self.key(self.seller, self.here)
+        [binding] = self.env["cqrs.api.key.binding"].search([])
+        expires = fields.Datetime.now() + timedelta(days=1)
+        cookie = devices._generate("browser", "laptop", expires)
+        self.assertEqual(
+            devices._check_credentials_for_uid(
+                scope="browser", key=cookie, uid=self.seller.id
+            ),
+            True,
+        )
+        device = devices.search([("user_id", "=", self.seller.id)])
+        self.env.cr.execute(
+            SQL(
+                "UPDATE auth_totp_device SET id = %s WHERE id = %s",
+                binding.key_id.id,
+                device.id,
+            )
+        )
+        self.env.invalidate_all()
+        devices.browse(binding.key_id.id).unlink()
+        self.assertTrue(binding.exists())
+
+    def test_nobody_chooses_the_companies_of_anothers_new_key(self):
+        descriptions = self.env["res.users.apikeys.description"]
+        made = descriptions.with_user(self.seller).create(
+            {"name": "cqrs new", "duration": "1"}
+        )
+        self.env["cqrs.api.key.companies"].with_user(self.admin).create(
+            {"description_id": made.id, "company_ids": [Command.set(self.there.ids)]}
+        )
+        made.invalidate_recordset()
+        self.assertFalse(made.cqrs_company_ids)
 
     # Limits
 

@@ -155,7 +155,8 @@ def _log_in(key: str, scope: str):
         raise unauthorized(
             "This API key is unknown, expired or revoked.", "invalid_token"
         )
-    if not keys._is_bound_here(key, uid):
+    bounds = keys._cqrs_bounds(key, uid)
+    if not bounds.is_of_here:
         raise unauthorized(
             "This API key was made in another database: in one of which this is a copy,"
             " or in this one before it was renamed. Make a new key. After a rename an"
@@ -165,9 +166,9 @@ def _log_in(key: str, scope: str):
     request.update_env(user=uid)
     request.session.can_save = False
     request.httprequest.environ[SENT_KEY] = key
-    bound = keys._cqrs_companies_of(key, uid)
-    if bound is not None:
-        ids = [id_ for id_ in request.env.user._get_company_ids() if id_ in bound]
+    if bounds.company_ids is not None:
+        own = request.env.user._get_company_ids()
+        ids = [id_ for id_ in own if id_ in bounds.company_ids]
         if not ids:
             raise NoCompanyOfKey()
         request.update_context(**{BOUND: tuple(ids), "allowed_company_ids": ids})

@@ -9,7 +9,7 @@ from odoo.tools.sql import table_exists
 
 from odoo.addons.base.models.res_users import INDEX_SIZE
 
-from ..support.binding import THIS_DATABASE, is_bound
+from ..support.binding import THIS_DATABASE
 
 TABLE = "cqrs_api_key_database"
 
@@ -51,19 +51,3 @@ class ResUsersApikeys(models.Model):
                 )
             )
         return key
-
-    def _is_bound_here(self, key: str, user_id: int) -> bool:
-        """Return whether a valid key of a user was made in this database."""
-        query = SQL(
-            f"""
-            SELECT EXISTS (
-                SELECT FROM res_users_apikeys apikey
-                JOIN {TABLE} binding ON binding.key_id = apikey.id
-                WHERE apikey.user_id = %s AND apikey.index = %s
-                  AND {is_bound("binding.bound_to")})
-            """,
-            user_id,
-            key[:INDEX_SIZE],
-        )
-        [(is_so,)] = self.env.execute_query(query)
-        return is_so

@@ -4,15 +4,31 @@ A bound key opens this addon's API alone: over Odoo's own RPC, each call says by
 which companies are switched on.
 """
 
+from typing import NamedTuple
+
 from odoo import Command, api, fields, models
 from odoo.exceptions import AccessError, ValidationError
-from odoo.tools import SQL, ormcache
+from odoo.tools import SQL
 
 from odoo.addons.base.models.res_users import (
     INDEX_SIZE,
     KEY_CRYPT_CONTEXT,
     check_identity,
 )
+
+from ..support.binding import is_bound
+from .key_binding import TABLE as DATABASES
+
+
+class Bounds(NamedTuple):
+    """What an API key is bound to.
+
+    :ivar is_of_here: whether it was made in this database
+    :ivar company_ids: the companies, sorted; None if it is bound to none
+    """
+
+    is_of_here: bool
+    company_ids: tuple[int, ...] | None
 
 
 class CqrsApiKeyBinding(models.Model):
@@ -44,38 +60,6 @@ class CqrsApiKeyBinding(models.Model):
     _one_per_key = models.Constraint(
         "UNIQUE (key_id)", "A key is bound once: change its companies."
     )
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        bindings = super().create(vals_list)
-        self.env.registry.clear_cache()
-        return bindings
-
-    def write(self, vals):
-        result = super().write(vals)
-        self.env.registry.clear_cache()
-        return result
-
-    def unlink(self):
-        result = super().unlink()
-        self.env.registry.clear_cache()
-        return result
-
-    @api.model
-    @ormcache()
-    def _companies_by_key(self) -> dict[int, tuple[int, ...]]:
-        """Return the companies of each bound key, by its id."""
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT key_id, array_remove(array_agg(company_id), NULL)
-                FROM cqrs_api_key_binding binding
-                LEFT JOIN cqrs_api_key_company_rel ON binding_id = binding.id
-                GROUP BY key_id
-                """
-            )
-        )
-        return {key_id: tuple(sorted(ids)) for key_id, ids in rows}
 
     @api.model
     def _bind(self, key, companies):
@@ -129,13 +113,20 @@ class ResUsersApikeys(models.Model):
 
     @api.depends_context("uid")
     def _compute_cqrs_company_ids(self):
-        found = self.env["cqrs.api.key.binding"].sudo()._companies_by_key()
         for key in self:
-            key.cqrs_company_ids = [Command.set(found.get(key.id, ()))]
+            key.cqrs_company_ids = key._cqrs_binding().company_ids
+
+    def _cqrs_binding(self):
+        """Return what binds these keys to companies."""
+        bindings = self.env["cqrs.api.key.binding"].sudo()
+        # Other models, as that of trusted devices, are made of this one, and have ids
+        # of their own.
+        if self._name != "res.users.apikeys":
+            return bindings
+        return bindings.search([("key_id", "in", self.ids)])
 
     def unlink(self):
-        bindings = self.env["cqrs.api.key.binding"].sudo()
-        bindings.search([("key_id", "in", self.ids)]).unlink()
+        self._cqrs_binding().unlink()
         return super().unlink()
 
     def action_cqrs_companies(self):
@@ -156,32 +147,41 @@ class ResUsersApikeys(models.Model):
     def _check_credentials(self, *, scope, key):
         uid = super()._check_credentials(scope=scope, key=key)
         is_ours = (scope or "").partition(".")[0] == "crm_cqrs"
-        if uid and not is_ours and self._cqrs_companies_of(key, uid) is not None:
-            return None
-        return uid
+        if not uid or is_ours or self._name != "res.users.apikeys":
+            return uid
+        return uid if self._cqrs_bounds(key, uid).company_ids is None else None
 
     @api.model
-    def _cqrs_companies_of(self, key: str, user_id: int) -> tuple[int, ...] | None:
-        """Return the companies that a key is bound to, None if it is not bound.
+    def _cqrs_bounds(self, key: str, user_id: int) -> Bounds:
+        """Return what a key is bound to.
+
+        It is read at each request: what was kept could be older than a commit.
 
         :param key: a valid one of the user
         """
-        bound = self.env["cqrs.api.key.binding"].sudo()._companies_by_key()
-        if not bound:
-            return None
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT id, key FROM res_users_apikeys"
-                " WHERE user_id = %s AND index = %s",
-                user_id,
-                key[:INDEX_SIZE],
-            )
+        query = SQL(
+            f"""
+            SELECT apikey.key,
+                   EXISTS (SELECT FROM {DATABASES} made
+                           WHERE made.key_id = apikey.id
+                             AND {is_bound("made.bound_to")}),
+                   (SELECT array_remove(array_agg(company_id), NULL)
+                    FROM cqrs_api_key_binding binding
+                    LEFT JOIN cqrs_api_key_company_rel ON binding_id = binding.id
+                    WHERE binding.key_id = apikey.id)
+            FROM res_users_apikeys apikey
+            WHERE apikey.user_id = %s AND apikey.index = %s
+            """,
+            user_id,
+            key[:INDEX_SIZE],
         )
-        for key_id, stored in rows:
+        rows = self.env.execute_query(query)
+        for stored, is_of_here, company_ids in rows:
             # The key is valid: it is the only one that begins so.
             if len(rows) == 1 or KEY_CRYPT_CONTEXT.verify(key, stored):
-                return bound.get(key_id)
-        return ()
+                ids = None if company_ids is None else tuple(sorted(company_ids))
+                return Bounds(is_of_here, ids)
+        return Bounds(False, ())
 
 
 class ResUsersApikeysDescription(models.TransientModel):
@@ -217,8 +217,14 @@ class ResUsersApikeysDescription(models.TransientModel):
     def _cqrs_chosen(self):
         """Return the row that keeps the companies until the key is made."""
         chosen = self.env["cqrs.api.key.companies"].sudo()
-        # A form that is not saved yet has no id.
-        return chosen.search([("description_id", "=", self._origin.id or -1)], limit=1)
+        # A form that is not saved yet has no id; a row of somebody else is not meant.
+        if not self._origin.id:
+            return chosen
+        mine = [
+            ("description_id", "=", self._origin.id),
+            ("create_uid", "=", self.env.uid),
+        ]
+        return chosen.search(mine, limit=1)
 
     @check_identity
     def make_key(self):

@@ -18,7 +18,8 @@ class CqrsDashboard(models.AbstractModel):
         user = user or self.env.user
         access = self.env["cqrs.access"]
         version = access._people_version(access._people_viewers(user))
-        row = PROFILES.get(self.env, version, (user.id,), lambda: self._profile(user))
+        key = user.id, bound_company_ids(self.env)
+        row = PROFILES.get(self.env, version, key, lambda: self._profile(user))
         subordinates = row["subordinates"] or []
         return {
             "id": row["id"],

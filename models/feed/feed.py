@@ -166,6 +166,9 @@ def read_feed(
         log, is_last = page.checkpoint, page.is_last
         scanned += SCAN
         told = [e for e in page.events if not (is_live and e.origin == MIGRATION)]
+        if filters.user_id is not None or filters.acting_user_id is not None:
+            # Whose an event is, of which one side may be known, is not told either.
+            told = [e for e in told if e.hash is not None]
         for message in view.messages(told):
             if len(messages) == limit:
                 log, is_last = checkpoints[-1].log, False

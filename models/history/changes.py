@@ -178,9 +178,23 @@ class _Describer:
             value = values[name]
             if value not in (None, False, "", []):
                 definition = definitions.get(name, {})
-                text = _property(self.env, definition, value)
+                text = self._property(definition, value)
                 texts.append(f"{definition.get('string') or name}: {text}")
         return ", ".join(texts)
+
+    def _property(self, definition: dict, value) -> str:
+        env = self.env
+        if value is True:
+            return env._("Yes")
+        choices = definition.get("selection") or definition.get("tags") or ()
+        names = {choice[0]: choice[1] for choice in choices}
+        values = value if isinstance(value, list) else [value]
+        comodel = definition.get("comodel")
+        if comodel in env:
+            records = env[comodel].sudo().browse(_ids(value)).exists()
+            records = self._of_companies(records)
+            names = {record.id: record.display_name for record in records}
+        return ", ".join(str(names.get(each, each)) for each in values)
 
     def _format(self, field, value, currency) -> str:
         env = self.env
@@ -210,19 +224,6 @@ class _Describer:
                 return html2plaintext(_translated(env, value))
             case _:
                 return str(_translated(env, value))
-
-
-def _property(env, definition: dict, value) -> str:
-    if value is True:
-        return env._("Yes")
-    choices = definition.get("selection") or definition.get("tags") or ()
-    names = {choice[0]: choice[1] for choice in choices}
-    values = value if isinstance(value, list) else [value]
-    comodel = definition.get("comodel")
-    if comodel in env:
-        records = env[comodel].sudo().browse(_ids(value)).exists()
-        names = {record.id: record.display_name for record in records}
-    return ", ".join(str(names.get(each, each)) for each in values)
 
 
 def _values(event):

@@ -38,7 +38,8 @@ _OURS = """
     WHERE module = 'crm_cqrs' AND model = 'ir.cron' AND name = ANY(%(sleeping)s)
 """
 
-# Endpoints are told of what other processes have left, too.
+# Endpoints are told of what other processes have left, too. What has failed is tried
+# again, and a view that is lent begins and ends without an event.
 _PUT_OFF = f"""
     UPDATE ir_cron SET nextcall = LEAST(
         (SELECT min(other.nextcall) FROM ir_cron other
@@ -48,7 +49,9 @@ _PUT_OFF = f"""
         + %(asleep)s * interval '1 minute')
     WHERE id = %(id)s AND id IN ({_OURS})
       AND nextcall < now() AT TIME ZONE 'UTC' + %(asleep)s * interval '1 minute'
+      AND failure_count = 0
       AND NOT EXISTS (SELECT FROM cqrs_webhook WHERE is_paused IS NOT TRUE)
+      AND NOT EXISTS (SELECT FROM cqrs_delegation WHERE date_to >= current_date - 2)
       AND (SELECT max(occurred_at) FROM (
               SELECT occurred_at FROM ONLY cqrs_event ORDER BY position DESC LIMIT 1
            ) latest) < now() - %(quiet_after)s * interval '1 minute'

@@ -5,7 +5,7 @@ from datetime import datetime
 from odoo import api, models
 from odoo.tools import SQL
 
-from ..event_store.part import in_part
+from ..event_store.part import REMOVED, in_part
 from ..feed.feed import here, part_of
 from ..support.indexes import create_missing
 from . import outbox
@@ -289,7 +289,8 @@ class CqrsWebhook(models.Model):
         if until:
             conditions.append(SQL("event.occurred_at < %s", until))
         if types := self._chosen_types():
-            conditions.append(SQL("event.type = ANY(%s)", list(types)))
+            told = [*types, REMOVED]
+            conditions.append(SQL("event.type = ANY(%s)", told))
         if companies := self.company_ids.ids:
             conditions.append(
                 SQL(
