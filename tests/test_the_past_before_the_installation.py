@@ -235,7 +235,7 @@ class TestThePastBeforeTheInstallation(OwnDatabase):
         rows = [row for row in self.rows() if row[0] == id_]
         for row, following in pairwise(rows):
             self.assertEqual(row[3], following[2], "a gap between rows")
-            self.assertTrue(row[14] or row[4:14] != following[4:14], "no change")
+            self.assertTrue(row[14] or row[4:14] != following[4:14], (row, following))
         # Reopened and closed in one transaction: a new time of closing, no new state.
         closed_anew = {
             following[1]

@@ -571,10 +571,12 @@ _POINTS = """
                    lead(at) OVER line IS NULL AS is_last
             FROM merged WINDOW line AS (PARTITION BY id ORDER BY at)
         ) point
-        -- A transaction may have changed a field there and back.
+        -- A transaction may have changed a field there and back. Of the time of closing
+        -- the second is kept.
         WHERE is_last OR is_cut OR state IS DISTINCT FROM former_state
            OR (state ->> 'won_status' IN ('won', 'lost')
-               AND status_at IS DISTINCT FROM former_status_at)
+               AND date_trunc('second', status_at)
+                   IS DISTINCT FROM date_trunc('second', former_status_at))
         WINDOW line AS (PARTITION BY id ORDER BY at)
         UNION ALL
         SELECT id, created, at, false,
