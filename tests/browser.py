@@ -11,6 +11,7 @@ from odoo.tests.common import (
     ChromeBrowser,
     ChromeBrowserException,
     _registry_test_lock,
+    release_test_lock,
 )
 
 from odoo.addons.bus.websocket import CloseCode, WebsocketConnectionHandler, _kick_all
@@ -129,6 +130,12 @@ class BrowserCase(HttpCase):
             else:
                 browser.stop()
 
+        # What is pending is written while this thread alone has the cursor: Odoo writes
+        # it when requests are let in, and one that a former page has left would come
+        # between the savepoints.
+        with release_test_lock():
+            self._wait_remaining_requests()
+        self.cr.flush()
         with patch.object(common, "ChromeBrowser", shared):
             return super().browser_js(*args, **options)
 
