@@ -1,4 +1,4 @@
-"""API keys that are bound to companies: their callers see these and no others.
+"""Companies that API keys are bound to: their callers see these and no others.
 
 A bound key opens this addon's API alone: over Odoo's own RPC, each call says by itself
 which companies are switched on.
@@ -21,7 +21,7 @@ from .key_binding import TABLE as DATABASES
 
 
 class Bounds(NamedTuple):
-    """What an API key is bound to.
+    """Bindings of API keys to companies.
 
     :ivar is_of_here: whether it was made in this database
     :ivar company_ids: the companies, sorted; None if it is bound to none
