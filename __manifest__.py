@@ -1,7 +1,7 @@
 {
     "name": "CRM CQRS",
     "summary": "Every CRM change on record, live figures for every manager",
-    "version": "19.0.1.8.0",
+    "version": "19.0.1.9.0",
     "category": "Sales/CRM",
     "development_status": "Beta",
     "author": "CRM CQRS contributors",
