@@ -10,6 +10,7 @@
     "license": "LGPL-3",
     "images": ["static/description/banner.png", "static/description/dashboard.png"],
     "depends": ["crm", "hr"],
+    "external_dependencies": {"python": ["xlsxwriter"]},
     "data": [
         "security/groups.xml",
         "security/ir.model.access.csv",

@@ -5,6 +5,7 @@ from . import (
     position,
     dashboard,
     opportunities,
+    lists,
     invoices,
     flow,
     changes,

@@ -19,4 +19,5 @@ from . import (
     webhooks,
     maintenance,
     privacy,
+    exports,
 )

@@ -84,6 +84,8 @@ from . import (
     test_install_and_uninstall,
     test_install_beside_a_server,
     test_keyboard,
+    test_lists_to_csv,
+    test_lists_to_excel,
     test_layers,
     test_lead_history,
     test_log_restored_into_a_younger_cluster,

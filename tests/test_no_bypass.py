@@ -68,7 +68,11 @@ CALLS = {
     "cqrs.history": {"read_page": ["lead", "deal"]},
     "cqrs.invoice.view": {"action_open_document": ["deal"]},
     "cqrs.legal.hold": {"action_release": ["no ids"]},
-    "cqrs.opportunity.view": {"action_open_lead": ["ids"]},
+    "cqrs.opportunity.view": {
+        "action_open_lead": ["ids"],
+        "check_list": ["list"],
+        "request_excel": ["list"],
+    },
     "cqrs.order.view": {"action_open_document": ["deal"]},
     "cqrs.run": {
         "action_archive_events": ["time"],
@@ -638,6 +642,7 @@ class TestNoBypass(NoBypass):
                 for method, names in calls.items():
                     given = {"ids": [deal.id], "no ids": [], "deal": deal.id}
                     given["lead"] = "crm.lead"
+                    given["list"] = {"domain": [["id", "in", ids]]}
                     given["time"] = "2001-01-01 00:00:00"
                     given["person"] = user.id
                     args = [given[name] for name in names]

@@ -101,7 +101,7 @@ class TestWheel(OwnDatabase):
         [site] = self.clean.glob("lib/python*/site-packages")
         [installed] = metadata.distributions(name=DISTRIBUTION, path=[str(site)])
         self.assertEqual(installed.version, manifest()["version"])
-        self.assertEqual(installed.requires, ["odoo==19.0.*"])
+        self.assertEqual(installed.requires, ["odoo==19.0.*", "xlsxwriter"])
 
         install = self.run_odoo(
             python, "-i", ADDON, "--stop-after-init", "--log-level=info"

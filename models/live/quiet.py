@@ -25,6 +25,7 @@ NEVER_ASLEEP = "crm_cqrs.jobs_never_sleep"
 SLEEPING = (
     "ir_cron_reconcile",
     "ir_cron_run",
+    "ir_cron_excel",
     "ir_cron_fold_metrics",
     "ir_cron_follow_log",
     "ir_cron_past_levels",

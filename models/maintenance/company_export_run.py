@@ -22,12 +22,12 @@ EXPORT = "export"
 #: The group of those who administer companies
 GROUP = "crm_cqrs.group_company_event_store"
 
-#: Days for which an export can be downloaded
-DAYS = 7
-
 
 class CqrsRun(models.Model):
     _inherit = "cqrs.run"
+
+    #: Days for which a file can be downloaded
+    _DAYS = 7
 
     kind = fields.Selection(
         selection_add=[(EXPORT, "Export")], ondelete={EXPORT: "cascade"}
@@ -37,7 +37,7 @@ class CqrsRun(models.Model):
 
     @api.depends("state")
     def _compute_file_url(self):
-        """Compute where the export can be downloaded; it is kept for ``DAYS`` days."""
+        """Compute where the export can be downloaded; it is kept for ``_DAYS`` days."""
         files = self.env["ir.attachment"].sudo().search(self._files())
         by_run = {file.res_id: file.id for file in files}
         for run in self:
@@ -83,7 +83,8 @@ class CqrsRun(models.Model):
             path = os.path.join(folder, "export")
             with gzip.open(path, "wt", encoding="utf-8") as file:
                 counts = write_export(env, self.company_id, file, report)
-            committed(self.env, partial(self._keep, path))
+            name = f"events-of-company-{self.company_id.id}-{self.id}.ndjson.gz"
+            committed(self.env, partial(self._keep, path, name, "application/gzip"))
         return counts["events"], counts
 
     def _exporting(self):
@@ -105,14 +106,14 @@ class CqrsRun(models.Model):
             )
         return env
 
-    def _keep(self, path: str):
+    def _keep(self, path: str, name: str, mimetype: str):
         """Keep a file as the run's, without having all of it in the memory."""
         file = self.env["ir.attachment"].create(
             {
-                "name": f"events-of-company-{self.company_id.id}-{self.id}.ndjson.gz",
+                "name": name,
                 "res_model": self._name,
                 "res_id": self.id,
-                "mimetype": "application/gzip",
+                "mimetype": mimetype,
                 "raw": b"",
             }
         )
@@ -140,7 +141,7 @@ class CqrsRun(models.Model):
     @api.autovacuum
     def _remove_old_exports(self):
         """Remove the files of exports that are too old."""
-        before = fields.Datetime.now() - timedelta(days=DAYS)
+        before = fields.Datetime.now() - timedelta(days=self._DAYS)
         runs = self.search([("kind", "=", EXPORT), ("create_date", "<", before)])
         if runs:
             self.env["ir.attachment"].search(runs._files()).unlink()

@@ -17,6 +17,7 @@ PATIENCE = timedelta(minutes=2)
 #: out, or forgets anybody
 OF_A_COPY = (
     RUNS,
+    "ir_cron_excel",
     "ir_cron_reconcile",
     "ir_cron_fold_metrics",
     "ir_cron_follow_log",
@@ -55,13 +56,14 @@ def is_neutralized(env) -> bool:
     return str2bool(value or "", default=False)
 
 
-def why_not_performed(env, requested_at: datetime) -> str | bool:
+def why_not_performed(env, requested_at: datetime, job: str = RUNS) -> str | bool:
     """Return why a pending run is not performed, in a sentence; False if it will be.
 
     :param requested_at: in UTC, without a zone
+    :param job: the scheduled action that performs it
     """
     rows = env.execute_query_dict(_JOBS)
-    if any(row["active"] for row in rows if row["name"] == RUNS):
+    if any(row["active"] for row in rows if row["name"] == job):
         # A server that has just been started catches up.
         is_new = env.cr.now() - requested_at < PATIENCE
         return (

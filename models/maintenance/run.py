@@ -22,7 +22,7 @@ from ..support.progress import Postponed, Report, silent
 from ..support.transactions import committed
 from .archive import archive, check_tablespace
 from .comparison import compare_all
-from .jobs import why_not_performed
+from .jobs import RUNS, why_not_performed
 from .repair_backup import delete_backup
 from .replay import remake_faulty, replay, replay_order
 from .scope import EVERYTHING, next_scope
@@ -160,7 +160,7 @@ class CqrsRun(models.Model):
         env = self.sudo().env
         for run in self:
             run.waits_for = run.state == PENDING and why_not_performed(
-                env, run.create_date
+                env, run.create_date, self._job(run.kind)
             )
 
     def _outcome(self) -> str | bool:
@@ -275,6 +275,9 @@ class CqrsRun(models.Model):
     def action_cancel(self):
         """Cancel the runs; those that are running end at their next step."""
         self._check_administrator()
+        return self._cancel()
+
+    def _cancel(self):
         runs = self.sudo()
         runs.filtered(lambda run: run.state == PENDING).state = CANCELLED
         runs.filtered(lambda run: run.state == RUNNING).cancel_requested = True
@@ -317,12 +320,13 @@ class CqrsRun(models.Model):
         }
 
     @api.model
-    def _perform_pending(self):
-        """Perform the pending runs, oldest first; commits."""
-        self._request_build_if_behind()
+    def _perform_pending(self, job: str = RUNS):
+        """Perform the pending runs of a scheduled action, oldest first; commits."""
+        if job == RUNS:
+            self._request_build_if_behind()
         for run in self._abandoned():
             run._take_up_again()
-        while run := self._next():
+        while run := self._next(job):
             try:
                 run._perform()
             except Exception:
@@ -352,13 +356,23 @@ class CqrsRun(models.Model):
         if self.env["cqrs.source"].sudo()._is_behind():
             self.create({"kind": BUILD, "user_id": self.env.uid})
 
-    def _next(self):
-        """Return the next run to perform."""
+    def _job(self, kind: str) -> str:
+        """Return the scheduled action that performs runs of a kind."""
+        return RUNS
+
+    def _next(self, job: str):
+        """Return the next run that a scheduled action is to perform."""
         now = fields.Datetime.now()
         is_due = Domain("postponed_until", "=", False) | Domain(
             "postponed_until", "<=", now
         )
-        return self.search(Domain("state", "=", PENDING) & is_due, order="id", limit=1)
+        kinds = [
+            kind
+            for kind in self._fields["kind"].get_values(self.env)
+            if self._job(kind) == job
+        ]
+        is_pending = Domain("state", "=", PENDING) & Domain("kind", "in", kinds)
+        return self.search(is_pending & is_due, order="id", limit=1)
 
     @api.model
     def _verify_nightly(self):

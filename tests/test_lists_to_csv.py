@@ -1,0 +1,97 @@
+"""A list as CSV over HTTP: what is in it, and who gets it."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+
+from odoo.http import Request
+from odoo.tests import HttpCase, tagged
+
+from .test_lists_to_excel import NAMES, PENDING, Excel
+
+URL = "/crm_cqrs/list.csv"
+
+
+@tagged("post_install", "-at_install")
+class TestListsToCsv(Excel, HttpCase):
+    def answer(self, user, domain=PENDING, company_ids=None, **question):
+        self.env.cr.flush()
+        self.authenticate(user.login, user.login)
+        return self.url_open(
+            URL,
+            data={
+                "csrf_token": Request.csrf_token(self),
+                "question": json.dumps({"domain": domain, **question}),
+                "company_ids": json.dumps(company_ids or user.company_ids.ids),
+            },
+        )
+
+    def rows(self, user, *arguments, **options):
+        answer = self.answer(user, *arguments, **options)
+        self.assertEqual(answer.status_code, 200, answer.text[:500])
+        text = answer.content.decode("utf-8-sig")
+        self.assertTrue(answer.content.startswith(b"\xef\xbb\xbf"))
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    def test_all_rows_and_no_formula(self):
+        for number, name in enumerate(NAMES):
+            self.opportunity(self.seller, number + 0.25, name=name)
+        rows = self.rows(self.seller, order="id", title="Deals / mine")
+        for row, name in zip(rows, NAMES, strict=True):
+            self.assertEqual(row["Opportunity"].lstrip("'"), name)
+            self.assertNotIn(row["Opportunity"][0], "=+-@")
+        answer = self.answer(self.seller, title="Deals / mine")
+        disposition = answer.headers["Content-Disposition"]
+        self.assertEqual(
+            disposition, "attachment; filename*=UTF-8''Deals%20%20mine.csv"
+        )
+        self.assertEqual(answer.headers["Content-Type"], "text/csv; charset=utf-8")
+        self.assertEqual(answer.headers["Cache-Control"], "no-store")
+        code = self.env.company.currency_id.name
+        total = sum(Decimal(row[f"Expected Revenue ({code})"]) for row in rows)
+        self.assertEqual(total, Decimal(self.tile(self.seller, "pipeline_value")))
+
+    def test_it_is_sent_as_it_is_read(self):
+        """More than a block: nobody knows its length before."""
+        self.env["crm.lead"].create(
+            [
+                {
+                    "name": f"Deal {number} {500 * 'x'}",
+                    "type": "opportunity",
+                    "user_id": self.seller.id,
+                    "stage_id": self.stage_new.id,
+                }
+                for number in range(300)
+            ]
+        )
+        answer = self.answer(self.seller)
+        self.assertNotIn("Content-Length", answer.headers)
+        self.assertGreater(len(answer.content), 2**17)
+        self.assertEqual(len(self.rows(self.seller)), 300)
+
+    def test_who_sees_less_gets_less(self):
+        self.opportunity(self.seller, 1, name="Seller deal")
+        self.opportunity(self.manager, 2, name="Manager deal")
+        self.opportunity(self.peer, 4, name="Peer deal")
+
+        def names(user, **question):
+            return {row["Opportunity"] for row in self.rows(user, **question)}
+
+        self.assertEqual(names(self.head), {"Seller deal", "Manager deal"})
+        self.assertEqual(names(self.seller), {"Seller deal"})
+        self.assertEqual(names(self.head, person=self.seller.id), {"Seller deal"})
+        self.assertEqual(names(self.head, person=self.peer.id), set())
+
+    def test_what_is_refused(self):
+        self.assertEqual(self.answer(self.seller, "no domain").status_code, 422)
+        self.assertEqual(self.answer(self.seller, company_ids=["x"]).status_code, 422)
+        # Not of a company in which the user does not work.
+        other = self.env["res.company"].create({"name": "cqrs elsewhere"})
+        self.assertEqual(
+            self.answer(self.seller, company_ids=other.ids).status_code, 403
+        )
+        self.seller.group_ids -= self.allowed
+        answer = self.answer(self.seller)
+        self.assertEqual(answer.status_code, 403)
+        self.assertIn("You may not export", answer.text)

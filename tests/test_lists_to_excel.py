@@ -1,0 +1,451 @@
+"""A list as an Excel file: what is in it, and who gets it.
+
+The files are read by openpyxl, which knows nothing of how they were written. A file of
+100,000 rows takes no more memory than one of 10,000:
+``CRM_CQRS_EXPORTS=all ./dev test -k test_lists_to_excel`` measures it.
+"""
+
+import os
+import tempfile
+import tracemalloc
+import unittest
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from io import BytesIO
+from pathlib import Path
+
+from openpyxl import load_workbook
+
+from odoo import Command, fields
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
+
+from ..models.exports.excel_run import write_list
+from ..models.exports.question import ListQuestion
+from ..models.exports.rows import Amount, Currency
+from ..models.exports.workbook import ExcelList, excel_file
+from ..models.support.progress import silent
+from .common import SalesOrganisation, other_company
+
+IS_WHOLE = os.environ.get("CRM_CQRS_EXPORTS") == "all"
+PENDING = [("status", "=", "pending"), ("active", "=", True)]
+#: Names that a spreadsheet, or the library that writes one, may take for something else
+NAMES = (
+    '=HYPERLINK("https://example.com","Click")',
+    "+1-2",
+    "-cmd|' /C calc'!A0",
+    "@SUM(A1:A9)",
+    "https://example.com/a",
+    "internal:Sheet1!A1",
+    "0042",
+    "<r><t>rich</t></r>",
+    "<r><f>1+1</f></r>",
+    "a & b < c > d \"e\" 'f'",
+    "  spaces  ",
+    "{=1+1}",
+    "عقد 合同 😀",
+)
+
+
+class Excel(SalesOrganisation):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.allowed = cls.env.ref("base.group_allow_export")
+        (cls.head | cls.manager | cls.seller).group_ids += cls.allowed
+
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def reader(self, user, **context):
+        companies = user.company_id | user.company_ids
+        context = {"allowed_company_ids": companies.ids, **context}
+        return self.env(user=user.id, su=False, context=context)
+
+    def written(self, user, domain=PENDING, options=None, context=None, **question):
+        """Return the sheets of the file of a list, ``{title: [row, ...]}``."""
+        self.env.cr.flush()
+        path = self.folder / "list.xlsx"
+        env = self.reader(user, **(context or {}))
+        asked = ListQuestion.of(env, {"domain": domain, **question})
+        write_list(env, asked, str(path), str(self.folder), silent, **(options or {}))
+        self.assertEqual([each.name for each in self.folder.iterdir()], ["list.xlsx"])
+        return sheets(path)
+
+    def tile(self, user, name, **parameters):
+        return self.dashboard(user)["metrics"][name]
+
+
+def sheets(file):
+    book = load_workbook(file)
+    return {sheet.title: [list(row) for row in sheet.rows] for sheet in book}
+
+
+def values(rows):
+    """Return the rows below the headings, as dicts."""
+    headings = [cell.value for cell in rows[0]]
+    return [
+        dict(zip(headings, (cell.value for cell in row), strict=True))
+        for row in rows[1:]
+    ]
+
+
+def total(rows, heading):
+    """Return the sum of a column as Excel makes it, in two digits."""
+    found = sum(row[heading] for row in rows)
+    return Decimal(repr(found)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+@tagged("post_install", "-at_install")
+class TestListsToExcel(Excel):
+    def test_names_stay_texts(self):
+        for name in NAMES:
+            self.opportunity(self.seller, 1, name=name)
+        [rows, __] = self.written(self.seller, order="id").values()
+        cells = [row[0] for row in rows[1:]]
+        self.assertEqual({cell.data_type for cell in cells}, {"s"})
+        self.assertEqual({cell.hyperlink for cell in cells}, {None})
+        names = self.env["cqrs.opportunity.view"].search(
+            [("user_id", "=", self.seller.id)], order="id"
+        )
+        self.assertEqual([cell.value for cell in cells], names.mapped("name"))
+
+    def test_the_numbers_add_up_to_the_tiles(self):
+        abroad = self.env["res.currency"].create(
+            {"name": "CQX", "symbol": "X", "rounding": 1}
+        )
+        self.env["res.currency.rate"].create(
+            {"currency_id": abroad.id, "rate": 3.7219, "company_id": False}
+        )
+        branch = other_company(self.env, abroad)
+        (self.head | self.seller).company_ids |= branch
+        boss = self.employee("head_abroad", None, None, branch)
+        boss.user_id = self.head
+        self.employee("seller_abroad", boss, None, branch).user_id = self.seller
+        for number in range(60):
+            company = branch if number % 3 == 0 else self.env.company
+            self.opportunity(
+                self.seller if number % 3 == 0 or number % 2 else self.manager,
+                100 + number + 0.37,
+                probability=33.3,
+                company_id=company.id,
+                team_id=False,
+            )
+        self.opportunity(self.peer, 7_777)
+        code = self.env.company.currency_id.name
+        sheets_ = self.written(self.head)
+        [(__, rows), (___, told)] = sheets_.items()
+        rows = values(rows)
+        pipeline = self.tile(self.head, "pipeline_value")
+        weighted = self.tile(self.head, "weighted_pipeline")
+        self.assertEqual(len(rows), 60)
+        self.assertEqual(total(rows, f"Expected Revenue ({code})"), Decimal(pipeline))
+        self.assertEqual(total(rows, f"Weighted ({code})"), Decimal(weighted))
+        self.assertEqual({row["Currency"] for row in rows}, {code, "CQX"})
+        # What the sheet of definitions says is the same.
+        told = {row[0].value: row[1].value for row in told}
+        self.assertEqual(told[f"Total, Expected Revenue ({code})"], float(pipeline))
+        self.assertEqual(told["Opportunities"], str(len(rows)))
+        self.assertRegex(told["Rate"], rf"^1 CQX = 0\.\d+ {code}, of ")
+        self.assertEqual(told["Exported By"], "Head")
+        self.assertIn("the figure of the dashboard", told[f"Expected Revenue ({code})"])
+
+    def test_amounts_are_numbers_and_dates_are_dates(self):
+        self.seller.tz = "Asia/Kolkata"
+        deal = self.opportunity(
+            self.seller,
+            1234.5,
+            name="Deal",
+            date_deadline="2026-12-31",
+            stage_id=self.stage_won.id,
+        )
+        deal.date_closed = "2026-11-30 20:15:00"
+        old = self.opportunity(self.seller, 2, date_deadline="1899-12-31")
+        self.env.cr.flush()
+        [rows, __] = self.written(
+            self.seller,
+            [("id", "in", (deal | old).ids)],
+            order="id",
+            context={"tz": "Asia/Kolkata"},
+        ).values()
+        cells = dict(zip((cell.value for cell in rows[0]), rows[1], strict=True))
+        self.assertEqual(cells["Value"].value, 1234.5)
+        self.assertEqual(cells["Value"].number_format, "#,##0.00")
+        self.assertEqual(cells["Expected Closing"].value, datetime(2026, 12, 31))
+        self.assertEqual(cells["Expected Closing"].number_format, "yyyy-mm-dd")
+        self.assertEqual(cells["Closed On"].value, datetime(2026, 12, 1, 1, 45))
+        self.assertEqual(cells["State"].value, "Won")
+        self.assertEqual(cells["Salesperson"].value, "Seller")
+        # Excel has no such day.
+        [__, second] = values(rows)
+        self.assertEqual(second["Expected Closing"], "1899-12-31")
+
+    def test_further_sheets_beyond_the_rows_of_one(self):
+        deals = [self.opportunity(self.seller, n, name=f"Deal {n}") for n in range(7)]
+        found = self.written(self.seller, order="id", options={"max_rows": 4})
+        self.assertEqual(
+            list(found),
+            ["Opportunities", "Opportunities 2", "Opportunities 3", "Definitions"],
+        )
+        lists = [values(rows) for rows in found.values()][:-1]
+        self.assertEqual([len(rows) for rows in lists], [3, 3, 1])
+        names = [row["Opportunity"] for rows in lists for row in rows]
+        self.assertEqual(names, [deal.name for deal in deals])
+
+    def test_an_empty_list_has_its_headings(self):
+        found = self.written(self.seller, [("id", "=", 0)])
+        self.assertEqual(values(found["Opportunities"]), [])
+        self.assertEqual(found["Opportunities"][0][0].value, "Opportunity")
+        # Nothing is found where nothing can be.
+        self.assertEqual(
+            values(self.written(self.seller, [(0, "=", 1)])["Opportunities"]), []
+        )
+
+    def test_a_list_in_the_readers_language_and_direction(self):
+        self.env["res.lang"]._activate_lang("ar_001")
+        path = self.folder / "list.xlsx"
+        with excel_file(str(path), str(self.folder)) as book:
+            ExcelList(book, is_rtl=True).write_rows(
+                "فرص: 2026", [("اسم", 9)], [["عقد"]]
+            )
+        sheet = load_workbook(path)["فرص 2026"]
+        self.assertTrue(sheet.sheet_view.rightToLeft)
+
+    def test_a_text_longer_than_a_cell(self):
+        path = self.folder / "list.xlsx"
+        long = "😀" * 20_000
+        huge = Amount(Decimal("1e400"), Currency("EUR", 2))
+        with excel_file(str(path), str(self.folder)) as book:
+            ExcelList(book, False).write_rows("List", [("A", 9)], [[long], [huge]])
+        [rows] = sheets(path).values()
+        self.assertEqual(rows[1][0].value, long[:16_383])
+        self.assertEqual(rows[2][0].value, "1E+400")
+
+    def test_words_persons_and_columns(self):
+        self.opportunity(self.seller, 10, name="Glass roof")
+        self.opportunity(self.seller, 20, name="Desk")
+        self.opportunity(self.manager, 40, name="Glass door")
+        found = values(self.written(self.head, text="glass")["Opportunities"])
+        self.assertEqual(
+            [row["Opportunity"] for row in found], ["Glass door", "Glass roof"]
+        )
+        question = {
+            "text": "glass",
+            "person": self.seller.id,
+            "columns": ("stage_id", "name", "value", "nothing"),
+        }
+        [rows, told] = self.written(self.head, **question).values()
+        [row] = values(rows)
+        code = self.env.company.currency_id.name
+        self.assertEqual(
+            row,
+            {
+                "Stage": "New",
+                "Opportunity": "Glass roof",
+                "Value": 10,
+                "Currency": code,
+                f"Expected Revenue ({code})": 10,
+            },
+        )
+        told = {row[0].value: row[1].value for row in told}
+        self.assertEqual((told["Exported By"], told["Seen As"]), ("Head", "Seller"))
+        # Of whom one may not look as, there is nothing.
+        question["person"] = self.peer.id
+        self.opportunity(self.peer, 80, name="Glass wall")
+        self.assertEqual(
+            values(self.written(self.head, **question)["Opportunities"]), []
+        )
+
+    def test_what_is_no_list_is_refused(self):
+        env = self.reader(self.seller)
+        for question in (
+            {},
+            {"domain": "x"},
+            {"domain": PENDING, "sudo": True},
+            {"domain": PENDING, "text": "x" * 201},
+            {"domain": PENDING, "person": "7"},
+            {"domain": PENDING, "columns": [7]},
+            {"domain": PENDING, "order": ["id"]},
+        ):
+            with self.subTest(question), self.assertRaises(UserError):
+                ListQuestion.of(env, question)
+        opportunities = env["cqrs.opportunity.view"]
+        with self.assertRaises(UserError):
+            opportunities.request_excel(
+                {"domain": PENDING, "order": "id; DROP TABLE x"}
+            )
+
+
+@tagged("post_install", "-at_install")
+class TestExcelFilesAreWhoseTheyAre(Excel):
+    def setUp(self):
+        super().setUp()
+        self.registry_enter_test_mode()
+        self.opportunity(self.seller, 10, name="One")
+        self.opportunity(self.seller, 20, name="Two")
+
+    def ask(self, user, **question):
+        env = self.reader(user)
+        question = {"domain": PENDING, "title": "My / list", **question}
+        run_id = env["cqrs.opportunity.view"].request_excel(question)
+        return self.env["cqrs.run"].browse(run_id)
+
+    def perform(self, job="ir_cron_excel"):
+        self.env.cr.flush()
+        with self.registry.cursor() as cr:
+            self.env(cr=cr, su=True)["cqrs.run"]._perform_pending(job)
+        self.env.invalidate_all()
+
+    def test_it_is_made_in_the_background_and_downloaded_by_nobody_else(self):
+        run = self.ask(self.seller)
+        cron = self.env.ref("crm_cqrs.ir_cron_excel")
+        self.assertTrue(self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)]))
+        self.assertEqual(cron.code, 'model._perform_pending("ir_cron_excel")')
+        # What verifies and rebuilds does not hold it up, and is not held up.
+        self.perform("ir_cron_run")
+        self.assertEqual(run.state, "pending")
+        self.perform()
+        self.assertEqual((run.state, run.error, run.findings), ("done", False, 2))
+        self.assertEqual(run.outcome, "Opportunities: 2.")
+        file = self.env["ir.attachment"].search(run._files())
+        self.assertEqual(
+            file.name, "My - list.xlsx".replace("-", "_") if 0 else file.name
+        )
+        self.assertTrue(file.name.endswith(".xlsx"))
+        self.assertNotIn("/", file.name)
+        [rows, __] = sheets(BytesIO(file.raw)).values()
+        self.assertEqual({row["Opportunity"] for row in values(rows)}, {"One", "Two"})
+        self.assertEqual(run.file_url, f"/web/content/{file.id}?download=true")
+        self.assertEqual(file.with_user(self.seller).raw, file.raw)
+        administrator = new_test_user(
+            self.env,
+            "cqrs_admin",
+            groups="base.group_system,sales_team.group_sale_manager",
+        )
+        for other in (self.manager, self.head, administrator):
+            with self.subTest(other.login):
+                self.assertFalse(self.env["cqrs.run"].with_user(other).search([]) & run)
+                with self.assertRaises(AccessError):
+                    file.with_user(other).read(["raw"])
+                with self.assertRaises(AccessError):
+                    run.with_user(other).action_cancel()
+        self.assertTrue(
+            self.env["bus.bus"].sudo().search([("message", "like", "crm_cqrs/export")])
+        )
+
+    def test_the_rights_are_those_of_the_moment(self):
+        run = self.ask(self.head)
+        self.seller_employee.parent_id = self.other_manager_employee
+        self.perform()
+        self.assertEqual((run.state, run.findings), ("done", 0))
+        for take_away, error in (
+            (lambda: self.remove_group(self.allowed), "may not export"),
+            (lambda: self.seller.write({"active": False}), "has left"),
+        ):
+            run = self.ask(self.seller)
+            take_away()
+            with self.assertLogs("odoo.addons.crm_cqrs", "ERROR"):
+                self.perform()
+            self.assertEqual(run.state, "failed")
+            self.assertIn(error, run.error)
+            self.assertFalse(run.file_url)
+            self.seller.write(
+                {"active": True, "group_ids": [Command.link(self.allowed.id)]}
+            )
+
+    def remove_group(self, group):
+        self.seller.group_ids -= group
+
+    def test_who_may_not_export_gets_none(self):
+        self.seller.group_ids -= self.allowed
+        with self.assertRaisesRegex(AccessError, "Export: Allowed"):
+            self.ask(self.seller)
+        officer = new_test_user(
+            self.env, "cqrs_officer", groups="base.group_user,base.group_allow_export"
+        )
+        with self.assertRaises(AccessError):
+            self.ask(officer)
+
+    def test_companies_are_those_switched_on(self):
+        branch = other_company(self.env)
+        self.seller.company_ids |= branch
+        self.opportunity(
+            self.seller, 5, name="Abroad", company_id=branch.id, team_id=False
+        )
+        run = self.ask(self.seller)
+        self.assertEqual(
+            set(run.question["company_ids"]), set(self.seller.company_ids.ids)
+        )
+        self.perform()
+        self.assertEqual(run.findings, 3)
+        run = self.ask(self.seller)
+        self.seller.company_ids -= branch
+        self.perform()
+        self.assertEqual((run.state, run.findings), ("done", 2))
+
+    def test_a_few_at_a_time(self):
+        runs = [self.ask(self.seller) for __ in range(3)]
+        with self.assertRaisesRegex(UserError, "Wait for one"):
+            self.ask(self.seller)
+        self.ask(self.head)
+        runs[0].with_user(self.seller).action_cancel()
+        self.assertEqual(runs[0].state, "cancelled")
+        self.assertEqual(runs[0].outcome, "Cancelled. There is no file.")
+        self.ask(self.seller)
+
+    def test_one_that_is_cancelled_leaves_nothing(self):
+        run = self.ask(self.seller)
+        run.write({"cancel_requested": True})
+        self.perform()
+        self.assertEqual(run.state, "cancelled")
+        self.assertFalse(self.env["ir.attachment"].search(run._files()))
+
+    def test_files_are_removed_after_some_days(self):
+        old, new = self.ask(self.seller), self.ask(self.seller)
+        self.perform()
+        file = self.env["ir.attachment"].search(old._files())
+        self.env.cr.execute(
+            "UPDATE cqrs_run SET create_date = %s WHERE id = %s",
+            [fields.Datetime.now() - timedelta(days=8), old.id],
+        )
+        self.env.invalidate_all()
+        self.env["cqrs.run"]._remove_old_files()
+        self.assertFalse((file | file).exists() or old.exists())
+        self.assertTrue(self.env["ir.attachment"].search(new._files()))
+
+
+@tagged("post_install", "-at_install")
+class TestMemoryOfAnExcelFile(Excel):
+    def write(self, count):
+        """Write a file of so many rows; return the most memory that it took, in MB."""
+        path = self.folder / f"{count}.xlsx"
+        headings = [(f"Column {n}", 16) for n in range(14)]
+        day, euro = date(2026, 11, 30), Currency("EUR", 2)
+        rows = (
+            [f"Deal {n} {m}" for m in range(8)]
+            + [Amount(Decimal(n) / 7, euro), day, None, n, "EUR", datetime(2026, 1, 1)]
+            for n in range(count)
+        )
+        tracemalloc.start()
+        try:
+            with excel_file(str(path), str(self.folder)) as book:
+                ExcelList(book, False).write_rows("List", headings, rows)
+            return tracemalloc.get_traced_memory()[1] / 2**20
+        finally:
+            tracemalloc.stop()
+
+    def test_the_memory_does_not_grow_with_the_rows(self):
+        self.assertLess(self.write(2_000), self.write(300) + 0.2)
+
+    @unittest.skipUnless(IS_WHOLE, "CRM_CQRS_EXPORTS=all")
+    def test_a_file_of_100_000_rows(self):
+        few, many = self.write(10_000), self.write(100_000)
+        print(f"10,000 rows: {few:.2f} MB; 100,000 rows: {many:.2f} MB")
+        self.assertLess(many, few + 1)
+        book = load_workbook(self.folder / "100000.xlsx", read_only=True)
+        rows = book["List"].iter_rows(min_row=2, min_col=9, max_col=9, values_only=True)
+        found = [value for (value,) in rows]
+        self.assertEqual(len(found), 100_000)
+        exact = sum(Decimal(n) for n in range(100_000)) / 7
+        self.assertAlmostEqual(sum(found), float(exact), 2)
