@@ -46,6 +46,7 @@ from . import (
     test_currencies_are_kept_between_readers,
     test_custom_fields_are_recorded,
     test_customers_tour,
+    test_dashboard_at_a_glance,
     test_dashboard_components,
     test_dashboard_live,
     test_dashboard_live_in_a_browser,

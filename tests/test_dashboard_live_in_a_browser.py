@@ -6,7 +6,7 @@ from .own_server import OwnServer
 
 # The page is one session; what writes, by name and password and without the page's
 # cookies, is another.
-CODE = """
+CODE = r"""
 (async () => {
     const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
     const until = async (condition) => {
@@ -20,6 +20,7 @@ CODE = """
     const tile = (name) => document.querySelector(`.o_cqrs_tile[data-name=${name}]`);
     const value = (name) => tile(name)?.querySelector(".o_cqrs_tile_value").textContent;
     const asOf = () => document.querySelector(".o_cqrs_as_of").textContent;
+    const title = () => document.querySelector(".o_cqrs_as_of").title;
     await until(() => value("active") && document.querySelector(".o_cqrs_opportunity"));
     const [pipeline, active, position] = [value("pipeline"), value("active"), asOf()];
     // The page says nowhere that it is subscribed, which it is soon.
@@ -44,9 +45,24 @@ CODE = """
         throw new Error("the other session could not write");
     }
     await until(() => value("pipeline") !== pipeline && value("active") !== active);
-    await until(() => tile("pipeline").matches(".o_cqrs_changed"));
-    if (tile("win_rate").matches(".o_cqrs_changed") || asOf() === position) {
+    const box = (name) => document.querySelector(`[data-tile=${name}]`);
+    const latest = (name) => box(name).querySelector(".o_cqrs_latest")?.textContent || "";
+    await until(() => box("pipeline").matches(".o_cqrs_changed"));
+    if (box("win_rate").matches(".o_cqrs_changed") || asOf() === position) {
         throw new Error("a tile is marked, or a position is not, that should");
+    }
+    await until(() => /\+\D*1.23M\D*, .*Live.*, .*Admin/.test(latest("pipeline")));
+    if (!/\+1, .*Live/.test(latest("active")) || latest("won")) {
+        throw new Error(`said: ${latest("active")} ${latest("won")}`);
+    }
+    if (/\d{5}/.test(asOf()) || !/event \d+/.test(title())) {
+        throw new Error("the event's number is not in the tooltip alone");
+    }
+    // Until it is seen: by who has pointed at it, and goes on.
+    box("pipeline").dispatchEvent(new PointerEvent("pointerleave"));
+    await until(() => !box("pipeline").matches(".o_cqrs_changed"));
+    if (latest("pipeline") || !latest("active")) {
+        throw new Error("another mark is gone than the one that was seen");
     }
     await until(() =>
         document.querySelector(".o_cqrs_opportunities").textContent.includes("Live")

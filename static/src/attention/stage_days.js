@@ -85,8 +85,13 @@ export class StageDays extends Component {
         const count = (number) => formatNumber(number);
         const days = (number) => (number === null ? "–" : formatNumber(number, 1));
         return [
-            {label: _t("Median days"), format: days, isDrawn: true},
-            {label: _t("90th percentile"), format: days, isDrawn: true},
+            {label: _t("Median days"), format: days, isDrawn: true, color: "days"},
+            {
+                label: _t("90th percentile"),
+                format: days,
+                isDrawn: true,
+                color: "longest-days",
+            },
             {label: _t("Entered"), format: count, isDrawn: false},
             {label: _t("Moved on"), format: count, isDrawn: false},
             {label: _t("Moved back"), format: count, isDrawn: false},

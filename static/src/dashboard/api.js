@@ -29,7 +29,7 @@ class OtherCaller extends ApiProblem {}
  * Ask API v2 as the user of the page. An answer that the browser has and that is still
  * current is not sent again (ETag).
  *
- * @param {string} path below `/api/v2/dashboard/`
+ * @param {string} path below `/api/v2/dashboard/`, or a whole one
  * @param {Object} [parameters] of the query; undefined and "" are left out, an array
  *  is a list
  * @param {AbortSignal} [signal]
@@ -47,7 +47,8 @@ export async function readApi(path, parameters = {}, signal) {
     }
     let response = null;
     try {
-        response = await fetch(`${BASE}${path}?${query}`, {
+        const whole = path.startsWith("/") ? path : `${BASE}${path}`;
+        response = await fetch(`${whole}?${query}`, {
             headers: {Accept: "application/json"},
             signal,
         });

@@ -15,8 +15,8 @@ import {formatNumber, formatPercent} from "./formats";
 /** @param {(amount: number) => string} money in the currency of the figures */
 export function stageColumns(money) {
     return [
-        {label: _t("Pipeline"), format: money, isDrawn: true},
-        {label: _t("Weighted"), format: money, isDrawn: true},
+        {label: _t("Pipeline"), format: money, isDrawn: true, color: "open"},
+        {label: _t("Weighted"), format: money, isDrawn: true, color: "weighted"},
         {
             label: _t("Opportunities"),
             format: (count) => formatNumber(count),
@@ -47,7 +47,7 @@ export function stageRows(byStage, scope) {
 /** @param {(amount: number) => string} money in the currency of the figures */
 export function monthColumns(money) {
     return [
-        {label: _t("Won"), format: money, isDrawn: true},
+        {label: _t("Won"), format: money, isDrawn: true, color: "won"},
         {
             label: _t("Opportunities"),
             format: (count) => formatNumber(count),
@@ -66,9 +66,14 @@ export function monthColumns(money) {
 export function monthRows(byMonth, now, scope) {
     return (
         byMonth &&
-        lastMonths(byMonth.groups, now.setZone(byMonth.tz), scope).map((month) => ({
+        lastMonths(byMonth.groups, now.setZone(byMonth.tz), scope).map((month, at) => ({
             key: month.month,
-            label: month.from.toFormat("LLL yy"),
+            label: month.from.toFormat("LLLL yyyy"),
+            // The year where it begins.
+            axisLabel:
+                at && month.from.month > 1
+                    ? [month.from.toFormat("LLL")]
+                    : [month.from.toFormat("LLL"), month.from.toFormat("yyyy")],
             range: {from: month.from, to: month.to},
             values: [month.won_revenue, month.won, month.lost, month.win_rate],
         }))
@@ -84,4 +89,18 @@ export function highlightedMonths(rows, range) {
               )
               .map((row) => row.key)
         : undefined;
+}
+
+/** Return a text in lines of a number of characters; a word is not broken. */
+export function wrapped(text, length) {
+    const lines = [];
+    for (const word of text.split(" ")) {
+        const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
+        if (lines.length && longer.length <= length) {
+            lines[lines.length - 1] = longer;
+        } else {
+            lines.push(word);
+        }
+    }
+    return lines;
 }

@@ -112,6 +112,10 @@ export class Dashboard extends Component {
     choose(choice) {
         const outdated = outdatedBy(this.view, {...this.view, ...choice});
         Object.assign(this.view, choice);
+        if ("scope" in choice) {
+            // What is marked are figures of the other one.
+            this.data.see();
+        }
         this.publish();
         if (outdated === "all" || (outdated === "some" && !this.state.byMonth)) {
             this.load();
@@ -214,14 +218,15 @@ export class Dashboard extends Component {
 
     /** Whether what is read for one person or all can be shown: not for the others alone. */
     get hasPace() {
-        return this.state.person && this.state.closing && this.view.scope !== "team";
+        return this.state.me && this.view.scope !== "team";
     }
 
     get paceParameters() {
         const {viewAs, scope, company, currency} = this.view;
         return {
             user: viewAs,
-            salesperson: scope === "own" ? this.state.person.id : undefined,
+            // Known before the figures are.
+            salesperson: scope === "own" ? viewAs || this.state.me.id : undefined,
             company,
             currency,
         };
@@ -354,7 +359,7 @@ export class Dashboard extends Component {
 
     openTile(name) {
         if (this.view.day) {
-            const {label} = this.tiles.list.find((tile) => tile.name === name);
+            const label = this.tiles.labels[name];
             const period = this.state.closing.period?.name;
             const closed = {archived: "any", period};
             const parameters = {
@@ -403,6 +408,7 @@ export class Dashboard extends Component {
             rows,
             columns: monthColumns((amount) => this.money(amount)),
             highlighted: highlightedMonths(rows, this.tiles.range),
+            highlightedLabels: [this.tiles.periodLabel || "", _t("Other months")],
         };
     }
 
@@ -415,17 +421,20 @@ export class Dashboard extends Component {
     }
 
     get asOf() {
-        const {readAt, position} = this.state;
+        const {readAt} = this.state;
         return readAt
-            ? _t("As of %(time)s, event %(position)s", {
-                  time: readAt.toLocaleString(DateTime.TIME_WITH_SECONDS),
-                  position,
-              })
+            ? _t("As of %s", readAt.toLocaleString(DateTime.TIME_WITH_SECONDS))
             : "";
     }
 
     get asOfTitle() {
-        return this.state.readAt ? formatDateTime(this.state.readAt) : "";
+        const {readAt, position} = this.state;
+        return readAt
+            ? _t("%(time)s, event %(position)s", {
+                  time: formatDateTime(readAt),
+                  position,
+              })
+            : "";
     }
 }
 

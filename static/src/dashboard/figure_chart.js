@@ -13,16 +13,24 @@ import {
 } from "@odoo/owl";
 
 import {Definition} from "../past/definition";
+import {wrapped} from "./charts";
+
+/** Characters of a line of a label, and rows up to which there is room for several lines */
+const LINE = 18;
+const MAX_WRAPPED = 7;
 
 /**
  * A bar chart, which the user can switch to a table.
  *
  * - `rows`: `[{key, label, values}]`, null while they are not known; a `bar` of its own floats
- *   between two values, in the color of its `tone`, and a `caption` is below its label
- * - `columns`: `[{label, format, isDrawn}]`, one for each of the values; `format` is called
- *   with a value and its row
+ *   between two values, in the color of its `tone`, a `caption` is below its label, and
+ *   `axisLabel`, lines, stands for the label on the axis
+ * - `columns`: `[{label, format, isDrawn, color}]`, one for each of the values; `format` is
+ *   called with a value and its row; `color` is the name of one of the style sheet, which
+ *   means the same in every chart
  * - `isHorizontal`: whether the bars are horizontal
  * - `highlighted`: keys of the rows that stand out; all by default
+ * - `highlightedLabels`: `[those, the others]`, for the legend
  * - `selected`: key of the row that is open
  * - `axisStart`: value at which the bars begin; 0 by default
  * - `definition`: name of that of the figures
@@ -40,6 +48,7 @@ export class FigureChart extends Component {
         columns: Array,
         isHorizontal: {type: Boolean, optional: true},
         highlighted: {type: Array, optional: true},
+        highlightedLabels: {type: Array, optional: true},
         selected: {type: [String, Number], optional: true},
         axisStart: {type: Number, optional: true},
         definition: {type: String, optional: true},
@@ -125,10 +134,12 @@ export class FigureChart extends Component {
     config(canvas) {
         const {rows, columns, highlighted, isHorizontal, formatTick, onOpen} =
             this.props;
-        const {selected, axisStart} = this.props;
+        const {selected, axisStart, highlightedLabels} = this.props;
         const style = getComputedStyle(canvas);
         const variable = (name) => style.getPropertyValue(name).trim();
-        const colors = [variable("--o-cqrs-bar"), variable("--o-cqrs-bar-faint")];
+        const color = (name = "open") => variable(`--o-cqrs-${name}`);
+        const isFaint = (row) => highlighted && !highlighted.includes(row.key);
+        const hasBoth = rows.some(isFaint) && !rows.every(isFaint);
         const tones = Object.fromEntries(
             ["up", "down", "won"].map((tone) => [tone, variable(`--o-cqrs-${tone}`)])
         );
@@ -136,13 +147,13 @@ export class FigureChart extends Component {
         const drawn = columns.map((column, index) => ({column, index}));
         const datasets = drawn
             .filter(({column}) => column.isDrawn)
-            .map(({column, index}, place) => ({
+            .map(({column, index}) => ({
                 label: column.label,
                 data: rows.map((row) => row.bar || row.values[index]),
                 backgroundColor: rows.map((row) =>
-                    highlighted && !highlighted.includes(row.key)
-                        ? colors[1]
-                        : tones[row.tone] || colors[place % colors.length]
+                    isFaint(row)
+                        ? color(`${column.color}-faint`)
+                        : tones[row.tone] || color(column.color)
                 ),
                 borderColor: style.color,
                 borderWidth: rows.map((row) => (row.key === selected ? 2 : 0)),
@@ -152,6 +163,16 @@ export class FigureChart extends Component {
                 maxBarThickness: 36,
                 categoryPercentage: 0.75,
             }));
+        const legend = columns
+            .filter(({isDrawn}) => isDrawn)
+            .flatMap(({label, color: name}) =>
+                hasBoth
+                    ? [
+                          [highlightedLabels[0], name],
+                          [highlightedLabels[1], `${name}-faint`],
+                      ]
+                    : [[label, name]]
+            );
         const values = {
             beginAtZero: !axisStart,
             min: axisStart || undefined,
@@ -173,13 +194,16 @@ export class FigureChart extends Component {
             grid: {display: false},
             ticks: {
                 color: style.color,
-                autoSkipPadding: 8,
-                maxRotation: 0,
+                // Each has its label, whole; turned, where they would touch.
+                autoSkip: false,
+                maxRotation: isHorizontal ? 0 : 90,
+                font: {size: 11},
                 callback(value) {
-                    const label = this.getLabelForValue(value);
-                    const text = label.length > 18 ? `${label.slice(0, 17)}…` : label;
-                    const {caption} = rows[value];
-                    return caption ? [text, caption] : text;
+                    const {axisLabel, caption, label} = rows[value];
+                    const isRoomy = rows.length <= MAX_WRAPPED;
+                    const lines =
+                        axisLabel || (isRoomy ? wrapped(label, LINE) : [label]);
+                    return caption ? [...lines, caption] : lines;
                 },
             },
         };
@@ -207,7 +231,7 @@ export class FigureChart extends Component {
                 },
                 plugins: {
                     legend: {
-                        display: datasets.length > 1,
+                        display: datasets.length > 1 || hasBoth,
                         position: "bottom",
                         rtl: isRtl,
                         onClick: null,
@@ -215,10 +239,10 @@ export class FigureChart extends Component {
                             boxWidth: 10,
                             boxHeight: 10,
                             color: style.color,
-                            generateLabels: (chart) =>
-                                chart.data.datasets.map((dataset, index) => ({
-                                    text: dataset.label,
-                                    fillStyle: colors[index % colors.length],
+                            generateLabels: () =>
+                                legend.map(([text, name]) => ({
+                                    text,
+                                    fillStyle: color(name),
                                     fontColor: style.color,
                                     lineWidth: 0,
                                 })),

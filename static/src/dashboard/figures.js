@@ -117,6 +117,16 @@ export function change(value, before) {
     return {difference, ratio: before ? difference / before : null};
 }
 
+/** How a change looks. More is better in each of the figures: less is never green. */
+export function direction(difference) {
+    if (!difference) {
+        return {tone: "text-muted", icon: "fa-minus"};
+    }
+    return difference > 0
+        ? {tone: "text-success", icon: "fa-arrow-up"}
+        : {tone: "text-danger", icon: "fa-arrow-down"};
+}
+
 /** Return the points of a line through the values, for a `viewBox` of 100 × 24. */
 export function linePoints(values) {
     const known = values.filter((value) => value !== null);

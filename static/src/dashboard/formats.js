@@ -1,4 +1,5 @@
 import {currencies, formatCurrency} from "@web/core/currency";
+import {localization} from "@web/core/l10n/localization";
 import {user} from "@web/core/user";
 
 export {formatNumber, formatPercent} from "../core/formats";
@@ -28,12 +29,33 @@ export function ownCurrency() {
     return currencies[user.activeCompany.currency_id]?.name;
 }
 
-/** As `formatMoney`, in a few characters, such as `$ 1.5M` and `$ 10M`. */
+/** Digits of an amount that is read at a glance */
+const DIGITS = 3;
+
+/** As `formatMoney`, in three digits: `$ 52.8M`, `$ 1.34M`, `$ 10M`. */
 export function formatMoneyShortly(amount, code) {
-    const magnitude = amount ? Math.floor(Math.log10(Math.abs(amount)) / 3) : 0;
-    const tenths = Math.round((10 * amount) / 1000 ** magnitude);
-    return formatMoney(amount, code, {
+    const rounded = Number(amount.toPrecision(DIGITS));
+    const [, exponent] = rounded.toExponential().split("e");
+    const thousands = Math.max(0, Math.floor(Number(exponent) / 3));
+    // As many as are left of the digits, without zeros at the end.
+    const [, decimals = ""] = String(
+        Number((rounded / 1000 ** thousands).toPrecision(DIGITS))
+    ).split(".");
+    return formatMoney(rounded, code, {
         humanReadable: true,
-        digits: [0, tenths % 10 ? 1 : 0],
+        digits: [0, decimals.length],
     });
+}
+
+/**
+ * Return an amount with its sign, as a change.
+ *
+ * @param {number} amount
+ * @param {(amount: number) => string} format of what has no sign
+ */
+export function withSign(amount, format) {
+    const text = format(Math.abs(amount));
+    const signed = amount < 0 ? `\u2212${text}` : amount > 0 ? `+${text}` : text;
+    // A sign would stand behind its number where the page runs from right to left.
+    return localization.direction === "rtl" ? `\u2066${signed}\u2069` : signed;
 }

@@ -16,6 +16,8 @@ import {formatMoney, formatMoneyShortly, formatNumber} from "./formats";
 const PATH = "users/hierarchy";
 const LIMIT = 40;
 const FORMER = ".former";
+/** Rows up to which teams are open from the beginning */
+const ROOM = 14;
 
 /**
  * Tree of the user's team, with the pipeline of each person.
@@ -110,7 +112,24 @@ export class Organisation extends Component {
             const level = await this.readLevel();
             this.state.root = level.parent;
             this.state.levels[level.parent.id] = {...level, isOpen: true};
+            await this.fill(level.items);
         });
+    }
+
+    /** Open the teams of people, and those below, as far as there is room for all. */
+    async fill(people) {
+        const managers = people.filter(({is_manager}) => is_manager);
+        const more = managers.reduce((sum, {reports_count}) => sum + reports_count, 0);
+        if (!managers.length || this.rows.length + more > ROOM) {
+            return;
+        }
+        const levels = await Promise.all(
+            managers.map(({id}) => this.readLevel(asked(id)))
+        );
+        for (const level of levels) {
+            this.state.levels[level.parent.id] = {...level, isOpen: true};
+        }
+        await this.fill(levels.flatMap(({items}) => items));
     }
 
     /** Read the persons shown again, a page of each level. */

@@ -5,13 +5,17 @@ import {Definition} from "../past/definition";
 /**
  * A figure and its trend; a click opens the records behind it.
  *
- * - `value`: a text; "" while it is not known
+ * - `value`: a text, as it is read at a glance; "" while it is not known
+ * - `exact`: the whole of it, for the tooltip and for who hears the screen
  * - `note`: a line below
- * - `trend`: `{text, tone, icon, title}`, a button that opens the changes
+ * - `trend`: `{text, since, tone, icon, title}`, a button that opens the changes
  * - `points`: points of a line through the last months, for a `viewBox` of 100 × 24
- * - `share`: filled part of a bar, from 0 to 1
+ * - `shares`: `[{name, share}]`, parts of a bar, each from 0 to 1
  * - `parts`: `{name, text, title, isAlert}`, figures of their own below it
- * - `hasChanged`: whether the figure has just changed
+ * - `latest`: `{amount, text, tone, title}`, what has changed the figure since it was seen;
+ *   in the place of the line
+ * - `onSee`: called when somebody who has pointed at the tile, or been in it by the
+ *   keyboard, goes on
  */
 export class Tile extends Component {
     static template = "crm_cqrs.Tile";
@@ -20,18 +24,22 @@ export class Tile extends Component {
         name: String,
         label: String,
         value: String,
+        exact: {type: String, optional: true},
         note: {type: String, optional: true},
         trend: {type: [Object, {value: null}], optional: true},
         points: {type: String, optional: true},
-        share: {type: [Number, {value: null}], optional: true},
+        shares: {type: Array, optional: true},
         parts: {type: Array, optional: true},
-        hasChanged: Boolean,
+        latest: {type: Object, optional: true},
         onOpen: Function,
         onOpenPart: Function,
         onOpenTrend: Function,
+        onSee: Function,
     };
 
-    get hasShare() {
-        return typeof this.props.share === "number";
+    see() {
+        if (this.props.latest) {
+            this.props.onSee();
+        }
     }
 }

@@ -1,8 +1,10 @@
+import {formatDate} from "@web/core/l10n/dates";
 import {_t} from "@web/core/l10n/translation";
 
 import {PERIODS} from "./choices";
 import {
     change,
+    direction,
     lastMonths,
     levels,
     linePoints,
@@ -10,7 +12,14 @@ import {
     periodRange,
     scoped,
 } from "./figures";
-import {formatMoney, formatMoneyShortly, formatNumber, formatPercent} from "./formats";
+import {
+    formatMoney,
+    formatMoneyShortly,
+    formatNumber,
+    formatPercent,
+    withSign,
+} from "./formats";
+import {latestOf} from "./latest";
 
 /** Return the label of each tile; `period` is the name of the period, if there is one. */
 export function tileLabels(period) {
@@ -28,20 +37,21 @@ export class Tiles {
     /**
      * @param {Object} read `{byStage, byMonth, closing, series, before}`, the API's
      *  metrics, each null until it is known; `closing` are those of the period, `before`
-     *  those as of its beginning
+     *  those as of its beginning; and `changed` of `use_dashboard_data.js`
      * @param {Object} view `{scope, period}`
      * @param {luxon.DateTime} now
      * @param {boolean} hasOthers whether the figures differ between all and the own
      */
     constructor(read, {scope, period}, now, hasOthers) {
-        const {byStage, byMonth, closing, series, before} = read;
-        Object.assign(this, {byStage, byMonth, closing, series, before});
+        const {byStage, byMonth, closing, series, before, changed} = read;
+        Object.assign(this, {byStage, byMonth, closing, series, before, changed});
         Object.assign(this, {scope, now, hasOthers});
         // Until the figures of another period are there, those shown have their name.
         this.period = closing ? closing.period?.name || "all" : period;
         this.range = closing && periodRange(closing.period, closing.tz);
     }
 
+    /** The label of each tile, with the period that it is of. */
     get labels() {
         return tileLabels(this.periodLabel);
     }
@@ -69,7 +79,8 @@ export class Tiles {
     /** Properties of each `Tile`, in their order. */
     get list() {
         const tiles = this.byMonth ? this.tiles : {};
-        return Object.entries(this.labels).map(([name, label]) => ({
+        // The period is in the note: it is known later, and would change what is read.
+        return Object.entries(tileLabels()).map(([name, label]) => ({
             name,
             label,
             ...(tiles[name] || {
@@ -79,37 +90,51 @@ export class Tiles {
         }));
     }
 
+    /** What has changed a tile since it was seen, as `Tile` takes it. */
+    latest(name) {
+        const changed = this.byMonth && this.changed?.[name];
+        if (!changed) {
+            return undefined;
+        }
+        const [format, exact] = {
+            active: [formatNumber, formatNumber],
+            win_rate: [points, points],
+        }[name] || [(amount) => this.short(amount), (amount) => this.money(amount)];
+        const difference =
+            change(this.values[name], changed.before)?.difference ?? null;
+        return latestOf(difference, changed.told, format, exact);
+    }
+
     get tiles() {
         const {pipeline, weighted, won, active, win_rate} = this.values;
         const {own, team} = this.byStage;
         const {closed, closedTrend} = this;
-        const expected = closed.pipeline_value;
+        // What is overdue is told apart.
+        const expected = closed.due ? closed.due.amount : closed.pipeline_value;
         const now = this.now.setZone(this.byMonth.tz);
         const months = lastMonths(this.byMonth.groups, now, this.scope);
         const isOfBoth = this.scope === "all" && this.hasOthers;
         return {
             pipeline: {
-                value: this.money(pipeline),
+                ...this.amount(pipeline),
                 note: this.pipelineNote(expected),
-                share:
-                    this.range && pipeline && expected !== null
-                        ? expected / pipeline
-                        : null,
+                shares: this.dueShares(pipeline),
                 parts: this.dueParts,
                 ...this.level("pipeline_value", pipeline),
             },
             weighted: {
-                value: this.money(weighted),
+                ...this.amount(weighted),
                 note: this.weightedNote(weighted, pipeline),
-                share: pipeline && weighted !== null ? weighted / pipeline : null,
+                shares: shareOf("weighted", weighted, pipeline),
                 ...this.level("weighted_pipeline", weighted),
             },
             won: {
-                value: this.money(won),
-                note:
+                ...this.amount(won),
+                note: this.inPeriod(
                     closed.won === 1
                         ? _t("1 opportunity")
-                        : _t("%s opportunities", formatNumber(closed.won)),
+                        : _t("%s opportunities", formatNumber(closed.won))
+                ),
                 trend: closedTrend.won,
                 points: linePoints(months.map((month) => month.won_revenue)),
             },
@@ -121,19 +146,28 @@ export class Tiles {
                           others: formatNumber(team.active_opportunities),
                       })
                     : "",
-                share: isOfBoth && active ? own.active_opportunities / active : null,
+                shares: isOfBoth
+                    ? shareOf("open", own.active_opportunities, active)
+                    : undefined,
                 ...this.level("active_opportunities", active),
             },
             win_rate: {
                 value: win_rate === null ? "–" : formatPercent(win_rate, 1),
-                note: _t("%(won)s won, %(lost)s lost", {
-                    won: formatNumber(closed.won),
-                    lost: formatNumber(closed.lost),
-                }),
+                note: this.inPeriod(
+                    _t("%(won)s won, %(lost)s lost", {
+                        won: formatNumber(closed.won),
+                        lost: formatNumber(closed.lost),
+                    })
+                ),
                 trend: closedTrend.win_rate,
                 points: linePoints(months.map((month) => month.win_rate)),
             },
         };
+    }
+
+    /** A note with the period that it is of. */
+    inPeriod(note) {
+        return this.periodLabel ? `${this.periodLabel} · ${note}` : String(note);
     }
 
     /** Figures of the opportunities that close in the period. */
@@ -151,22 +185,42 @@ export class Tiles {
         return [
             {
                 name: "due",
-                text: _t("%s due", formatNumber(due.count)),
-                title: _t(
-                    "%s expected to close today or later",
-                    this.money(due.amount)
+                text: _t("%s due", this.short(due.amount)),
+                title: this.dueTitle(
+                    due,
+                    _t("%s expected to close today or later", this.money(due.amount))
                 ),
             },
             {
                 name: "overdue",
-                text: _t("%s overdue", formatNumber(overdue.count)),
-                title: _t(
-                    "%s expected to close before today",
-                    this.money(overdue.amount)
+                text: _t("%s overdue", this.short(overdue.amount)),
+                title: this.dueTitle(
+                    overdue,
+                    _t("%s expected to close before today", this.money(overdue.amount))
                 ),
                 isAlert: overdue.count > 0,
             },
         ];
+    }
+
+    dueTitle({count}, text) {
+        return count === 1
+            ? _t("1 opportunity, %s", text)
+            : _t("%(count)s opportunities, %(text)s", {
+                  count: formatNumber(count),
+                  text,
+              });
+    }
+
+    /** What is due, and what is overdue, as parts of the pipeline. */
+    dueShares(pipeline) {
+        const {due, overdue} = scoped(this.byStage, this.scope);
+        return pipeline && due && overdue
+            ? [
+                  {name: "open", share: due.amount / pipeline},
+                  {name: "overdue", share: overdue.amount / pipeline},
+              ]
+            : undefined;
     }
 
     weightedNote(weighted, pipeline) {
@@ -188,7 +242,7 @@ export class Tiles {
                   amount: this.short(expected),
                   period: periodName(this.period, this.range, this.closing.period),
               })
-            : _t("%s on average", this.money(average_value));
+            : _t("%s on average", this.short(average_value));
     }
 
     get periodBefore() {
@@ -211,18 +265,17 @@ export class Tiles {
             return null;
         }
         const level = scoped(before, scope)[name] ?? null;
-        const title =
-            level !== null &&
-            _t("%(before)s when %(period)s began. Show what changed since", {
-                before: isCount ? formatNumber(level) : this.money(level),
-                period: periodName(this.period, range, this.closing.period),
-            });
-        return this.trend(
-            value,
-            level,
-            title,
-            isCount ? (count) => formatNumber(count) : undefined
-        );
+        const exact = isCount ? formatNumber : (amount) => this.money(amount);
+        return this.trend(value, level, {
+            format: isCount ? formatNumber : (amount) => this.short(amount),
+            exact,
+            since: _t("since %s", formatDate(range.from)),
+            title: () =>
+                _t("%(before)s when %(period)s began", {
+                    before: exact(level),
+                    period: periodName(this.period, range, this.closing.period),
+                }),
+        });
     }
 
     levelPoints(name, value) {
@@ -239,46 +292,63 @@ export class Tiles {
             return {};
         }
         const before = scoped(this.closing.before, this.scope);
-        const title = (text) =>
-            _t("%(before)s in the same part of %(period)s", {
-                before: text,
-                period: this.periodBefore,
-            });
-        const rates = change(closed.win_rate, before.win_rate);
+        const told = (format) => (value) => ({
+            since: _t("on %s", this.periodBefore),
+            title: () =>
+                _t("%(before)s in the same part of %(period)s", {
+                    before: format(value),
+                    period: this.periodBefore,
+                }),
+        });
+        const exact = (amount) => this.money(amount);
         return {
-            won: this.trend(
-                closed.won_revenue,
-                before.won_revenue,
-                title(this.money(before.won_revenue))
-            ),
-            win_rate: rates && {
-                ...direction(rates.difference),
-                text: _t(
-                    "%s points",
-                    formatNumber(100 * Math.abs(rates.difference), 1)
-                ),
-                title: title(formatPercent(before.win_rate, 1)),
-            },
+            won: this.trend(closed.won_revenue, before.won_revenue, {
+                format: (amount) => this.short(amount),
+                exact,
+                ...told(exact)(before.won_revenue),
+            }),
+            win_rate: this.trend(closed.win_rate, before.win_rate, {
+                format: points,
+                exact: points,
+                ...told((rate) => formatPercent(rate, 1))(before.win_rate),
+            }),
         };
     }
 
-    trend(value, before, title, format = (amount) => this.short(amount)) {
+    /**
+     * @param {Object} words `{format, exact, since, title}`: of the change at a glance
+     *  and whole, of the time from which on it counts, and of what there was
+     */
+    trend(value, before, {format, exact, since, title}) {
         const changed = change(value, before);
         if (!changed) {
             return null;
         }
         const {difference, ratio} = changed;
+        const whole = withSign(difference, exact);
         return {
             ...direction(difference),
-            text:
+            text: withSign(difference, format),
+            since,
+            title:
                 ratio === null || !difference
-                    ? format(Math.abs(difference))
-                    : _t("%(amount)s (%(part)s)", {
-                          amount: format(Math.abs(difference)),
-                          part: formatPercent(Math.abs(ratio)),
+                    ? _t("%(change)s: %(before)s. Show what changed", {
+                          change: whole,
+                          before: title(),
+                      })
+                    : _t("%(change)s (%(part)s): %(before)s. Show what changed", {
+                          change: whole,
+                          part: withSign(ratio, formatPercent),
+                          before: title(),
                       }),
-            title,
         };
+    }
+
+    /** An amount as a tile has it: at a glance, and whole. */
+    amount(amount) {
+        return amount === null
+            ? {value: "–"}
+            : {value: this.short(amount), exact: this.money(amount)};
     }
 
     money(amount) {
@@ -290,11 +360,11 @@ export class Tiles {
     }
 }
 
-function direction(difference) {
-    if (!difference) {
-        return {tone: "text-muted", icon: "fa-minus"};
-    }
-    return difference > 0
-        ? {tone: "text-success", icon: "fa-arrow-up"}
-        : {tone: "text-danger", icon: "fa-arrow-down"};
+/** A part of a whole, as a bar; none where there is no whole. */
+function shareOf(name, part, whole) {
+    return whole && part !== null ? [{name, share: part / whole}] : undefined;
+}
+
+function points(rate) {
+    return _t("%s points", formatNumber(100 * rate, 1));
 }

@@ -1,16 +1,14 @@
-import {browser} from "@web/core/browser/browser";
-
-import {onWillUnmount, useState} from "@odoo/owl";
+import {useState} from "@odoo/owl";
 
 import {useSlow} from "../past/use_slow";
 import {isAborted, useApi} from "./api";
 import {figureParameters, periodParameter} from "./choices";
+import {tell} from "./latest";
 import {Tiles} from "./tiles";
+import {useLatest} from "./use_latest";
 
 const {DateTime} = luxon;
 
-/** Milliseconds for which a tile is marked as changed */
-const MARKED = 8000;
 /** Months of the series: those shown, and the one before a year's first */
 const MONTHS_READ = 13;
 const NOTHING = {
@@ -27,13 +25,15 @@ const NOTHING = {
  *
  * - `state`: `{me, person, byStage, byMonth, closing, series, before}`, answers of the API, null
  *   while they are not there, or where there was nothing before the period; `position` and `readAt` of the figures; `leftOut`, a count of
- *   records; `revision`, another number after each change; `changed`, by tile; `error`
+ *   records; `revision`, another number after each change; `changed`, `{before, told}` of
+ *   each tile whose figure has changed since it was seen, by its name; `error`
  *   where nothing can be shown; `isBehind` and the `reason` where the figures shown are
  *   old
  * - `waiting`: `{isSlow}`, whether the figures take long
  * - `loadMe()`: reads the user's profile
  * - `load()`: clears all figures, and reads them
  * - `read()`: reads the figures; those shown stay until the new ones are there
+ * - `see(name)`: a tile, or all of them, has been seen
  * - `look()`: the same, if there are any and they are of now; returns whether it could
  *
  * @param {Object} view of `choices.js`, as it is at the time of each reading
@@ -53,11 +53,8 @@ export function useDashboardData(view) {
         reason: "",
         leftOut: 0,
     });
-    const timers = {};
+    const latest = useLatest(view, () => state.person);
     let lastPosition = null;
-    onWillUnmount(() =>
-        Object.values(timers).forEach((timer) => browser.clearTimeout(timer))
-    );
 
     async function loadMe() {
         try {
@@ -76,6 +73,8 @@ export function useDashboardData(view) {
         }
         if (state.me) {
             await read();
+            // Last: what has changed since the figures is told without.
+            await latest.begin();
         }
     }
 
@@ -109,13 +108,15 @@ export function useDashboardData(view) {
                     period && ask("metrics", {period}),
                 ])
             );
-            show(person.data, byStage, byMonth, closing || byStage);
+            const marked = show(person.data, byStage, byMonth, closing || byStage);
+            const told = marked.length && explain(marked);
             const beginning = beginningOf(state.closing);
             const levels =
                 beginning && ask("metrics", {as_of: beginning}).catch(withoutHistory);
             Promise.resolve(levels).catch(() => null);
             state.series = (await series).data;
             state.before = (await levels)?.data || null;
+            await told;
         } catch (error) {
             if (isAborted(error)) {
                 return;
@@ -156,31 +157,50 @@ export function useDashboardData(view) {
             isBehind: false,
             reason: "",
         });
-        if (before && byMonth.position !== lastPosition) {
-            mark(before, tileValues());
+        if (!isSame) {
+            see();
+        }
+        const isChanged = before && byMonth.position !== lastPosition;
+        if (isChanged) {
             state.revision++;
         }
         lastPosition = byMonth.position;
+        return isChanged ? mark(before, tileValues()) : [];
     }
 
     function tileValues() {
         return new Tiles(state, view, state.readAt).values;
     }
 
+    /** Mark the tiles that differ, until they are seen; return their names. */
     function mark(before, after) {
-        for (const name in after) {
-            if (before[name] === after[name]) {
-                continue;
+        const names = Object.keys(after).filter((name) => before[name] !== after[name]);
+        for (const name of names) {
+            state.changed[name] ||= {before: before[name], told: null};
+        }
+        return names;
+    }
+
+    /** Have the marks say what has changed the figures. */
+    async function explain(names) {
+        const news = await latest.read();
+        for (const name of news ? names : []) {
+            const changed = state.changed[name];
+            if (changed) {
+                changed.told = tell(changed.told, name, news);
             }
-            state.changed[name] = true;
-            browser.clearTimeout(timers[name]);
-            timers[name] = browser.setTimeout(() => {
-                delete state.changed[name];
-            }, MARKED);
         }
     }
 
-    return {state, waiting, loadMe, load, read, look};
+    function see(name) {
+        if (name) {
+            delete state.changed[name];
+        } else {
+            state.changed = {};
+        }
+    }
+
+    return {state, waiting, loadMe, load, read, look, see};
 }
 
 /** Return the time at which the present period began; undefined for a period of the past. */

@@ -1,11 +1,10 @@
 import {formatDate, formatDateTime} from "@web/core/l10n/dates";
-import {localization} from "@web/core/l10n/localization";
 import {_t} from "@web/core/l10n/translation";
 
 import {Component, onWillStart, onWillUpdateProps, useState} from "@odoo/owl";
 
 import {isAborted, useApi} from "../dashboard/api";
-import {formatMoney, formatNumber} from "../dashboard/formats";
+import {formatMoney, formatNumber, withSign} from "../dashboard/formats";
 import {useLeadOpener} from "../opportunities/lead_opener";
 import {Definition} from "../past/definition";
 import {useSlow} from "../past/use_slow";
@@ -151,8 +150,5 @@ export class ChangedDeals extends Component {
 
 /** Return an amount with its sign, as a change. */
 export function signedMoney(amount, currency, format = formatMoney) {
-    const text = format(Math.abs(amount), currency);
-    const signed = amount < 0 ? `−${text}` : amount > 0 ? `+${text}` : text;
-    // A sign would stand behind its number where the page runs from right to left.
-    return localization.direction === "rtl" ? `\u2066${signed}\u2069` : signed;
+    return withSign(amount, (size) => format(size, currency));
 }

@@ -9,7 +9,9 @@ describe.current.tags("headless");
 beforeEach(() => {
     allowTranslations();
     patchWithCleanup(localization, {
+        dateFormat: "MM/dd/yyyy",
         decimalPoint: ".",
+        direction: "ltr",
         grouping: [3],
         thousandsSep: ",",
     });
@@ -101,6 +103,7 @@ const tiles = (read = {}, view = {}, hasOthers = true) =>
     );
 const trend = (tile) =>
     tile.trend && [tile.trend.icon, tile.trend.text, tile.trend.title];
+const spaced = (text) => text.replace(/[\u00a0\s]+/g, " ");
 
 test("tiles show their labels before the figures are loaded", () => {
     const list = Object.values(
@@ -109,51 +112,107 @@ test("tiles show their labels before the figures are loaded", () => {
     expect(list.map(({label, value}) => [label, value])).toEqual([
         ["Pipeline", ""],
         ["Weighted Pipeline", ""],
-        ["Won, This Quarter", ""],
+        ["Won", ""],
         ["Active Opportunities", ""],
-        ["Win Rate, This Quarter", ""],
+        ["Win Rate", ""],
     ]);
 });
 
-test("open figures show their share, owners and trend", () => {
+test("open figures show their parts, owners and trend", () => {
     const {pipeline, weighted, active} = tiles();
-    expect(pipeline.value).toInclude("400.00");
-    expect(pipeline.note).toMatch(/^.*100.* expected, Q4 2026$/);
-    expect(pipeline.share).toBe(0.25);
-    expect(pipeline.parts.map(({text, isAlert}) => [text, isAlert])).toEqual([
-        ["1 due", undefined],
-        ["3 overdue", true],
+    expect(spaced(pipeline.value)).toBe("400 CQX");
+    expect(spaced(pipeline.exact)).toBe("400.00 CQX");
+    expect(spaced(pipeline.note)).toBe("100 CQX expected, Q4 2026");
+    expect(pipeline.shares).toEqual([
+        {name: "open", share: 0.0625},
+        {name: "overdue", share: 0.1875},
     ]);
-    expect(pipeline.parts[1].title).toMatch(/75.* expected to close before today$/);
-    expect(trend(pipeline)[0]).toBe("fa-arrow-up");
-    expect(trend(pipeline)[1]).toMatch(/^.*200.* \(100%\)$/);
-    expect(trend(pipeline)[2]).toMatch(/200.* when Q4 2026 began/);
+    expect(pipeline.parts.map(({text, isAlert}) => [spaced(text), isAlert])).toEqual([
+        ["25 CQX due", undefined],
+        ["75 CQX overdue", true],
+    ]);
+    expect(spaced(pipeline.parts[1].title)).toBe(
+        "3 opportunities, 75.00 CQX expected to close before today"
+    );
+    expect(pipeline.trend.icon).toBe("fa-arrow-up");
+    expect(pipeline.trend.tone).toBe("text-success");
+    expect(spaced(pipeline.trend.text)).toBe("+200 CQX");
+    expect(pipeline.trend.since).toBe("since 10/01/2026");
+    expect(spaced(pipeline.trend.title)).toBe(
+        "+200.00 CQX (+100%): 200.00 CQX when Q4 2026 began. Show what changed"
+    );
     expect(pipeline.points).toBe("0.0,12.0 50.0,7.0 100.0,2.0");
-    expect([weighted.note, weighted.share]).toEqual(["25% of the pipeline", 0.25]);
+    expect([weighted.note, weighted.shares]).toEqual([
+        "25% of the pipeline",
+        [{name: "weighted", share: 0.25}],
+    ]);
     expect(trend(weighted)[0]).toBe("fa-minus");
     expect(trend(weighted)[1]).toMatch(/^\D*0\D*$/);
-    expect([active.value, active.note, active.share]).toEqual([
+    expect([active.value, active.exact, active.note]).toEqual([
         "4",
+        undefined,
         "1 own, 3 others",
-        0.25,
     ]);
-    expect(trend(active).slice(0, 2)).toEqual(["fa-arrow-down", "1 (20%)"]);
-    expect(trend(active)[2]).toMatch(/^5 when Q4 2026 began/);
-    expect(trend(tiles({}, {scope: "own"}).pipeline)[1]).toMatch(/50.* \(100%\)$/);
+    expect(active.shares).toEqual([{name: "open", share: 0.25}]);
+    expect(trend(active).slice(0, 2)).toEqual(["fa-arrow-down", "\u22121"]);
+    expect(trend(active)[2]).toMatch(/^\u22121 \(\u221220%\): 5 when Q4 2026 began/);
+    expect(spaced(trend(tiles({}, {scope: "own"}).pipeline)[1])).toBe("+50 CQX");
+});
+
+test("what falls is not green, whatever it is", () => {
+    const less = {...READ.byStage, ...split(open(150, 40, 3), open(100, 20, 1))};
+    const {pipeline, weighted, active, won} = tiles({byStage: less});
+    expect(
+        [pipeline, weighted, active, won].map((tile) => [
+            tile.trend.tone,
+            tile.trend.icon,
+        ])
+    ).toEqual(Array(4).fill(["text-danger", "fa-arrow-down"]));
+    expect(spaced(pipeline.trend.text)).toBe("\u221250 CQX");
+});
+
+test("what is overdue of a period is not expected in it", () => {
+    const due = {count: 1, amount: 60};
+    const {pipeline} = tiles({closing: {...READ.closing, due}});
+    expect(spaced(pipeline.note)).toBe("60 CQX expected, Q4 2026");
+});
+
+test("a change says by how much, until the figure is as it was", () => {
+    const changed = {
+        pipeline: {before: 1400, told: null},
+        active: {before: 3, told: null},
+        win_rate: {before: 0.5, told: null},
+        weighted: {before: null, told: null},
+    };
+    const all = new Tiles({...READ, changed}, VIEW, NOW, true);
+    const latest = (name) => {
+        const {tone, amount, title} = all.latest(name);
+        return [tone, spaced(amount), spaced(title)];
+    };
+    expect(latest("pipeline")).toEqual([
+        "text-danger",
+        "\u22121k CQX",
+        "\u22121,000.00 CQX",
+    ]);
+    expect(latest("active")).toEqual(["text-success", "+1", "+1"]);
+    expect(latest("win_rate")).toEqual(["text-success", "+25 points", "+25 points"]);
+    expect(latest("weighted")).toEqual(["text-muted", "", ""]);
+    expect(all.latest("won")).toBe(undefined);
 });
 
 test("closed figures compare with the same part of the previous period", () => {
     const {won, win_rate} = tiles();
-    expect(won.value).toInclude("30.00");
-    expect(won.note).toBe("3 opportunities");
+    expect([spaced(won.value), spaced(won.exact)]).toEqual(["30 CQX", "30.00 CQX"]);
+    expect(won.note).toBe("Q4 2026 · 3 opportunities");
     expect(trend(won)[0]).toBe("fa-arrow-down");
-    expect(trend(won)[1]).toMatch(/30.* \(50%\)$/);
-    expect(trend(won)[2]).toMatch(/60.* in the same part of Q3 2026$/);
-    expect([win_rate.value, win_rate.note]).toEqual(["75%", "3 won, 1 lost"]);
+    expect(spaced(trend(won)[1])).toBe("\u221230 CQX");
+    expect(won.trend.since).toBe("on Q3 2026");
+    expect(trend(won)[2]).toMatch(/\(\u221250%\): 60.* in the same part of Q3 2026/);
+    expect([win_rate.value, win_rate.note]).toEqual(["75%", "Q4 2026 · 3 won, 1 lost"]);
     expect(trend(win_rate)).toEqual([
         "fa-arrow-up",
-        "50 points",
-        "25% in the same part of Q3 2026",
+        "+50 points",
+        "+50 points (+200%): 25% in the same part of Q3 2026. Show what changed",
     ]);
 });
 
@@ -161,15 +220,15 @@ test("all time has no previous period and no part due", () => {
     const {pipeline, won} = tiles({
         closing: {...READ.closing, period: null, before: null},
     });
-    expect([pipeline.share, pipeline.trend, won.label]).toEqual([null, null, "Won"]);
-    expect(pipeline.note).toMatch(/100\.00.* on average$/);
+    expect([pipeline.trend, won.note]).toEqual([null, "3 opportunities"]);
+    expect(pipeline.note).toMatch(/100.* on average$/);
     expect(won.trend).toBe(undefined);
 });
 
 test("what there was before the history began is not compared", () => {
     const {pipeline, won} = tiles({before: null});
     expect(pipeline.trend).toBe(null);
-    expect(trend(won)[1]).toMatch(/\(50%\)$/);
+    expect(spaced(trend(won)[1])).toBe("\u221230 CQX");
 });
 
 test("figures of the past that are not known are no figures", () => {
@@ -180,7 +239,8 @@ test("figures of the past that are not known are no figures", () => {
         closing: {...READ.closing, pipeline_value: null},
     });
     expect(pipeline.parts).toEqual([]);
-    expect([pipeline.share, weighted.share, weighted.value]).toEqual([null, null, "–"]);
+    expect([pipeline.shares, weighted.shares]).toEqual([undefined, undefined]);
+    expect([weighted.value, weighted.exact]).toEqual(["–", undefined]);
     expect(pipeline.note).toMatch(/on average$/);
     expect(weighted.note).toInclude("not known");
     expect(weighted.trend).toBe(null);
@@ -196,11 +256,13 @@ test("figures of different currencies are not compared", () => {
 
 test("a person without a team sees no team figures; an empty pipeline says so", () => {
     const {active} = tiles({}, {}, false);
-    expect([active.note, active.share]).toEqual(["", null]);
+    expect([active.note, active.shares]).toEqual(["", undefined]);
     const nothing = open(0, 0, 0);
     const {pipeline, weighted} = tiles({
         byStage: {currency: "CQX", ...split(nothing, nothing)},
     });
-    expect([pipeline.note, pipeline.share]).toEqual(["No open opportunities", null]);
-    expect([weighted.note, weighted.share]).toEqual(["No open opportunities", null]);
+    expect([pipeline.note, weighted.note]).toEqual(
+        Array(2).fill("No open opportunities")
+    );
+    expect([pipeline.shares, weighted.shares]).toEqual([undefined, undefined]);
 });

@@ -61,7 +61,8 @@ tours.add("crm_cqrs_dashboard_drill", {
         },
         {
             content: "What is overdue stands out, and opens its records",
-            trigger: "[data-part=overdue].text-danger:contains(1 overdue)",
+            trigger:
+                "[data-part=overdue].o_cqrs_tone_warning[title^='1 opportunity, ']:contains(100k overdue)",
             run: "click",
         },
         {trigger: ".o_breadcrumb:contains(Overdue)"},

@@ -1,0 +1,101 @@
+"""The dashboard in a browser: from a click in the menu until all its numbers are shown."""
+
+from collections.abc import Callable
+
+from devtools.web.page import Page, opened
+
+from .found import Found, Table, milliseconds
+from .measure import Samples, rounds
+from .plan import Plan
+from .reads import FEWEST, ROLES, log_in
+
+ELSEWHERE = "/odoo/sales-customers"
+"""The screen from which it is opened, with the same menu."""
+
+MENU = "document.querySelector('[data-menu-xmlid=\"crm_cqrs.dashboard_menu\"]')"
+THERE = f"{MENU} && !document.querySelector('.o_cqrs_grid')"
+
+OPEN = f"""
+new Promise((resolve) => {{
+    let shift = 0;
+    let pending = 0;
+    let since = null;
+    const observer = new PerformanceObserver((list) => {{
+        for (const entry of list.getEntries()) {{
+            shift += entry.value;
+        }}
+    }});
+    observer.observe({{ type: "layout-shift" }});
+    const fetch = window.fetch;
+    window.fetch = (address, ...options) => {{
+        // The end of the log, for what comes later: no number waits for it.
+        if (!String(address).startsWith("/api/v2/dashboard/")) {{
+            return fetch(address, ...options);
+        }}
+        pending += 1;
+        return fetch(address, ...options).finally(() => {{ pending -= 1; }});
+    }};
+    const isShown = () => {{
+        const grid = document.querySelector(".o_cqrs_grid");
+        return grid && !pending && grid.querySelector("canvas")
+            && grid.querySelector(".o_cqrs_opportunity")
+            && !grid.querySelector(".placeholder, [aria-busy=true]");
+    }};
+    const began = performance.now();
+    const look = () => {{
+        const now = performance.now();
+        since = isShown() ? since ?? now : null;
+        // One answer may ask the next.
+        if (since !== null && now - since > 300) {{
+            observer.disconnect();
+            window.fetch = fetch;
+            resolve([since - began, shift]);
+        }} else {{
+            requestAnimationFrame(look);
+        }}
+    }};
+    {MENU}.click();
+    look();
+}})
+"""
+
+
+def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
+    result, samples = Found(), Samples()
+    if not plan.chromium:
+        return result
+    table = Table(
+        f"From a click to all numbers of the dashboard, at {plan.size}",
+        ("", "p50 ms", "p95 ms", "layout shift"),
+    )
+    for role in FEWEST if plan.pace == "once" else ROLES:
+        shifts = []
+        with opened(plan.chromium) as page:
+            page.resize(1400, 900)
+            url = plan.urls["installed"]
+            page.enter(url, log_in(plan, "installed", plan.roles[role]).session_id)
+            visit(page, url)
+            for _ in rounds(plan.pick(0, 10, 60)):
+                milli, shift = page.evaluate(OPEN)
+                samples.add(role, milli / 1000)
+                shifts.append(shift)
+                visit(page, url)
+                on_round()
+        table.rows.append(
+            (
+                role,
+                *(milliseconds(samples.percentile(role, p)) for p in (50, 95)),
+                f"{max(shifts):.4f}",
+            )
+        )
+        result.figures[f"screen_{role}_p95_ms"] = 1000 * samples.percentile(role, 95)
+        result.figures[f"screen_{role}_layout_shift"] = max(shifts)
+    result.add_times(samples, "screen")
+    result.tables.append(table)
+    return result
+
+
+def visit(page: Page, url: str) -> None:
+    """Be on another screen, with nothing of the dashboard in the page's memory."""
+    page.visit(f"{url}{ELSEWHERE}")
+    page.wait_for(f"document.querySelector('.o_cqrs_customers') && {THERE}")
