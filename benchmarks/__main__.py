@@ -29,6 +29,7 @@ EXPECTED = {
     "history": (10, 40, 400),
     "webhooks": (60, 320, 1600),
     "sales": (40, 120, 500),
+    "screen": (30, 90, 400),
 }
 """Seconds that each part takes, about, by pace: for the bar."""
 
@@ -47,6 +48,7 @@ def main(path: str) -> int:
         reorganisation,
         report,
         sales,
+        screen,
         webhooks,
         writes,
     )
@@ -62,6 +64,7 @@ def main(path: str) -> int:
         "history": history,
         "webhooks": webhooks,
         "sales": sales,
+        "screen": screen,
     }
     whole = Found()
     failed = []

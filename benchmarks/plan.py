@@ -6,7 +6,7 @@ from typing import Any
 
 PARTS = ("reads", "freshness", "writes", "parallel", "reorganisation", "rebuild")
 """In the order in which they run: the last ones change the most."""
-OPTIONAL = ("products", "history", "webhooks", "sales")
+OPTIONAL = ("products", "history", "webhooks", "sales", "screen")
 """Only where it is asked for: each has to make databases of its own first."""
 PACES = ("once", "quick", "full")
 

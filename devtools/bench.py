@@ -93,7 +93,7 @@ SIZE_BY_PACE = {"once": "10k", "quick": "100k", "full": "1m"}
 BARE = {"reads", "writes", "parallel", "reorganisation", "products", "webhooks"}
 """Parts that measure bare Odoo as well."""
 SERVED = {
-    "installed": {"reads", "freshness", "parallel", "rebuild"},
+    "installed": {"reads", "freshness", "parallel", "rebuild", "screen"},
     "bare": {"reads", "parallel"},
     "small": {"reads"},
     "history": {"history"},
@@ -103,7 +103,7 @@ SERVED = {
 """The parts that ask a server of each database."""
 CHARTS = STATE / "charts"
 PARTS = ("reads", "freshness", "writes", "parallel", "reorganisation", "rebuild")
-OPTIONAL = ("products", "history", "webhooks", "sales")
+OPTIONAL = ("products", "history", "webhooks", "sales", "screen")
 """As in ``benchmarks/plan.py``."""
 MAKE_HISTORY = """
 import logging, time
@@ -231,7 +231,9 @@ def measure(options: Options) -> int:
     """Measure, on copies of the databases, and print what is found."""
     size = options.size
     with environment() as env, ExitStack() as stack:
-        chromium = find_browser() if "freshness" in options.parts else None
+        chromium = None
+        if {"freshness", "screen"} & {*options.parts}:
+            chromium = find_browser()
         bare = ensure_bare(env, size)
         installed, first_build_s = ensure_installed(env, size, bare)
         bases = {"installed": installed}

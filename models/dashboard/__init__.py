@@ -1,1 +1,1 @@
-from . import reports, dashboard, profile
+from . import reports, dashboard, profile, session_info

@@ -16,6 +16,19 @@ export function hasDocuments(figures) {
 }
 
 /**
+ * Return the names of the links that there are where some models can be read.
+ *
+ * @param {string[]} models
+ */
+export function awaitedLinks(models) {
+    return [
+        "won_revenue",
+        ...(models.includes("sale.order") ? ["ordered"] : []),
+        ...(models.includes("account.move") ? ["invoiced", "paid"] : []),
+    ];
+}
+
+/**
  * Return the links of the chain that the user may read.
  *
  * @param {Object} figures of the API, of a scope: `won`, `won_revenue`, and `ordered`,

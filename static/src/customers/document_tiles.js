@@ -1,16 +1,17 @@
 import {_t} from "@web/core/l10n/translation";
 import {user} from "@web/core/user";
 import {useService} from "@web/core/utils/hooks";
+import {session} from "@web/session";
 
 import {Component} from "@odoo/owl";
 
-import {formatMoney, formatNumber} from "../dashboard/formats";
-import {chainOf, documentsBehind} from "./document_chain";
+import {formatMoney, formatMoneyShortly, formatNumber} from "../dashboard/formats";
+import {awaitedLinks, chainOf, documentsBehind} from "./document_chain";
 
 /**
  * The row *Won → Ordered → Invoiced → Paid* of the dashboard; each opens its records.
  *
- * - `figures`: of the API's metrics, of the scope that is shown
+ * - `figures`: of the API's metrics, of the scope that is shown; null until they are known
  * - `currency`: code of that of the amounts
  * - `period`: name of the period; empty for any time
  * - `question`: as of `documentsBehind`
@@ -19,10 +20,10 @@ import {chainOf, documentsBehind} from "./document_chain";
 export class DocumentTiles extends Component {
     static template = "crm_cqrs.DocumentTiles";
     static props = {
-        figures: Object,
-        currency: String,
+        figures: {type: [Object, {value: null}]},
+        currency: {type: String, optional: true},
         period: [String, Boolean],
-        question: Object,
+        question: {type: Object, optional: true},
         onOpenWon: Function,
     };
 
@@ -32,6 +33,11 @@ export class DocumentTiles extends Component {
 
     get chain() {
         return chainOf(this.props.figures);
+    }
+
+    /** The links that there will be, for which room is kept. */
+    get awaited() {
+        return awaitedLinks(session.crm_cqrs_documents || []);
     }
 
     get title() {
@@ -50,6 +56,10 @@ export class DocumentTiles extends Component {
 
     money(amount) {
         return formatMoney(amount, this.props.currency);
+    }
+
+    short(amount) {
+        return formatMoneyShortly(amount, this.props.currency);
     }
 
     countText({name, count}) {

@@ -5,6 +5,7 @@ import {user} from "@web/core/user";
 import {useService} from "@web/core/utils/hooks";
 import {Layout} from "@web/search/layout";
 import {useSetupAction} from "@web/search/action_hook";
+import {session} from "@web/session";
 import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
 import {Component, onWillStart, useEffect, useRef, useState} from "@odoo/owl";
@@ -182,7 +183,8 @@ export class Dashboard extends Component {
     }
 
     get personProps() {
-        const {person} = this.state;
+        // The own list need not wait for the figures.
+        const person = this.state.person || (this.view.viewAs ? null : this.state.me);
         return person && {id: person.id, userId: person.odoo.user_id};
     }
 
@@ -259,12 +261,18 @@ export class Dashboard extends Component {
         return new Tiles(this.state, this.view, this.now, this.hasOthers);
     }
 
-    /** Properties of the row of orders and invoices; nothing where there are none to see. */
+    /**
+     * Properties of the row of orders and invoices; nothing where there are none to see,
+     * and no figures until they are known.
+     */
     get documents() {
         const {closing, byMonth, person} = this.state;
         const {scope, day} = this.view;
         // Orders and invoices have no past.
         const figures = closing && byMonth && !day && scoped(closing, scope);
+        if (!byMonth && !day && session.crm_cqrs_documents?.length) {
+            return {figures: null, period: this.tiles.periodLabel};
+        }
         return (
             hasDocuments(figures) && {
                 figures,

@@ -1,0 +1,19 @@
+from odoo import models
+
+from ..access.viewers import DOCUMENTS
+
+
+class IrHttp(models.AbstractModel):
+    _inherit = "ir.http"
+
+    def session_info(self):
+        """Add which documents the user may read: the dashboard keeps room for them.
+
+        ``crm_cqrs_documents`` has some of ``DOCUMENTS``; what they come to is read later.
+        """
+        access = self.env["cqrs.access"]
+        return super().session_info() | {
+            "crm_cqrs_documents": [
+                model for model in DOCUMENTS if access._may_read(self.env.uid, model)
+            ]
+        }
