@@ -7,7 +7,7 @@ class IrHttp(models.AbstractModel):
     _inherit = "ir.http"
 
     def session_info(self):
-        """Add which documents the user may read: the dashboard keeps room for them.
+        """Return the session with the documents that the user may read: room is kept.
 
         ``crm_cqrs_documents`` has some of ``DOCUMENTS``; what they come to is read later.
         """

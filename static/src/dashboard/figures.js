@@ -117,7 +117,7 @@ export function change(value, before) {
     return {difference, ratio: before ? difference / before : null};
 }
 
-/** How a change looks. More is better in each of the figures: less is never green. */
+/** Return the look of a change. More is better in each figure: less is never green. */
 export function direction(difference) {
     if (!difference) {
         return {tone: "text-muted", icon: "fa-minus"};
