@@ -126,6 +126,7 @@ from . import (
     test_sources_are_declared,
     test_spans_follow_the_log,
     test_state_at_a_time,
+    test_take_along,
     test_the_past_before_the_installation,
     test_translations,
     test_upcasters,

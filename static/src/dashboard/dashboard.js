@@ -20,7 +20,14 @@ import {
     stageColumns,
     stageRows,
 } from "./charts";
-import {PERIODS, SCOPES, figureParameters, outdatedBy, pastDay} from "./choices";
+import {
+    PERIODS,
+    SCOPES,
+    addressOf,
+    figureParameters,
+    outdatedBy,
+    pastDay,
+} from "./choices";
 import {PATHS} from "./companies";
 import {useDrillDown} from "./drill_down";
 import {scoped} from "./figures";
@@ -34,6 +41,9 @@ import {Attention} from "../attention/attention";
 import {hasDocuments} from "../customers/document_chain";
 import {DocumentTiles} from "../customers/document_tiles";
 import {StageDays} from "../attention/stage_days";
+import {dashboardQuestion} from "../take_along/list_question";
+import {TakeAlong} from "../take_along/take_along";
+import {SharedNote, useShared} from "../take_along/use_shared";
 import {SyncButton} from "./sync_button";
 import {Tile} from "./tile";
 import {Tiles} from "./tiles";
@@ -59,8 +69,10 @@ export class Dashboard extends Component {
         Layout,
         Opportunities,
         Organisation,
+        SharedNote,
         StageDays,
         SyncButton,
+        TakeAlong,
         Tile,
     };
     static props = {...standardActionServiceProps};
@@ -75,6 +87,8 @@ export class Dashboard extends Component {
         this.periods = PERIODS;
         this.choices = useChoices(this.props, (choice) => this.choose(choice));
         this.view = this.choices.view;
+        this.shared = useShared(this.props.action.params);
+        this.getQuestion = this.getQuestion.bind(this);
         this.data = useDashboardData(this.view);
         this.state = this.data.state;
         this.rights = useState({isAdministrator: false});
@@ -161,7 +175,30 @@ export class Dashboard extends Component {
 
     async load() {
         await this.data.load();
+        if (
+            this.state.error?.status === 404 &&
+            this.view.viewAs &&
+            this.shared.useOwn()
+        ) {
+            this.choose({viewAs: undefined});
+            return;
+        }
         this.publish();
+    }
+
+    // Taken along
+
+    /** The address of what is shown, for a colleague. */
+    getAddress() {
+        return {params: addressOf(this.view), personId: this.state.person.id};
+    }
+
+    /** The question of the list, for a file. */
+    getQuestion() {
+        const {id, name, odoo} = this.state.person;
+        const person = {id: odoo.user_id, name, isOther: odoo.user_id !== user.userId};
+        const stage = this.stages.find((each) => each.id === this.view.stage);
+        return dashboardQuestion(this.view, person, stage?.name);
     }
 
     // Persons

@@ -1,0 +1,93 @@
+/**
+ * The question that a list answers, as `request_excel` takes it: a domain and an
+ * order on `cqrs.opportunity.view`, whose figures they are, and what is said of it.
+ *
+ *     const person = {id: 7, name: "Anna", isOther: true};
+ *     dashboardQuestion({scope: "own", status: "won", sort: "-value"}, person);
+ *     // {domain: [["status", "=", "won"], ["active", "in", [true, false]],
+ *     //   ["user_id", "=", 7]], order: "value desc, id desc", person: 7, …}
+ *
+ * Pure: takes values and returns values.
+ */
+
+import {_t} from "@web/core/l10n/translation";
+
+import {SCOPES, STATUSES, isClosed} from "../dashboard/choices";
+
+/** Fields of `cqrs.opportunity.view` by which the dashboard's list is sorted */
+const FIELDS = {value: "value", name: "name", stage: "stage_id"};
+
+/**
+ * Return the question of the dashboard's list.
+ *
+ * @param {Object} view as of `choices.js`
+ * @param {{id: number, name: string, isOther: boolean}} person whose dashboard it is, by
+ *  the id of the user
+ * @param {string} [stage] name of the stage that is chosen
+ */
+export function dashboardQuestion(view, person, stage) {
+    const {scope, status, currency, search} = view;
+    const domain = [];
+    if (status !== "any") {
+        domain.push(["status", "=", status]);
+    }
+    // Lost opportunities are archived as a rule, and won ones may be.
+    domain.push(["active", "in", status === "pending" ? [true] : [true, false]]);
+    if (scope !== "all") {
+        domain.push(["user_id", scope === "own" ? "=" : "!=", person.id]);
+    }
+    if (view.stage) {
+        domain.push(["stage_id", "=", view.stage]);
+    }
+    const title = person.isOther
+        ? _t("Opportunities (%s)", person.name)
+        : _t("Opportunities");
+    return {
+        domain,
+        order: orderOf(view),
+        person: person.isOther ? person.id : false,
+        currency: currency || false,
+        text: search || false,
+        title,
+        description: [
+            String(STATUSES[status]),
+            ...(scope === "all" ? [] : [String(SCOPES[scope])]),
+            ...(view.stage && stage ? [_t("Stage: %s", stage)] : []),
+            ...(search ? [_t("Words: %s", search)] : []),
+        ],
+    };
+}
+
+/** Return the order of the ORM for the order of the list. */
+function orderOf({sort, status}) {
+    const name = sort.replace("-", "");
+    const day = isClosed(status) ? "closed_at" : "closing_date";
+    const direction = sort.startsWith("-") ? "desc" : "asc";
+    return `${FIELDS[name] || day} ${direction}, id ${direction}`;
+}
+
+/**
+ * Return the question of a list of Odoo's on `cqrs.opportunity.view`.
+ *
+ * @param {Object} list
+ * @param {Array} list.domain
+ * @param {{name: string, asc: boolean}[]} list.orderBy
+ * @param {Object} list.context has `cqrs_person` and `cqrs_currency`
+ * @param {string[]} list.columns names of the fields shown
+ * @param {string[]} list.facets what is searched for, in words
+ * @param {string} list.title
+ */
+export function listQuestion({domain, orderBy, context, columns, facets, title}) {
+    const order = orderBy
+        .filter(({name}) => name !== "__count" && name !== "id")
+        .map(({name, asc}) => `${name} ${asc ? "asc" : "desc"}`);
+    return {
+        domain,
+        order: [...(order.length ? order : ["value desc"]), "id desc"].join(", "),
+        person: context.cqrs_person || false,
+        currency: context.cqrs_currency || false,
+        columns,
+        title,
+        description: facets,
+    };
+}

@@ -1,0 +1,148 @@
+"""A dashboard taken along: shared with others, as an Excel file, as CSV."""
+
+import base64
+import csv
+import os
+import time
+from decimal import Decimal
+from pathlib import Path
+
+from odoo.tests import tagged
+from odoo.tests.common import _registry_test_lock
+
+from .browser import BrowserCase
+from .test_lists_to_excel import Excel, sheets, values
+
+PATH = "/odoo/sales-dashboard"
+PICTURES = os.environ.get("CRM_CQRS_EXPORT_PICTURES")
+LISTED = "document.querySelectorAll('.o_cqrs_opportunity').length === %s"
+CLICK = "document.querySelector('%s').click()"
+EXPORT = "document.querySelector('.o_cqrs_export[data-state=%s]')"
+COPIED = "navigator.clipboard.readText()"
+NOTE = "document.querySelector('.o_cqrs_shared')?.textContent.includes(%r)"
+RECORDS = (
+    "document.querySelectorAll('.o_list_view .o_data_row, .o_group_header').length"
+)
+
+
+@tagged("post_install", "-at_install")
+class TestTakeAlong(Excel, BrowserCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.named_opportunities()
+        cls.opportunity(cls.seller, 7, name='=HYPERLINK("https://example.com")')
+        cls.opportunity(cls.peer, name="Peer deal")
+        cls.head.group_ids += cls.env.ref("crm_cqrs.group_sale_team")
+
+    def picture(self, name):
+        if PICTURES:
+            data = self.page.call("Page.captureScreenshot")["data"]
+            Path(PICTURES, f"{name}.png").write_bytes(base64.b64decode(data))
+
+    def prepare(self, user):
+        self.enter(user)
+        for method, parameters in (
+            ("Page.setDownloadBehavior", {"downloadPath": str(self.folder)}),
+        ):
+            self.page.call(method, behavior="allow", **parameters)
+        self.page.call(
+            "Browser.grantPermissions",
+            permissions=["clipboardReadWrite", "clipboardSanitizedWrite"],
+        )
+
+    def downloaded(self, pattern):
+        """Return the file that the browser has downloaded."""
+        for __ in range(100):
+            if found := list(self.folder.glob(pattern)):
+                return found[0]
+            time.sleep(0.1)
+        self.fail(f"{pattern}: {list(self.folder.iterdir())}")
+        return None
+
+    def perform(self):
+        """Perform what the scheduled action would."""
+        with _registry_test_lock:
+            with self.registry.cursor() as cr:
+                self.env(cr=cr)["cqrs.run"]._perform_pending("ir_cron_excel")
+            self.env.invalidate_all()
+
+    def test_to_excel_and_csv(self):
+        """One click each, on the list as it is filtered."""
+        pipeline = self.tile(self.seller, "pipeline_value")
+        code = self.env.company.currency_id.name
+        with self.browse():
+            self.prepare(self.seller)
+            self.visit(
+                PATH, LISTED % 3 + " && document.querySelector('.o_cqrs_excel:enabled')"
+            )
+            self.picture("dashboard")
+            self.js(CLICK % ".o_cqrs_excel")
+            self.until(EXPORT % "pending")
+            self.picture("pending")
+            self.perform()
+            self.until(EXPORT % "done")
+            self.picture("done")
+            path = self.downloaded("*.xlsx")
+            rows = values(sheets(path)["Opportunities"])
+            total = sum(row[f"Expected Revenue ({code})"] for row in rows)
+            self.assertEqual(Decimal(repr(total)), Decimal(pipeline))
+            self.assertIn('=HYPERLINK("https://example.com")', str(rows))
+            self.js(CLICK % ".o_cqrs_export .btn-close")
+            self.until("!document.querySelector('.o_cqrs_exports')")
+            self.visit(f"{PATH}?status=won", LISTED % 1)
+            self.until("document.querySelector('.o_cqrs_csv:enabled')")
+            self.js(CLICK % ".o_cqrs_csv")
+            path = self.downloaded("*.csv")
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                [row] = csv.DictReader(file)
+            self.assertEqual((row["State"], row["Value"]), ("Won", "12345.67"))
+            # Cancelled before it begins.
+            self.js(CLICK % ".o_cqrs_excel")
+            self.until(EXPORT % "pending")
+            self.js(CLICK % ".o_cqrs_cancel_export")
+            self.until(EXPORT % "cancelled")
+
+    def test_an_address_is_shared(self):
+        """With who may look as the person, and with who may not."""
+        self.expected_errors = ("404",)
+        with self.browse():
+            self.prepare(self.manager)
+            self.visit(
+                f"{PATH}?scope=own&sort=name&period=this_year",
+                LISTED % 2 + " && document.querySelector('.o_cqrs_share_view:enabled')",
+            )
+            self.js(CLICK % ".o_cqrs_share_view")
+            self.until("document.querySelector('.o_notification')")
+            self.picture("shared")
+            address = self.js(COPIED)
+            self.assertTrue(address.startswith(f"{self.base_url()}{PATH}?"), address)
+            path = address.removeprefix(self.base_url())
+            self.enter(self.head)
+            self.visit(path, LISTED % 2)
+            self.until(NOTE % "Manager shared this view")
+            self.until(NOTE % "what you are allowed to see")
+            self.until(
+                "document.querySelector('.o_cqrs_banner strong')?.textContent"
+                " === 'Manager'"
+            )
+            self.picture("opened")
+            self.assertIn("scope=own", self.js("location.search"))
+            self.js(CLICK % ".o_cqrs_close_shared")
+            self.until("!document.querySelector('.o_cqrs_shared')")
+            # Not of her team: she sees the same choices for herself.
+            self.enter(self.peer)
+            self.visit(path, LISTED % 1)
+            self.until(NOTE % "not on your team")
+            self.picture("not_allowed")
+            self.assertIn("sort=name", self.js("location.search"))
+            self.assertNotIn("view_as", self.js("location.search"))
+            self.assertFalse(
+                self.js("Boolean(document.querySelector('.o_cqrs_excel'))")
+            )
+            # The sharer's own link is no news.
+            self.enter(self.manager)
+            self.visit(path, LISTED % 2)
+            self.assertFalse(
+                self.js("Boolean(document.querySelector('.o_cqrs_shared'))")
+            )
