@@ -15,6 +15,10 @@ import {activeCurrencies} from "./formats";
 import {FIGURES, rangeName, recordsAddress, recordsQuestion} from "./records_question";
 import {tileLabels} from "./tiles";
 import {opportunityListView} from "../opportunities/lead_opener";
+import {listQuestion} from "../take_along/list_question";
+import {searchOf, sharedSearch} from "../take_along/shared";
+import {TakeAlong} from "../take_along/take_along";
+import {SharedNote, useShared} from "../take_along/use_shared";
 
 const ACTION = "crm_cqrs.dashboard_records_action";
 
@@ -39,6 +43,7 @@ export class DashboardRecords extends Component {
         this.api = useApi();
         this.state = useState({error: null, isLoaded: false});
         this.address = this.props.action.params || {};
+        this.shared = useShared(this.address);
         // As a part of the window action, which has the favorites.
         this.config = {...this.env.config};
         useSubEnv({config: this.config});
@@ -53,6 +58,10 @@ export class DashboardRecords extends Component {
         } catch (error) {
             if (!(error instanceof ApiProblem)) {
                 throw error;
+            }
+            if (error.status === 404 && this.address.view_as && this.shared.useOwn()) {
+                await this.showMine();
+                return;
             }
             this.state.error = error;
         }
@@ -102,6 +111,7 @@ export class DashboardRecords extends Component {
         this.env.config.setDisplayName(
             owner.isOther ? `${label} (${person.name})` : label
         );
+        this.title = label;
         this.list = this.listProps(records, question, owner);
         this.state.isLoaded = true;
     }
@@ -131,6 +141,16 @@ export class DashboardRecords extends Component {
                 Object.assign(this.question, arrangement);
                 this.publish();
             },
+            dynamicFilters: sharedSearch(this.address.filter).map((domain) => ({
+                description: _t("Shared Search"),
+                domain,
+            })),
+            takeAlong: {
+                title: () => this.env.config.getDisplayName(),
+                address: () => recordsAddress(this.question),
+                personId: question.viewAs,
+                shared: this.shared,
+            },
             state: this.props.state,
             globalState: this.props.globalState,
             __beforeLeave__: this.env.__beforeLeave__,
@@ -153,7 +173,7 @@ export class DashboardRecords extends Component {
 
     showMine() {
         this.address = {...this.address, view_as: undefined};
-        this.load();
+        return this.load();
     }
 }
 
@@ -167,15 +187,30 @@ function labelOf({figure, range, stageId, ownerId}, name) {
 
 registry.category("actions").add(RECORDS_TAG, DashboardRecords);
 
-/** List that says how it is arranged: `onArranged` is called with `{groupBy, orderBy}`. */
+/**
+ * List that says how it is arranged, and can be taken along.
+ *
+ * - `onArranged`: called with `{groupBy, orderBy}`
+ * - `takeAlong`: `{title(), address(), personId, shared}`: the parameters of the list's
+ *   address, the uuid of the person with the figures, and what `useShared` gives
+ */
 class RecordsController extends opportunityListView.Controller {
+    static template = "crm_cqrs.RecordsListView";
+    static components = {
+        ...opportunityListView.Controller.components,
+        SharedNote,
+        TakeAlong,
+    };
     static props = {
         ...opportunityListView.Controller.props,
         onArranged: {type: Function, optional: true},
+        takeAlong: {type: Object, optional: true},
     };
 
     setup() {
         super.setup();
+        const {takeAlong} = this.props;
+        this.shared = takeAlong && useState(takeAlong.shared.state);
         useEffect(
             (isReady, groups, orders) => {
                 if (isReady) {
@@ -191,6 +226,31 @@ class RecordsController extends opportunityListView.Controller {
                 JSON.stringify(this.model.root.orderBy),
             ]
         );
+    }
+
+    getAddress() {
+        const {takeAlong} = this.props;
+        const domain = this.env.searchModel._getDomain({withGlobal: false});
+        return {
+            params: {...takeAlong.address(), filter: searchOf(domain)},
+            personId: takeAlong.personId,
+        };
+    }
+
+    getQuestion() {
+        const {root} = this.model;
+        return listQuestion({
+            domain: root.domain,
+            orderBy: root.orderBy,
+            context: this.props.context,
+            columns: this.getExportableFields().map(({name}) => name),
+            facets: this.env.searchModel.facets
+                .filter(({type}) => type !== "groupBy")
+                .map(({title, values}) =>
+                    [title, values.join(", ")].filter(Boolean).join(": ")
+                ),
+            title: this.props.takeAlong.title(),
+        });
     }
 }
 

@@ -10,6 +10,8 @@
  * Pure: takes values and returns values.
  */
 
+import {Domain} from "@web/core/domain";
+
 import {isId} from "../dashboard/choices";
 
 const {DateTime} = luxon;
@@ -42,4 +44,21 @@ export function sharedFrom({shared_by: sharedBy, shared_at: sharedAt}) {
     }
     const at = seconds > 0 && seconds < 1e11 ? DateTime.fromSeconds(seconds) : null;
     return {userId, at: at?.isValid ? at : null};
+}
+
+/** Return the text that stands for a domain in an address; undefined for an empty one. */
+export function searchOf(domain) {
+    return domain.length ? JSON.stringify(domain) : undefined;
+}
+
+/** Return the domains, at most one, that an address has. Anybody may have written it. */
+export function sharedSearch(text) {
+    try {
+        const domain = JSON.parse(text);
+        return Array.isArray(domain) && domain.length
+            ? [new Domain(domain).toList({})]
+            : [];
+    } catch {
+        return [];
+    }
 }
