@@ -34,6 +34,7 @@
         "views/webhook_log_views.xml",
         "views/webhook_views.xml",
         "views/company_views.xml",
+        "views/event_store_menus.xml",
     ],
     "assets": {
         "web.assets_backend": [

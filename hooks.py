@@ -28,9 +28,10 @@ def pre_init_hook(env):
 
 
 def post_init_hook(env):
-    """Record the first event of every existing record."""
+    """Record the first event of every existing record, and verify them."""
     env["cqrs.source"]._sync(is_built=True)
-    env["cqrs.event"]._build_at_once(_log)
+    events = env["cqrs.event"]._build_at_once(_log)
+    env["cqrs.run"]._verify_installation(events)
     _signal(env)
 
 

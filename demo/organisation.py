@@ -35,6 +35,7 @@ __all__ = [
     "after_the_installation",
     "before_the_addon",
     "build_organisation",
+    "catch_up",
 ]
 
 TRACKED = {
@@ -135,11 +136,11 @@ def after_the_installation(env, clock, **sizes):
     clock.end_moment(builder.env)
     builder.play([one for one in builder.happenings() if one[0] >= installed_at])
     clock.turn_to(datetime.combine(builder.the_plan.ends, time(0)) - timedelta(hours=1))
-    _catch_up(builder.env)
+    catch_up(builder.env)
     return builder.describe()
 
 
-def _catch_up(env):
+def catch_up(env):
     """Do what scheduled actions have done on a server that ran all the time."""
     env["cqrs.opportunity.span"]._follow_all()
     env["cqrs.metrics"]._fold()

@@ -116,6 +116,35 @@ class TestEventViewsAreReadOnly(SalesOrganisation, HttpCase):
         self.assertEqual(set(models), {"crm.stage"})
         self.assertFalse(log.search([("stream", "=", "crm.lead/x")]))
 
+    def test_an_event_names_its_record_and_whether_it_can_be_opened(self):
+        self.lead.name = "Deal of a name"
+        gone = self.opportunity(self.seller, name="Deal that goes")
+        self.env.cr.flush()
+        gone_id = gone.id
+        gone.unlink()
+        self.env.cr.flush()
+        log = self.env["cqrs.event"].with_user(self.admin)
+
+        def shown(model, record_id):
+            domain = [("stream_model", "=", model), ("stream_id", "=", record_id)]
+            events = log.search(domain)
+            events.invalidate_recordset()
+            self.assertTrue(events, model)
+            return {(event.record_name, event.can_open_record) for event in events}
+
+        seller = self.seller
+        self.assertEqual(shown("crm.lead", self.lead.id), {("Deal of a name", False)})
+        self.assertEqual(
+            shown("crm.lead", gone_id), {("Deal that goes (deleted)", False)}
+        )
+        self.assertEqual(shown("res.users", seller.id), {(seller.name, True)})
+        # Odoo's rules let an administrator who also sells open it.
+        self.admin.group_ids += self.env.ref("sales_team.group_sale_salesman_all_leads")
+        self.assertEqual(shown("crm.lead", self.lead.id), {("Deal of a name", True)})
+        self.assertIn(
+            'widget="cqrs_record_link"', log.get_view(view_type="list")["arch"]
+        )
+
     def test_groups(self):
         log = self.env["cqrs.event"].with_user(self.admin)
         domain = [("stream", "=", f"crm.lead/{self.lead.id}")]

@@ -22,6 +22,11 @@ env["res.currency.rate"].create({"name": "2001-01-01", "rate": 2, "currency_id":
 env.cr.commit()
 """
 USE = """
+health = env["cqrs.health"].read_health()
+parts = {name: part["level"] for name, part in health.items() if "level" in (part or ())}
+assert set(parts.values()) == {"good"} and health["level"] == "good", parts
+last = health["verification"]["last"]
+assert last["findings"] == 0 and last["coverage"]["is_whole"], last
 # As the settings do; saved there, Odoo's own options would be among them.
 for name in "team_leaders_see_their_team", "api_requests_per_minute":
     env["ir.config_parameter"].set_param(f"crm_cqrs.{name}", "1")

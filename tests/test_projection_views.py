@@ -27,6 +27,12 @@ MENUS = {
     "desk_menu": ("admin",),
     "cqrs_event_menu": ("admin",),
     "cqrs_run_menu": ("admin",),
+    "cqrs_seal_menu": ("admin",),
+    "cqrs_source_menu": ("admin",),
+    "cqrs_webhook_menu": ("admin",),
+    "cqrs_forget_menu": ("admin",),
+    "cqrs_forgetting_menu": ("admin",),
+    "cqrs_legal_hold_menu": ("admin",),
     "cqrs_api_usage_menu": ("admin",),
     "v1_comparison_menu": ("admin",),
     "v1_retirement_menu": ("admin",),
@@ -165,6 +171,18 @@ class TestProjectionViews(SalesOrganisation):
             self.assertEqual(
                 found, {menu for menu, names in MENUS.items() if name in names}, name
             )
+
+    def test_what_is_for_administrators_alone_is_under_one_heading(self):
+        heading = self.path("event_store_menu")
+        for menu, people in MENUS.items():
+            is_technical = people == ("admin",)
+            self.assertEqual(self.path(menu).startswith(heading), is_technical, menu)
+        configuration = self.env.ref("crm.crm_menu_config").child_id
+        xml_ids = configuration.get_external_id().values()
+        ours = {name for name in xml_ids if name.startswith("crm_cqrs.")}
+        self.assertEqual(
+            ours, {"crm_cqrs.event_store_menu", "crm_cqrs.cqrs_delegation_menu"}
+        )
 
     def test_no_view_of_a_read_model_offers_to_create(self):
         for model, xmlid in ACTIONS.items():

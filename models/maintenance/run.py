@@ -25,7 +25,7 @@ from .comparison import compare_all
 from .jobs import RUNS, why_not_performed
 from .repair_backup import delete_backup
 from .replay import remake_faulty, replay, replay_order
-from .scope import EVERYTHING, next_scope
+from .scope import EVERYTHING, Scope, next_scope
 from .verify import verify
 
 _logger = logging.getLogger(__name__)
@@ -50,6 +50,9 @@ LOCK = zlib.crc32(b"cqrs.run") >> 1
 
 #: Times that a run is begun if the server stops in each of them
 ATTEMPTS = 3
+
+#: Events up to which an installation is verified within itself, in seconds
+VERIFY_AT_ONCE = 50_000
 
 
 class Cancelled(Exception):
@@ -382,6 +385,34 @@ class CqrsRun(models.Model):
         self.env.cr.commit()  # pylint: disable=invalid-commit
         self._perform_pending()
 
+    @api.model
+    def _verify_installation(self, events: int):
+        """Verify what an installation has recorded, in its own transaction.
+
+        Where that would take longer than the installation, a run is requested.
+
+        :param events: their number
+        """
+        if events > VERIFY_AT_ONCE:
+            self._request(VERIFY)
+            return
+        started_at = fields.Datetime.now()
+        findings, result = _verify_scope(
+            self.env, next_scope(self.env), has_written=True
+        )
+        self.create(
+            {
+                "kind": VERIFY,
+                "user_id": self.env.uid,
+                "state": DONE,
+                "progress": 100,
+                "started_at": started_at,
+                "finished_at": fields.Datetime.now(),
+                "findings": findings,
+                "result": result,
+            }
+        )
+
     def _perform(self, report: Report = silent):
         """Do the work and note its outcome; commits.
 
@@ -497,17 +528,23 @@ class CqrsRun(models.Model):
 def _verify(run, report: Report) -> tuple[int, dict]:
     def work():
         scope = EVERYTHING if run.is_exhaustive else next_scope(run.env)
-        findings = verify(run.env, report, scope, has_written=False)
-        coverage = scope.coverage(run.env)
-        if not findings:
-            delete_backup(run.env, coverage["whole_since"])
-        return findings, coverage
+        return _verify_scope(run.env, scope, report)
 
-    findings, coverage = retrying(work, run.env)
+    return retrying(work, run.env)
+
+
+def _verify_scope(
+    env, scope: Scope, report: Report = silent, *, has_written: bool = False
+) -> tuple[int, dict]:
+    """Verify a scope; return the number of findings and the result."""
+    findings = verify(env, report, scope, has_written=has_written)
+    coverage = scope.coverage(env)
+    if not findings:
+        delete_backup(env, coverage["whole_since"])
     return len(findings), {
         "findings": [asdict(finding) for finding in findings],
         "coverage": coverage,
-        "seals": json.loads(dumps(reach(run.env))),
+        "seals": json.loads(dumps(reach(env))),
     }
 
 

@@ -35,8 +35,8 @@ class CqrsWebhook(models.Model):
             else webhook.env._("No message has arrived for three days.")
         )
         then = webhook.env._(
-            "Nothing is lost: in CRM > Configuration > Webhooks you can test it, and "
-            "resume it with all messages since, or without them."
+            "Nothing is lost: in CRM > Configuration > Event Store > Webhooks you can "
+            "test it, and resume it with all messages since, or without them."
         )
         error = webhook.last_error and webhook.env._(
             "The last error: %s", webhook.last_error

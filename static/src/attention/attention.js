@@ -19,6 +19,7 @@ const LIMIT = 20;
  * - `parameters`: `{user, salesperson, company, currency}` of the API
  * - `today`: as `2026-11-29`, where the user is
  * - `revision`: another number once opportunities may have changed
+ * - `showsOwners`: whether the opportunities may be of several people
  * - `onOpen`: called with the id of an opportunity, and those of the list
  */
 export class Attention extends Component {
@@ -28,6 +29,7 @@ export class Attention extends Component {
         parameters: Object,
         today: String,
         revision: Number,
+        showsOwners: Boolean,
         onOpen: Function,
     };
 

@@ -38,6 +38,7 @@ import {Opportunities} from "./opportunities";
 import {Organisation} from "./organisation";
 import {PastDeals} from "./past_deals";
 import {Attention} from "../attention/attention";
+import {Activities} from "../day/activities";
 import {hasDocuments} from "../customers/document_chain";
 import {DocumentTiles} from "../customers/document_tiles";
 import {StageDays} from "../attention/stage_days";
@@ -63,6 +64,7 @@ const {DateTime} = luxon;
 export class Dashboard extends Component {
     static template = "crm_cqrs.Dashboard";
     static components = {
+        Activities,
         Attention,
         DocumentTiles,
         FigureChart,
@@ -217,6 +219,29 @@ export class Dashboard extends Component {
         return byStage
             ? byStage.opportunities.subordinates > 0
             : Boolean(this.choices.remembered().hasOthers);
+    }
+
+    /** Whether what is to be done comes first: for who has no team, now. */
+    get hasDay() {
+        return Boolean(this.state.me && !this.hasPeople && !this.view.day);
+    }
+
+    /** The user whose activities are shown: the person looked as, once that is known. */
+    get dayUserId() {
+        const {me, person} = this.state;
+        return (person || me).odoo.user_id;
+    }
+
+    /** Whether opportunities may be of several people, or all are one person's. */
+    get showsOwners() {
+        const {person, byStage} = this.state;
+        if (this.view.scope === "own") {
+            return false;
+        }
+        if (!person || !byStage || person.hierarchy.is_manager) {
+            return this.hasOthers;
+        }
+        return byStage.opportunities.subordinates > 0;
     }
 
     get personProps() {

@@ -31,6 +31,7 @@ const MAX_LIMIT = 200;
  * - `person`: `{id, userId}` with the opportunities; null while it is not known
  * - `stages`: `[{id, name}]` to choose from
  * - `revision`: another number once opportunities may have changed
+ * - `showsOwners`: whether the opportunities may be of several people
  * - `onChange`: called with the choices that differ from `view`
  * - `onOpen`: called with the id of an opportunity, and those of the list
  */
@@ -41,6 +42,7 @@ export class Opportunities extends Component {
         person: {type: [Object, {value: null}]},
         stages: Array,
         revision: Number,
+        showsOwners: Boolean,
         onChange: Function,
         onOpen: Function,
     };
@@ -95,7 +97,9 @@ export class Opportunities extends Component {
     get columns() {
         return [
             {name: "name", label: _t("Opportunity")},
-            {label: _t("Salesperson"), className: "d-none d-md-table-cell"},
+            ...(this.props.showsOwners
+                ? [{label: _t("Salesperson"), className: "d-none d-md-table-cell"}]
+                : []),
             {name: "stage", label: _t("Stage"), className: "d-none d-md-table-cell"},
             {
                 name: "closing_date",

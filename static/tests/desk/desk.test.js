@@ -160,15 +160,17 @@ test("webhooks that need somebody are named", async () => {
     ];
     await openDesk(health([], {webhooks: {level: "bad", endpoints}}));
     const card = ".o_cqrs_health[data-name=webhooks]";
-    expect(`${card} .o_cqrs_value`).toHaveText("3");
+    expect(`${card} .o_cqrs_value`).toHaveText("3", {raw: true});
     for (const text of [
         "Billing was switched off: HTTP 500",
         "Search: 3 dead message(s). The last error: HTTP 404",
         "Map is 12 event(s) behind, for 2 h: –",
-        "Paused: Mailing.",
     ]) {
-        expect(`${card} li:contains(${text})`).toHaveCount(1);
+        expect(`${card} .o_cqrs_problem:contains(${text})`).toHaveCount(1);
     }
+    expect(`${card} .o_cqrs_problem`).toHaveCount(3);
+    expect(`${card} .o_cqrs_to_do:contains(Correct the receiver)`).toHaveCount(2);
+    expect(`${card} li:contains(Paused: Mailing.)`).toHaveCount(1);
     expect(`${card} button`).toHaveText("View Webhooks");
 });
 
@@ -192,7 +194,11 @@ test("a run that nothing performs says why, and the actions can be activated", a
     );
     expect(".o_cqrs_run").toHaveText(/This database is a neutralized copy/);
     expect(".o_cqrs_health[data-name=jobs]").toHaveText(
-        /5\s+of 7 active[^]*neutralized copy/
+        /neutralized copy[^]*Activate them if this copy is to keep itself up to date\./
+    );
+    expect(".o_cqrs_health[data-name=jobs] .o_cqrs_figures").toHaveText(
+        /5\s+of 7 active/,
+        {raw: true}
     );
     // What is switched off is not promised.
     expect(".o_cqrs_health:contains(every night)").toHaveCount(0);
@@ -203,6 +209,58 @@ test("a run that nothing performs says why, and the actions can be activated", a
     expect.verifySteps(["activate", "look"]);
     expect(".o_cqrs_activate").toHaveCount(0);
     expect(".o_cqrs_health[data-name=jobs]").toHaveText(/All of them run on time/);
+});
+
+test("each part says in a sentence what its state means, and what to do", async () => {
+    const parts = {
+        log: {
+            ...health().log,
+            level: "bad",
+            missing_triggers: ["cqrs_event_append_only"],
+            erasures_due: 2,
+        },
+        reconciler: {level: "watch", seconds: 1200, never: [], failures: []},
+        reader: {
+            level: "watch",
+            waiting: 3,
+            is_more: false,
+            holder: {application: "import", pid: 42, database: "sales", seconds: 90},
+        },
+        tail: {level: "watch", changes: 12, is_more: false, seconds: 600},
+    };
+    await openDesk(
+        health([], {verification: {level: "good", last: {seconds: 60, findings: 0}}}),
+        health([], {level: "bad", ...parts}),
+        health([run({kind: "verify"})])
+    );
+    expect(".o_cqrs_overall_to_do").toHaveText("There is nothing to do.");
+    expect(".o_cqrs_means").toHaveCount(9);
+    expect(".o_cqrs_problem").toHaveCount(0);
+    expect("details[open]").toHaveCount(0);
+    await wait(10);
+    const problem = (name, index = 0) =>
+        `.o_cqrs_health[data-name=${name}] .o_cqrs_problem:eq(${index})`;
+    for (const [where, means, toDo] of [
+        [
+            problem("log"),
+            "is not protected: cqrs_event_append_only",
+            "Upgrade the module",
+        ],
+        [problem("log", 1), "erasures undone: 2", "Repeat the erasures."],
+        [problem("reconciler"), "looked for since 20 min", "scheduled actions"],
+        [problem("reader"), "by import (process 42)", "Wait until it ends."],
+        [problem("verification"), "ever been verified", "Verify now."],
+        [problem("tail"), "have waited 10 min", "scheduled actions"],
+    ]) {
+        expect(`${where} .o_cqrs_means:contains(${means})`).toHaveCount(1);
+        expect(`${where} .o_cqrs_to_do:contains(${toDo})`).toHaveCount(1);
+    }
+    expect(".o_cqrs_health[data-name=seals] .o_cqrs_problem").toHaveCount(0);
+    await wait(10);
+    expect(problem("verification")).toHaveText(
+        /the first verification is under way\.\s+Wait for its result\./
+    );
+    expect.verifySteps(["look", "look"]);
 });
 
 test("a run is cancelled only once", async () => {
@@ -382,7 +440,7 @@ test("a part that cannot be read shows the error; the others stay", async () => 
         health([], {level: "bad", tail: {level: "bad", error: "no such table"}})
     );
     expect(".o_cqrs_health[data-name=tail]").toHaveText(
-        /Needs action\s+–\s+Could not be read: no such table/
+        /Needs action\s+Could not be read: no such table\s+Upgrade the module\./
     );
     expect(".o_cqrs_health[data-name=log]").toHaveText(/Healthy/);
 });
@@ -395,13 +453,13 @@ test("failures of read models are listed", async () => {
     };
     await openDesk(health(), health([], {projections}));
     expect(".o_cqrs_health[data-name=projections]").toHaveText(
-        /All recorded events have been applied\./
+        /Dashboards and lists show all that was recorded\./
     );
     expect(".o_cqrs_health[data-name=projections] button").toHaveCount(0);
     await wait(10);
     expect.verifySteps(["look"]);
     expect(".o_cqrs_health[data-name=projections]").toHaveText(
-        /User Access is broken: no such table\. Rebuild it\.\s+Opportunity is missing 2 record\(s\): too long/
+        /User Access is broken, and screens that need it are closed: no such table\s+Rebuild it\.\s+Opportunity is missing 2 record\(s\): too long\s+View the failures/
     );
     expect(".o_cqrs_health[data-name=projections] button").toHaveCount(1);
 });
@@ -423,15 +481,21 @@ test("the last seal is said to be signed or not, and what waits for the next", a
         health([], {seals: {...seals, number: null, key: null, signed_at: null}})
     );
     const card = ".o_cqrs_health[data-name=seals]";
+    const raw = {raw: true};
     expect(card).toHaveText(
-        /1 min 30 s\s+since the last seal\s+Seal 7 is signed with the key abababababababab….*All events are sealed/s
+        /Seals prove.*1 min 30 s\s+since the last seal\s+Seal 7 is signed with the key abababababababab….*All events are sealed/s,
+        raw
     );
     await wait(10);
     expect(card).toHaveText(
-        /Seal 7 is not signed.*last signed seal was made on.*3 event\(s\) not sealed yet, for 20 min.*Not written to the file of seals yet: 2.*not protected: cqrs_seal_append_only/s
+        /not protected: cqrs_seal_append_only.*Upgrade the module.*not signed any more since.*cqrs_seal_key.*Not written to the file of seals yet: 2.*can write to that file.*3 event\(s\) not sealed yet, for 20 min/s,
+        raw
     );
     await wait(10);
-    expect(card).toHaveText(/Never sealed\s+Events are sealed every five minutes/s);
+    expect(card).toHaveText(
+        /Never sealed\s+Events are sealed every five minutes/s,
+        raw
+    );
     expect.verifySteps(["look", "look"]);
 });
 
@@ -454,10 +518,11 @@ test("unfinished verifications and failed reconciliations are listed", async () 
     );
     const card = ".o_cqrs_health[data-name=verification]";
     expect(card).toHaveText(
-        /Needs action.*The verification started 2 h ago failed: No space left.*Verified 1 d 1 h ago.*All of it was verified in the last 2 d\./s
+        /Needs action.*The verification started 2 h ago failed: No space left\s+Remove the cause, then verify again\..*Verified 1 d 1 h ago.*All of it was verified in the last 2 d\./s,
+        {raw: true}
     );
     expect(".o_cqrs_health[data-name=reconciler]").toHaveText(
-        /Recording failed: crm\.lead\/7: why/
+        /A change could not be recorded: crm\.lead\/7: why\s+Correct the record/
     );
     await wait(10);
     expect(card).toHaveText(/Needs attention.*started 2 h ago was cancelled/s);
