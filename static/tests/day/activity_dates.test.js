@@ -1,8 +1,20 @@
-import {describe, expect, test} from "@odoo/hoot";
+import {beforeEach, describe, expect, test} from "@odoo/hoot";
+import {allowTranslations, patchWithCleanup} from "@web/../tests/web_test_helpers";
+
+import {localization} from "@web/core/l10n/localization";
 
 import {dueState, dueText, inState} from "@crm_cqrs/day/activity_dates";
 
 describe.current.tags("headless");
+beforeEach(() => {
+    allowTranslations();
+    patchWithCleanup(localization, {
+        dateFormat: "MM/dd/yyyy",
+        decimalPoint: ".",
+        grouping: [3],
+        thousandsSep: ",",
+    });
+});
 
 const TODAY = "2026-11-30";
 
