@@ -127,6 +127,7 @@ from . import (
     test_spans_follow_the_log,
     test_state_at_a_time,
     test_take_along,
+    test_ten_jobs_in_clicks,
     test_the_past_before_the_installation,
     test_translations,
     test_upcasters,

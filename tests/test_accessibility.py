@@ -68,6 +68,11 @@ document.querySelector(".o_cqrs_opportunity")
     && document.querySelector("select[name=currency]")
 """
 
+DAY = """
+document.querySelectorAll(".o_cqrs_activity").length === 3
+    && document.querySelector(".o_cqrs_attention_item") && document.querySelector("canvas")
+"""
+
 PAST = """
 document.querySelector(".o_cqrs_past") && document.querySelector(".o_cqrs_opportunity")
     && document.querySelector("canvas")
@@ -212,6 +217,21 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
                 for scheme in ("light", "dark"):
                     self.browser.set_cookie("color_scheme", scheme, "/", HOST)
                     self.check_screens([scheme, direction])
+
+    def test_axe_finds_nothing_on_a_salespersons_day(self):
+        deal = self.env["crm.lead"].search([("name", "=", "Risen deal")])
+        for days in (-2, 0, 2):
+            deal.activity_schedule(
+                "mail.mail_activity_data_todo",
+                summary=f"Call in {days} days",
+                date_deadline=self.yesterday + timedelta(days=1 + days),
+                user_id=self.seller.id,
+            )
+        with self.browse():
+            for language, direction in (("en_US", "ltr"), ("ar_001", "rtl")):
+                self.enter(self.seller, lang=language)
+                self.visit(DASHBOARD, DAY)
+                self.check(["light", direction], "a salesperson's day")
 
     def check_screens(self, form: list[str]):
         self.visit(f"{DASHBOARD}?status=any", CHARTS)

@@ -1,3 +1,6 @@
+from datetime import timedelta
+
+from odoo import fields
 from odoo.tests import new_test_user, tagged
 
 from .browser import BrowserCase
@@ -59,7 +62,23 @@ class TestDashboardTours(SalesOrganisation, BrowserCase):
         leaver.active = False
         self.start_tour(PATH, "crm_cqrs_dashboard_former", login=self.manager.login)
 
-    def test_a_salesperson_sees_no_one_else(self):
+    def test_a_salesperson_sees_what_is_theirs_to_do_and_no_one_else(self):
+        deals = self.env["crm.lead"].search([("name", "like", "% deal%")])
+        deals = {deal.name: deal for deal in deals}
+        today = fields.Date.context_today(self.seller)
+        for deal, summary, days, user in (
+            ("Seller deal 2", "Visit", 3, self.seller),
+            ("Seller deal 2", "Send offer", 0, self.seller),
+            ("Seller deal 1", "Call back", -2, self.seller),
+            ("Peer deal", "Of the peer", -3, self.peer),
+        ):
+            deals[deal].activity_schedule(
+                "mail.mail_activity_data_todo",
+                summary=summary,
+                date_deadline=today + timedelta(days=days),
+                user_id=user.id,
+            )
+        deals["Seller deal 2"].date_deadline = "2020-02-29"
         self.start_tour(PATH, "crm_cqrs_dashboard_alone", login=self.seller.login)
 
     def test_a_manager_without_a_sales_group_is_told_which_is_missing(self):

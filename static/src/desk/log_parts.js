@@ -1,5 +1,5 @@
 /**
- * What the state of each part of the health means, and what is to be done, in words.
+ * Meaning of the state of each part of the log's health, and what is to be done, in words.
  *
  * A part is told as `{means, problems, value, unit, lines, …}`: `means` is a sentence for
  * its good state, `problems` are `[[means, toDo]]`, a sentence each, the worst first;

@@ -1,5 +1,6 @@
 /**
- * As `log_parts.js`, of what is made from the log, and of the work around it.
+ * Meaning of the health of what is made from the log, and of the work around it; as
+ * `log_parts.js`.
  */
 
 import {_t} from "@web/core/l10n/translation";

@@ -160,7 +160,7 @@ test("webhooks that need somebody are named", async () => {
     ];
     await openDesk(health([], {webhooks: {level: "bad", endpoints}}));
     const card = ".o_cqrs_health[data-name=webhooks]";
-    expect(`${card} .o_cqrs_value`).toHaveText("3", {raw: true});
+    expect(card).toHaveText(/3\s+active\s+Paused: Mailing\./, {raw: true});
     for (const text of [
         "Billing was switched off: HTTP 500",
         "Search: 3 dead message(s). The last error: HTTP 404",
@@ -170,7 +170,6 @@ test("webhooks that need somebody are named", async () => {
     }
     expect(`${card} .o_cqrs_problem`).toHaveCount(3);
     expect(`${card} .o_cqrs_to_do:contains(Correct the receiver)`).toHaveCount(2);
-    expect(`${card} li:contains(Paused: Mailing.)`).toHaveCount(1);
     expect(`${card} button`).toHaveText("View Webhooks");
 });
 

@@ -162,6 +162,49 @@ tours.add("crm_cqrs_dashboard_alone", {
         {trigger: tile("pipeline", "200,000.00")},
         {trigger: ".o_cqrs_count:contains(2 of 2)"},
         {
+            content: "What is to be done comes first",
+            trigger:
+                ".o_cqrs_day:first-child .o_cqrs_activity:eq(0):contains(Call back):contains(2 days overdue):contains(Seller deal 1)",
+        },
+        {
+            trigger:
+                ".o_cqrs_activities:has(.o_cqrs_due:contains(2 due)):has([data-state=planned]:contains(1)):not(:contains(Of the peer))",
+        },
+        {trigger: ".o_cqrs_activities [data-state=planned]", run: "click"},
+        {
+            trigger:
+                ".o_cqrs_activities [data-state=planned][aria-pressed=true]:not(:has(.o_cqrs_activity:contains(Call back)))",
+        },
+        {
+            trigger:
+                ".o_cqrs_activities ul:contains(Visit):not(:contains(Call back)):not(:contains(Send offer))",
+        },
+        {trigger: ".o_cqrs_activities [data-state=planned]", run: "click"},
+        {trigger: ".o_cqrs_activity button:contains(Call back)", run: "click"},
+        {
+            content: "Odoo's own dialog marks it as done",
+            trigger: ".modal .modal-footer button:contains(Mark Done)",
+            run: "click",
+        },
+        {
+            trigger:
+                ".o_cqrs_activities:has(.o_cqrs_due:contains(1 due)):not(:contains(Call back))",
+        },
+        {
+            content: "Deals by what needs attention, without the own name",
+            trigger: ".o_cqrs_attention [data-kind=overdue]",
+            run: "click",
+        },
+        {
+            trigger:
+                ".o_cqrs_attention .o_cqrs_attention_item:contains(Seller deal 2):contains(overdue)",
+        },
+        {
+            content: "No column repeats the own name",
+            trigger:
+                ".o_cqrs_opportunities thead:contains(Stage):not(:contains(Salesperson))",
+        },
+        {
             trigger:
                 ".o_cqrs_dashboard:not(:has(.o_cqrs_organisation)):not(:has([data-scope]))",
         },

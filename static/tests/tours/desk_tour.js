@@ -58,5 +58,20 @@ registry.category("web_tour.tours").add("crm_cqrs_event_store", {
             trigger:
                 ".o_form_view .o_cqrs_run_result tr:contains(User Profile):contains(2)",
         },
+        {
+            content: "All that is for administrators is under one heading",
+            trigger: "[data-menu-xmlid='crm.crm_menu_config']",
+            run: "click",
+        },
+        {trigger: ".dropdown-menu .dropdown-header:contains(Event Store)"},
+        {trigger: "[data-menu-xmlid='crm_cqrs.cqrs_event_menu']", run: "click"},
+        {
+            content: "An event names its record, and leads to it",
+            trigger: ".o_data_row .o_data_cell[name=record_name] a:eq(0)",
+            run: "click",
+        },
+        {trigger: ".o_form_view .o_last_breadcrumb_item"},
+        {trigger: ".o_breadcrumb a:contains(Events), .o_back_button", run: "click"},
+        {trigger: ".o_data_row .o_data_cell[name=record_name] a:eq(0)"},
     ],
 });

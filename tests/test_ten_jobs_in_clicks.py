@@ -1,0 +1,158 @@
+"""Ten jobs of a sales team, from the dashboard, counted in clicks; and without a mouse.
+
+A click is one of a real mouse, in the middle of what a person would aim at. What is typed
+or chosen by keys in between is none.
+"""
+
+from contextlib import contextmanager
+
+from odoo.tests import tagged
+
+from .test_keyboard import KeyboardCase
+from .test_why_the_pipeline_fell import DASHBOARD, FallenPipeline
+
+PRESENT = f"{DASHBOARD}?period=this_week"
+
+LOADED = """
+document.querySelector(".o_cqrs_opportunity")
+    && document.querySelector(".o_cqrs_tile_trend")
+    && document.querySelector(".o_cqrs_attention_item")
+"""
+
+# The middle of the part of an element that is in sight, once nothing covers it.
+MIDDLE = """
+(() => {
+    const found = [...document.querySelectorAll(%r)].find(
+        (each) => each.checkVisibility() && !each.disabled
+            && each.textContent.includes(%r));
+    if (!found) {
+        return null;
+    }
+    found.scrollIntoView({ block: "center", behavior: "instant" });
+    const { left, top, width, height } = found.getBoundingClientRect();
+    const place = [left + width * %f, top + height / 2];
+    const top_most = document.elementFromPoint(...place);
+    return found.contains(top_most) || top_most?.contains(found) ? place : null;
+})()
+"""
+
+# The middle of a bar of the chart, once it has stopped growing.
+BAR = """
+(() => {
+    const canvas = document.querySelector(%r);
+    const chart = canvas && Chart.getChart(canvas);
+    const bar = chart?.getDatasetMeta(0).data[chart.data.labels.indexOf(%r)];
+    if (!bar) {
+        return null;
+    }
+    canvas.scrollIntoView({ block: "center", behavior: "instant" });
+    const { x, y } = bar.getCenterPoint();
+    const { left, top } = canvas.getBoundingClientRect();
+    const place = JSON.stringify([left + x, top + y]);
+    const hasStopped = window.cqrsLastPlace === place;
+    window.cqrsLastPlace = place;
+    return hasStopped ? JSON.parse(place) : null;
+})()
+"""
+
+
+@tagged("post_install", "-at_install")
+class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
+    """The head's jobs, each begun on the dashboard."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.manager.group_ids += cls.env.ref("crm_cqrs.group_sale_team")
+
+    @contextmanager
+    def job(self, name, most):
+        """Begin a job on the dashboard; it must be done within some clicks."""
+        with self.subTest(name):
+            self.visit(PRESENT, LOADED)
+            self.clicks = 0
+            yield
+            self.assertLessEqual(self.clicks, most)
+
+    def place(self, expression):
+        """Return where the mouse goes, once it can."""
+        self.until(f"({expression}) !== null")
+        return self.js(expression)
+
+    def click(self, selector, text="", across=0.5):
+        """Click on an element with a text; ``across`` is the part of its width."""
+        self.click_at(self.place(MIDDLE % (selector, text, across)))
+
+    def click_bar(self, chart, label):
+        self.click_at(
+            self.place(BAR % (f".o_cqrs_chart[data-name={chart}] canvas", label))
+        )
+
+    def click_at(self, place):
+        x, y = place
+        self.page.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.page.call(
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=x,
+                y=y,
+                button="left",
+                clickCount=1,
+            )
+        self.clicks += 1
+
+    def enter_on(self, selector, text=""):
+        """Go to an element with a text by Tab, and press Enter."""
+        self.focus_on(selector, text)
+        self.page.press("Enter")
+
+    def until_text(self, selector, text):
+        self.until(
+            f"[...document.querySelectorAll({selector!r})]"
+            f".some((each) => each.textContent.includes({text!r}))"
+        )
+
+    def test_by_mouse(self):
+        with self.browse():
+            self.enter(self.manager)
+            with self.job("why it fell, and which deals", most=3):
+                self.click(
+                    ".o_cqrs_tile_box:has([data-name=pipeline]) .o_cqrs_tile_trend"
+                )
+                self.click_bar("changes", "Lost")
+                self.until_text(".o_cqrs_changed_deal", "Seller deal 2")
+            with self.job("stuck or slipped", most=2):
+                self.click(".o_cqrs_attention [data-kind=no_activity]")
+                self.until_text(".o_cqrs_attention_item", "Manager deal 2")
+            with self.job("as of a date", most=2):
+                self.click("input[name=day]", across=0.1)
+                self.page.press("ArrowDown")
+                self.clicks += 1  # on a day of the calendar, which is not of the page
+                self.until_text(".o_cqrs_past", "Nothing here is live")
+            with self.job("team then and now", most=2):
+                self.click(".o_cqrs_open_changes")
+                self.click("[data-team=then]")
+                self.until("new URL(location).searchParams.get('team') === 'then'")
+
+    def test_by_keyboard(self):
+        with self.browse():
+            self.enter(self.manager)
+            with self.job("why it fell, and which deals", most=0):
+                self.enter_on(".o_cqrs_tile_trend")
+                self.until_text(".o_cqrs_summary h2", "fell")
+                self.enter_on(".o_cqrs_chart[data-name=changes] .o_cqrs_toggle")
+                self.enter_on("tr[data-key=lost] button")
+                self.until_text(".o_cqrs_changed_deal", "Seller deal 2")
+            with self.job("stuck or slipped", most=0):
+                self.enter_on(".o_cqrs_attention [data-kind=no_activity]")
+                self.until_text(".o_cqrs_attention_item", "Manager deal 2")
+            with self.job("as of a date", most=0):
+                self.focus_on("input[name=day]")
+                self.page.press("ArrowDown")
+                self.until_text(".o_cqrs_past", "Nothing here is live")
+            with self.job("team then and now", most=0):
+                self.enter_on(".o_cqrs_open_changes")
+                self.until("document.querySelector('[data-team=then]')")
+                self.enter_on("[data-team=then]")
+                self.until("new URL(location).searchParams.get('team') === 'then'")
