@@ -70,7 +70,8 @@ document.querySelector(".o_cqrs_opportunity")
 
 DAY = """
 document.querySelectorAll(".o_cqrs_activity").length === 3
-    && document.querySelector(".o_cqrs_attention_item") && document.querySelector("canvas")
+    && document.querySelector(".o_cqrs_attention_item")
+    && document.querySelector("canvas")
 """
 
 PAST = """

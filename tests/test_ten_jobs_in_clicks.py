@@ -1,7 +1,6 @@
 """Ten jobs of a sales team, from the dashboard, counted in clicks; and without a mouse.
 
-A click is one of a real mouse, in the middle of what a person would aim at. What is typed
-or chosen by keys in between is none.
+A click is one of a real mouse, in the middle of what a person would aim at.
 """
 
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from odoo.tests import tagged
 from .test_keyboard import KeyboardCase
 from .test_why_the_pipeline_fell import DASHBOARD, FallenPipeline
 
+PIPELINE = ".o_cqrs_tile_box:has([data-name=pipeline])"
 PRESENT = f"{DASHBOARD}?period=this_week"
 
 LOADED = """
