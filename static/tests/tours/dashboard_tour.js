@@ -79,6 +79,10 @@ tours.add("crm_cqrs_dashboard_drill", {
         {trigger: `${tile("won", "0.00")}:not(:contains(Q))`},
         {trigger: "[data-scope=own]", run: "click"},
         {trigger: tile("pipeline", "0.00")},
+        {
+            content: "No column repeats the own name",
+            trigger: ".o_cqrs_opportunities:not(:has(th:contains(Salesperson)))",
+        },
         {trigger: "[data-scope=team]", run: "click"},
         {trigger: tile("pipeline", "400,000.00")},
         {
@@ -97,6 +101,11 @@ tours.add("crm_cqrs_dashboard_look_as", {
     steps: () => [
         {trigger: tile("pipeline", "400,000.00")},
         {trigger: ".o_cqrs_count:contains(4 of 4)"},
+        {
+            content: "Who has a team begins with its figures",
+            trigger:
+                ".o_cqrs_grid:not(:has(.o_cqrs_day)) .o_cqrs_opportunities th:contains(Salesperson)",
+        },
         {
             content: "A lead opens with the pager of the list, as far as Odoo shows it",
             trigger: ".o_cqrs_opportunity a:contains(Manager deal 2)",
