@@ -18,6 +18,8 @@ document.querySelector("[data-tile=pipeline] .o_cqrs_tile_trend")
     && document.querySelectorAll(".o_cqrs_line").length === 5
     && document.querySelectorAll("canvas").length >= 2
     && !document.querySelector(".o_cqrs_grid .placeholder")
+    && Chart.getChart(document.querySelector("[data-name=stages] canvas"))
+        ?.data.datasets.length === 3
 """
 
 #: The sum of all layout shifts since the page was loaded, and what moved
@@ -166,11 +168,12 @@ class TestDashboardAtAGlance(SalesOrganisation, BrowserCase):
             self.assertEqual(
                 stages["legend"],
                 [
-                    ["Pipeline", meanings["open"]],
+                    ["Not overdue", meanings["open"]],
+                    ["Overdue", meanings["overdue"]],
                     ["Weighted", meanings["weighted"]],
                 ],
             )
             self.assertEqual(
                 [colors[0] for colors in stages["colors"]],
-                [meanings["open"], meanings["weighted"]],
+                [meanings["open"], meanings["overdue"], meanings["weighted"]],
             )

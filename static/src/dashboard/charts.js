@@ -2,7 +2,7 @@
  * Rows and columns of the dashboard's two charts, as `FigureChart` takes them.
  *
  *     stageRows(byStage, "own");
- *     // [{ key: 1, label: "New", values: [400000, 40000, 4] }, …]
+ *     // [{ key: 1, label: "New", values: [400000, 300000, 100000, 40000, 4] }, …]
  *
  * Pure: takes the API's metrics and returns values, one row a stage or month.
  */
@@ -12,11 +12,30 @@ import {_t} from "@web/core/l10n/translation";
 import {lastMonths, scoped} from "./figures";
 import {formatNumber, formatPercent} from "./formats";
 
-/** @param {(amount: number) => string} money in the currency of the figures */
-export function stageColumns(money) {
+/**
+ * @param {(amount: number) => string} money in the currency of the figures
+ * @param {boolean} hasOverdue whether a part of the pipeline is drawn as overdue
+ */
+export function stageColumns(money, hasOverdue) {
+    const open = {label: _t("Pipeline"), format: money};
+    const part = (label, color) => ({
+        label,
+        color,
+        format: money,
+        isDrawn: hasOverdue,
+        stack: "pipeline",
+    });
     return [
-        {label: _t("Pipeline"), format: money, isDrawn: true, color: "open"},
-        {label: _t("Weighted"), format: money, isDrawn: true, color: "weighted"},
+        {...open, isDrawn: !hasOverdue, color: "open"},
+        part(_t("Not overdue"), "open"),
+        part(_t("Overdue"), "overdue"),
+        {
+            label: _t("Weighted"),
+            format: money,
+            isDrawn: true,
+            color: "weighted",
+            stack: "weighted",
+        },
         {
             label: _t("Opportunities"),
             format: (count) => formatNumber(count),
@@ -25,8 +44,12 @@ export function stageColumns(money) {
     ];
 }
 
-/** Return a row for each stage with open opportunities; null while they are not known. */
-export function stageRows(byStage, scope) {
+/**
+ * Return a row for each stage with open opportunities; null while they are not known.
+ *
+ * @param {Object|null} overdue the metrics by stage of what was to close before today
+ */
+export function stageRows(byStage, scope, overdue) {
     return (
         byStage &&
         byStage.groups
@@ -37,11 +60,25 @@ export function stageRows(byStage, scope) {
                 label: group.stage ? group.stage.name : _t("No stage"),
                 values: [
                     figures.pipeline_value,
+                    figures.pipeline_value - overdueOf(group, scope, overdue),
+                    overdueOf(group, scope, overdue),
                     figures.weighted_pipeline,
                     figures.active_opportunities,
                 ],
             }))
     );
+}
+
+/** Whether there is something overdue in a stage. */
+export function hasOverdue(byStage, scope, overdue) {
+    return Boolean(
+        byStage?.groups.some((group) => overdueOf(group, scope, overdue) > 0)
+    );
+}
+
+function overdueOf({stage}, scope, overdue) {
+    const same = overdue?.groups.find((group) => group.stage?.id === stage?.id);
+    return same ? scoped(same, scope).pipeline_value : 0;
 }
 
 /** @param {(amount: number) => string} money in the currency of the figures */

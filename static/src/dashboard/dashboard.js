@@ -14,6 +14,7 @@ import {changesAddress, changesOfPeriod} from "../pipeline_changes/changes_quest
 import {CHANGES_TAG} from "../pipeline_changes/pipeline_changes";
 import {pastNotes} from "../past/notes";
 import {
+    hasOverdue,
     highlightedMonths,
     monthColumns,
     monthRows,
@@ -110,10 +111,10 @@ export class Dashboard extends Component {
             () => [this.state.byStage, this.view.stage]
         );
         onWillStart(async () => {
-            // Whether there are people below decides what there is room for.
-            await this.data.loadMe();
             // Not awaited: the screen stands at once, and shows that it is loading.
             this.load();
+            // Whether there are people below decides what there is room for.
+            await this.data.loadMe();
             user.hasGroup("base.group_system").then((isAdministrator) => {
                 this.rights.isAdministrator = isAdministrator;
             });
@@ -465,9 +466,15 @@ export class Dashboard extends Component {
 
     /** Properties of the chart of stages. */
     get stageChart() {
+        const {byStage, overdue} = this.state;
+        const {scope} = this.view;
+        const late = overdue?.currency === byStage?.currency ? overdue : null;
         return {
-            rows: stageRows(this.state.byStage, this.view.scope),
-            columns: stageColumns((amount) => this.money(amount)),
+            rows: stageRows(byStage, scope, late),
+            columns: stageColumns(
+                (amount) => this.money(amount),
+                hasOverdue(byStage, scope, late)
+            ),
         };
     }
 

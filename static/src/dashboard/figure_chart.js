@@ -25,9 +25,9 @@ const MAX_WRAPPED = 7;
  * - `rows`: `[{key, label, values}]`, null while they are not known; a `bar` of its own floats
  *   between two values, in the color of its `tone`, a `caption` is below its label, and
  *   `axisLabel`, lines, stands for the label on the axis
- * - `columns`: `[{label, format, isDrawn, color}]`, one for each of the values; `format` is
+ * - `columns`: `[{label, format, isDrawn, color, stack}]`, one for each of the values; `format` is
  *   called with a value and its row; `color` is the name of one of the style sheet, which
- *   means the same in every chart
+ *   means the same in every chart; bars of one `stack` are one bar
  * - `isHorizontal`: whether the bars are horizontal
  * - `highlighted`: keys of the rows that stand out; all by default
  * - `highlightedLabels`: `[those, the others]`, for the legend
@@ -156,6 +156,7 @@ export class FigureChart extends Component {
                         : tones[row.tone] || color(column.color)
                 ),
                 borderColor: style.color,
+                stack: column.stack,
                 borderWidth: rows.map((row) => (row.key === selected ? 2 : 0)),
                 borderSkipped: false,
                 minBarLength: rows.some((row) => row.bar) ? 2 : 0,
@@ -173,9 +174,11 @@ export class FigureChart extends Component {
                       ]
                     : [[label, name]]
             );
+        const isStacked = datasets.some(({stack}) => stack);
         const values = {
             beginAtZero: !axisStart,
             min: axisStart || undefined,
+            stacked: isStacked,
             reverse: Boolean(isHorizontal && isRtl),
             position: !isHorizontal && isRtl ? "right" : undefined,
             border: {display: false},
@@ -188,6 +191,7 @@ export class FigureChart extends Component {
             },
         };
         const labels = {
+            stacked: isStacked,
             reverse: Boolean(!isHorizontal && isRtl),
             position: isHorizontal && isRtl ? "right" : undefined,
             border: {color: variable("--o-cqrs-grid")},

@@ -18,12 +18,14 @@ const NOTHING = {
     closing: null,
     series: null,
     before: null,
+    overdue: null,
 };
 
 /**
  * Read the figures of a dashboard, and read them again.
  *
- * - `state`: `{me, person, byStage, byMonth, closing, series, before}`, answers of the API, null
+ * - `state`: `{me, person, byStage, byMonth, closing, series, before, overdue}`, answers of the
+ *   API, null
  *   while they are not there, or where there was nothing before the period; `position` and `readAt` of the figures; `leftOut`, a count of
  *   records; `revision`, another number after each change; `changed`, `{before, told}` of
  *   each tile whose figure has changed since it was seen, by its name; `error`
@@ -40,6 +42,8 @@ const NOTHING = {
  */
 export function useDashboardData(view) {
     const api = useApi();
+    // Read on, whatever becomes of the figures.
+    const ownApi = useApi();
     const waiting = useSlow();
     const state = useState({
         ...NOTHING,
@@ -55,10 +59,27 @@ export function useDashboardData(view) {
     });
     const latest = useLatest(view, () => state.person);
     let lastPosition = null;
+    let askedMe = null;
+
+    async function askMe() {
+        try {
+            state.me = (await ownApi.read("users/profile")).data;
+        } catch (error) {
+            askedMe = null;
+            throw error;
+        }
+    }
+
+    /** Return the profile of the user, who is asked for once, beside the figures. */
+    async function ownProfile() {
+        askedMe ||= askMe();
+        await askedMe;
+        return {data: state.me};
+    }
 
     async function loadMe() {
         try {
-            state.me = (await api.read("users/profile")).data;
+            await ownProfile();
         } catch (error) {
             if (!isAborted(error)) {
                 state.error = error;
@@ -68,11 +89,8 @@ export function useDashboardData(view) {
 
     async function load() {
         Object.assign(state, {...NOTHING, error: null, changed: {}});
-        if (!state.me) {
-            await loadMe();
-        }
-        if (state.me) {
-            await read();
+        await read();
+        if (state.byMonth) {
             // Last: what has changed since the figures is told without.
             await latest.begin();
         }
@@ -100,9 +118,7 @@ export function useDashboardData(view) {
         try {
             const [person, byStage, byMonth, closing] = await waiting.during(
                 Promise.all([
-                    viewAs
-                        ? api.read("users/profile", {user: viewAs})
-                        : {data: state.me},
+                    viewAs ? api.read("users/profile", {user: viewAs}) : ownProfile(),
                     ask("metrics", {by: "stage"}),
                     ask("metrics", {by: "month"}),
                     period && ask("metrics", {period}),
@@ -110,10 +126,15 @@ export function useDashboardData(view) {
             );
             const marked = show(person.data, byStage, byMonth, closing || byStage);
             const told = marked.length && explain(marked);
+            const late = view.day
+                ? {data: null}
+                : ask("metrics", untilYesterday(state));
+            Promise.resolve(late).catch(() => null);
             const beginning = beginningOf(state.closing);
             const levels =
                 beginning && ask("metrics", {as_of: beginning}).catch(withoutHistory);
             Promise.resolve(levels).catch(() => null);
+            state.overdue = (await late).data;
             state.series = (await series).data;
             state.before = (await levels)?.data || null;
             await told;
@@ -201,6 +222,13 @@ export function useDashboardData(view) {
     }
 
     return {state, waiting, loadMe, load, read, look, see};
+}
+
+/** Return the parameters of what is overdue in each stage: it was to close before today. */
+function untilYesterday({byStage: {computed_at, tz}}) {
+    // As the server reads it, in any language.
+    const today = DateTime.fromISO(computed_at, {zone: tz});
+    return {by: "stage", to: today.minus({days: 1}).toISODate()};
 }
 
 /** Return the time at which the present period began; undefined for a period of the past. */
