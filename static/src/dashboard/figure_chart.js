@@ -18,6 +18,8 @@ import {wrapped} from "./charts";
 /** Characters of a line of a label, and rows up to which there is room for several lines */
 const LINE = 18;
 const MAX_WRAPPED = 7;
+/** Pixels of a chart below which the labels of twelve months are turned */
+const NARROW = 400;
 
 /**
  * A bar chart, which the user can switch to a table.
@@ -205,8 +207,11 @@ export class FigureChart extends Component {
                 callback(value) {
                     const {axisLabel, caption, label} = rows[value];
                     const isRoomy = rows.length <= MAX_WRAPPED;
-                    const lines =
-                        axisLabel || (isRoomy ? wrapped(label, LINE) : [label]);
+                    const whole = isRoomy ? wrapped(label, LINE) : [label];
+                    // Turned, one line beside the other is all that there is room for.
+                    const isNarrow = canvas.clientWidth < NARROW;
+                    const short = isNarrow ? [axisLabel?.join(" ")] : axisLabel;
+                    const lines = axisLabel ? short : whole;
                     return caption ? [...lines, caption] : lines;
                 },
             },

@@ -129,7 +129,7 @@ tours.add("crm_cqrs_the_whole_customer", {
             trigger: chain("won_revenue", "400.00"),
         },
         {trigger: chain("invoiced", "425.00")},
-        {trigger: ".o_cqrs_document_part:contains(305.00)"},
+        {trigger: ".o_cqrs_document_part[title*='305.00']"},
         {trigger: chain("ordered", "350.00"), run: "click"},
         {content: "The orders behind it", trigger: ".o_list_view .o_data_row"},
         {
@@ -138,7 +138,7 @@ tours.add("crm_cqrs_the_whole_customer", {
         },
         {
             content: "The overdue invoices of the team",
-            trigger: ".o_cqrs_document_part:contains(305.00)",
+            trigger: ".o_cqrs_document_part[title*='305.00']",
             run: "click",
         },
         {trigger: ".o_list_view .o_data_row"},
