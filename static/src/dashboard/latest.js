@@ -1,5 +1,5 @@
 /**
- * What has just changed the figures of the tiles: whose deal it was, and who did it.
+ * Changes of the tiles' figures that nobody has seen yet: whose deal it was, who did it.
  *
  *     const told = tell(null, "pipeline", news);
  *     latestOf(-1340000, told, short, exact);

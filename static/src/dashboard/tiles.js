@@ -90,7 +90,7 @@ export class Tiles {
         }));
     }
 
-    /** What has changed a tile since it was seen, as `Tile` takes it. */
+    /** Return the unseen change of a tile, as `Tile` takes it. */
     latest(name) {
         const changed = this.byMonth && this.changed?.[name];
         if (!changed) {
@@ -212,7 +212,7 @@ export class Tiles {
               });
     }
 
-    /** What is due, and what is overdue, as parts of the pipeline. */
+    /** Parts of the pipeline: due, and overdue. */
     dueShares(pipeline) {
         const {due, overdue} = scoped(this.byStage, this.scope);
         return pipeline && due && overdue
