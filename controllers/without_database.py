@@ -8,6 +8,7 @@ for, in HTML. Only the dispatcher that it begins each request with hears of it.
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound, ServiceUnavailable
 
 from odoo.http import HttpDispatcher, Response, db_list
+from odoo.service.db import list_dbs
 
 from ..models.api.headers import api_headers
 from ..models.api.paths import is_of_the_api
@@ -67,7 +68,8 @@ def explained(exc: Exception, http) -> Exception:
             "This server has several databases. Send the name of yours in the header"
             f" {HEADER}, or use its host name."
         )
-    if name and names and name not in names:
+    # None at all: this host has none, or PostgreSQL does not answer.
+    if (name and names and name not in names) or (not names and list_dbs(force=True)):
         return DatabaseNotFound(
             f"There is no database of the name in {HEADER} here, or none for this host"
             " name."

@@ -104,6 +104,8 @@ class TestDatabasesOfOneServer(ServedDatabase):
         self.assertNotIn("Traceback", self.log.read_text())
         self.check_rename()
         self.check_status_of_all()
+        self.stop()
+        self.check_host_names()
 
     def check_that_a_database_is_named(self):
         first, path = self.names[0], TAGGED[0]
@@ -324,3 +326,30 @@ class TestDatabasesOfOneServer(ServedDatabase):
         self.assertEqual(
             rows[3]["status"]["refused"], {"elsewhere": {"api_keys": 4, "webhooks": 0}}
         )
+
+    def check_host_names(self):
+        """Served by ``%d``, each host name has its own database and no other's."""
+        self.url = self.serve(
+            "--db-filter=^%d$",
+            "--load=base,rpc,web,crm_cqrs",
+            waiting_for="/api/v2/openapi.json",
+        )
+        first, second, path = *self.names[:2], TAGGED[0]
+
+        def at(host, key_of, **headers):
+            headers["Host"] = f"{host}.example.com"
+            return self.request(f"{self.url}{path}", key_of, headers)
+
+        tags = {}
+        for name in (first, second):
+            status, headers, body = at(name, name)
+            self.assertEqual(status, 200, body)
+            tags[name] = headers["ETag"]
+        for name, other in ((first, second), (second, first)):
+            self.problem(at(other, name), 401, "unauthorized")
+            self.assertEqual(at(name, name, **{"If-None-Match": tags[name]})[0], 304)
+            self.assertEqual(at(name, name, **{"If-None-Match": tags[other]})[0], 200)
+            # A header names no database beside that of the host.
+            answer = at(name, other, **{"X-Odoo-Database": other})
+            self.problem(answer, 404, "database-not-found")
+        self.problem(at("nobody", first), 404, "database-not-found")
