@@ -122,6 +122,7 @@ from . import (
     test_rolled_back_work,
     test_seals,
     test_seals_find_tampering,
+    test_screens_of_companies,
     test_search_finds_what_people_type,
     test_sources_are_declared,
     test_spans_follow_the_log,
