@@ -19,6 +19,11 @@ document.querySelector(".o_cqrs_opportunity")
     && document.querySelector(".o_cqrs_attention_item")
 """
 
+COPIED = """
+document.querySelector(".o_notification")
+    && navigator.clipboard.readText().then((text) => text.includes("sales-dashboard?"))
+"""
+
 # The middle of the part of an element that is in sight, once nothing covers it.
 MIDDLE = """
 (() => {
@@ -64,6 +69,7 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.manager.group_ids += cls.env.ref("crm_cqrs.group_sale_team")
+        cls.manager.group_ids += cls.env.ref("base.group_allow_export")
 
     @contextmanager
     def job(self, name, most):
@@ -113,9 +119,14 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
             f".some((each) => each.textContent.includes({text!r}))"
         )
 
+    def enter_manager(self):
+        self.enter(self.manager)
+        permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+        self.page.call("Browser.grantPermissions", permissions=permissions)
+
     def test_by_mouse(self):
         with self.browse():
-            self.enter(self.manager)
+            self.enter_manager()
             with self.job("why it fell, and which deals", most=3):
                 self.click(
                     ".o_cqrs_tile_box:has([data-name=pipeline]) .o_cqrs_tile_trend"
@@ -135,9 +146,16 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
                 self.click("[data-team=then]")
                 self.until("new URL(location).searchParams.get('team') === 'then'")
 
+            with self.job("to Excel", most=2):
+                self.click(".o_cqrs_excel")
+                self.until_text(".o_cqrs_export[data-state=pending]", "Cancel")
+            with self.job("share", most=1):
+                self.click(".o_cqrs_share_view")
+                self.until(COPIED)
+
     def test_by_keyboard(self):
         with self.browse():
-            self.enter(self.manager)
+            self.enter_manager()
             with self.job("why it fell, and which deals", most=0):
                 self.enter_on(".o_cqrs_tile_trend")
                 self.until_text(".o_cqrs_summary h2", "fell")
@@ -156,3 +174,9 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
                 self.until("document.querySelector('[data-team=then]')")
                 self.enter_on("[data-team=then]")
                 self.until("new URL(location).searchParams.get('team') === 'then'")
+            with self.job("to Excel", most=0):
+                self.enter_on(".o_cqrs_excel")
+                self.until_text(".o_cqrs_export[data-state=pending]", "Cancel")
+            with self.job("share", most=0):
+                self.enter_on(".o_cqrs_share_view")
+                self.until(COPIED)
