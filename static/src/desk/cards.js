@@ -46,7 +46,9 @@ export const LEVELS = {
         icon: "fa-exclamation-triangle",
         tone: "danger",
         text: _t("Some parts need action"),
-        toDo: _t("Each of these parts says what to do. Begin with those in red."),
+        toDo: _t(
+            "Each of these parts says what to do. Begin with those that need action."
+        ),
     },
     unknown: {
         label: _t("Unknown"),

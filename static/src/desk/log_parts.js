@@ -39,7 +39,7 @@ export function logPart(log) {
     }
     return {
         means: _t(
-            "Every change is recorded, and the database lets nobody alter the record."
+            "Every change is recorded, and the database lets nobody alter what was recorded."
         ),
         problems,
         value: number(log.last_position),
