@@ -17,6 +17,7 @@
         "security/rules.xml",
         "data/ir_cron.xml",
         "views/dashboard_views.xml",
+        "views/deal_sheet_views.xml",
         "views/customer_views.xml",
         "views/event_views.xml",
         "views/run_views.xml",

@@ -81,6 +81,15 @@ class KeyboardCase(SalesOrganisation, BrowserCase):
     def text(self, selector: str):
         return self.js(f"document.querySelector({selector!r})?.textContent")
 
+    def wait_for_sheet(self, name: str):
+        """Wait for the sheet with a deal, its form and its events."""
+        self.until(
+            "document.querySelector('.o_cqrs_deal_sheet .o_form_sheet')"
+            " && document.querySelector('.o_cqrs_deal_event')"
+            " && document.querySelector('.o_cqrs_deal_sheet').ariaLabel"
+            f".endsWith({name!r})"
+        )
+
     def wait_for_text(self, selector: str, text: str):
         self.until(
             f"document.querySelector({selector!r})?.textContent.includes({text!r})"
@@ -167,7 +176,7 @@ class TestDashboardByKeyboard(KeyboardCase):
             self.assert_focused("[aria-sort=descending] button")
             self.focus_on(".o_cqrs_opportunity a", "Seller deal 1")
             self.page.press("Enter")
-            self.wait_for_text(".o_form_view .o_breadcrumb", "Seller deal 1")
+            self.wait_for_sheet("Seller deal 1")
 
     def test_a_long_list_goes_on(self):
         for number in range(90):
@@ -283,7 +292,7 @@ class TestPipelineChangesByKeyboard(KeyboardCase):
             self.assert_focused(".o_cqrs_changed_deals .o_cqrs_define")
             self.focus_on(".o_cqrs_changed_deal a", "Manager deal 1")
             self.page.press("Enter")
-            self.wait_for_text(".o_form_view .o_breadcrumb", "Manager deal 1")
+            self.wait_for_sheet("Manager deal 1")
 
     def test_a_past_day_and_back(self):
         with self.browse():

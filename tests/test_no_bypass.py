@@ -65,12 +65,17 @@ CALLS = {
     },
     "cqrs.forgetting": {"action_repeat": ["no ids"]},
     "cqrs.health": {"action_activate_jobs": [], "read_health": []},
-    "cqrs.history": {"read_page": ["lead", "deal"]},
+    "cqrs.history": {
+        "put_back": ["lead", "deal", "version", "paths"],
+        "read_comparison": ["lead", "deal", "version"],
+        "read_page": ["lead", "deal"],
+    },
     "cqrs.invoice.view": {"action_open_document": ["deal"]},
     "cqrs.legal.hold": {"action_release": ["no ids"]},
     "cqrs.opportunity.view": {
         "action_open_lead": ["ids"],
         "check_list": ["list"],
+        "read_sheet": ["ids"],
         "request_excel": ["list"],
     },
     "cqrs.order.view": {"action_open_document": ["deal"]},
@@ -643,6 +648,7 @@ class TestNoBypass(NoBypass):
                     given = {"ids": [deal.id], "no ids": [], "deal": deal.id}
                     given["lead"] = "crm.lead"
                     given["list"] = {"domain": [["id", "in", ids]]}
+                    given |= {"version": 2, "paths": ["user_id"]}
                     given["time"] = "2001-01-01 00:00:00"
                     given["person"] = user.id
                     args = [given[name] for name in names]

@@ -13,6 +13,9 @@ from .test_why_the_pipeline_fell import DASHBOARD, FallenPipeline
 PIPELINE = ".o_cqrs_tile_box:has([data-name=pipeline])"
 PRESENT = f"{DASHBOARD}?period=this_week"
 
+DEAL = ".o_cqrs_opportunity a"
+AMOUNT = "document.querySelector('.o_cqrs_deal_sheet [name=expected_revenue] input')"
+
 LOADED = """
 document.querySelector(".o_cqrs_opportunity")
     && document.querySelector(".o_cqrs_tile_trend")
@@ -70,6 +73,11 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
         super().setUpClass()
         cls.manager.group_ids += cls.env.ref("crm_cqrs.group_sale_team")
         cls.manager.group_ids += cls.env.ref("base.group_allow_export")
+        deal = cls.deals["Seller deal 1"]
+        deal.partner_id = cls.env["res.partner"].create({"name": "Cqrs Nile"})
+        cls.env.cr.flush()
+        deal.with_user(cls.seller).expected_revenue = 99_000
+        cls.env.cr.flush()
 
     @contextmanager
     def job(self, name, most):
@@ -145,6 +153,19 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
                 self.click(".o_cqrs_open_changes")
                 self.click("[data-team=then]")
                 self.until("new URL(location).searchParams.get('team') === 'then'")
+            with self.job("who changed an amount, and put it back", most=3):
+                self.click(DEAL, "Seller deal 1")
+                self.click(".o_cqrs_put_back")
+                self.click(".o_cqrs_put_back_confirm")
+                self.until(f"{AMOUNT}?.value === '100,000.00'")
+            with self.job("a customer's whole story", most=2):
+                self.click(DEAL, "Seller deal 1")
+                self.click(".o_cqrs_customer_link")
+                self.until_text(".o_cqrs_story_entry", "Seller deal 1")
+            with self.job("act on a deal", most=2):
+                self.click(DEAL, "Seller deal 1")
+                self.click(".o_cqrs_deal_sheet .o_statusbar_status button", "Won")
+                self.until_text(".o_cqrs_deal_sentence", "Won")
 
             with self.job("to Excel", most=2):
                 self.click(".o_cqrs_excel")
@@ -180,3 +201,20 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
             with self.job("share", most=0):
                 self.enter_on(".o_cqrs_share_view")
                 self.until(COPIED)
+            with self.job("who changed an amount, and put it back", most=0):
+                self.enter_on(DEAL, "Seller deal 1")
+                self.wait_for_sheet("Seller deal 1")
+                self.enter_on(".o_cqrs_put_back")
+                self.until("document.querySelector('.o_cqrs_put_back_confirm')")
+                self.enter_on(".o_cqrs_put_back_confirm")
+                self.until(f"{AMOUNT}?.value === '100,000.00'")
+            with self.job("a customer's whole story", most=0):
+                self.enter_on(DEAL, "Seller deal 1")
+                self.wait_for_sheet("Seller deal 1")
+                self.enter_on(".o_cqrs_customer_link")
+                self.until_text(".o_cqrs_story_entry", "Seller deal 1")
+            with self.job("act on a deal", most=0):
+                self.enter_on(DEAL, "Seller deal 1")
+                self.wait_for_sheet("Seller deal 1")
+                self.enter_on(".o_cqrs_deal_sheet .o_form_statusbar button", "Won")
+                self.until_text(".o_cqrs_deal_sentence", "Won")

@@ -146,8 +146,8 @@ class TestWhyThePipelineFell(FallenPipeline, BrowserCase):
             self.assertIn("Manager deal 2", self.js(first))
             self.js("document.querySelector('.o_cqrs_attention_item a').click()")
             self.until(
-                "document.querySelector('.o_form_view .o_breadcrumb')"
-                "?.textContent.includes('Manager deal 2')"
+                "document.querySelector('.o_cqrs_deal_sheet:has(.o_form_sheet)')"
+                "?.ariaLabel.includes('Manager deal 2')"
             )
 
     def setUp(self):

@@ -1,1 +1,1 @@
-from . import buttons, event_changes, event_record, history
+from . import buttons, event_changes, event_record, history, put_back

@@ -19,7 +19,13 @@ class CqrsHistory(models.AbstractModel):
     _description = "Record History"
 
     @api.model
-    def read_page(self, model: str, record_id: int, before: int | None = None) -> dict:
+    def read_page(
+        self,
+        model: str,
+        record_id: int,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> dict:
         """Return ``{entries, more}``, the newest of a record's events first.
 
         An entry is ``{version, type, occurred_at, user, sentences, reasons,
@@ -28,16 +34,18 @@ class CqrsHistory(models.AbstractModel):
         that the user may not read are left out.
 
         :param before: only events before this version
+        :param limit: at most so many events, and no more than ``PAGE_SIZE``
         :raise AccessError: the user may not read the record, or is of the portal; or it
             is deleted, and the user is no administrator
         """
         self._check_reader(model, record_id)
-        events = self._events(model, record_id, before)
-        page = events[:PAGE_SIZE]
+        size = PAGE_SIZE if limit is None else max(1, min(int(limit), PAGE_SIZE))
+        events = self._events(model, record_id, before, size + 1)
+        page = events[:size]
         changes = describe_changes(self.env, page)
         return {
             "entries": list(map(self._entry, page, changes)),
-            "more": len(events) > PAGE_SIZE,
+            "more": len(events) > size,
         }
 
     def _check_reader(self, model: str, record_id: int):
@@ -56,14 +64,18 @@ class CqrsHistory(models.AbstractModel):
                 )
             )
 
-    def _events(self, model: str, record_id: int, before: int | None):
+    def _events(self, model: str, record_id: int, before: int | None, limit: int):
         domain = [("stream_model", "=", model), ("stream_id", "=", record_id)]
         if before:
             domain.append(("version", "<", before))
+        return self._log().search(domain, order="version desc", limit=limit)
+
+    def _log(self):
+        """Return the part of the log that the user may know."""
         log = self.env["cqrs.event"].sudo()
-        if not self.env.is_system():
-            log = log.with_context(**{OF_COMPANIES: self.env.user._get_company_ids()})
-        return log.search(domain, order="version desc", limit=PAGE_SIZE + 1)
+        if self.env.is_system():
+            return log
+        return log.with_context(**{OF_COMPANIES: self.env.user._get_company_ids()})
 
     def _entry(self, event, changes: list[dict]) -> dict:
         changed = {change["path"]: change for change in changes}

@@ -1,1 +1,1 @@
-from . import pages, converted_values, drill_down
+from . import pages, converted_values, drill_down, deal_form, deal_sheet

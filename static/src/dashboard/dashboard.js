@@ -96,7 +96,10 @@ export class Dashboard extends Component {
         this.state = this.data.state;
         this.rights = useState({isAdministrator: false});
         this.chosenStage = null;
-        this.drillDown = useDrillDown(() => this.figures);
+        this.drillDown = useDrillDown(
+            () => this.figures,
+            () => this.data.look()
+        );
         this.live = useLive(() => this.data.look());
         useSetupAction({
             rootRef: this.root,

@@ -13,8 +13,9 @@ export const RECORDS_TAG = "crm_cqrs.dashboard_records";
  *
  * @param {() => Object} getFigures returns `{viewAs, scope, currency}`: the uuid of the
  *  person with the figures, which of them are shown, and in what
+ * @param {() => void} onChange called once an opportunity in the sheet may have changed
  */
-export function useDrillDown(getFigures) {
+export function useDrillDown(getFigures, onChange) {
     const action = useService("action");
     const openLead = useLeadOpener();
 
@@ -48,7 +49,7 @@ export function useDrillDown(getFigures) {
                 ownerId: user_id,
             });
         },
-        openLead,
+        openLead: (id, ids, list) => openLead(id, ids, {onChange, ...list}),
     };
 }
 

@@ -14,6 +14,7 @@ import {
 import {isAborted, useApi} from "./api";
 import {STATUSES, isClosed, isSortable, opportunityParameters} from "./choices";
 import {formatMoney, formatNumber} from "./formats";
+import {useOpenedLead} from "../opportunities/lead_opener";
 
 const {DateTime} = luxon;
 
@@ -33,7 +34,8 @@ const MAX_LIMIT = 200;
  * - `revision`: another number once opportunities may have changed
  * - `showsOwners`: whether the opportunities may be of several people
  * - `onChange`: called with the choices that differ from `view`
- * - `onOpen`: called with the id of an opportunity, and those of the list
+ * - `onOpen`: called with the id of an opportunity, those of the list, and the `total` and
+ *  `more` of the list
  */
 export class Opportunities extends Component {
     static template = "crm_cqrs.Opportunities";
@@ -49,6 +51,8 @@ export class Opportunities extends Component {
 
     setup() {
         this.end = useRef("end");
+        this.rows = useRef("rows");
+        this.opened = useOpenedLead();
         this.state = useState({
             items: [],
             total: null,
@@ -91,6 +95,10 @@ export class Opportunities extends Component {
             },
             // Observed again after each page: the end may still be in sight.
             () => [this.end.el, this.state.items.length]
+        );
+        useEffect(
+            () => this.showOpened(),
+            () => [this.opened.list?.id, this.state.items.length]
         );
     }
 
@@ -240,9 +248,44 @@ export class Opportunities extends Component {
         );
     }
 
-    open(item) {
-        const ids = this.state.items.map((each) => each.odoo_id);
-        return this.props.onOpen(item.odoo_id, ids);
+    /** Open an opportunity beside the list, whose row then has the focus. */
+    open(item, ev) {
+        if (ev.ctrlKey || ev.metaKey) {
+            return;
+        }
+        ev.preventDefault();
+        ev.currentTarget
+            .closest(".o_cqrs_opportunity")
+            .querySelector("a")
+            .focus({preventScroll: true});
+        this.props.onOpen(item.odoo_id, this.ids, {
+            total: this.state.total,
+            more: () => this.moreIds(),
+        });
+    }
+
+    get ids() {
+        return this.state.items.map(({odoo_id}) => odoo_id);
+    }
+
+    /** Read the next page; return the ids of all that has been read, null at the end. */
+    async moreIds() {
+        if (!this.state.next) {
+            return null;
+        }
+        await this.more();
+        return this.ids;
+    }
+
+    /** Scroll to the row of the opportunity that the sheet has gone on to. */
+    showOpened() {
+        const id = this.opened.list?.id;
+        const row = id && this.rows.el?.querySelector(`[data-id="${id}"]`);
+        row?.scrollIntoView({block: "nearest"});
+    }
+
+    isOpened(item) {
+        return this.opened.list?.id === item.odoo_id;
     }
 
     link(item) {

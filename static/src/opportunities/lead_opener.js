@@ -3,37 +3,32 @@ import {registry} from "@web/core/registry";
 import {KanbanController} from "@web/views/kanban/kanban_controller";
 import {kanbanView} from "@web/views/kanban/kanban_view";
 import {ListController} from "@web/views/list/list_controller";
+import {ListRenderer} from "@web/views/list/list_renderer";
 import {listView} from "@web/views/list/list_view";
 
-const MODEL = "cqrs.opportunity.view";
+import {onWillUnmount, useComponent, useState} from "@odoo/owl";
+
+import {useLeadForm} from "./lead_form";
 
 /**
- * Give a component a function that opens an opportunity in Odoo's own form, whose pager
- * goes through the list that it was opened from.
+ * Give a component a function that opens an opportunity in the sheet beside the list that
+ * it was opened from; the sheet goes when the component does.
  *
  *     const openLead = useLeadOpener();
- *     await openLead(item.id, items.map(({ id }) => id));
+ *     await openLead(item.id, items.map(({ id }) => id), { total, more, onChange });
  *
- * The form leaves out what Odoo lets the user see on the dashboard alone.
+ * What stands after the ids is that of `dealSheetService.open`.
  */
 export function useLeadOpener() {
-    const action = useService("action");
-    const orm = useService("orm");
+    const sheets = useService("crm_cqrs.deal_sheet");
+    const component = useComponent();
+    onWillUnmount(() => sheets.close(component));
+    return (id, ids, rest) => sheets.open(component, id, ids, rest);
+}
 
-    return async (id, ids, options = {}) => {
-        const others = ids.filter((each) => each !== id);
-        const [form, openable] = await Promise.all([
-            orm.call(MODEL, "action_open_lead", [[id]]),
-            others.length
-                ? orm.search("crm.lead", [["id", "in", others]], {
-                      context: {active_test: false},
-                  })
-                : [],
-        ]);
-        const known = new Set([id, ...openable]);
-        const resIds = ids.filter((each) => known.has(each));
-        await action.doAction(form, {...options, props: {resIds}});
-    };
+/** Give a component the id of the opportunity in the sheet: `opened.list?.id`. */
+export function useOpenedLead() {
+    return useState(useService("crm_cqrs.deal_sheet").state);
 }
 
 /** Let the records of a view open their leads, with the view's order in the pager. */
@@ -42,17 +37,36 @@ const opensLeads = (Controller) =>
         setup() {
             super.setup();
             this.openLead = useLeadOpener();
+            this.openForm = useLeadForm();
         }
 
         async openRecord(record, {newWindow} = {}) {
             const ids = this.model.root.records.map(({resId}) => resId);
-            await this.openLead(record.resId, ids, {newWindow});
+            if (newWindow) {
+                await this.openForm(record.resId, ids, {newWindow});
+                return;
+            }
+            await this.openLead(record.resId, ids, {onChange: () => this.model.load()});
         }
     };
+
+/** List that shows which of its opportunities is in the sheet. */
+class OpportunityListRenderer extends ListRenderer {
+    setup() {
+        super.setup();
+        this.opened = useOpenedLead();
+    }
+
+    getRowClass(record) {
+        const isOpened = this.opened.list?.id === record.resId;
+        return `${super.getRowClass(record)} ${isOpened ? "o_cqrs_opened" : ""}`;
+    }
+}
 
 export const opportunityListView = {
     ...listView,
     Controller: opensLeads(ListController),
+    Renderer: OpportunityListRenderer,
 };
 
 registry.category("views").add("cqrs_opportunity_list", opportunityListView);

@@ -69,8 +69,13 @@ tours.add("crm_cqrs_customers", {
             trigger: "[data-name=opportunities] .o_cqrs_record:first-child a",
             run: "click",
         },
-        {trigger: ".o_form_view .o_breadcrumb:contains(Deal)"},
-        {trigger: ".o_breadcrumb a:contains(Cqrs Nile), .o_back_button", run: "click"},
+        {
+            content: "It opens beside the customer, whose line it has",
+            trigger:
+                ".o_cqrs_deal_sheet:has(.o_form_sheet) .o_cqrs_customer_link:contains(Cqrs Nile)",
+        },
+        {trigger: ".o_cqrs_deal_close", run: "click"},
+        {trigger: "body:not(:has(.o_cqrs_deal_sheet))"},
         {trigger: ".o_cqrs_open_history", run: "click"},
         {content: "The history of the contact", trigger: ".o_cqrs_history_entry"},
         {trigger: ".o_breadcrumb a:contains(Cqrs Nile), .o_back_button", run: "click"},

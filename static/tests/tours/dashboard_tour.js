@@ -24,6 +24,9 @@ async function inAddress(name, holds) {
     }
 }
 
+/** The sheet with an opportunity. */
+const sheet = (name) => `.o_cqrs_deal_sheet[aria-label$='${name}']`;
+
 tours.add("crm_cqrs_dashboard_drill", {
     steps: () => [
         {trigger: tile("active", "4")},
@@ -43,11 +46,12 @@ tours.add("crm_cqrs_dashboard_drill", {
             trigger: ".o_data_row .o_data_cell[name=name]:contains(Seller deal 1)",
             run: "click",
         },
-        {trigger: ".o_form_view .o_breadcrumb:contains(Seller deal 1)"},
         {
-            content: "The pager goes through the list",
-            trigger: ".o_pager_limit:contains(4)",
+            content: "The sheet goes through the list",
+            trigger: `${sheet("Seller deal 1")} .o_cqrs_deal_place:contains(of 4)`,
         },
+        {trigger: ".o_data_row.o_cqrs_opened:contains(Seller deal 1)"},
+        {content: "The form", trigger: ".o_cqrs_deal_sheet .o_form_sheet"},
         {
             content: "Back to the dashboard",
             trigger: ".o_breadcrumb a:contains(Sales Dashboard), .o_back_button",
@@ -107,16 +111,37 @@ tours.add("crm_cqrs_dashboard_look_as", {
                 ".o_cqrs_grid:not(:has(.o_cqrs_day)) .o_cqrs_opportunities th:contains(Salesperson)",
         },
         {
-            content: "A lead opens with the pager of the list, as far as Odoo shows it",
+            content: "A lead opens beside the list, and goes through it",
             trigger: ".o_cqrs_opportunity a:contains(Manager deal 2)",
             run: "click",
+        },
+        {
+            trigger: `${sheet("Manager deal 2")} .o_form_sheet`,
+        },
+        {trigger: ".o_cqrs_opportunity.o_cqrs_opened:contains(Manager deal 2)"},
+        {
+            content: "What Odoo does not let the user open says so",
+            trigger: ".o_cqrs_deal_previous",
+            run: "click",
+        },
+        {
+            trigger: ".o_cqrs_deal_problem:contains(Own and Team's Documents)",
+        },
+        {trigger: ".o_cqrs_deal_next", run: "click"},
+        {trigger: `${sheet("Manager deal 2")} .o_form_sheet`},
+        {
+            content: "The full form is one click further",
+            trigger: ".o_cqrs_deal_expand",
+            run: "click",
+        },
+        {
+            trigger:
+                "body:not(:has(.o_cqrs_deal_sheet)) .o_form_view .o_breadcrumb:contains(Manager deal 2)",
         },
         {
             trigger:
                 ".o_pager:has(.o_pager_value:contains(1)):has(.o_pager_limit:contains(2))",
         },
-        {trigger: ".o_pager_next", run: "click"},
-        {trigger: ".o_form_view .o_breadcrumb:contains(Manager deal 1)"},
         {
             trigger: ".o_breadcrumb a:contains(Sales Dashboard), .o_back_button",
             run: "click",

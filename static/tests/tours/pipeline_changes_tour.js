@@ -81,11 +81,12 @@ tours.add("crm_cqrs_why_the_pipeline_fell", {
             trigger: `${deal("lost", "Seller deal 2")} a`,
             run: "click",
         },
-        {trigger: ".o_form_view .o_breadcrumb:contains(Seller deal 2)"},
         {
-            trigger: ".o_breadcrumb a:contains(Pipeline Changes), .o_back_button",
-            run: "click",
+            trigger:
+                ".o_cqrs_deal_sheet[aria-label$='Seller deal 2']:has(.o_form_sheet) .o_cqrs_deal_sentence:contains(Lost)",
         },
+        {trigger: ".o_cqrs_deal_close", run: "click"},
+        {trigger: "body:not(:has(.o_cqrs_deal_sheet))"},
         {trigger: deal("lost", "Seller deal 2")},
         {
             content: "The bar of the beginning is the dashboard of then",

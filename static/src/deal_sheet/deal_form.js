@@ -1,0 +1,62 @@
+import "@crm/views/crm_form/crm_form";
+import {registry} from "@web/core/registry";
+
+import {onMounted, onWillUnmount} from "@odoo/owl";
+
+const views = registry.category("views");
+const crmForm = views.get("crm_form");
+
+/**
+ * The form of the sheet. `sheet` are the functions by which it tells of itself: `onReady`
+ * with the controller, or null, `onLoad` and `onSave` once the opportunity is read again
+ * or written.
+ */
+class DealFormController extends crmForm.Controller {
+    static template = "crm_cqrs.DealForm";
+    static props = {...crmForm.Controller.props, sheet: Object};
+
+    setup() {
+        super.setup();
+        onMounted(() => this.props.sheet.onReady(this));
+        onWillUnmount(() => this.props.sheet.onReady(null));
+    }
+
+    /** Save what is unsaved; return whether the opportunity may be left. */
+    async leave() {
+        const {root} = this.model;
+        if (!(await root.isDirty())) {
+            return true;
+        }
+        const saved = await root.save({
+            onError: (error, options) => this.onSaveError(error, options, true),
+        });
+        return saved !== false;
+    }
+
+    /** Show another opportunity, or the same as it is now. */
+    show(id) {
+        return this.model.load({resId: id, resIds: [id]});
+    }
+
+    get isDirty() {
+        return this.model.root.dirty;
+    }
+
+    onWillLoadRoot() {
+        super.onWillLoadRoot(...arguments);
+        this.props.sheet.onLoad();
+    }
+
+    async onRecordSaved() {
+        await super.onRecordSaved(...arguments);
+        this.props.sheet.onSave();
+    }
+
+    // Narrow, however wide the window is.
+    get className() {
+        const {"o_xxl_form_view h-100": _wide, ...names} = super.className;
+        return names;
+    }
+}
+
+views.add("cqrs_deal_form", {...crmForm, Controller: DealFormController});

@@ -1,0 +1,65 @@
+/**
+ * The opportunities of a list, of which one is open in the sheet beside it.
+ *
+ *     const list = new DealList(7, [5, 7], { total: 3, more: async () => [5, 7, 9] });
+ *     [list.position, list.total]; // [2, 3]
+ *     await list.neighbour(1); // 9
+ *
+ * The order is that at which the list was opened: what leaves it meanwhile, since it was
+ * won perhaps, stays where it was. Pure but for `more`.
+ */
+export class DealList {
+    /**
+     * @param {number} id of the one that is open
+     * @param {number[]} ids of those that the list has read, in its order
+     * @param {Object} [rest]
+     * @param {number|null} [rest.total] how many the whole list has
+     * @param {() => Promise<number[]|null>} [rest.more] reads the list's next page;
+     *  returns the ids of all that it has read, null if there are no more
+     */
+    constructor(id, ids, {total, more} = {}) {
+        this.ids = ids.includes(id) ? [...ids] : [id, ...ids];
+        this.offset = this.ids.indexOf(id);
+        this.more = more || null;
+        this.total = this.more
+            ? Math.max(total || 0, this.ids.length)
+            : this.ids.length;
+    }
+
+    get id() {
+        return this.ids[this.offset];
+    }
+
+    /** The place in the list, from 1 on. */
+    get position() {
+        return this.offset + 1;
+    }
+
+    /** Whether there is one before (-1) or after (1) the one that is open. */
+    has(step) {
+        const offset = this.offset + step;
+        return offset >= 0 && offset < this.total;
+    }
+
+    /** Return the id of the one before (-1) or after (1); undefined if there is none. */
+    async neighbour(step) {
+        const offset = this.offset + step;
+        if (offset >= this.ids.length && this.more) {
+            const ids = await this.more();
+            if (ids) {
+                const known = new Set(this.ids);
+                this.ids.push(...ids.filter((id) => !known.has(id)));
+                this.total = Math.max(this.total, this.ids.length);
+            } else {
+                this.more = null;
+                this.total = this.ids.length;
+            }
+        }
+        return this.ids[offset];
+    }
+
+    /** Go to one of the opportunities that have been read. */
+    go(id) {
+        this.offset = this.ids.indexOf(id);
+    }
+}

@@ -1,0 +1,177 @@
+"""A deal beside the list, in a browser: by clicks, by keys, on a phone."""
+
+from odoo.tests import tagged
+
+from .test_keyboard import DASHBOARD, LOADED, KeyboardCase
+
+#: What has moved though nobody has clicked, tapped or pressed a key
+WATCH = """
+(() => {
+    window.shifted = 0;
+    new PerformanceObserver((list) => {
+        for (const {value, hadRecentInput} of list.getEntries()) {
+            window.shifted += hadRecentInput ? 0 : value;
+        }
+    }).observe({type: "layout-shift"});
+})()
+"""
+#: The dashboard of who has no team
+ALONE = """
+document.querySelector(".o_cqrs_opportunity") && document.querySelector("canvas")
+"""
+BOX = """
+(() => {
+    const sheet = document.querySelector(".o_cqrs_deal_sheet");
+    const {x, y, width, height} = sheet.getBoundingClientRect();
+    return [x, y, width, height].map(Math.round);
+})()
+"""
+SIDEWAYS = """
+[".o_cqrs_deal_sheet", ".o_cqrs_deal_body"].filter((each) => {
+    const {scrollWidth, clientWidth} = document.querySelector(each);
+    return scrollWidth > clientWidth;
+})
+"""
+PLACE = "document.querySelector('.o_cqrs_deal_place')?.textContent"
+IN_SHEET = "document.activeElement.closest('.o_cqrs_deal_sheet')"
+
+
+@tagged("post_install", "-at_install")
+class TestDealSheet(KeyboardCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.named_opportunities()
+        cls.qualified = cls.env["crm.stage"].create(
+            {"name": "Qualified", "sequence": -99}
+        )
+        cls.env["crm.lost.reason"].create({"name": "Too late"})
+        cls.customer = cls.env["res.partner"].create(
+            {"name": "Cqrs Nile", "is_company": True}
+        )
+        cls.deals = cls.env["crm.lead"].search([("name", "like", "Seller deal")])
+        cls.deals.partner_id = cls.customer
+        cls.env.cr.flush()
+        for user in (cls.manager, cls.head):
+            user.group_ids += cls.env.ref("crm_cqrs.group_sale_team")
+
+    def change(self, name="Seller deal 1", user=None, **values):
+        deal = self.deals.filtered(lambda each: each.name == name)
+        # In a transaction of one's own, as a request has it.
+        self.env.cr.flush()
+        deal.with_user(user or self.seller).write(values)
+        self.env.cr.flush()
+        return deal
+
+    # As three people
+
+    def test_a_salesperson_acts_on_a_deal(self):
+        self.start_tour(
+            f"{DASHBOARD}?sort=name", "crm_cqrs_sheet_act", login=self.seller.login
+        )
+        deals = {deal.name: deal for deal in self.deals}
+        self.assertEqual(deals["Seller deal 1"].expected_revenue, 55_000)
+        self.assertEqual(deals["Seller deal 1"].stage_id, self.qualified)
+        self.assertEqual(deals["Seller deal 1"].lost_reason_id.name, "Too late")
+        self.assertEqual(deals["Seller deal 2"].won_status, "won")
+
+    def test_a_manager_puts_back_an_amount(self):
+        deal = self.change(expected_revenue=7)
+        self.start_tour(DASHBOARD, "crm_cqrs_sheet_put_back", login=self.manager.login)
+        self.assertEqual(deal.expected_revenue, 100_000)
+
+    def test_a_head_reads_the_story_of_a_customer(self):
+        self.start_tour(DASHBOARD, "crm_cqrs_sheet_customer", login=self.head.login)
+
+    # By keyboard alone
+
+    def open_by_key(self, name):
+        self.focus_on(".o_cqrs_opportunity a", name)
+        self.page.press("Enter")
+        self.wait_for_sheet(name)
+
+    def test_the_list_is_walked_by_arrow_keys(self):
+        with self.browse():
+            self.enter(self.manager)
+            self.visit(f"{DASHBOARD}?sort=name", LOADED)
+            self.js(WATCH)
+            self.open_by_key("Manager deal 2")
+            self.assert_focused(".o_cqrs_deal_sheet")
+            self.assertEqual(self.js(PLACE), "2 of 4")
+            self.page.press("ArrowDown")
+            self.wait_for_sheet("Seller deal 1")
+            self.page.press("ArrowRight")
+            self.wait_for_sheet("Seller deal 2")
+            self.assertEqual(self.js(PLACE), "4 of 4")
+            # There is none after the last.
+            self.page.press("ArrowDown")
+            self.page.press("ArrowUp")
+            self.wait_for_sheet("Seller deal 1")
+            self.page.press("ArrowLeft")
+            self.wait_for_sheet("Manager deal 2")
+            self.assertLessEqual(self.js("window.shifted"), 0.01)
+            # In a field they move the cursor.
+            self.focus_on(".o_cqrs_deal_sheet [name=expected_revenue] input")
+            self.page.press("ArrowLeft")
+            self.assertEqual(self.js(PLACE), "2 of 4")
+            self.page.press("Escape")
+            self.until("!document.querySelector('.o_cqrs_deal_sheet')")
+            self.assert_focused(".o_cqrs_opportunity a[title='Manager deal 2']")
+
+    def test_an_amount_is_put_back_by_keys(self):
+        self.change(expected_revenue=7)
+        amount = ".o_cqrs_deal_sheet [name=expected_revenue] input"
+        with self.browse():
+            self.enter(self.manager)
+            self.visit(DASHBOARD, LOADED)
+            self.open_by_key("Seller deal 1")
+            self.focus_on(".o_cqrs_put_back")
+            self.page.press("Enter")
+            self.until("document.querySelector('.o_cqrs_put_back_dialog')")
+            self.focus_on(".o_cqrs_put_back_confirm")
+            self.page.press("Enter")
+            self.until(f"document.querySelector({amount!r}).value === '100,000.00'")
+            self.wait_for_text(".o_cqrs_deal_event", "Manager")
+            self.until(IN_SHEET)
+            # A customer's whole story
+            self.focus_on(".o_cqrs_customer_link")
+            self.page.press("Enter")
+            self.until("document.querySelector('.o_cqrs_story_entry')")
+
+    def test_a_deal_is_won_by_keys(self):
+        with self.browse():
+            self.enter(self.seller)
+            self.visit(DASHBOARD, ALONE)
+            self.open_by_key("Seller deal 2")
+            self.focus_on(".o_cqrs_deal_sheet .o_form_statusbar button", "Won")
+            self.page.press("Enter")
+            self.wait_for_text(".o_cqrs_deal_event", "Won")
+
+    def test_the_list_goes_on_beyond_its_page(self):
+        for number in range(45):
+            self.opportunity(self.seller, 1, name=f"Small deal {number:02}")
+        with self.browse():
+            self.enter(self.seller)
+            self.visit(f"{DASHBOARD}?sort=-name", ALONE)
+            self.open_by_key("Small deal 44")
+            self.assertEqual(self.js(PLACE), "1 of 47")
+            for number in range(43, 2, -1):
+                self.page.press("ArrowDown")
+                self.wait_for_sheet(f"Small deal {number:02}")
+            self.assertEqual(self.js(PLACE), "42 of 47")
+            self.until("document.querySelector('.o_cqrs_opened').dataset.id")
+
+    # Other sizes
+
+    def test_on_a_phone_it_fills_the_screen(self):
+        with self.browse():
+            self.enter(self.seller)
+            self.page.resize(390, 844, mobile=True)
+            self.visit(DASHBOARD, ALONE)
+            self.js("document.querySelector('.o_cqrs_opportunity a').click()")
+            self.wait_for_sheet("Seller deal 2")
+            self.assertEqual(self.js(BOX), [0, 0, 390, 844])
+            self.assertEqual(self.js(SIDEWAYS), [])
+            self.js("document.querySelector('.o_cqrs_deal_close').click()")
+            self.until("!document.querySelector('.o_cqrs_deal_sheet')")
+            self.page.resize(1400, 900)
