@@ -13,5 +13,6 @@ from . import (
     events,
     v1,
     webhooks,
+    unsubscribe,
     contract,
 )

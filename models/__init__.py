@@ -15,6 +15,7 @@ from . import (
     dashboard,
     past,
     customers,
+    subscriptions,
     live,
     webhooks,
     maintenance,

@@ -131,6 +131,8 @@ from . import (
     test_state_at_a_time,
     test_take_along,
     test_ten_jobs_in_clicks,
+    test_subscription_tour,
+    test_subscriptions,
     test_the_past_before_the_installation,
     test_translations,
     test_upcasters,

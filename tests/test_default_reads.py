@@ -124,6 +124,19 @@ class TestDefaultReads(SalesOrganisation, HttpCase):
                     "result": {"findings": [None, {"limit": 3_000_000_000}]},
                 }
             )
+            mail = cls.env["mail.mail"].create({"state": "exception"})
+            cls.env["cqrs.subscription"].create(
+                {
+                    "user_id": user.id,
+                    "owner_id": cls.seller.id,
+                    "address": {"scope": "own", "currency": "EUR"},
+                    "weekday": str(number % 7),
+                    "hour": number,
+                    "outcome": "mailed",
+                    "mailed_at": "2026-01-05 08:00:00",
+                    "mail_id": mail.id,
+                }
+            )
             cls.env["cqrs.legal.hold"].sudo().create(
                 {"partner_id": partner.id, "reason": f"Case {number}"}
             )

@@ -96,6 +96,12 @@ CALLS = {
         "action_end": ["no ids"],
     },
     "cqrs.source.choice": {"action_confirm": ["no ids"]},
+    "cqrs.subscription": {
+        "action_resume": ["no ids"],
+        "action_subscribe": ["view", "day", "hour", "people"],
+        "action_unsubscribe": ["no ids"],
+        "read_subscriptions": ["view"],
+    },
     "cqrs.webhook": {
         "action_pause": ["ids"],
         "action_resend": ["ids"],
@@ -651,6 +657,7 @@ class TestNoBypass(NoBypass):
                     given |= {"version": 2, "paths": ["user_id"]}
                     given["time"] = "2001-01-01 00:00:00"
                     given["person"] = user.id
+                    given |= {"view": {}, "day": 0, "hour": 8, "people": user.ids}
                     args = [given[name] for name in names]
                     answer = self.call(user, model, method, args, {})
                     allowed = in_odoo if model == "cqrs.history" else seen

@@ -166,7 +166,11 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
                 self.click(DEAL, "Seller deal 1")
                 self.click(".o_cqrs_deal_sheet .o_statusbar_status button", "Won")
                 self.until_text(".o_cqrs_deal_sentence", "Won")
-
+            # The third of the clicks is that on CRM's menu.
+            with self.job("every Monday", most=2):
+                self.click(".o_cqrs_subscribe")
+                self.click(".modal .o_cqrs_confirm")
+                self.until_text(".o_notification", "is mailed each week: Monday")
             with self.job("to Excel", most=2):
                 self.click(".o_cqrs_excel")
                 self.until_text(".o_cqrs_export[data-state=pending]", "Cancel")
@@ -218,3 +222,8 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
                 self.wait_for_sheet("Seller deal 1")
                 self.enter_on(".o_cqrs_deal_sheet .o_form_statusbar button", "Won")
                 self.until_text(".o_cqrs_deal_sentence", "Won")
+            with self.job("every Monday", most=0):
+                self.enter_on(".o_cqrs_subscribe")
+                self.until("document.querySelector('.modal .o_cqrs_confirm')")
+                self.enter_on(".modal .o_cqrs_confirm")
+                self.until_text(".o_notification", "is mailed each week: Monday")

@@ -46,6 +46,7 @@ import {StageDays} from "../attention/stage_days";
 import {dashboardQuestion} from "../take_along/list_question";
 import {TakeAlong} from "../take_along/take_along";
 import {SharedNote, useShared} from "../take_along/use_shared";
+import {SubscribeButton} from "../subscriptions/subscribe_button";
 import {SyncButton} from "./sync_button";
 import {Tile} from "./tile";
 import {Tiles} from "./tiles";
@@ -74,6 +75,7 @@ export class Dashboard extends Component {
         Organisation,
         SharedNote,
         StageDays,
+        SubscribeButton,
         SyncButton,
         TakeAlong,
         Tile,
@@ -197,6 +199,11 @@ export class Dashboard extends Component {
     /** The address of what is shown, for a colleague. */
     getAddress() {
         return {params: addressOf(this.view), personId: this.state.person.id};
+    }
+
+    /** The same, for a mail: without `view_as` everybody gets their own dashboard. */
+    getParameters() {
+        return addressOf(this.view);
     }
 
     /** The question of the list, for a file. */
