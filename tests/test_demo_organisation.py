@@ -12,10 +12,42 @@ from ..demo import plan as planning
 from ..demo.clock import ClockFile, seconds
 from ..demo.deals import CLOSING, Kind
 from ..demo.organisation import PASSWORD, build_organisation
+from ..devtools.demo import GREET, RESUME_CRONS
+from .common import INSTALLED, OwnDatabase
 
 SIZES = {"levels": 3, "users": 24, "opportunities": 120, "months": 12}
 TODAY = date(2026, 3, 10)
 SEED = 3  # of the small ones, one by which everything happens that can
+
+#: A database that was left alone for three days
+LEFT_ALONE = """
+UPDATE ir_cron SET nextcall = nextcall - interval '3 days';
+UPDATE cqrs_reconciliation SET looked_at = looked_at - interval '3 days';
+UPDATE cqrs_run SET finished_at = finished_at - interval '3 days';
+SELECT 1
+"""
+SHOW_LEVELS = """
+health = env["cqrs.health"].read_health()
+levels = {
+    name: part["level"]
+    for name, part in health.items()
+    if isinstance(part, dict) and "level" in part
+}
+print("LEVELS", health["level"], levels)
+"""
+
+
+@tagged("post_install", "-at_install")
+class TestADemoIsHealthyFromTheStart(OwnDatabase):
+    template = INSTALLED
+
+    def test_it_is_verified_and_up_to_date_when_it_is_opened(self):
+        self.query(LEFT_ALONE)
+        shown = self.odoo("shell", script=SHOW_LEVELS).stdout
+        self.assertIn("LEVELS bad", shown)
+        self.query(f"{RESUME_CRONS}; SELECT 1")
+        shown = self.odoo("shell", script=GREET + SHOW_LEVELS).stdout
+        self.assertIn("LEVELS good", shown)
 
 
 class OrganisationCase(TransactionCase):
