@@ -22,6 +22,13 @@ document.querySelector("[data-tile=pipeline] .o_cqrs_tile_trend")
         ?.data.datasets.length === 3
 """
 
+ALONE = """
+document.querySelector(".o_cqrs_day .o_cqrs_attention_item")
+    && document.querySelector(".o_cqrs_opportunity")
+    && document.querySelectorAll(".o_cqrs_line").length === 5
+    && !document.querySelector(".o_cqrs_grid .placeholder")
+"""
+
 #: The sum of all layout shifts since the page was loaded, and what moved
 SHIFT = """
 new Promise((resolve) => {
@@ -126,6 +133,16 @@ class TestDashboardAtAGlance(SalesOrganisation, BrowserCase):
                         self.assertEqual(self.js(CUT), [])
                 self.open(390, 844)
                 with self.subTest(language=language, width=390):
+                    shift, moved = self.js(SHIFT)
+                    self.assertLessEqual(shift, 0.01, moved)
+
+    def test_nothing_moves_on_a_day_without_a_team(self):
+        with self.browse():
+            self.enter(self.seller)
+            for width, height in ((1400, 900), (390, 844)):
+                self.page.resize(width, height)
+                self.visit(DASHBOARD, ALONE)
+                with self.subTest(width=width):
                     shift, moved = self.js(SHIFT)
                     self.assertLessEqual(shift, 0.01, moved)
 
