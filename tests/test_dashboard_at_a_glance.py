@@ -29,6 +29,11 @@ document.querySelector(".o_cqrs_day .o_cqrs_attention_item")
     && !document.querySelector(".o_cqrs_grid .placeholder")
 """
 
+WATERFALL = """
+document.querySelector("canvas") && document.querySelector(".o_cqrs_pick")
+    && !document.querySelector(".o_cqrs_grid .placeholder")
+"""
+
 #: The sum of all layout shifts since the page was loaded, and what moved
 SHIFT = """
 new Promise((resolve) => {
@@ -133,6 +138,16 @@ class TestDashboardAtAGlance(SalesOrganisation, BrowserCase):
                         self.assertEqual(self.js(CUT), [])
                 self.open(390, 844)
                 with self.subTest(language=language, width=390):
+                    shift, moved = self.js(SHIFT)
+                    self.assertLessEqual(shift, 0.01, moved)
+
+    def test_nothing_moves_beside_a_waterfall(self):
+        with self.browse():
+            self.enter(self.head)
+            for width, height in ((1280, 900), (390, 844)):
+                self.page.resize(width, height)
+                self.visit("/odoo/pipeline-changes?since=month", WATERFALL)
+                with self.subTest(width=width):
                     shift, moved = self.js(SHIFT)
                     self.assertLessEqual(shift, 0.01, moved)
 

@@ -42,6 +42,8 @@ const {DateTime} = luxon;
 
 export const CHANGES_TAG = "crm_cqrs.pipeline_changes";
 const DASHBOARD_TAG = "crm_cqrs.dashboard";
+/** Rows of the waterfall for which there is room before they are known */
+const ROOM = 10;
 
 /**
  * Waterfall of the open pipeline between two times, and the opportunities behind each bar.
@@ -93,8 +95,11 @@ export class PipelineChanges extends Component {
         });
         this.live = useLive(() => this.look());
         this.publish();
-        onWillStart(() => {
-            // Not awaited: the screen stands at once, and shows that it is loading.
+        onWillStart(async () => {
+            // Whether there are people below decides what there is room for. If it is not
+            // known, what is read next says why.
+            await this.readMe().catch(() => null);
+            // Not awaited: the screen stands, and shows that it is loading.
             this.load();
         });
     }
@@ -211,9 +216,13 @@ export class PipelineChanges extends Component {
         this.state.isReading = false;
     }
 
+    async readMe() {
+        this.state.me ||= (await this.api.read("users/profile")).data;
+    }
+
     async readChanges() {
         const {question, state} = this;
-        state.me ||= (await this.api.read("users/profile")).data;
+        await this.readMe();
         if (question.viewAs) {
             state.person = (
                 await this.api.read("users/profile", {user: question.viewAs})
@@ -238,6 +247,11 @@ export class PipelineChanges extends Component {
 
     get hasPeople() {
         return Boolean(this.state.me?.hierarchy.is_manager);
+    }
+
+    /** Rows for which there is room: most often there are no more. */
+    get room() {
+        return Math.max(ROOM, this.rows?.length || 0);
     }
 
     get parameters() {
