@@ -1,4 +1,4 @@
-"""The dashboard in a browser: from a click in the menu until all its numbers are shown."""
+"""The dashboard in a browser: from a click until all its numbers are shown."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The dashboard is read at a glance: nothing moves, nothing is cut, colors mean one thing."""
+"""The dashboard at a glance: nothing moves or is cut, a color means one thing."""
 
 from datetime import timedelta
 
@@ -55,8 +55,8 @@ new Promise((resolve) => {
 CUT = """
 [...document.querySelectorAll(".o_cqrs_grid *")].filter((each) => {
     const { overflowX } = getComputedStyle(each);
-    return each.innerText && overflowX === "hidden" && each.scrollWidth > each.clientWidth
-        && !each.matches(".visually-hidden");
+    return each.innerText && overflowX === "hidden"
+        && each.scrollWidth > each.clientWidth && !each.matches(".visually-hidden");
 }).map((each) => `${each.className}: ${each.innerText}`)
 """
 

@@ -46,7 +46,8 @@ CODE = r"""
     }
     await until(() => value("pipeline") !== pipeline && value("active") !== active);
     const box = (name) => document.querySelector(`[data-tile=${name}]`);
-    const latest = (name) => box(name).querySelector(".o_cqrs_latest")?.textContent || "";
+    const latest = (name) =>
+        box(name).querySelector(".o_cqrs_latest")?.textContent || "";
     await until(() => box("pipeline").matches(".o_cqrs_changed"));
     if (box("win_rate").matches(".o_cqrs_changed") || asOf() === position) {
         throw new Error("a tile is marked, or a position is not, that should");

@@ -9,7 +9,7 @@ class IrHttp(models.AbstractModel):
     def session_info(self):
         """Return the session with the documents that the user may read: room is kept.
 
-        ``crm_cqrs_documents`` has some of ``DOCUMENTS``; what they come to is read later.
+        ``crm_cqrs_documents`` has some of ``DOCUMENTS``; their figures are read later.
         """
         access = self.env["cqrs.access"]
         return super().session_info() | {

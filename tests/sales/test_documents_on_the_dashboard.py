@@ -1,4 +1,4 @@
-"""The dashboard keeps room for orders and invoices, so that nothing moves when they come."""
+"""The dashboard keeps room for orders and invoices: nothing moves when they come."""
 
 from odoo.tests import tagged
 
@@ -13,7 +13,8 @@ document.querySelector(".o_cqrs_document_tile") && document.querySelector("canva
 """
 AMOUNT = """
 (() => {
-    const amount = document.querySelector(".o_cqrs_document_tile[data-name=%s] .fw-bold");
+    const tile = document.querySelector(".o_cqrs_document_tile[data-name=%s]");
+    const amount = tile.querySelector(".fw-bold");
     return [amount.children[0].textContent, amount.title]
         .map((text) => text.replaceAll("\\u00a0", " "));
 })()

@@ -208,7 +208,7 @@ export class Dashboard extends Component {
 
     /** The question of the list, for a file. */
     getQuestion() {
-        const {id, name, odoo} = this.state.person;
+        const {name, odoo} = this.state.person;
         const person = {id: odoo.user_id, name, isOther: odoo.user_id !== user.userId};
         const stage = this.stages.find((each) => each.id === this.view.stage);
         return dashboardQuestion(this.view, person, stage?.name);

@@ -8,6 +8,7 @@ const REMOVED = "crm_cqrs.removed";
 /** Events that are read at a time, and opportunities that are asked for by name */
 const LIMIT = 100;
 const NAMED = 5;
+const DEAL = "odoo_id,name,partner,salesperson,company_id";
 
 /**
  * Read from the log what has changed the figures of a dashboard, as far as the user may
@@ -137,8 +138,6 @@ export function useLatest(view, getPerson) {
 
     return {begin, read};
 }
-
-const DEAL = "odoo_id,name,partner,salesperson,company_id";
 
 /** Return the salesperson before an event, if it changed hands. */
 function owners({data: {before}}) {
