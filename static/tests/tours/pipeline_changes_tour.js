@@ -89,6 +89,11 @@ tours.add("crm_cqrs_why_the_pipeline_fell", {
         {trigger: "body:not(:has(.o_cqrs_deal_sheet))"},
         {trigger: deal("lost", "Seller deal 2")},
         {
+            content: "The table is still there, beside the deal that was opened",
+            trigger: ".o_cqrs_chart[data-name=changes] .o_cqrs_toggle",
+            run: "click",
+        },
+        {
             content: "The bar of the beginning is the dashboard of then",
             trigger: ".o_cqrs_chart[data-name=changes] canvas",
             run: (helpers) => clickBar(helpers, "At the Beginning", ".o_cqrs_past"),
