@@ -7,6 +7,7 @@ from ..models.metrics.group_pages import FIGURES, Page
 from ..models.metrics.group_pages import Keyset as Groups
 from ..models.metrics.groupings import GROUPINGS, are_many
 from ..models.metrics.series import PERIODS, UNITS
+from ..models.opportunities.filters import Filters
 from ..models.past.figures import BY as PAST_BY
 from ..models.support.json_schema import UUID
 from .contract.schemas import ref
@@ -14,6 +15,12 @@ from .cursors import decode_cursor, encode_cursor
 from .errors import BadParameter
 from .operations import always, json_response, operation
 from .opportunities import next_link
+from .opportunity_filters import (
+    DOMAIN,
+    domain_asked,
+    time_for_domain,
+    version_of_domain,
+)
 from .parameters import (
     AS_OF,
     COMPANY,
@@ -83,7 +90,8 @@ class DashboardApi(Controller):
         description=(
             "Where Odoo has orders and invoices, and you may read them, also what was"
             " ordered, invoiced and paid, in the period if one is given, but not with"
-            " `as_of`: of orders and invoices there is no past yet."
+            " `as_of`: of orders and invoices there is no past yet. With `domain` there"
+            " are none of these figures."
         ),
         parameters=[
             Parameter(
@@ -123,90 +131,18 @@ class DashboardApi(Controller):
             CURSOR,
             COMPANY,
             CURRENCY,
+            DOMAIN,
             *DAYS,
             *AS_OF,
         ],
         response=ref("GroupedMetrics"),
         is_view=True,
+        further_version=version_of_domain,
         shows_opportunities=always,
     )
-    def metrics(
-        self,
-        user,
-        by=(),
-        sort=None,
-        limit=None,
-        cursor=None,
-        company=None,
-        currency=None,
-        **days,
-    ):
-        as_of = as_of_asked(days)
-        calendar, period = days_asked(days, as_of)
-        metrics = request.env["cqrs.metrics"]
-        read, read_as_json = metrics._read, metrics._read_as_json
-        if as_of:
-            if others := [name for name in by if name not in PAST_BY]:
-                raise BadParameter(
-                    "by",
-                    f"With `as_of` there are no groups by {others[0]}; there are those"
-                    f" by {', '.join(PAST_BY)}.",
-                )
-            read = partial(request.env["cqrs.past"]._read_metrics, as_of=as_of)
-            read_as_json = read
-        added = None
-        if not as_of:
-            added = partial(
-                request.env["cqrs.document.figures"]._add_to,
-                user=user,
-                by=by,
-                company_ids=company,
-                target_currency=currency,
-                calendar=calendar,
-                period=period,
-            )
-        is_paged = sort or limit or cursor is not None
-        if not by or not (is_paged or are_many(by)):
-            if cursor is not None:
-                raise BadParameter("cursor", "It needs `by`: there is nothing to page.")
-            answer = read_as_json(
-                user,
-                by=by,
-                company_ids=company,
-                target_currency=currency,
-                calendar=calendar,
-                period=period,
-            )
-            return added(answer) if added else answer
-        sort = sort or "-pipeline_value"
-        name = sort.removeprefix("-")
-        if name == _LABEL:
-            name = by[0]
-        bound_to = (
-            *("groups", request.env.uid, user.id, by, sort, company, currency),
-            *(calendar.zone, period, as_of),
-        )
-        after = None
-        if cursor is not None:
-            place, *keys = decode_cursor(request.env, cursor, bound_to)
-            after = Groups(place, tuple(keys))
-        page = Page(name, sort.startswith("-"), limit or DEFAULT_LIMIT, after)
-        answer = read(
-            user,
-            by=by,
-            company_ids=company,
-            target_currency=currency,
-            page=page,
-            calendar=calendar,
-            period=period,
-        )
-        following = answer["next"] and encode_cursor(
-            request.env, (answer["next"].place, *answer["next"].keys), bound_to
-        )
-        answer |= {"next": following}
-        if added:
-            answer = added(answer)
-        return json_response(answer, next_link(following))
+    def metrics(self, user, **given):
+        with time_for_domain(given):
+            return _metrics(user, **given)
 
     @operation(
         "/api/v2/dashboard/metrics/series",
@@ -375,3 +311,89 @@ class DashboardApi(Controller):
             )
         following = level["next"] and encode_cursor(env, level["next"], bound_to)
         return json_response({**level, "next": following}, next_link(following))
+
+
+def _metrics(
+    user,
+    by=(),
+    sort=None,
+    limit=None,
+    cursor=None,
+    company=None,
+    currency=None,
+    **days,
+):
+    """Return the answer with the figures."""
+    as_of = as_of_asked(days)
+    domain = domain_asked(days)
+    calendar, period = days_asked(days, as_of)
+    metrics = request.env["cqrs.metrics"]
+    read, read_as_json = metrics._read, metrics._read_as_json
+    if as_of:
+        if domain:
+            raise BadParameter("domain", "There is no such filter with `as_of`.")
+        if others := [name for name in by if name not in PAST_BY]:
+            raise BadParameter(
+                "by",
+                f"With `as_of` there are no groups by {others[0]}; there are those"
+                f" by {', '.join(PAST_BY)}.",
+            )
+        read = partial(request.env["cqrs.past"]._read_metrics, as_of=as_of)
+        read_as_json = read
+    added = None
+    if domain:
+        filters = Filters(domain=domain)
+        read = partial(read, filters=filters)
+        read_as_json = partial(read_as_json, filters=filters)
+    elif not as_of:
+        added = partial(
+            request.env["cqrs.document.figures"]._add_to,
+            user=user,
+            by=by,
+            company_ids=company,
+            target_currency=currency,
+            calendar=calendar,
+            period=period,
+        )
+    is_paged = sort or limit or cursor is not None
+    if not by or not (is_paged or are_many(by)):
+        if cursor is not None:
+            raise BadParameter("cursor", "It needs `by`: there is nothing to page.")
+        answer = read_as_json(
+            user,
+            by=by,
+            company_ids=company,
+            target_currency=currency,
+            calendar=calendar,
+            period=period,
+        )
+        return added(answer) if added else answer
+    sort = sort or "-pipeline_value"
+    name = sort.removeprefix("-")
+    if name == _LABEL:
+        name = by[0]
+    bound_to = (
+        *("groups", request.env.uid, user.id, by, sort, company, currency),
+        *(calendar.zone, period, as_of, domain),
+    )
+    after = None
+    if cursor is not None:
+        place, *keys = decode_cursor(request.env, cursor, bound_to)
+        after = Groups(place, tuple(keys))
+    page = Page(name, sort.startswith("-"), limit or DEFAULT_LIMIT, after)
+    answer = read(
+        user,
+        by=by,
+        company_ids=company,
+        target_currency=currency,
+        page=page,
+        calendar=calendar,
+        period=period,
+    )
+    following = answer["next"] and encode_cursor(
+        request.env, (answer["next"].place, *answer["next"].keys), bound_to
+    )
+    answer |= {"next": following}
+    if added:
+        answer = added(answer)
+    return json_response(answer, next_link(following))

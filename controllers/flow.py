@@ -12,7 +12,14 @@ from ..models.support.periods import FIRST_DAY, LAST_DAY, Calendar, midnight
 from .contract.schemas import ref
 from .errors import BeforeHistory
 from .operations import always, operation
-from .opportunity_filters import SALESPERSON, user_ids
+from .opportunity_filters import (
+    DOMAIN,
+    SALESPERSON,
+    domain_asked,
+    time_for_domain,
+    user_ids,
+    version_of_domain,
+)
 from .parameters import (
     COMPANY,
     CURRENCY,
@@ -132,10 +139,13 @@ class FlowApi(Controller):
             " opportunity may be several of these. It is always about the present. The"
             " deals are in `/api/v2/dashboard/opportunities` with `attention`."
         ),
-        parameters=[*_SCOPE, _TZ],
+        parameters=[*_SCOPE, DOMAIN, _TZ],
         response=ref("Attention"),
         is_view=True,
-        further_version=lambda values: activities_version(request.env),
+        further_version=lambda values: (
+            activities_version(request.env),
+            version_of_domain(values),
+        ),
         shows_opportunities=always,
     )
     def attention(self, user, currency=None, **given):
@@ -146,9 +156,11 @@ class FlowApi(Controller):
             company_ids=given.get("company"),
             team_ids=given.get("team_id"),
             closing_date=Range(given.get("closing_from"), given.get("closing_to")),
+            domain=domain_asked(given),
         )
         today = AnswerContext.of(request.env).today(asked_calendar(given))
-        return request.env["cqrs.attention"]._read(user, today, filters, currency)
+        with time_for_domain(given):
+            return request.env["cqrs.attention"]._read(user, today, filters, currency)
 
 
 def _window(given: dict, calendar: Calendar) -> tuple[datetime | None, datetime | None]:

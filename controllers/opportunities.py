@@ -19,7 +19,14 @@ from .contract.schemas import ref
 from .cursors import decode_cursor, encode_cursor
 from .errors import BadParameter, NotFoundOrHidden
 from .operations import SPARSE, always, json_response, operation
-from .opportunity_filters import FILTERS, OF_THE_PAST, filters_asked, today_asked
+from .opportunity_filters import (
+    FILTERS,
+    OF_THE_PAST,
+    filters_asked,
+    time_for_domain,
+    today_asked,
+    version_of_domain,
+)
 from .parameters import AS_OF, CURRENCY, as_of_asked
 from .query import Parameter, cursor_text, list_of, one_of, whole_number
 
@@ -71,11 +78,11 @@ _PAGING = [
 ]
 
 
-def _version_of_activities(values: dict) -> tuple | None:
-    """Return the version of the planned activities, if the answer depends on them."""
+def _further_version(values: dict) -> tuple | None:
+    """Return the version of planned activities and of a domain, if they matter."""
     if "attention" in (*values, *values.get("fields", ())):
-        return activities_version(request.env)
-    return None
+        return activities_version(request.env), version_of_domain(values)
+    return version_of_domain(values)
 
 
 _PAGE = (*FILTERS, *AS_OF, _CURRENCY, *_PAGING)
@@ -94,11 +101,12 @@ class OpportunitiesApi(Controller):
         former_parameters=[_FIELDS],
         response=ref("Opportunities"),
         is_view=True,
-        further_version=_version_of_activities,
+        further_version=_further_version,
         shows_opportunities=always,
     )
     def opportunities(self, user, **given):
-        return _page(user, **given)
+        with time_for_domain(given):
+            return _page(user, **given)
 
     @operation(
         f"{SPARSE}/opportunities",
@@ -108,11 +116,12 @@ class OpportunitiesApi(Controller):
         parameters=[_FIELDS, *_PAGE],
         response=ref("SparseOpportunities"),
         is_view=True,
-        further_version=_version_of_activities,
+        further_version=_further_version,
         shows_opportunities=always,
     )
     def sparse_opportunities(self, user, **given):
-        return _page(user, **given)
+        with time_for_domain(given):
+            return _page(user, **given)
 
     @operation(
         f"{URL}/<int:opportunity_id>",
@@ -123,7 +132,7 @@ class OpportunitiesApi(Controller):
         former_parameters=[_FIELDS],
         response=ref("Opportunity"),
         is_view=True,
-        further_version=_version_of_activities,
+        further_version=_further_version,
         shows_opportunities=always,
     )
     def opportunity(self, opportunity_id, user, fields=_OF_ONE, currency=None):
@@ -137,7 +146,7 @@ class OpportunitiesApi(Controller):
         parameters=[_FIELDS, _CURRENCY],
         response=ref("SparseOpportunity"),
         is_view=True,
-        further_version=_version_of_activities,
+        further_version=_further_version,
         shows_opportunities=always,
     )
     def sparse_opportunity(self, opportunity_id, user, fields, currency=None):
@@ -200,8 +209,9 @@ def _page(
     else:
         opportunities = env["cqrs.opportunities"]
         page = opportunities._read_page(user, *order, filters, after, limit, currency)
+        total, is_all = opportunities._total(user, filters)
         answer = {
-            "total": opportunities._count(user, filters),
+            "total": total,
             "items": env["cqrs.dashboard"]._opportunities(
                 page.ids,
                 user,
@@ -211,6 +221,10 @@ def _page(
                 today_asked(given),
             ),
         }
+        if not is_all:
+            answer["has_more_than_total"] = True
+        if filters.domain and opportunities._reads_all(filters):
+            answer["reads_all"] = True
     following = page.next and encode_cursor(env, _place(page.next), bound_to)
     return json_response({**answer, "next": following}, next_link(following))
 

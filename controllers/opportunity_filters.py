@@ -1,12 +1,17 @@
 """The filters of lists of opportunities, and of other lists that have some of them."""
 
 import re
+from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 
+from psycopg2.errors import QueryCanceled
+
 from odoo.http import request
+from odoo.tools import SQL
 
 from ..models.access.answer_context import AnswerContext
+from ..models.opportunities.domains import MAX_DOMAIN, canonical
 from ..models.opportunities.filters import MAX_TEXT, Filters, Range
 from ..models.opportunities.pace import (
     COUNTS,
@@ -19,6 +24,7 @@ from ..models.opportunities.pace import (
 from ..models.past.as_of import AsOf
 from ..models.support.json_schema import DAY, MAX_ID, TIME, UUID, string
 from ..models.support.periods import Calendar
+from .errors import BadParameter
 from .parameters import COMPANY, DAYS, asked_calendar, days_asked
 from .query import (
     Parameter,
@@ -33,6 +39,9 @@ from .query import (
 
 MAX_DAYS = 999_999
 
+#: The longest that a statement may take for a domain
+DOMAIN_SECONDS = 10
+
 _NOBODY = "none"
 _ARCHIVED = {"false": False, "true": True, "any": None}
 
@@ -46,6 +55,72 @@ def _text(text: str) -> str:
 #: Words to search for; each list says what they are looked for in
 WORDS = {"type": "string", "format": "words", "maxLength": MAX_TEXT}
 TEXT = Parameter("text", _text, WORDS, "")
+
+
+def _domain(text: str) -> str:
+    if len(text) > MAX_DOMAIN:
+        raise ValueError(f"Expected {MAX_DOMAIN} characters at most.")
+    return text
+
+
+#: A search of Odoo's search bar
+DOMAIN = Parameter(
+    "domain",
+    _domain,
+    # The format is a name of this API's own.
+    {"type": "string", "format": "odoo-domain", "maxLength": MAX_DOMAIN},
+    "A domain of Odoo over `cqrs.opportunity.view`, as JSON, for instance"
+    ' `[["value", ">", 1000], ["partner_id.country_id.code", "=", "FR"]]`. It holds'
+    " together with the other filters, and finds no more than you may read in Odoo.",
+)
+
+
+def domain_asked(given: dict) -> str | None:
+    """Return the domain as of ``Filters``.
+
+    :raise BadParameter: it is none that the caller may ask for
+    """
+    text = given.get("domain")
+    try:
+        return text and canonical(request.env, text)
+    except ValueError as exc:
+        raise BadParameter("domain", str(exc)) from exc
+
+
+@contextmanager
+def time_for_domain(given: dict):
+    """Answer a domain within ``DOMAIN_SECONDS`` for each statement.
+
+    Other filters have an index or a sum; a domain may ask for anything.
+
+    :raise BadParameter: it takes longer
+    """
+    if not given.get("domain"):
+        yield
+        return
+    cr = request.env.cr
+    try:
+        with cr.savepoint(flush=False):
+            [(before,)] = request.env.execute_query(SQL("SHOW statement_timeout"))
+            cr.execute(
+                SQL("SET LOCAL statement_timeout = %s", round(DOMAIN_SECONDS * 1000))
+            )
+            yield
+            cr.execute(SQL("SET LOCAL statement_timeout = %s", before))
+    except QueryCanceled as exc:
+        raise BadParameter(
+            "domain",
+            request.env._(
+                "This search reads too many opportunities: it took longer than"
+                " %(seconds)s seconds. Narrow it by a salesperson, a team or a stage.",
+                seconds=DOMAIN_SECONDS,
+            ),
+        ) from exc
+
+
+def version_of_domain(given: dict):
+    """Return a version of the answers to a domain, whose facts are anywhere in Odoo."""
+    return given.get("domain") and AnswerContext.of(request.env).answered_at
 
 
 def _salesperson(text: str) -> str:
@@ -176,6 +251,7 @@ FILTERS = [
         " the forms of a letter do not matter; in scripts without spaces any part of a"
         " word is found. Punctuation parts words, and by itself finds nothing.",
     ),
+    DOMAIN,
     Parameter(
         "archived",
         **one_of(*_ARCHIVED),
@@ -237,6 +313,7 @@ def filters_asked(given: dict, user, as_of: AsOf | None = None) -> Filters:
         closes=closes,
         text=given.get("text"),
         pace=_pace(given, calendar),
+        domain=domain_asked(given),
         archived=_ARCHIVED[given.get("archived", archived)],
         **ranges,
     )

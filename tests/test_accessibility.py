@@ -9,6 +9,7 @@ import uuid
 from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
+from urllib.parse import quote
 
 import psycopg2
 
@@ -97,6 +98,7 @@ new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 100)))
 
 DASHBOARD = "/odoo/sales-dashboard"
 CHANGES = "/odoo/pipeline-changes"
+SEARCH = f"{DASHBOARD}?group=stage_id&search=" + quote('["mine"]')
 WATERFALL = """
 document.querySelector(".o_cqrs_changed_deal") && document.querySelector("canvas")
     && document.querySelector(".o_cqrs_pick")
@@ -233,6 +235,17 @@ class TestAccessibility(SalesOrganisation, BrowserCase):
                 self.enter(self.seller, lang=language)
                 self.visit(DASHBOARD, DAY)
                 self.check(["light", direction], "a salesperson's day")
+
+    def test_axe_finds_nothing_in_a_search(self):
+        with self.browse():
+            for language, direction in (("en_US", "ltr"), ("ar_001", "rtl")):
+                self.enter(self.manager, lang=language)
+                self.visit(SEARCH, "document.querySelector('.o_cqrs_group button')")
+                self.js("document.querySelector('.o_cqrs_group button').click()")
+                self.until("document.querySelector('.o_cqrs_opportunity')")
+                self.js("document.querySelector('.o_cqrs_selector input').click()")
+                self.until("document.querySelector('.o_cqrs_actions')")
+                self.check(["light", direction], "a search with groups")
 
     def check_screens(self, form: list[str]):
         self.visit(f"{DASHBOARD}?status=any", CHARTS)

@@ -135,9 +135,14 @@ class TestDashboardByKeyboard(KeyboardCase):
             self.page.press("Enter")
             self.wait_for_text("[data-name=stages] tbody td", "400,000.00")
             self.assert_focused("[data-name=stages] .o_cqrs_toggle")
+            # A bar, or its row, narrows what is shown, in place.
             self.focus_on("[data-name=stages] tbody button", "New")
             self.page.press("Enter")
-            self.wait_for_text(".o_list_view tfoot", "400,000.00")
+            self.wait_for_text(".o_searchview_facet", "New")
+            self.wait_for_text("[data-name=pipeline]", "400,000.00")
+            self.focus_on("[data-name=stages] tbody button", "New")
+            self.page.press("Enter")
+            self.until("!document.querySelector('.o_searchview_facet')")
 
     def test_what_is_shown_is_chosen(self):
         with self.browse():
@@ -150,8 +155,11 @@ class TestDashboardByKeyboard(KeyboardCase):
             self.focus_on("select[name=period]")
             self.page.press("ArrowDown")
             self.until(CHOSEN % "period" + " === 'previous_quarter'")
-            self.focus_on("input[type=search]")
+            self.focus_on(".o_searchview_input")
             self.page.write_text("deal 2")
+            self.until("document.querySelector('.o_searchview_autocomplete')")
+            self.page.press("Enter")
+            self.wait_for_text(".o_searchview_facet", "deal 2")
             self.wait_for_text(".o_cqrs_count", "1 of 1")
             self.focus_on("select[name=status]")
             self.page.press("ArrowDown")
@@ -188,7 +196,7 @@ class TestDashboardByKeyboard(KeyboardCase):
             self.focus_on(".o_cqrs_opportunity a")
             for number in (40, 80):
                 row = f".o_cqrs_opportunity:nth-child({number})"
-                self.tab_to(f"document.activeElement.closest('{row}')")
+                self.tab_to(f"document.activeElement.matches('{row} a')")
                 # Where the next page is on its way, the focus waits at the end.
                 self.page.press("Tab")
                 self.until(f"document.querySelector('{row} + .o_cqrs_opportunity')")

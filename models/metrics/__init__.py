@@ -2,6 +2,7 @@ from . import (
     sums,
     closings,
     dated,
+    filtered,
     groupings,
     group_rows,
     groups,

@@ -15,6 +15,7 @@ from ..support.periods import UTC, Period
 from .groupings import GROUPINGS
 
 ANY_TIME = Period()
+ALL = SQL("TRUE")
 
 
 class CqrsMetrics(models.AbstractModel):
@@ -26,6 +27,7 @@ class CqrsMetrics(models.AbstractModel):
         viewers,
         company_ids: tuple[int, ...] | None = None,
         closes: Period = ANY_TIME,
+        filters: Filters | None = None,
     ) -> SQL:
         """Return the query of the rows that one of the viewers sees, to be grouped.
 
@@ -34,19 +36,36 @@ class CqrsMetrics(models.AbstractModel):
 
         :param by: names of ``GROUPINGS``
         :param closes: the period in which they close, of the months' zone
+        :param filters: of the opportunities that count, resolved; None for all
         """
         dimensions = {GROUPINGS[name].dimension for name in by} - {"owner"}
+        if filters:
+            dimensions |= _dimensions_of(filters)
         is_summed = len(dimensions) < 2 and None not in dimensions
         is_of_zone = "month" in by and closes.zone != UTC
         if closes.is_any_time and is_summed and not is_of_zone:
             dimension = dimensions.pop() if dimensions else "owner"
             has_tail = AnswerContext.of(self.env).has_tail
             rows = self._rows(dimension) if has_tail else self._folded(dimension)
+            if filters:
+                condition = filters.condition()
+                rows = SQL("SELECT * FROM (%s) view WHERE %s", rows, condition)
         else:
-            rows = self._opportunity_rows("tag" in by, viewers, closes)
+            rows = self._opportunity_rows("tag" in by, viewers, closes, filters)
         return self._rows_seen(viewers, rows, company_ids)
 
-    def _opportunity_rows(self, has_tags: bool, viewers, closes: Period) -> SQL:
+    def _opportunity_rows(
+        self,
+        has_tags: bool,
+        viewers,
+        closes: Period,
+        filters: Filters | None = None,
+        where: SQL = ALL,
+    ) -> SQL:
+        """Return the query of the opportunities themselves, as rows of the sums.
+
+        :param where: a further condition on a row ``view``
+        """
         scopes = self.env["cqrs.access"]._owner_scopes(viewers)
         owner_ids = [id_ for scope in scopes or () for id_ in scope.owner_ids]
         return SQL(
@@ -70,6 +89,7 @@ class CqrsMetrics(models.AbstractModel):
             %(tags)s
             -- Archived ones that are neither won nor lost are in no figure.
             WHERE (active OR status <> 'pending') AND %(owned)s AND %(closes)s
+              AND %(filters)s AND %(where)s
             """,
             zone=closes.zone.key,
             tag=SQL("tag.id" if has_tags else "NULL::integer"),
@@ -79,6 +99,26 @@ class CqrsMetrics(models.AbstractModel):
             closes=SQL("TRUE")
             if closes.is_any_time
             else Filters(closes=closes, archived=None).condition(),
+            filters=self.env["cqrs.opportunities"]._condition(filters)
+            if filters
+            else ALL,
+            where=where,
             # By the index of the owners.
             owned=owned(owner_ids) if are_few(scopes) else SQL("TRUE"),
         )
+
+
+def _dimensions_of(filters: Filters) -> set[str | None]:
+    """Return the dimensions of the roll-up that filters need, beside the owner's.
+
+    None stands for what it does not have.
+    """
+    kept = Filters(
+        stage_ids=filters.stage_ids,
+        user_ids=filters.user_ids,
+        team_ids=filters.team_ids,
+        archived=None,
+    )
+    if filters != kept:
+        return {None}
+    return set() if filters.stage_ids is None else {"stage"}

@@ -22,7 +22,7 @@ class CqrsMetrics(models.AbstractModel):
 
     @api.model
     def _read_as_json(
-        self, user, by=(), calendar=None, period=None, **asked
+        self, user, by=(), calendar=None, period=None, filters=None, **asked
     ) -> dict[str, JsonText]:
         """Return ``_read`` as JSON, which a process keeps while it stays the same.
 
@@ -33,12 +33,16 @@ class CqrsMetrics(models.AbstractModel):
         """
 
         def make() -> dict[str, JsonText]:
-            answer = self._read(user, by, calendar=calendar, period=period, **asked)
+            answer = self._read(
+                user, by, calendar=calendar, period=period, filters=filters, **asked
+            )
             return {name: JsonText(dumps(value)) for name, value in answer.items()}
 
         asking = AnswerContext.of(self.env)
-        # What closed in the period before is counted up to the present moment.
-        version = None if period else self._version_of_figures(user, by)
+        # What closed in the period before is counted up to the present moment, and what
+        # filters leave may follow from anything.
+        is_kept = period is None and filters is None
+        version = self._version_of_figures(user, by) if is_kept else None
         today = calendar and asking.today(calendar)
         key = user.id, by, calendar, today, *sorted(asked.items())
         kept = (GROUPS if by else TOTALS).get(self.env, version, key, make)

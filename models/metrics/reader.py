@@ -1,6 +1,7 @@
 """The metrics of a person, read from the sums at the moment of asking."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from odoo.tools import SQL
 from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
+from ..opportunities.filters import Filters
+from ..opportunities.text import resolved
 from ..projections.metrics_tables import AMOUNTS
 from ..support.answer_context import without_jit
 from ..support.periods import UTC, Calendar, Period
@@ -63,6 +66,7 @@ class CqrsMetrics(models.AbstractModel):
         page: Page | None = None,
         calendar: Calendar | None = None,
         period: Period | None = None,
+        filters: Filters | None = None,
     ) -> dict:
         """Return the metrics over all that a user sees; nothing is written.
 
@@ -88,6 +92,8 @@ class CqrsMetrics(models.AbstractModel):
             on the day
         :param period: of the opportunities that close in it alone: of pending ones that
             are expected to, of won and lost ones that have
+        :param filters: of the opportunities that count, whatever they say of archived
+            ones; None for all
         :return: ``{user_id, currency, **figures, own: figures, team: figures, amounts:
             [{currency, rate, pipeline_value, weighted_pipeline, won_revenue, exact}],
             opportunities: {total, own, subordinates}, computed_at}``, where *own* are
@@ -111,13 +117,24 @@ class CqrsMetrics(models.AbstractModel):
             dimension, column, __ = GROUPINGS[by[0]]
         asked = self._asked(user, company_ids)
         closes = period or Period(zone=calendar.zone if calendar else UTC)
-        if period or (column == "month" and calendar):
+        if filters:
+            filters = resolved(self.env, replace(filters, archived=None))
+            if "tag" in by:
+                column = None
+            rows = self._filtered_sums(
+                asked, filters, by if column else (), column, closes
+            )
+        elif period or (column == "month" and calendar):
             if column and not has_sums_of_periods(column):
                 column = None
             rows = self._closing(asked, closes, column)
         else:
             rows = self._sums(**asked, dimension=dimension, column=column)
-        dated = self._dated(asked, calendar, period) if calendar else {}
+        dated = {}
+        if calendar and filters:
+            dated = self._filtered_dated(asked, filters, calendar, period)
+        elif calendar:
+            dated = self._dated(asked, calendar, period)
         return self._metrics(
             Question(user, by, page, target_currency, calendar, period),
             asked,
@@ -126,7 +143,7 @@ class CqrsMetrics(models.AbstractModel):
                 dated,
                 has_groups=column is not None,
                 rows_by=lambda: self._rows_by(
-                    by, asked["viewers"], company_ids, closes
+                    by, asked["viewers"], company_ids, closes, filters
                 ),
                 now=AnswerContext.of(self.env).answered_at,
             ),

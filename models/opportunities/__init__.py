@@ -1,1 +1,8 @@
-from . import pages, converted_values, drill_down, deal_form, deal_sheet
+from . import (
+    pages,
+    converted_values,
+    drill_down,
+    deal_form,
+    deal_sheet,
+    searched_fields,
+)

@@ -89,6 +89,8 @@ class Filters:
     :ivar archived: True for those alone, False for the others, None for both
     :ivar but: not what one of these lets through
     :ivar pace: a condition of its own (``pace.py``), since it depends on the moment
+    :ivar domain: one of Odoo over ``cqrs.opportunity.view``, as JSON; a condition of
+        its own (``domains.py``), since it depends on the caller
     :raise ValueError: the text is longer than ``MAX_TEXT``, or a time is not aware
     """
 
@@ -109,6 +111,7 @@ class Filters:
     archived: bool | None = False
     but: tuple["Filters", ...] = ()
     pace: PaceFilters | None = None
+    domain: str | None = None
 
     def __post_init__(self):
         check_length(self.text)
@@ -157,9 +160,9 @@ class Filters:
 
         :param user_ids: None is any, as for ``stage_ids``
         """
-        owners = _common(self.user_ids, user_ids)
+        owners = common(self.user_ids, user_ids)
         narrow = replace(
-            self, user_ids=owners, stage_ids=_common(self.stage_ids, stage_ids)
+            self, user_ids=owners, stage_ids=common(self.stage_ids, stage_ids)
         )
         return None if () in (narrow.user_ids, narrow.stage_ids) else narrow
 
@@ -183,7 +186,7 @@ class Filters:
 UNFILTERED = Filters()
 
 
-def _common(ids: tuple | None, others: tuple | None) -> tuple | None:
+def common(ids: tuple | None, others: tuple | None) -> tuple | None:
     """Return the ids in both; None stands for all."""
     if ids is None or others is None:
         return others if ids is None else ids

@@ -254,14 +254,20 @@ class PagePlans:
             limit=limit,
         )
 
-    def count(self, owned: SQL) -> SQL:
+    def count(self, owned: SQL, up_to: int | None = None) -> SQL:
         """Return the query of how many rows there are.
 
         :param owned: a condition on the owner
+        :param up_to: the most to count; None counts all
         """
         return SQL(
-            "SELECT count(*) FROM cqrs_opportunity_view view WHERE %s AND %s AND %s",
+            """
+            SELECT count(*) FROM (
+                SELECT FROM cqrs_opportunity_view view WHERE %s AND %s AND %s LIMIT %s
+            ) counted
+            """,
             self.wanted,
             self.visible,
             owned,
+            up_to,
         )

@@ -8,7 +8,9 @@ from odoo.tools import SQL
 from ..access.owner_scopes import NONE, are_few, in_scopes
 from ..projections.opportunity_pace import PACE_ORDERS
 from ..support.answer_context import without_jit
+from ..support.planner import rows_scanned
 from .conversion import Conversion
+from .domains import domain_condition
 from .filters import UNFILTERED, Filters, owned
 from .orders import SORTS, Keyset, are_sorted, in_order, segments
 from .pace import pace_condition, paced_rows
@@ -16,6 +18,11 @@ from .page_plans import PagePlans
 from .search import Search, restricted, undecided
 from .stages import stages
 from .text import alternatives, by_words, resolved
+
+#: The most opportunities that are counted one by one for a domain
+COUNTED = 10_000
+#: Opportunities of which it is said that all of them are read
+MANY = 50_000
 
 
 @dataclass(frozen=True)
@@ -115,12 +122,37 @@ class CqrsOpportunities(models.AbstractModel):
         return tuple(dict.fromkeys([*began_with, *stages(self.env)]))
 
     @api.model
+    def _total(self, user, filters: Filters = UNFILTERED) -> tuple[int, bool]:
+        """Return how many opportunities the user sees, and whether these are all.
+
+        A domain that filters cannot say is counted up to ``COUNTED``.
+        """
+        filters = resolved(self.env, filters)
+        count = self._count(user, filters)
+        is_all = filters.domain is None or count <= COUNTED
+        return (count if is_all else COUNTED), is_all
+
+    @api.model
+    def _reads_all(self, filters: Filters) -> bool:
+        """Return whether no index finds what a domain asks for, among many."""
+        filters = resolved(self.env, filters)
+        if filters.domain is None:
+            return False
+        query = SQL(
+            "SELECT FROM cqrs_opportunity_view view WHERE %s", self._condition(filters)
+        )
+        return rows_scanned(self.env, query) > MANY
+
+    @api.model
     def _count(self, user, filters: Filters = UNFILTERED) -> int:
         """Return how many opportunities of the filters the user sees.
 
-        The metrics know the count of the common filters; others are counted row by row.
+        The metrics know the count of the common filters; others are counted row by row,
+        those of a domain that filters cannot say up to ``COUNTED + 1``.
         """
         filters = resolved(self.env, filters)
+        if filters.domain is not None:
+            return self._search_for(user, filters).count(COUNTED + 1)
         if (but := filters.but_user_id) is not None:
             # The metrics cannot count "all but one", but can count all and that one.
             others = replace(filters, but_user_id=None)
@@ -155,11 +187,13 @@ class CqrsOpportunities(models.AbstractModel):
         )
 
     def _condition(self, filters: Filters) -> SQL:
-        if filters.pace is None:
-            return filters.condition()
-        return SQL(
-            "%s AND %s", filters.condition(), pace_condition(self.env, filters.pace)
-        )
+        """Return the condition of resolved filters on a row ``view``."""
+        conditions = [filters.condition()]
+        if filters.pace is not None:
+            conditions.append(pace_condition(self.env, filters.pace))
+        if filters.domain is not None:
+            conditions.append(domain_condition(self.env, filters.domain))
+        return SQL(" AND ").join(conditions)
 
     def _search_for(
         self, user, filters: Filters, sort: str = "value", descending: bool = True

@@ -74,9 +74,12 @@ class Search:
         """Whether few owners are merged: rare words are found by their index."""
         return not self._terms or are_frequent(self._env, self._terms)
 
-    def count(self) -> int:
-        """Return how many opportunities there are."""
-        return self._env.execute_query(self._plans.count(self._owned()))[0][0]
+    def count(self, up_to: int | None = None) -> int:
+        """Return how many opportunities there are.
+
+        :param up_to: the most to count; None counts all
+        """
+        return self._env.execute_query(self._plans.count(self._owned(), up_to))[0][0]
 
     def _owned(self) -> SQL:
         """Return the condition on the owners if they are few."""

@@ -14,6 +14,7 @@ from ..access import thresholds
 from ..access.answer_context import AnswerContext
 from ..support.planner import estimated_rows
 from ..support.process_cache import VersionedCache
+from .domains import resolved_domain
 from .filters import Filters, Term
 from .stages import stages
 
@@ -102,7 +103,11 @@ def are_frequent(env, terms: tuple[Term, ...]) -> bool:
 
 
 def resolved(env, filters: Filters) -> Filters:
-    """Return filters that have the terms of their text in its place."""
+    """Return filters that have the terms of their text in its place.
+
+    So have they what they can say themselves of their domain.
+    """
+    filters = resolved_domain(env, filters)
     if filters.text is None:
         return filters
     text = filters.text.strip()

@@ -20,6 +20,7 @@ from ..opportunities.pace import (
     pace_relation,
     stuck_by_norms,
 )
+from ..opportunities.text import resolved
 from ..support.answer_context import without_jit
 
 # Of a million opportunities: looked up one by one, activities take longer than all else
@@ -56,7 +57,6 @@ class CqrsAttention(models.AbstractModel):
 
         :param user: a ``res.users`` record
         :param today: the day that it is for the caller
-        :param filters: without text
         :param target_currency: that of the amounts, by default the user's company's
         :return: ``{user_id, currency, kinds: [{kind, count, amount, exact}], any:
             {count, amount, exact}, computed_at}``
@@ -135,7 +135,9 @@ class CqrsAttention(models.AbstractModel):
                 pace=pace_relation(self.env),
                 activities=activities,
                 is_open=IS_OPEN,
-                wanted=filters.condition(),
+                wanted=self.env["cqrs.opportunities"]._condition(
+                    resolved(self.env, filters)
+                ),
                 visible=visible,
             )
         )

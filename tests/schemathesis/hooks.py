@@ -31,6 +31,9 @@ def before_call(context, case, kwargs):
     # Few texts are a time zone.
     if isinstance(query.get("tz"), str) and is_positive:
         query["tz"] = "Asia/Kolkata"
+    # Few texts are a domain of Odoo.
+    if isinstance(query.get("domain"), str) and is_positive:
+        query["domain"] = '[["value",">",1]]'
     # Of most positions there is no event: each would be waited for. What is none by
     # the contract stays wrong.
     position = query.get("min_position")
@@ -75,6 +78,7 @@ def _ask_a_window(query):
 #: Beginnings of filters, and parameters, that the past does not have
 _OF_THE_PRESENT = (
     *("text", "created_", "changed_", "is_overdue", "is_stuck", "attention"),
+    "domain",
     *("age_days", "stage_days", "idle_days", "pushes", "pushed_days"),
 )
 

@@ -50,6 +50,16 @@ for _name, _item in (
                 items=array(ref(_item), 200),
                 next=NEXT,
             ),
+            has_more_than_total={
+                **BOOLEAN,
+                "description": "True if there are more than `total`: what a `domain`"
+                " finds without an index is counted up to a limit. Else absent.",
+            },
+            reads_all={
+                **BOOLEAN,
+                "description": "True if no index finds what a `domain` asks for, so"
+                " that all opportunities are read. Else absent.",
+            },
             **PAST,
         ),
     )

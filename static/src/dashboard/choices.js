@@ -6,15 +6,18 @@
  *     const offer = { company: "1,3", currencies: [], ownCurrency: "EUR" };
  *     const view = initialView({ scope: "own" }, { period: "this_year" }, offer);
  *     // { scope: "own", period: "this_year", sort: "-value", status: "pending", company: "1,3",
- *     //   viewAs: undefined, stage: undefined, search: "", currency: undefined }
- *     opportunityParameters({ ...view, search: "desk" });
- *     // { scope: "own", sort: "-value", text: "desk", status: "pending", … }
+ *     //   viewAs: undefined, stage: undefined, facets: [], groupBy: [], currency: undefined }
+ *     opportunityParameters({ ...view, domain: '[["value",">",5]]' });
+ *     // { scope: "own", sort: "-value", domain: '[["value",">",5]]', status: "pending", … }
  *
  * Pure: takes values and returns values, reads neither address nor storage, and costs a
  * few comparisons.
  */
 
 import {_t} from "@web/core/l10n/translation";
+
+import {parseFacets, parseGroups} from "../search/facets";
+import {chosenColumns, columnsText} from "./columns";
 
 /** The others' are all that somebody sees; a team is who is below in the organization. */
 export const SCOPES = {all: _t("All"), own: _t("Own"), team: _t("Others")};
@@ -37,7 +40,10 @@ export const STATUSES = {
     lost: _t("Lost"),
     any: _t("All"),
 };
-const SORTS = ["value", "name", "stage", "closing_date"];
+const SORTS = [
+    ...["value", "name", "stage", "closing_date", "created_at", "changed_at"],
+    ...["stage_days", "idle_days", "pushes"],
+];
 /** Orders of a list as of a past day, which has no names to compare */
 const PAST_SORTS = ["value", "stage", "closing_date"];
 
@@ -101,12 +107,20 @@ const STATUS_PARAMETERS = {
  *  currencies if there are several, that of the current company, and the day
  */
 export function initialView(given, remembered, offer) {
+    const day = pastDay(given.day, offer.today);
+    const stage = isId(Number(given.stage)) ? Number(given.stage) : undefined;
+    const facets = parseFacets(given.search);
+    // As a box beside the list says it of the past, and did so of the present.
+    const isFacet = stage && !day;
     const view = {
         viewAs: isPersonId(given.view_as) ? given.view_as : undefined,
         company: offer.company,
-        day: pastDay(given.day, offer.today),
-        stage: isId(Number(given.stage)) ? Number(given.stage) : undefined,
-        search: given.search === undefined ? "" : String(given.search).slice(0, 200),
+        day,
+        stage: isFacet ? undefined : stage,
+        facets: isFacet ? [...facets, ["stage_id", "=", stage]] : facets,
+        groupBy: parseGroups(given.group),
+        columns: chosenColumns(given.columns || remembered.columns),
+        domain: undefined,
     };
     for (const [name, accepts] of Object.entries(ACCEPTS)) {
         const values = [given[name], remembered[name], DEFAULTS[name]].map(present);
@@ -140,8 +154,16 @@ export function pastDay(text, today) {
 }
 
 /** Return the parameters of the address that give a view. */
-export function addressOf({viewAs, search, ...view}) {
-    return {...view, view_as: viewAs, search: search || undefined};
+export function addressOf({viewAs, facets, groupBy, columns, ...view}) {
+    return {
+        ...view,
+        // It follows from the facets.
+        domain: undefined,
+        view_as: viewAs,
+        columns: columnsText(columns),
+        search: facets.length ? JSON.stringify(facets) : undefined,
+        group: groupBy.join() || undefined,
+    };
 }
 
 /**
@@ -152,6 +174,7 @@ export function rememberedChoices(view, {ownCurrency}) {
     const choices = Object.keys(ACCEPTS).map((name) => [name, view[name]]);
     return {
         ...Object.fromEntries(choices),
+        columns: columnsText(view.columns),
         currency: view.currency === ownCurrency ? undefined : view.currency,
     };
 }
@@ -175,6 +198,11 @@ export function figureParameters({company, currency, day}) {
     return {company, currency, as_of: day};
 }
 
+/** Return the domain that is searched for: the past has none. */
+export function domainParameter({domain, day}) {
+    return day ? undefined : domain;
+}
+
 /** Return the parameters for the list of opportunities. */
 export function opportunityParameters(view) {
     return {
@@ -184,7 +212,7 @@ export function opportunityParameters(view) {
         currency: view.currency,
         sort: orderOf(view),
         stage: view.stage,
-        text: view.day ? undefined : view.search,
+        domain: domainParameter(view),
         as_of: view.day,
         ...STATUS_PARAMETERS[view.status],
     };
@@ -200,5 +228,5 @@ export function outdatedBy(before, after) {
     if (differs("viewAs", "company", "day")) {
         return "all";
     }
-    return differs("period", "currency") ? "some" : "none";
+    return differs("period", "currency", "domain") ? "some" : "none";
 }

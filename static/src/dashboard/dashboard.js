@@ -5,6 +5,7 @@ import {user} from "@web/core/user";
 import {useService} from "@web/core/utils/hooks";
 import {Layout} from "@web/search/layout";
 import {useSetupAction} from "@web/search/action_hook";
+import {useSearchBarToggler} from "@web/search/search_bar/search_bar_toggler";
 import {session} from "@web/session";
 import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
@@ -25,6 +26,7 @@ import {
     PERIODS,
     SCOPES,
     addressOf,
+    domainParameter,
     figureParameters,
     outdatedBy,
     pastDay,
@@ -47,6 +49,8 @@ import {dashboardQuestion} from "../take_along/list_question";
 import {TakeAlong} from "../take_along/take_along";
 import {SharedNote, useShared} from "../take_along/use_shared";
 import {SubscribeButton} from "../subscriptions/subscribe_button";
+import {OpportunitySearchBar} from "../search/search_bar";
+import {useSearch} from "../search/use_search";
 import {SyncButton} from "./sync_button";
 import {Tile} from "./tile";
 import {Tiles} from "./tiles";
@@ -60,8 +64,9 @@ const {DateTime} = luxon;
  * come from API v2 alone.
  *
  * The address has all choices: `scope`, `period`, `view_as` (a person's uuid), `currency`
- * (a code), `sort`, `status`, `stage` (an id) and `search`, the `company` switched on, or
- * several, as `1,3`, and the past `day` at whose end all is shown. Then nothing is live.
+ * (a code), `sort`, `status`, `search` (facets of the search bar, as JSON) and `group`
+ * (fields), the `company` switched on, or several, as `1,3`, and the past `day` at whose end
+ * all is shown, with a `stage` (an id). Then nothing is live, and nothing is searched.
  */
 export class Dashboard extends Component {
     static template = "crm_cqrs.Dashboard";
@@ -72,6 +77,7 @@ export class Dashboard extends Component {
         FigureChart,
         Layout,
         Opportunities,
+        OpportunitySearchBar,
         Organisation,
         SharedNote,
         StageDays,
@@ -94,6 +100,8 @@ export class Dashboard extends Component {
         this.view = this.choices.view;
         this.shared = useShared(this.props.action.params);
         this.getQuestion = this.getQuestion.bind(this);
+        this.search = useSearch(this.view, (choice) => this.choose(choice));
+        this.searchBarToggler = useSearchBarToggler();
         this.data = useDashboardData(this.view);
         this.state = this.data.state;
         this.rights = useState({isAdministrator: false});
@@ -116,6 +124,9 @@ export class Dashboard extends Component {
             () => [this.state.byStage, this.view.stage]
         );
         onWillStart(async () => {
+            // The figures are those of the search.
+            await this.search.load();
+            this.publish();
             // Not awaited: the screen stands at once, and shows that it is loading.
             this.load();
             // Whether there are people below decides what there is room for.
@@ -160,7 +171,7 @@ export class Dashboard extends Component {
 
     lookAs(node) {
         const isMe = node.user_id === user.userId;
-        this.choose({viewAs: isMe ? undefined : node.id, stage: undefined, search: ""});
+        this.choose({viewAs: isMe ? undefined : node.id, stage: undefined});
         this.root.el?.querySelector(".o_content")?.scrollTo({top: 0});
     }
 
@@ -210,8 +221,14 @@ export class Dashboard extends Component {
     getQuestion() {
         const {name, odoo} = this.state.person;
         const person = {id: odoo.user_id, name, isOther: odoo.user_id !== user.userId};
-        const stage = this.stages.find((each) => each.id === this.view.stage);
-        return dashboardQuestion(this.view, person, stage?.name);
+        const facets = this.search.model.facets
+            .filter(({type}) => type !== "groupBy")
+            .map(({title, values}) => [title, values.join(", ")].filter(Boolean));
+        return dashboardQuestion(
+            this.view,
+            person,
+            facets.map((parts) => parts.join(": "))
+        );
     }
 
     // Persons
@@ -267,6 +284,11 @@ export class Dashboard extends Component {
         return {viewAs: this.state.person.id, scope, currency};
     }
 
+    /** Whether a search narrows what is shown. */
+    get isFiltered() {
+        return Boolean(domainParameter(this.view));
+    }
+
     get errorText() {
         const {error} = this.state;
         if (error.since) {
@@ -304,6 +326,7 @@ export class Dashboard extends Component {
             salesperson: scope === "own" ? viewAs || this.state.me.id : undefined,
             company,
             currency,
+            domain: domainParameter(this.view),
         };
     }
 
@@ -406,7 +429,7 @@ export class Dashboard extends Component {
 
     openStage(row) {
         if (!this.view.day) {
-            return this.drillDown.openStage(row);
+            return this.search.toggle(["stage_id", "=", row.key || false], row.label);
         }
         // Those without a stage cannot be asked for alone.
         return this.openPast(row.label, {
@@ -417,7 +440,8 @@ export class Dashboard extends Component {
 
     openMonth(row) {
         if (!this.view.day) {
-            return this.drillDown.openMonth(row);
+            this.choose({status: "won"});
+            return this.search.toggle(["closing_month", "=", row.key], row.label);
         }
         const {from, to} = row.range;
         return this.openPast(row.label, {

@@ -1,121 +1,104 @@
-import {formatDate} from "@web/core/l10n/dates";
 import {_t} from "@web/core/l10n/translation";
-import {useDebounced} from "@web/core/utils/timing";
+import {Dropdown} from "@web/core/dropdown/dropdown";
+import {CheckBox} from "@web/core/checkbox/checkbox";
 
-import {
-    Component,
-    onWillStart,
-    onWillUpdateProps,
-    useEffect,
-    useRef,
-    useState,
-} from "@odoo/owl";
+import {Component, onWillUpdateProps, useState} from "@odoo/owl";
 
-import {isAborted, useApi} from "./api";
 import {STATUSES, isClosed, isSortable, opportunityParameters} from "./choices";
-import {formatMoney, formatNumber} from "./formats";
-import {useOpenedLead} from "../opportunities/lead_opener";
-
-const {DateTime} = luxon;
-
-const PATH = "opportunities";
-const FIELDS =
-    "odoo_id,name,value,currency,converted_value,stage,status,salesperson,partner,closing_date,closed_at";
-const LIMIT = 40;
-const MAX_LIMIT = 200;
+import {COLUMNS} from "./columns";
+import {DealActions} from "./deal_actions";
+import {formatNumber} from "./formats";
+import {OpportunityGroups} from "./opportunity_groups";
+import {OpportunityRows} from "./opportunity_rows";
 
 /**
- * List of the opportunities behind the figures: sorted, searched, filtered, and extended
- * as the user scrolls.
+ * List of the opportunities behind the figures: sorted, searched, filtered, grouped, with the
+ * columns of one's choice, and extended as the user scrolls. Several can be chosen, and
+ * changed together.
  *
  * - `view`: choices of the dashboard
  * - `person`: `{id, userId}` with the opportunities; null while it is not known
- * - `stages`: `[{id, name}]` to choose from
+ * - `stages`: `[{id, name}]` to choose from, of a past day
  * - `revision`: another number once opportunities may have changed
- * - `showsOwners`: whether the opportunities may be of several people
  * - `onChange`: called with the choices that differ from `view`
- * - `onOpen`: called with the id of an opportunity, those of the list, and the `total` and
- *  `more` of the list
+ * - `onChanged`: called when the user has changed opportunities
+ * - `showsOwners`: false where all are one salesperson's
+ * - `onOpen`: called with the id of an opportunity, those of the list, and the list
  */
 export class Opportunities extends Component {
     static template = "crm_cqrs.Opportunities";
+    static components = {
+        CheckBox,
+        DealActions,
+        Dropdown,
+        OpportunityGroups,
+        OpportunityRows,
+    };
     static props = {
         view: Object,
         person: {type: [Object, {value: null}]},
         stages: Array,
         revision: Number,
-        showsOwners: Boolean,
         onChange: Function,
+        onChanged: {type: Function, optional: true},
+        showsOwners: {type: Boolean, optional: true},
         onOpen: Function,
     };
 
     setup() {
-        this.end = useRef("end");
-        this.rows = useRef("rows");
-        this.opened = useOpenedLead();
         this.state = useState({
-            items: [],
+            ids: null,
             total: null,
-            next: null,
-            isLoading: true,
-            isStale: false,
-            error: "",
+            hasMore: false,
+            readsAll: false,
         });
-        this.search = useDebounced(
-            (text) => this.props.onChange({search: text.trim()}),
-            300
-        );
-        this.api = useApi();
+        this.selection = useState({ids: new Set()});
         this.statuses = STATUSES;
-        onWillStart(() => {
-            this.load(this.props);
-        });
         onWillUpdateProps((nextProps) => {
             if (question(nextProps) !== question(this.props)) {
-                this.load(nextProps);
-            } else if (nextProps.revision !== this.props.revision) {
-                this.refresh(nextProps);
+                this.selection.ids.clear();
+                this.state.total = null;
             }
         });
-        useEffect(
-            (end) => {
-                if (!end) {
-                    return;
-                }
-                const observer = new IntersectionObserver(
-                    ([entry]) => {
-                        if (entry.isIntersecting && !this.state.error) {
-                            this.more();
-                        }
-                    },
-                    {rootMargin: "200px"}
-                );
-                observer.observe(end);
-                return () => observer.disconnect();
-            },
-            // Observed again after each page: the end may still be in sight.
-            () => [this.end.el, this.state.items.length]
-        );
-        useEffect(
-            () => this.showOpened(),
-            () => [this.opened.list?.id, this.state.items.length]
+    }
+
+    /** Columns that can be chosen; of a past day there are those of always. */
+    get offered() {
+        return Object.entries(COLUMNS).map(([name, {label}]) => ({
+            name,
+            label,
+            isChosen: this.props.view.columns.includes(name),
+            isFixed: name === "value",
+        }));
+    }
+
+    get names() {
+        const {view, showsOwners} = this.props;
+        return view.columns.filter(
+            (name) =>
+                !(view.day && COLUMNS[name].field) &&
+                !(name === "salesperson" && showsOwners === false)
         );
     }
 
     get columns() {
-        return [
-            {name: "name", label: _t("Opportunity")},
-            ...(this.props.showsOwners
-                ? [{label: _t("Salesperson"), className: "d-none d-md-table-cell"}]
-                : []),
-            {name: "stage", label: _t("Stage"), className: "d-none d-md-table-cell"},
-            {
-                name: "closing_date",
-                label: this.showsClosed ? _t("Closed") : _t("Closing"),
-                className: "d-none d-sm-table-cell text-nowrap",
-            },
-            {name: "value", label: _t("Value"), className: "text-end", isNumber: true},
-        ].map((column) => this.sortable(column));
+        const columns = this.names.map((name) => {
+            const {label, sort, breakpoint = "md", isNumber} = COLUMNS[name];
+            return {
+                key: name,
+                name: sort,
+                label:
+                    name === "closing_date" && this.showsClosed ? _t("Closed") : label,
+                className: [
+                    name === "value" ? "" : `d-none d-${breakpoint}-table-cell`,
+                    isNumber ? "text-end" : "",
+                ].join(" "),
+                isNumber,
+            };
+        });
+        return [{name: "name", label: _t("Opportunity")}, ...columns].map((column) =>
+            this.sortable(column)
+        );
     }
 
     /** Whether the day is that of having been closed, in column and order. */
@@ -124,22 +107,46 @@ export class Opportunities extends Component {
     }
 
     get isFiltered() {
-        const {search, stage, status, day} = this.props.view;
-        return Boolean((search && !day) || stage || status !== "pending");
+        const {domain, stage, status, day} = this.props.view;
+        return Boolean((domain && !day) || stage || status !== "pending");
+    }
+
+    get isGrouped() {
+        const {day, groupBy} = this.props.view;
+        return !day && groupBy.length > 0;
     }
 
     get countText() {
-        const {items, total} = this.state;
-        return total === null
-            ? ""
-            : _t("%(shown)s of %(total)s", {
-                  shown: formatNumber(items.length),
-                  total: formatNumber(total),
-              });
+        const {ids, total, hasMore} = this.state;
+        if (total === null) {
+            return "";
+        }
+        if (!ids) {
+            return formatNumber(total);
+        }
+        const counts = {shown: formatNumber(ids.length), total: formatNumber(total)};
+        return hasMore
+            ? _t("%(shown)s of more than %(total)s", counts)
+            : _t("%(shown)s of %(total)s", counts);
+    }
+
+    get rows() {
+        const {view, person, revision, onOpen} = this.props;
+        return {
+            view,
+            person,
+            revision,
+            onOpen,
+            columns: this.names,
+            selection: this.selection,
+            isFiltered: this.isFiltered,
+            onRead: (read) => Object.assign(this.state, read),
+            onClear: () => this.clear(),
+        };
     }
 
     sortable({name, ...column}) {
-        return isSortable(this.props.view, name)
+        return name && isSortable(this.props.view, name)
             ? {...column, name, ...this.sorting(name)}
             : column;
     }
@@ -162,138 +169,48 @@ export class Opportunities extends Component {
         this.props.onChange({sort: sort === first ? second : first});
     }
 
+    chooseColumn({name}) {
+        const {columns} = this.props.view;
+        const isChosen = columns.includes(name);
+        this.props.onChange({
+            columns: Object.keys(COLUMNS).filter((each) =>
+                each === name ? !isChosen : columns.includes(each)
+            ),
+        });
+    }
+
     clear() {
-        this.props.onChange({search: "", stage: undefined, status: "pending"});
+        this.props.onChange({stage: undefined, status: "pending"});
+        this.env.searchModel.clearFilters();
     }
 
-    /** Replace the list by the first page for these choices. */
-    async load(props) {
-        Object.assign(this.state, {items: [], next: null, total: null, isStale: false});
-        await this.read(props, LIMIT);
+    // Several at once
+
+    get selectedIds() {
+        return [...this.selection.ids];
     }
 
-    /** Read the opportunities shown again. */
-    async refresh(props = this.props) {
-        if (this.state.isLoading || !props.person) {
-            return;
-        }
-        if (this.state.items.length > MAX_LIMIT) {
-            // That takes several pages, and the rows that the user reads would jump.
-            this.state.isStale = true;
-            return;
-        }
-        this.state.isStale = false;
-        await this.read(props, Math.max(LIMIT, this.state.items.length));
+    get areAllSelected() {
+        const {ids} = this.state;
+        return Boolean(ids?.length) && ids.every((id) => this.selection.ids.has(id));
     }
 
-    async more() {
-        if (this.state.next && !this.state.isLoading) {
-            await this.read(this.props, LIMIT, this.state.next);
+    selectAll() {
+        const {ids} = this.selection;
+        if (this.areAllSelected) {
+            ids.clear();
+        } else {
+            (this.state.ids || []).forEach((id) => ids.add(id));
         }
     }
 
-    async read(props, limit, cursor) {
-        this.api.abort();
-        Object.assign(this.state, {isLoading: true, error: ""});
-        try {
-            if (props.person) {
-                await this.readPage(props, limit, cursor);
-                this.state.isLoading = false;
-            }
-        } catch (error) {
-            if (!isAborted(error)) {
-                Object.assign(this.state, {isLoading: false, error: error.message});
-            }
-        }
-    }
-
-    async readPage({view}, limit, cursor) {
-        const parameters = {
-            ...opportunityParameters(view),
-            fields: FIELDS,
-            limit,
-            cursor,
-        };
-        const {data: page} = await this.api.read(PATH, parameters);
-        const before = cursor ? this.state.items : [];
-        Object.assign(this.state, {
-            items: [...before, ...page.items],
-            next: page.next,
-            total: page.total,
-        });
-    }
-
-    money(item) {
-        return formatMoney(item.value, item.currency);
-    }
-
-    /** The value in the currency in which values compare, if it is in another one. */
-    convertedMoney(item) {
-        const {amount, currency} = item.converted_value;
-        return currency === item.currency ? "" : formatMoney(amount, currency);
-    }
-
-    closing(item) {
-        const day = this.showsClosed ? item.closed_at : item.closing_date;
-        return day ? formatDate(DateTime.fromISO(day)) : "";
-    }
-
-    isLate(item) {
-        const {day} = this.props.view;
-        const today = day ? DateTime.fromISO(day) : DateTime.local().startOf("day");
-        return (
-            item.status === "pending" &&
-            item.closing_date &&
-            DateTime.fromISO(item.closing_date) < today
-        );
-    }
-
-    /** Open an opportunity beside the list, whose row then has the focus. */
-    open(item, ev) {
-        if (ev.ctrlKey || ev.metaKey) {
-            return;
-        }
-        ev.preventDefault();
-        ev.currentTarget
-            .closest(".o_cqrs_opportunity")
-            .querySelector("a")
-            .focus({preventScroll: true});
-        this.props.onOpen(item.odoo_id, this.ids, {
-            total: this.state.total,
-            more: () => this.moreIds(),
-        });
-    }
-
-    get ids() {
-        return this.state.items.map(({odoo_id}) => odoo_id);
-    }
-
-    /** Read the next page; return the ids of all that has been read, null at the end. */
-    async moreIds() {
-        if (!this.state.next) {
-            return null;
-        }
-        await this.more();
-        return this.ids;
-    }
-
-    /** Scroll to the row of the opportunity that the sheet has gone on to. */
-    showOpened() {
-        const id = this.opened.list?.id;
-        const row = id && this.rows.el?.querySelector(`[data-id="${id}"]`);
-        row?.scrollIntoView({block: "nearest"});
-    }
-
-    isOpened(item) {
-        return this.opened.list?.id === item.odoo_id;
-    }
-
-    link(item) {
-        return `/odoo/crm.lead/${item.odoo_id}`;
+    afterActions() {
+        this.selection.ids.clear();
+        this.props.onChanged?.();
     }
 }
 
-/** Return a text that differs where another list is to be shown. */
+/** Return a text that differs where other opportunities are listed. */
 function question({view, person}) {
-    return JSON.stringify([opportunityParameters(view), person?.id]);
+    return JSON.stringify([opportunityParameters(view), view.groupBy, person?.id]);
 }

@@ -2,7 +2,7 @@ import {useState} from "@odoo/owl";
 
 import {useSlow} from "../past/use_slow";
 import {isAborted, useApi} from "./api";
-import {figureParameters, periodParameter} from "./choices";
+import {domainParameter, figureParameters, periodParameter} from "./choices";
 import {tell} from "./latest";
 import {Tiles} from "./tiles";
 import {useLatest} from "./use_latest";
@@ -76,6 +76,7 @@ export function useDashboardData(view) {
         await askedMe;
         return {data: state.me};
     }
+    let lastDomain = null;
 
     async function loadMe() {
         try {
@@ -107,12 +108,15 @@ export function useDashboardData(view) {
         api.abort();
         const {viewAs} = view;
         const period = periodParameter(view);
-        const parameters = {user: viewAs, ...figureParameters(view)};
+        const domain = domainParameter(view);
+        const parameters = {user: viewAs, ...figureParameters(view), domain};
         const ask = (path, more) => api.read(path, {...parameters, ...more});
-        // The months before a past day are not asked for: its lines would be of now.
-        const series = view.day
-            ? {data: null}
-            : ask("metrics/series", {months: MONTHS_READ});
+        // The months before a past day are not asked for: its lines would be of now. Nor
+        // are those of a search: what it would have found then is not known.
+        const series =
+            view.day || domain
+                ? {data: null}
+                : ask("metrics/series", {months: MONTHS_READ});
         // Awaited later, when the numbers stand.
         Promise.resolve(series).catch(() => null);
         try {
@@ -124,13 +128,19 @@ export function useDashboardData(view) {
                     period && ask("metrics", {period}),
                 ])
             );
-            const marked = show(person.data, byStage, byMonth, closing || byStage);
+            const marked = show(
+                person.data,
+                byStage,
+                byMonth,
+                closing || byStage,
+                domain
+            );
             const told = marked.length && explain(marked);
             const late = view.day
                 ? {data: null}
                 : ask("metrics", untilYesterday(state));
             Promise.resolve(late).catch(() => null);
-            const beginning = beginningOf(state.closing);
+            const beginning = domain ? undefined : beginningOf(state.closing);
             const levels =
                 beginning && ask("metrics", {as_of: beginning}).catch(withoutHistory);
             Promise.resolve(levels).catch(() => null);
@@ -160,8 +170,9 @@ export function useDashboardData(view) {
         throw error;
     }
 
-    function show(person, byStage, byMonth, closing) {
+    function show(person, byStage, byMonth, closing, domain) {
         const isSame =
+            lastDomain === (domain || null) &&
             state.byStage?.currency === byStage.data.currency &&
             state.closing?.period?.name === closing.data.period?.name;
         const before = isSame && state.byMonth && tileValues();
@@ -186,6 +197,7 @@ export function useDashboardData(view) {
             state.revision++;
         }
         lastPosition = byMonth.position;
+        lastDomain = domain || null;
         return isChanged ? mark(before, tileValues()) : [];
     }
 

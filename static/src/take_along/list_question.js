@@ -15,7 +15,13 @@ import {_t} from "@web/core/l10n/translation";
 import {SCOPES, STATUSES, isClosed} from "../dashboard/choices";
 
 /** Fields of `cqrs.opportunity.view` by which the dashboard's list is sorted */
-const FIELDS = {value: "value", name: "name", stage: "stage_id"};
+const FIELDS = {
+    value: "value",
+    name: "name",
+    stage: "stage_id",
+    created_at: "created_at",
+    changed_at: "changed_at",
+};
 
 /**
  * Return the question of the dashboard's list.
@@ -23,10 +29,10 @@ const FIELDS = {value: "value", name: "name", stage: "stage_id"};
  * @param {Object} view as of `choices.js`
  * @param {{id: number, name: string, isOther: boolean}} person whose dashboard it is, by
  *  the id of the user
- * @param {string} [stage] name of the stage that is chosen
+ * @param {string[]} facets what is searched for, in words
  */
-export function dashboardQuestion(view, person, stage) {
-    const {scope, status, currency, search} = view;
+export function dashboardQuestion(view, person, facets = []) {
+    const {scope, status, currency} = view;
     const domain = [];
     if (status !== "any") {
         domain.push(["status", "=", status]);
@@ -36,8 +42,8 @@ export function dashboardQuestion(view, person, stage) {
     if (scope !== "all") {
         domain.push(["user_id", scope === "own" ? "=" : "!=", person.id]);
     }
-    if (view.stage) {
-        domain.push(["stage_id", "=", view.stage]);
+    if (view.domain) {
+        domain.push(...JSON.parse(view.domain));
     }
     const title = person.isOther
         ? _t("Opportunities (%s)", person.name)
@@ -47,13 +53,11 @@ export function dashboardQuestion(view, person, stage) {
         order: orderOf(view),
         person: person.isOther ? person.id : false,
         currency: currency || false,
-        text: search || false,
         title,
         description: [
             String(STATUSES[status]),
             ...(scope === "all" ? [] : [String(SCOPES[scope])]),
-            ...(view.stage && stage ? [_t("Stage: %s", stage)] : []),
-            ...(search ? [_t("Words: %s", search)] : []),
+            ...facets,
         ],
     };
 }
@@ -62,8 +66,13 @@ export function dashboardQuestion(view, person, stage) {
 function orderOf({sort, status}) {
     const name = sort.replace("-", "");
     const day = isClosed(status) ? "closed_at" : "closing_date";
+    const field = name === "closing_date" ? day : FIELDS[name];
+    if (!field) {
+        // Days in a stage are no field of a record.
+        return "value desc, id desc";
+    }
     const direction = sort.startsWith("-") ? "desc" : "asc";
-    return `${FIELDS[name] || day} ${direction}, id ${direction}`;
+    return `${field} ${direction}, id ${direction}`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import {describe, expect, test} from "@odoo/hoot";
 
+import {DEFAULT_COLUMNS} from "@crm_cqrs/dashboard/columns";
 import {companyIds} from "@crm_cqrs/dashboard/companies";
 import {
     addressOf,
@@ -16,11 +17,15 @@ describe.current.tags("headless");
 
 const ALONE = {company: undefined, currencies: [], ownCurrency: "EUR"};
 const OFFER = {company: "2,1", currencies: ["EUR", "USD"], ownCurrency: "EUR"};
+const TODAY = {...ALONE, today: "2026-11-29"};
 const DEFAULT = {
     viewAs: undefined,
     day: undefined,
     stage: undefined,
-    search: "",
+    facets: [],
+    groupBy: [],
+    columns: DEFAULT_COLUMNS,
+    domain: undefined,
     scope: "all",
     period: "this_quarter",
     sort: "-value",
@@ -43,7 +48,7 @@ test("without an address or a memory the defaults hold", () => {
 
 test("the address precedes the memory, which precedes the default", () => {
     const view = initialView(
-        {scope: "team", view_as: PERSON, stage: "3", search: "desk"},
+        {scope: "team", view_as: PERSON, group: "user_id,id", search: '["mine"]'},
         {scope: "own", period: "this_year", currency: "USD", viewAs: PERSON},
         OFFER
     );
@@ -52,8 +57,8 @@ test("the address precedes the memory, which precedes the default", () => {
         scope: "team",
         period: "this_year",
         viewAs: PERSON,
-        stage: 3,
-        search: "desk",
+        groupBy: ["user_id"],
+        facets: ["mine"],
         company: "2,1",
         currency: "USD",
     });
@@ -77,20 +82,38 @@ test("values that are no options are ignored", () => {
         expect(initialView({sort}, {}, ALONE).sort).toBe("-value");
     }
     for (const stage of ["1.5", "-1", "0", "1,2", 2 ** 31]) {
-        expect(initialView({stage}, {}, ALONE).stage).toBe(undefined);
+        expect(initialView({stage}, {}, ALONE)).toEqual(DEFAULT);
     }
-    expect(initialView({search: "a".repeat(300)}, {}, ALONE).search.length).toBe(200);
+});
+
+test("words and stage of an older address are facets", () => {
+    const {facets, stage} = initialView({stage: "3", search: "desk"}, {}, ALONE);
+    expect(facets).toEqual([
+        ["search_text", "ilike", "desk"],
+        ["stage_id", "=", 3],
+    ]);
+    expect(stage).toBe(undefined);
+    // Beside the list of a past day there is a box for it.
+    const past = initialView({stage: "3", day: "2026-11-28"}, {}, TODAY);
+    expect([past.stage, past.facets]).toEqual([3, []]);
 });
 
 test("the address and the memory give the view again", () => {
     const view = initialView(
-        {view_as: PERSON, sort: "name", currency: "USD"},
+        {
+            view_as: PERSON,
+            sort: "name",
+            currency: "USD",
+            group: "stage_id,user_id",
+            search: '["mine",["user_id","=",7],{"domain":[["value",">",5]]}]',
+        },
         {},
         OFFER
     );
+    expect(view.facets.length).toBe(3);
     expect(initialView(addressOf(view), {}, OFFER)).toEqual(view);
     expect(addressOf(view).company).toBe("2,1");
-    const own = {...view, viewAs: undefined};
+    const own = {...view, viewAs: undefined, facets: [], groupBy: []};
     expect(initialView({}, rememberedChoices(view, OFFER), OFFER)).toEqual(own);
 });
 
@@ -118,7 +141,7 @@ test("parameters of the API follow from the view", () => {
     const view = {
         ...DEFAULT,
         viewAs: PERSON,
-        search: "desk",
+        domain: '[["value",">",5]]',
         company: "2,1",
         currency: "USD",
     };
@@ -134,7 +157,7 @@ test("parameters of the API follow from the view", () => {
         currency: "USD",
         sort: "-value",
         stage: undefined,
-        text: "desk",
+        domain: '[["value",">",5]]',
         as_of: undefined,
         status: "pending",
     });
@@ -166,25 +189,23 @@ test("a choice makes all, some or none of the figures wrong", () => {
     expect(outdated({company: "1"})).toBe("all");
     expect(outdated({period: "this_year"})).toBe("some");
     expect(outdated({currency: "USD"})).toBe("some");
-    expect(outdated({scope: "own", sort: "name", status: "won", search: "desk"})).toBe(
-        "none"
-    );
+    expect(outdated({domain: "[]"})).toBe("some");
+    expect(outdated({scope: "own", sort: "name", status: "won"})).toBe("none");
 });
 
 test("a past day is in the address, and asked of figures and lists", () => {
     const offer = {...OFFER, today: "2026-11-29"};
-    const view = initialView(
-        {day: "2026-11-28", sort: "name", search: "desk"},
-        {},
-        offer
-    );
+    const view = {
+        ...initialView({day: "2026-11-28", sort: "name"}, {}, offer),
+        domain: '[["value",">",5]]',
+    };
     expect(view.day).toBe("2026-11-28");
     expect(addressOf(view).day).toBe("2026-11-28");
     expect(Object.keys(rememberedChoices(view, offer))).not.toInclude("day");
     expect(figureParameters(view).as_of).toBe("2026-11-28");
     const asked = opportunityParameters(view);
     // The past has neither names to sort by nor words to search.
-    expect([asked.as_of, asked.sort, asked.text]).toEqual([
+    expect([asked.as_of, asked.sort, asked.domain]).toEqual([
         "2026-11-28",
         "-value",
         undefined,
