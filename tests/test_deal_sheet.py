@@ -42,8 +42,8 @@ class TestDealSheet(KeyboardCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.named_opportunities()
-        cls.qualified = cls.env["crm.stage"].create(
-            {"name": "Qualified", "sequence": -99}
+        cls.negotiation = cls.env["crm.stage"].create(
+            {"name": "Negotiation", "sequence": -99}
         )
         cls.env["crm.lost.reason"].create({"name": "Too late"})
         cls.customer = cls.env["res.partner"].create(
@@ -71,7 +71,7 @@ class TestDealSheet(KeyboardCase):
         )
         deals = {deal.name: deal for deal in self.deals}
         self.assertEqual(deals["Seller deal 1"].expected_revenue, 55_000)
-        self.assertEqual(deals["Seller deal 1"].stage_id, self.qualified)
+        self.assertEqual(deals["Seller deal 1"].stage_id, self.negotiation)
         self.assertEqual(deals["Seller deal 1"].lost_reason_id.name, "Too late")
         self.assertEqual(deals["Seller deal 2"].won_status, "won")
 
@@ -153,9 +153,9 @@ class TestDealSheet(KeyboardCase):
         with self.browse():
             self.enter(self.seller)
             self.visit(f"{DASHBOARD}?sort=-name", ALONE)
-            self.open_by_key("Small deal 44")
-            self.assertEqual(self.js(PLACE), "1 of 47")
-            for number in range(43, 2, -1):
+            self.open_by_key("Small deal 06")
+            self.assertEqual(self.js(PLACE), "39 of 47")
+            for number in (5, 4, 3):
                 self.page.press("ArrowDown")
                 self.wait_for_sheet(f"Small deal {number:02}")
             self.assertEqual(self.js(PLACE), "42 of 47")

@@ -1,5 +1,6 @@
 import "@crm/views/crm_form/crm_form";
 import {registry} from "@web/core/registry";
+import {omit} from "@web/core/utils/objects";
 
 import {onMounted, onWillUnmount} from "@odoo/owl";
 
@@ -54,8 +55,7 @@ class DealFormController extends crmForm.Controller {
 
     // Narrow, however wide the window is.
     get className() {
-        const {"o_xxl_form_view h-100": _wide, ...names} = super.className;
-        return names;
+        return omit(super.className, "o_xxl_form_view h-100");
     }
 }
 

@@ -12,7 +12,7 @@ export class DealList {
     /**
      * @param {number} id of the one that is open
      * @param {number[]} ids of those that the list has read, in its order
-     * @param {Object} [rest]
+     * @param {object} [rest]
      * @param {number|null} [rest.total] how many the whole list has
      * @param {() => Promise<number[]|null>} [rest.more] reads the list's next page;
      *  returns the ids of all that it has read, null if there are no more

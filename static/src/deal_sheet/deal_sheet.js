@@ -107,10 +107,13 @@ export class DealSheet extends Component {
         );
         onMounted(() => {
             this.props.onReady(() => this.leave());
+            makeRoom();
             this.keepPlace();
             this.root.el.focus({preventScroll: true});
         });
         onWillUnmount(() => {
+            // Once the sheet is gone.
+            Promise.resolve().then(makeRoom);
             if (this.anchor.isConnected) {
                 this.anchor.focus({preventScroll: true});
             }
@@ -282,6 +285,11 @@ export class DealSheet extends Component {
             this.root.el?.focus({preventScroll: true});
         }
     }
+}
+
+/** Have the screen behind fit its place, which has become narrower or wider. */
+function makeRoom() {
+    window.dispatchEvent(new Event("resize"));
 }
 
 /** Return the properties of a new form, which then goes on by itself. */

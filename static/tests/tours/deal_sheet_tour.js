@@ -21,13 +21,14 @@ tours.add("crm_cqrs_sheet_act", {
         {
             content: "The second acts on it",
             trigger:
-                ".o_cqrs_deal_sheet .o_statusbar_status button:contains(Qualified)",
+                ".o_cqrs_deal_sheet .o_statusbar_status button:contains(Negotiation)",
             run: "click",
         },
-        {trigger: event("Moved from New to Qualified")},
+        {trigger: event("Moved from New to Negotiation")},
         {
             content: "The list follows",
-            trigger: ".o_cqrs_opportunity:contains(Seller deal 1):contains(Qualified)",
+            trigger:
+                ".o_cqrs_opportunity:contains(Seller deal 1):contains(Negotiation)",
         },
         {
             content: "What is not saved yet is saved before the sheet goes on",
