@@ -156,7 +156,12 @@ export class OpportunityRows extends Component {
         }
     }
 
-    async read(props, limit, cursor) {
+    read(...asked) {
+        this.reading = this.readNow(...asked);
+        return this.reading;
+    }
+
+    async readNow(props, limit, cursor) {
         this.api.abort();
         Object.assign(this.state, {isLoading: true, error: ""});
         try {
@@ -271,7 +276,8 @@ export class OpportunityRows extends Component {
         if (!this.state.next) {
             return null;
         }
-        await this.more();
+        // Having scrolled may read it already.
+        await (this.state.isLoading ? this.reading : this.more());
         return this.ids;
     }
 
