@@ -271,12 +271,9 @@ export class OpportunityRows extends Component {
         });
     }
 
-    /** Read the next page; return the ids of all that has been read, null at the end. */
+    /** Read the next page; return the ids of all that has been read. */
     async moreIds() {
-        if (!this.state.next) {
-            return null;
-        }
-        // Having scrolled may read it already.
+        // Having scrolled may read it already, or have read it.
         await (this.state.isLoading ? this.reading : this.more());
         return this.ids;
     }

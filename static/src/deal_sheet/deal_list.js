@@ -14,8 +14,8 @@ export class DealList {
      * @param {number[]} ids of those that the list has read, in its order
      * @param {object} [rest]
      * @param {number|null} [rest.total] how many the whole list has
-     * @param {() => Promise<number[]|null>} [rest.more] reads the list's next page;
-     *  returns the ids of all that it has read, null if there are no more
+     * @param {() => Promise<number[]>} [rest.more] reads the list's next page if
+     *  there is one; returns the ids of all that the list has read
      */
     constructor(id, ids, {total, more} = {}) {
         this.ids = ids.includes(id) ? [...ids] : [id, ...ids];
@@ -45,10 +45,10 @@ export class DealList {
     async neighbour(step) {
         const offset = this.offset + step;
         if (offset >= this.ids.length && this.more) {
-            const ids = await this.more();
-            if (ids) {
-                const known = new Set(this.ids);
-                this.ids.push(...ids.filter((id) => !known.has(id)));
+            const known = new Set(this.ids);
+            const ids = (await this.more()).filter((id) => !known.has(id));
+            this.ids.push(...ids);
+            if (ids.length) {
                 this.total = Math.max(this.total, this.ids.length);
             } else {
                 this.more = null;

@@ -18,7 +18,11 @@ test("one that the list does not have comes first", () => {
 });
 
 test("the list goes on to its next page", async () => {
-    const pages = [[5, 7, 9], [5, 7, 9, 11], null];
+    const pages = [
+        [5, 7, 9],
+        [5, 7, 9, 11],
+        [5, 7, 9, 11],
+    ];
     const list = new DealList(7, [5, 7], {total: 615, more: async () => pages.shift()});
     expect([list.total, list.has(1)]).toEqual([615, true]);
     expect(await list.neighbour(1)).toBe(9);
