@@ -1,4 +1,4 @@
-"""What stands beside the form of an opportunity: its last events, and its customer."""
+"""The surroundings of an opportunity in the sheet: its last events, its customer."""
 
 from odoo import models
 
