@@ -238,6 +238,36 @@ class TestForgetInTheBackground(RealCursors):
         )
         self.assertEqual(kept_values.kept(self.env.cr.dbname, self.key), {})
 
+    def test_excel_files_of_lists_are_removed(self):
+        with self.transaction() as env:
+            runs = env["cqrs.run"].create(
+                [
+                    {
+                        "kind": "excel",
+                        "state": state,
+                        "user_id": env.uid,
+                        "question": {"domain": [], "text": self.value},
+                    }
+                    for state in ("done", "pending")
+                ]
+            )
+            file = env["ir.attachment"].create(
+                {"name": "list.xlsx", "res_model": "cqrs.run", "res_id": runs[0].id}
+            )
+            ids, file_id = runs.ids, file.id
+        try:
+            run = self.perform_pending()
+            self.assertEqual(run["outcome"], "Forgotten. A search found nothing left.")
+            with self.transaction() as env:
+                runs = env["cqrs.run"].browse(ids)
+                self.assertEqual(runs.mapped("state"), ["done", "cancelled"])
+                self.assertEqual(runs.mapped("question"), [None, None])
+                self.assertFalse(env["ir.attachment"].browse(file_id).exists())
+        finally:
+            with self.transaction() as env:
+                env["cqrs.run"].browse(ids).unlink()
+                env["ir.attachment"].browse(file_id).exists().unlink()
+
     def test_a_run_that_was_cancelled_changes_nothing(self):
         with self.transaction() as env:
             env["cqrs.run"].browse(self.run_id).action_cancel()

@@ -52,6 +52,12 @@ class TestListsToCsv(Excel, HttpCase):
         total = sum(Decimal(row[f"Expected Revenue ({code})"]) for row in rows)
         self.assertEqual(total, Decimal(self.tile(self.seller, "pipeline_value")))
 
+    def test_an_empty_name_is_an_empty_cell(self):
+        self.stage_new.name = ""
+        self.opportunity(self.seller, 10)
+        [row] = self.rows(self.seller)
+        self.assertEqual(row["Stage"], "")
+
     def test_it_is_sent_as_it_is_read(self):
         """More than a block: nobody knows its length before."""
         self.env["crm.lead"].create(
@@ -86,6 +92,9 @@ class TestListsToCsv(Excel, HttpCase):
     def test_what_is_refused(self):
         self.assertEqual(self.answer(self.seller, "no domain").status_code, 422)
         self.assertEqual(self.answer(self.seller, company_ids=["x"]).status_code, 422)
+        # Before the first row is sent.
+        answer = self.answer(self.seller, [("value", ">", "x")])
+        self.assertEqual(answer.status_code, 422)
         # Not of a company in which the user does not work.
         other = self.env["res.company"].create({"name": "cqrs elsewhere"})
         self.assertEqual(

@@ -255,9 +255,25 @@ class TestListsToExcel(Excel):
         # Of whom one may not look as, there is nothing.
         question["person"] = self.peer.id
         self.opportunity(self.peer, 80, name="Glass wall")
-        self.assertEqual(
-            values(self.written(self.head, **question)["Opportunities"]), []
+        found = self.written(self.head, **question)
+        self.assertEqual(values(found["Opportunities"]), [])
+        # Not even a name.
+        self.assertNotIn(
+            self.peer.name, [line[1].value for line in found["Definitions"]]
         )
+
+    def test_an_empty_name_is_an_empty_cell(self):
+        self.stage_new.name = ""
+        self.opportunity(self.seller, 10)
+        [row] = values(self.written(self.seller)["Opportunities"])
+        self.assertIsNone(row["Stage"])
+
+    def test_characters_that_xml_does_not_have(self):
+        name = "a\x01b\uffffc_x0041_d\u2028e"
+        self.opportunity(self.seller, 10, name=name)
+        [row] = values(self.written(self.seller)["Opportunities"])
+        self.assertEqual(row["Opportunity"][0], "a")
+        self.assertEqual(row["Opportunity"][-1], "e")
 
     def test_what_is_no_list_is_refused(self):
         env = self.reader(self.seller)
@@ -266,6 +282,7 @@ class TestListsToExcel(Excel):
             {"domain": "x"},
             {"domain": PENDING, "sudo": True},
             {"domain": PENDING, "text": "x" * 201},
+            {"domain": PENDING, "text": ["x"]},
             {"domain": PENDING, "person": "7"},
             {"domain": PENDING, "columns": [7]},
             {"domain": PENDING, "order": ["id"]},
@@ -273,10 +290,16 @@ class TestListsToExcel(Excel):
             with self.subTest(question), self.assertRaises(UserError):
                 ListQuestion.of(env, question)
         opportunities = env["cqrs.opportunity.view"]
-        with self.assertRaises(UserError):
-            opportunities.request_excel(
-                {"domain": PENDING, "order": "id; DROP TABLE x"}
-            )
+        for question in (
+            {"domain": PENDING, "order": "id; DROP TABLE x"},
+            {"domain": PENDING, "order": "no_field"},
+            {"domain": [("no_field", "=", 1)]},
+            # Neither half a file nor a run that fails later.
+            {"domain": [("value", ">", "x")]},
+            {"domain": [("name", "=", "\0")]},
+        ):
+            with self.subTest(question), self.assertRaises(UserError):
+                opportunities.request_excel(question)
 
 
 @tagged("post_install", "-at_install")

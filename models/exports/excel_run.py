@@ -86,6 +86,8 @@ class CqrsRun(models.Model):
             path = os.path.join(folder, "list.xlsx")
             totals = write_list(env, question, path, folder, report)
             name = clean_filename(f"{question.title or env._('Opportunities')}.xlsx")
+            # To pack it may have taken a while: what was cancelled leaves nothing.
+            report(_WRITTEN, MODEL)
             committed(self.env, partial(self._keep, path, name, MIMETYPE))
         _logger.info(
             "User %s exported %s opportunities to Excel: %s",
@@ -122,6 +124,17 @@ class CqrsRun(models.Model):
             self.user_id._bus_send(NOTIFICATION, {"run_id": self.id, "state": state})
             self.env.cr.commit()  # pylint: disable=invalid-commit
         return result
+
+    def _forget_lists(self):
+        """Remove all Excel files, which no search for a person's values looks into.
+
+        What they were asked for goes too, and those under way end: they may have read
+        what is to be forgotten.
+        """
+        runs = self.search([("kind", "=", EXCEL)])
+        self.env["ir.attachment"].search(runs._files()).unlink()
+        runs._cancel()
+        runs.question = False
 
     @api.autovacuum
     def _remove_old_files(self):

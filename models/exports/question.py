@@ -65,7 +65,7 @@ class ListQuestion:
         check_length(self.text or None)
         Domain(self.domain)
         texts = (self.order, self.title, *self.columns, *self.description)
-        if any(not isinstance(text, str) for text in texts):
+        if any(not isinstance(text, str) for text in (*texts, self.text or "")):
             raise ValueError("texts are expected")
         if type(self.person) not in (int, bool):
             raise ValueError("a person is an id")

@@ -12,6 +12,8 @@ from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import psycopg2
+
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
@@ -95,9 +97,20 @@ class ListRows:
     def check(self):
         """Check that the list can be read.
 
-        :raise UserError: its order is none
+        :raise UserError: its order or its domain is none
         """
-        self._query  # noqa: B018
+        try:
+            query = self._query
+            if not query.is_empty():
+                # PostgreSQL alone knows which values it can compare.
+                with self.env.cr.savepoint(flush=False):
+                    self.env.cr.execute(
+                        SQL("EXPLAIN %s", query.select()), log_exceptions=False
+                    )
+        except (ValueError, psycopg2.DataError, psycopg2.ProgrammingError) as exc:
+            raise UserError(
+                self.env._("The list to export cannot be read: %s.", exc)
+            ) from exc
 
     def count(self) -> int:
         return self.records.search_count(self._condition)
@@ -164,7 +177,8 @@ class ListRows:
                 [("id", "in", list(ids))]
             )
             known.update(dict.fromkeys(ids, ""))
-            known.update((record.id, record.display_name) for record in found)
+            # Odoo takes an empty name, and shows none.
+            known.update((record.id, record.display_name or "") for record in found)
             found.invalidate_recordset()
 
     def _as_shown(self, column: Column) -> Callable:

@@ -17,6 +17,7 @@ from odoo.tools import SQL
 
 from ..event_store.archive import log_tables
 from ..support.progress import Progress, Report, seldom, silent
+from ..support.transactions import committed
 from .search import search_files, search_tables, statistics_with
 
 _logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ ALWAYS = (
     "cqrs_user_profile",
     "cqrs_contact",
     "cqrs_replaced",
+    "cqrs_run",
     "crm_lead",
     "res_partner",
     "mail_message",
@@ -63,6 +65,7 @@ def sweep(
     """
     report = seldom(report)
     tables = sorted(set(tables))
+    committed(env, env["cqrs.run"].sudo()._forget_lists)
     attachments = env["ir.attachment"].sudo()
     attachments._gc_file_store()
     folder = attachments._filestore()
