@@ -4,7 +4,7 @@ from odoo.tests import tagged
 
 from .test_keyboard import DASHBOARD, LOADED, KeyboardCase
 
-#: What has moved though nobody has clicked, tapped or pressed a key
+#: Sums up the layout shift that no click, tap or key has brought
 WATCH = """
 (() => {
     window.shifted = 0;
