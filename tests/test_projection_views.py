@@ -23,6 +23,7 @@ MENUS = {
     "dashboard_menu": ("salesperson", "sales_manager", "admin"),
     "cqrs_opportunity_view_menu": ("salesperson", "sales_manager", "admin"),
     "cqrs_delegation_menu_own": ("salesperson", "sales_manager", "admin"),
+    "cqrs_subscription_menu": ("salesperson", "sales_manager", "admin"),
     "cqrs_delegation_menu": ("sales_manager", "admin"),
     "desk_menu": ("admin",),
     "cqrs_event_menu": ("admin",),
