@@ -13,7 +13,7 @@ test("a week begins on Monday, whatever the language", () => {
 
 test("each hour of the day has its own label", () => {
     const hours = hourLabels();
-    expect(new Set(hours)).toHaveLength(24);
+    expect(new Set(hours).size).toBe(24);
     expect(hours[8].replace("\u202f", " ")).toBe("8:00 AM");
     expect(hours[20].replace("\u202f", " ")).toBe("8:00 PM");
 });
