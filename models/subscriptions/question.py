@@ -23,7 +23,7 @@ from ..support.periods import NAMES
 
 SCOPES = ("all", "own", "team")
 
-#: Characters of an address
+#: Characters of what is kept of an address
 MAX_LENGTH = 4000
 
 #: The name, in an address, of any time

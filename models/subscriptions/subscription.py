@@ -279,9 +279,10 @@ class CqrsSubscription(models.Model):
 
         :raise UserError: it is none
         """
-        if not isinstance(address, dict) or len(dumps(address)) > MAX_LENGTH:
+        question = Question.of(address) if isinstance(address, dict) else None
+        if question is None or len(dumps(question.address)) > MAX_LENGTH:
             raise UserError(self.env._("There is no such view."))
-        return Question.of(address)
+        return question
 
     def _of_view(self, question: Question) -> list:
         """Return the domain of the subscriptions to a view."""
