@@ -274,6 +274,8 @@ class TestWhoIsMailed(Subscriptions):
             self.env["cqrs.subscription"].with_user(self.manager).action_subscribe(
                 {}, 0, 8, []
             )
+        with self.assertRaisesRegex(UserError, "no such view"):
+            self.subscribe(self.manager, company=",".join(map(str, range(1, 2000))))
         with self.assertRaisesRegex(UserError, "a day and an hour"):
             self.subscribe(self.manager, hour=24)
 
@@ -331,7 +333,10 @@ class TestWhoIsMailed(Subscriptions):
         )
         # The order of the list is no other view.
         self.assertEqual(
-            model.read_subscriptions({"scope": "all", "sort": "name"}), shown
+            model.read_subscriptions(
+                {"scope": "all", "sort": "name", "search": "x" * 10_000}
+            ),
+            shown,
         )
         self.assertEqual(model.action_subscribe(address, 0, 8, self.manager.ids), shown)
         self.assertEqual(model.read_subscriptions({"scope": "own"}), [])
