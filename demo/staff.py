@@ -122,6 +122,7 @@ class Staff:
         groups = [
             self.env.ref("base.group_user").id,
             self.env.ref("sales_team.group_sale_salesman").id,
+            self.env.ref("base.group_allow_export").id,
         ]
         return {
             "name": person.name,

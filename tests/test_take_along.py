@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import json
 import os
 import time
 from decimal import Decimal
@@ -18,11 +19,18 @@ PICTURES = os.environ.get("CRM_CQRS_EXPORT_PICTURES")
 LISTED = "document.querySelectorAll('.o_cqrs_opportunity').length === %s"
 CLICK = "document.querySelector('%s').click()"
 EXPORT = "document.querySelector('.o_cqrs_export[data-state=%s]')"
+MODULES = os.environ.get("CRM_CQRS_NODE_MODULES")
+AXE = """
+axe.run(%s, { resultTypes: ["violations"] }).then(({ violations }) =>
+    violations.flatMap(({ id, nodes }) =>
+        nodes.map(({ html }) => `${id}: ${html.slice(0, 300)}`)
+    )
+)
+"""
 COPIED = "navigator.clipboard.readText()"
 NOTE = "document.querySelector('.o_cqrs_shared')?.textContent.includes(%r)"
-RECORDS = (
-    "document.querySelectorAll('.o_list_view .o_data_row, .o_group_header').length"
-)
+ROWS = "document.querySelectorAll('.o_list_view .o_data_row').length === %s"
+FACETS = "document.querySelector('.o_searchview').textContent"
 
 
 @tagged("post_install", "-at_install")
@@ -40,8 +48,19 @@ class TestTakeAlong(Excel, BrowserCase):
             data = self.page.call("Page.captureScreenshot")["data"]
             Path(PICTURES, f"{name}.png").write_bytes(base64.b64decode(data))
 
-    def prepare(self, user):
-        self.enter(user)
+    def look(self, name, selector):
+        """Have axe look at a part of the page, wide and on a phone."""
+        for width, height in ((1024, 768), (390, 740)):
+            self.page.resize(width, height)
+            self.picture(f"{name}_{width}")
+            if MODULES:
+                axe = Path(MODULES, "axe-core", "axe.min.js").read_text()
+                self.js(f"{axe};true")
+                self.assertEqual(self.js(AXE % json.dumps(selector)), [])
+        self.page.resize(1366, 768)
+
+    def prepare(self, user, **values):
+        self.enter(user, **values)
         for method, parameters in (
             ("Page.setDownloadBehavior", {"downloadPath": str(self.folder)}),
         ):
@@ -82,7 +101,7 @@ class TestTakeAlong(Excel, BrowserCase):
             self.picture("pending")
             self.perform()
             self.until(EXPORT % "done")
-            self.picture("done")
+            self.look("done", ".o_cqrs_exports")
             path = self.downloaded("*.xlsx")
             rows = values(sheets(path)["Opportunities"])
             total = sum(row[f"Expected Revenue ({code})"] for row in rows)
@@ -126,7 +145,7 @@ class TestTakeAlong(Excel, BrowserCase):
                 "document.querySelector('.o_cqrs_banner strong')?.textContent"
                 " === 'Manager'"
             )
-            self.picture("opened")
+            self.look("opened", ".o_action")
             self.assertIn("scope=own", self.js("location.search"))
             self.js(CLICK % ".o_cqrs_close_shared")
             self.until("!document.querySelector('.o_cqrs_shared')")
@@ -146,3 +165,60 @@ class TestTakeAlong(Excel, BrowserCase):
             self.assertFalse(
                 self.js("Boolean(document.querySelector('.o_cqrs_shared'))")
             )
+
+    def shared(self):
+        """Click *Share*; return the path that is copied."""
+        self.until("document.querySelector('.o_cqrs_share_view:enabled')")
+        self.js("navigator.clipboard.writeText('nothing')")
+        self.js(CLICK % ".o_cqrs_share_view")
+        self.until(f"{COPIED}.then((text) => text !== 'nothing')")
+        return self.js(COPIED).removeprefix(self.base_url())
+
+    def test_every_screen_is_shared(self):
+        """What somebody drilled down to, searched for, and asks of changes."""
+        self.expected_errors = ("404",)
+        code = self.env.company.currency_id.name
+        with self.browse():
+            self.prepare(self.manager)
+            path = "/odoo/sales-records?figure=pipeline&scope=all&group="
+            self.visit(path, ROWS % 5)
+            # What is searched for there is a part of it.
+            self.js("document.querySelector('.o_searchview_input').focus()")
+            self.page.call("Input.insertText", text="Seller deal")
+            self.page.press("Enter")
+            self.until(ROWS % 2)
+            self.picture("records")
+            self.js(CLICK % ".o_cqrs_csv")
+            with self.downloaded("*.csv").open(
+                encoding="utf-8-sig", newline=""
+            ) as file:
+                rows = list(csv.DictReader(file))
+            self.assertEqual(
+                [row["Opportunity"] for row in rows], ["Seller deal 2", "Seller deal 1"]
+            )
+            self.assertEqual(Decimal(rows[0][f"Expected Revenue ({code})"]), 100_000)
+            path = self.shared()
+            self.enter(self.head)
+            self.visit(path, ROWS % 2)
+            self.until(NOTE % "Manager shared this view")
+            self.picture("records_opened")
+            self.assertIn("Shared Search", self.js(FACETS))
+            self.enter(self.peer)
+            self.visit(path, NOTE % "not on your team")
+            self.until(ROWS % 0)
+            for path in (
+                "/odoo/pipeline-changes?from=2026-11-01&scope=own",
+                "/odoo/sales-customers?sort=name",
+            ):
+                self.prepare(self.manager)
+                self.visit(path, "document.querySelector('.o_cqrs_share_view')")
+                path = self.shared()
+                self.enter(self.head)
+                self.visit(path, NOTE % "Manager shared this view")
+                self.until(
+                    "document.querySelector('.o_cqrs_banner')?.textContent"
+                    ".includes('Manager')"
+                )
+                self.picture(path.split("?")[0].replace("/", "_"))
+                self.enter(self.peer)
+                self.visit(path, NOTE % "not on your team")

@@ -24,6 +24,8 @@ import {
 import {noteOf, summaryOf} from "./figures";
 import {personOf} from "./person";
 import {Story} from "./story";
+import {TakeAlong} from "../take_along/take_along";
+import {SharedNote, useShared} from "../take_along/use_shared";
 
 const {DateTime} = luxon;
 
@@ -69,7 +71,7 @@ const PAYMENTS = {
  */
 export class Customer extends Component {
     static template = "crm_cqrs.Customer";
-    static components = {Ageing, Layout, Story};
+    static components = {Ageing, Layout, SharedNote, Story, TakeAlong};
     static props = {...standardActionServiceProps};
     static path = PATHS.customer;
     static displayName = _t("Customer");
@@ -89,6 +91,7 @@ export class Customer extends Component {
             ...(props.state?.question || customerQuestion(address, this.offer)),
             company: this.offer.company,
         });
+        this.shared = useShared(props.action.params);
         this.state = useState({
             account: null,
             person: null,
@@ -115,6 +118,11 @@ export class Customer extends Component {
     }
 
     // Choices
+
+    /** The address of what is shown, for a colleague. */
+    getAddress() {
+        return {params: customerAddress(this.question)};
+    }
 
     publish() {
         this.props.updateActionState?.(customerAddress(this.question));
@@ -148,6 +156,10 @@ export class Customer extends Component {
             this.state.isBehind = false;
         } catch (error) {
             if (isAborted(error)) {
+                return;
+            }
+            if (error.status === 404 && this.question.viewAs && this.shared.useOwn()) {
+                this.choose({viewAs: undefined});
                 return;
             }
             if (this.state.account) {

@@ -24,6 +24,8 @@ import {
 } from "./customers_question";
 import {columnsOf, noteOf} from "./figures";
 import {personOf} from "./person";
+import {TakeAlong} from "../take_along/take_along";
+import {SharedNote, useShared} from "../take_along/use_shared";
 
 export const CUSTOMERS_TAG = "crm_cqrs.customers";
 const PATH = "accounts";
@@ -40,7 +42,7 @@ const SUMMED_AGAIN = 5000;
  */
 export class Customers extends Component {
     static template = "crm_cqrs.Customers";
-    static components = {Layout};
+    static components = {Layout, SharedNote, TakeAlong};
     static props = {...standardActionServiceProps};
     static path = PATHS.customers;
     static displayName = _t("Customers");
@@ -57,6 +59,7 @@ export class Customers extends Component {
                 customersQuestion(props.action.params || {}, this.offer)),
             company: this.offer.company,
         });
+        this.shared = useShared(props.action.params);
         this.state = useState({
             items: [],
             total: null,
@@ -106,6 +109,11 @@ export class Customers extends Component {
     }
 
     // Choices
+
+    /** The address of what is shown, for a colleague. */
+    getAddress() {
+        return {params: customersAddress(this.question)};
+    }
 
     publish() {
         this.props.updateActionState?.(customersAddress(this.question));
@@ -174,6 +182,10 @@ export class Customers extends Component {
                 await this.readTotals();
             }
         } catch (error) {
+            if (error.status === 404 && this.question.viewAs && this.shared.useOwn()) {
+                this.choose({viewAs: undefined});
+                return;
+            }
             // What was right a moment ago is better than nothing.
             if (!isAborted(error) && !isLook) {
                 Object.assign(this.state, {isLoading: false, error});

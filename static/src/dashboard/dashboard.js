@@ -45,7 +45,7 @@ import {Activities} from "../day/activities";
 import {hasDocuments} from "../customers/document_chain";
 import {DocumentTiles} from "../customers/document_tiles";
 import {StageDays} from "../attention/stage_days";
-import {dashboardQuestion} from "../take_along/list_question";
+import {dashboardQuestion, facetTexts} from "../take_along/list_question";
 import {TakeAlong} from "../take_along/take_along";
 import {SharedNote, useShared} from "../take_along/use_shared";
 import {SubscribeButton} from "../subscriptions/subscribe_button";
@@ -99,8 +99,11 @@ export class Dashboard extends Component {
         this.choices = useChoices(this.props, (choice) => this.choose(choice));
         this.view = this.choices.view;
         this.shared = useShared(this.props.action.params);
-        this.getQuestion = this.getQuestion.bind(this);
-        this.search = useSearch(this.view, (choice) => this.choose(choice));
+        this.search = useSearch(
+            this.view,
+            (choice) => this.choose(choice),
+            !this.shared.isShared
+        );
         this.searchBarToggler = useSearchBarToggler();
         this.data = useDashboardData(this.view);
         this.state = this.data.state;
@@ -217,18 +220,18 @@ export class Dashboard extends Component {
         return addressOf(this.view);
     }
 
+    /** Why there is no file of the list; undefined where there is one. */
+    get whyNoFile() {
+        return this.view.day
+            ? _t("Files are made of the present list. Go back to now.")
+            : undefined;
+    }
+
     /** The question of the list, for a file. */
     getQuestion() {
         const {name, odoo} = this.state.person;
         const person = {id: odoo.user_id, name, isOther: odoo.user_id !== user.userId};
-        const facets = this.search.model.facets
-            .filter(({type}) => type !== "groupBy")
-            .map(({title, values}) => [title, values.join(", ")].filter(Boolean));
-        return dashboardQuestion(
-            this.view,
-            person,
-            facets.map((parts) => parts.join(": "))
-        );
+        return dashboardQuestion(this.view, person, facetTexts(this.search.model));
     }
 
     // Persons

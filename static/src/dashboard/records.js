@@ -15,7 +15,7 @@ import {activeCurrencies} from "./formats";
 import {FIGURES, rangeName, recordsAddress, recordsQuestion} from "./records_question";
 import {tileLabels} from "./tiles";
 import {opportunityListView} from "../opportunities/lead_opener";
-import {listQuestion} from "../take_along/list_question";
+import {facetTexts, listQuestion} from "../take_along/list_question";
 import {searchOf, sharedSearch} from "../take_along/shared";
 import {TakeAlong} from "../take_along/take_along";
 import {SharedNote, useShared} from "../take_along/use_shared";
@@ -244,11 +244,7 @@ class RecordsController extends opportunityListView.Controller {
             orderBy: root.orderBy,
             context: this.props.context,
             columns: this.getExportableFields().map(({name}) => name),
-            facets: this.env.searchModel.facets
-                .filter(({type}) => type !== "groupBy")
-                .map(({title, values}) =>
-                    [title, values.join(", ")].filter(Boolean).join(": ")
-                ),
+            facets: facetTexts(this.env.searchModel),
             title: this.props.takeAlong.title(),
         });
     }

@@ -37,6 +37,8 @@ import {
     presetLabels,
 } from "./changes_question";
 import {axisStart, waterfallRows} from "./waterfall";
+import {TakeAlong} from "../take_along/take_along";
+import {SharedNote, useShared} from "../take_along/use_shared";
 
 const {DateTime} = luxon;
 
@@ -54,7 +56,15 @@ const ROOM = 10;
  */
 export class PipelineChanges extends Component {
     static template = "crm_cqrs.PipelineChanges";
-    static components = {ChangedDeals, Definition, FigureChart, Layout, Organisation};
+    static components = {
+        SharedNote,
+        TakeAlong,
+        ChangedDeals,
+        Definition,
+        FigureChart,
+        Layout,
+        Organisation,
+    };
     static props = {...standardActionServiceProps};
     static path = PATHS.changes;
     static displayName = _t("Pipeline Changes");
@@ -74,6 +84,7 @@ export class PipelineChanges extends Component {
                 changesQuestion(props.action.params || {}, this.offer)),
             company: this.offer.company,
         });
+        this.shared = useShared(props.action.params);
         this.state = useState({
             me: null,
             person: null,
@@ -105,6 +116,11 @@ export class PipelineChanges extends Component {
     }
 
     // Choices
+
+    /** The address of what is shown, for a colleague. */
+    getAddress() {
+        return {params: changesAddress(this.question)};
+    }
 
     publish() {
         this.props.updateActionState?.(changesAddress(this.question));
@@ -205,6 +221,10 @@ export class PipelineChanges extends Component {
             this.state.isBehind = false;
         } catch (error) {
             if (isAborted(error)) {
+                return;
+            }
+            if (error.status === 404 && this.question.viewAs && this.shared.useOwn()) {
+                this.choose({viewAs: undefined});
                 return;
             }
             if (this.state.answer) {

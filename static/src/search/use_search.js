@@ -23,8 +23,10 @@ const ACTION = "crm_cqrs.dashboard_search_action";
  * @param {{facets: Array, groupBy: string[]}} view
  * @param {(choice: {facets: Array, groupBy: string[], domain: string|undefined}) => void}
  *  onSearch called after each change
+ * @param {boolean} [hasFavorite] whether the user's default favorite is put in where the view
+ *  has nothing: not into a view that others have shared
  */
-export function useSearch(view, onSearch) {
+export function useSearch(view, onSearch, hasFavorite = true) {
     // As `WithSearch` has them.
     useSubEnv({
         __getContext__: new CallbackRecorder(),
@@ -72,7 +74,7 @@ export function useSearch(view, onSearch) {
             resModel: RECORDS_MODEL,
             searchViewId: search_view_id[0],
             loadIrFilters: true,
-            activateFavorite: !isChosen,
+            activateFavorite: hasFavorite && !isChosen,
             hideCustomGroupBy: true,
         });
         if (isChosen) {

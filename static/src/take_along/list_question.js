@@ -75,6 +75,15 @@ function orderOf({sort, status}) {
     return `${field} ${direction}, id ${direction}`;
 }
 
+/** Return what a search model of Odoo's searches for, in words. */
+export function facetTexts({facets}) {
+    return facets
+        .filter(({type}) => type !== "groupBy")
+        .map(({title, values}) =>
+            [title, values.join(", ")].filter(Boolean).join(": ")
+        );
+}
+
 /**
  * Return the question of a list of Odoo's on `cqrs.opportunity.view`.
  *

@@ -7,6 +7,7 @@ import {useService} from "@web/core/utils/hooks";
 
 import {Component, onMounted, onWillStart} from "@odoo/owl";
 
+import {useApi} from "../dashboard/api";
 import {sharedAddress} from "./shared";
 
 const {DateTime} = luxon;
@@ -16,9 +17,11 @@ const {DateTime} = luxon;
  * CSV file.
  *
  * - `getAddress`: returns `{params, personId}`: the parameters of the screen's address, and
- *   the uuid of the person whose figures it shows
+ *   the uuid of the person whose figures it shows, by default of the user
  * - `getQuestion`: returns the question of the list (`list_question.js`); without it there
- *   is no list to export, or it cannot be
+ *   is no list
+ * - `whyNot`: why there is no file of the list now, in a sentence
+ * - `isReady`: whether these can be asked
  */
 export class TakeAlong extends Component {
     static template = "crm_cqrs.TakeAlong";
@@ -26,10 +29,12 @@ export class TakeAlong extends Component {
         isReady: Boolean,
         getAddress: {type: Function, optional: true},
         getQuestion: {type: Function, optional: true},
+        whyNot: {type: String, optional: true},
     };
 
     setup() {
         this.dialog = useService("dialog");
+        this.api = useApi();
         this.notification = useService("notification");
         this.exports = useService("crm_cqrs.exports");
         onWillStart(async () => {
@@ -40,7 +45,7 @@ export class TakeAlong extends Component {
     }
 
     async share() {
-        const address = this.address;
+        const address = await this.address();
         try {
             await browser.navigator.clipboard.writeText(address);
         } catch {
@@ -61,12 +66,16 @@ export class TakeAlong extends Component {
     }
 
     /** The address of exactly this screen, for others. */
-    get address() {
+    async address() {
         const {params, personId} = this.props.getAddress();
         const companies = user.activeCompanies.map(({id}) => id).join();
         const shared = sharedAddress(
             params,
-            {id: user.userId, personId, companies},
+            {
+                id: user.userId,
+                personId: params.view_as || personId || (await this.me()),
+                companies,
+            },
             DateTime.now()
         );
         const {action} = router.current;
@@ -74,6 +83,19 @@ export class TakeAlong extends Component {
             browser.location.origin +
             router.stateToUrl({action, actionStack: [{action}], ...shared})
         );
+    }
+
+    /** Return the uuid of the user. */
+    async me() {
+        return (await this.api.read("users/profile")).data.id;
+    }
+
+    get excelTitle() {
+        return _t("Make an Excel file of the whole list, as it is filtered");
+    }
+
+    get csvTitle() {
+        return _t("Download the whole list as CSV, as it is filtered");
     }
 
     toExcel() {

@@ -38,6 +38,7 @@ export function useShared(params) {
 
     return {
         state,
+        isShared: Boolean(shared),
         useOwn() {
             if (state.note) {
                 state.note.isOwn = true;
