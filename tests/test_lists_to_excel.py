@@ -348,6 +348,8 @@ class TestExcelFilesAreWhoseTheyAre(Excel):
             "cqrs_admin",
             groups="base.group_system,sales_team.group_sale_manager",
         )
+        runs = self.env["cqrs.health"].with_user(administrator).read_health()["runs"]
+        self.assertNotIn(run.id, [each["id"] for each in runs])
         for other in (self.manager, self.head, administrator):
             with self.subTest(other.login):
                 self.assertFalse(self.env["cqrs.run"].with_user(other).search([]) & run)

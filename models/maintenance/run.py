@@ -363,18 +363,20 @@ class CqrsRun(models.Model):
         """Return the scheduled action that performs runs of a kind."""
         return RUNS
 
+    def _kinds(self, job: str = RUNS) -> list[str]:
+        """Return the kinds of runs that a scheduled action performs."""
+        kinds = self._fields["kind"].get_values(self.env)
+        return [kind for kind in kinds if self._job(kind) == job]
+
     def _next(self, job: str):
         """Return the next run that a scheduled action is to perform."""
         now = fields.Datetime.now()
         is_due = Domain("postponed_until", "=", False) | Domain(
             "postponed_until", "<=", now
         )
-        kinds = [
-            kind
-            for kind in self._fields["kind"].get_values(self.env)
-            if self._job(kind) == job
-        ]
-        is_pending = Domain("state", "=", PENDING) & Domain("kind", "in", kinds)
+        is_pending = Domain("state", "=", PENDING) & Domain(
+            "kind", "in", self._kinds(job)
+        )
         return self.search(is_pending & is_due, order="id", limit=1)
 
     @api.model
