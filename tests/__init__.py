@@ -127,6 +127,7 @@ from . import (
     test_screens_of_companies,
     test_search_bar,
     test_search_by_domain,
+    test_odd_searches,
     test_search_finds_what_people_type,
     test_sources_are_declared,
     test_spans_follow_the_log,

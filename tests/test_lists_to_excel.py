@@ -297,6 +297,7 @@ class TestListsToExcel(Excel):
             # Neither half a file nor a run that fails later.
             {"domain": [("value", ">", "x")]},
             {"domain": [("name", "=", "\0")]},
+            {"domain": [("closing_date", ">", "today +999999999d")]},
         ):
             with self.subTest(question), self.assertRaises(UserError):
                 opportunities.request_excel(question)

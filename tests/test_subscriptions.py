@@ -237,6 +237,21 @@ class TestWhoIsMailed(Subscriptions):
         self.seller.group_ids = [Command.set([self.env.ref("base.group_user").id])]
         self.assert_nothing(subscription, "no_right")
 
+    def test_nobody_who_is_no_internal_user_any_more(self):
+        subscription = self.subscribe(self.manager, self.seller)
+        portal = self.env.ref("base.group_portal")
+        self.seller.group_ids = [Command.set(portal.ids)]
+        # As modules of a portal for leads give it.
+        self.env["ir.model.access"].create(
+            {
+                "name": "cqrs portal",
+                "model_id": self.env["ir.model"]._get_id("crm.lead"),
+                "group_id": portal.id,
+                "perm_read": True,
+            }
+        )
+        self.assert_nothing(subscription, "no_right")
+
     def test_nobody_who_may_not_look_as_that_person_any_more(self):
         subscription = self.subscribe(self.manager, view_as=self.uuid(self.seller))
         self.assertTrue(self.send(subscription))

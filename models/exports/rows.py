@@ -107,7 +107,12 @@ class ListRows:
                     self.env.cr.execute(
                         SQL("EXPLAIN %s", query.select()), log_exceptions=False
                     )
-        except (ValueError, psycopg2.DataError, psycopg2.ProgrammingError) as exc:
+        except (
+            ArithmeticError,
+            ValueError,
+            psycopg2.DataError,
+            psycopg2.ProgrammingError,
+        ) as exc:
             raise UserError(
                 self.env._("The list to export cannot be read: %s.", exc)
             ) from exc

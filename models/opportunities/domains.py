@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 
 import psycopg2
+import psycopg2.errors
 
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
@@ -16,6 +17,7 @@ from odoo.orm.domains import DomainAnd, DomainCondition
 from odoo.tools import SQL
 from odoo.tools.query import Query
 
+from ..support.json_schema import MAX_ID
 from .filters import MAX_TEXT, Filters, common
 
 MODEL = "cqrs.opportunity.view"
@@ -54,6 +56,7 @@ def canonical(env, text: str) -> str | None:
             )
     except (
         AccessError,
+        ArithmeticError,
         AssertionError,
         AttributeError,
         KeyError,
@@ -64,9 +67,13 @@ def canonical(env, text: str) -> str | None:
         ValueError,
         psycopg2.DataError,
         psycopg2.ProgrammingError,
+        psycopg2.errors.ProgramLimitExceeded,
+        psycopg2.errors.StatementTooComplex,
     ) as exc:
+        # PostgreSQL also quotes the statement, which has the conditions of rules.
+        reason = exc.diag.message_primary if isinstance(exc, psycopg2.Error) else exc
         raise ValueError(
-            f"Expected a domain of Odoo over {MODEL}, as JSON: {exc}"
+            f"Expected a domain of Odoo over {MODEL}, as JSON: {reason}"
         ) from exc
     return domain if given else None
 
@@ -123,6 +130,8 @@ def _narrowed(env, filters: Filters, part: Domain) -> Filters | None:
     type_ = str if name == "status" else int
     none = {False} if name == "user_id" else set()
     if not all(type(each) is type_ or each in none for each in value):
+        return None
+    if type_ is int and any(abs(each) > MAX_ID for each in value):
         return None
     wanted = tuple(sorted(each or None for each in value if each))
     if False in value:
