@@ -391,6 +391,22 @@ class TestWhenItIsSent(Subscriptions):
         )
         self.assertIn(subscription.next_at, triggers.mapped("call_at"))
 
+    def test_what_waits_is_made_anew_once_somebody_is_forgotten(self):
+        deal = self.opportunity(
+            self.seller, 10, name="Secret name", date_deadline="2020-01-01"
+        )
+        subscription = self.subscribe(self.seller)
+        mail = self.send(subscription)
+        self.assertIn("Secret name", self.text(mail))
+        deal.unlink()
+        self.env["cqrs.subscription"]._forget_mails()
+        self.assertFalse(mail.exists())
+        self.assertFalse(subscription.mailed_at)
+        self.env.cr.flush()
+        self.assertTrue(self.env["cqrs.subscription"]._send_next())
+        self.assertNotIn("Secret name", self.text(subscription.mail_id))
+        self.assertTrue(subscription.mailed_at)
+
     def test_what_odoo_could_not_send_is_made_anew(self):
         subscription = self.subscribe(self.seller)
         former = self.now.replace(tzinfo=None) - 7 * DAY

@@ -32,6 +32,7 @@ ALWAYS = (
     "cqrs_run",
     "crm_lead",
     "res_partner",
+    "mail_mail",
     "mail_message",
     "mail_tracking_value",
     "ir_attachment",
@@ -66,6 +67,7 @@ def sweep(
     report = seldom(report)
     tables = sorted(set(tables))
     committed(env, env["cqrs.run"].sudo()._forget_lists)
+    committed(env, env["cqrs.subscription"].sudo()._forget_mails)
     attachments = env["ir.attachment"].sudo()
     attachments._gc_file_store()
     folder = attachments._filestore()

@@ -76,6 +76,17 @@ class CqrsSubscription(models.Model):
             mail.unlink()
         return bool(found)
 
+    def _forget_mails(self):
+        """Have the mails that wait to be sent be made anew, of what there is by then."""
+        waiting = self.search([("mail_id.state", "=", "outgoing")])
+        for each in waiting:
+            mail = each.mail_id
+            each.write(
+                {"mailed_at": each.mailed_before_at, "retry_at": self.env.cr.now()}
+            )
+            mail.unlink()
+        waiting._wake()
+
     def _send(self):
         if not self.retry_at:
             self.tries = 0
