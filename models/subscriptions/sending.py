@@ -77,7 +77,7 @@ class CqrsSubscription(models.Model):
         return bool(found)
 
     def _forget_mails(self):
-        """Have the mails that wait to be sent be made anew, of what there is by then."""
+        """Have the mails that wait be made anew, of what there is by then."""
         waiting = self.search([("mail_id.state", "=", "outgoing")])
         for each in waiting:
             mail = each.mail_id
