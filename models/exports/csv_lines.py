@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from .rows import Amount
 
-#: What begins the file
+#: Beginning of the file
 MARK = "\ufeff"
 
 #: Spreadsheets take a text for a formula that begins with one of these

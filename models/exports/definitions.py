@@ -1,4 +1,4 @@
-"""What a list says of itself: of whom and when it is, and what each column means."""
+"""Lines of a list about itself: of whom and when it is, and what each column means."""
 
 from decimal import Decimal, localcontext
 

@@ -24,7 +24,7 @@ MAX_LINES = 50
 
 @dataclass(frozen=True)
 class ListQuestion:
-    """What a list shows, in which order.
+    """Contents of a list, and their order.
 
     :ivar domain: on ``cqrs.opportunity.view``; ids in it may be those of anything
     :ivar order: as Odoo's ORM takes it

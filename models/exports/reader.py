@@ -1,4 +1,4 @@
-"""Who reads an exported list: the rights are those of the moment of reading."""
+"""Readers of an exported list: the rights are those of the moment of reading."""
 
 from odoo.exceptions import AccessError, UserError
 
