@@ -35,8 +35,6 @@ class CqrsSubscription(models.Model):
         user = self.user_id
         if not user.active:
             return "archived", mails
-        if user.share:
-            return "no_right", mails
         if not user.email:
             return "no_address", mails
         question = Question.of(self.address)

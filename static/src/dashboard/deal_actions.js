@@ -7,7 +7,7 @@ import {Component, useState} from "@odoo/owl";
 
 import {formatNumber} from "./formats";
 
-/** What can be changed of several opportunities: the field, and where its value is chosen. */
+/** Changes of several opportunities: the field, and where its value is chosen. */
 const CHANGES = {
     user_id: {
         model: "res.users",
