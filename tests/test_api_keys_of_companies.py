@@ -1,7 +1,9 @@
 """API keys that are bound to companies, limits and options of companies."""
 
+import json
 from datetime import timedelta
 from unittest.mock import patch
+from urllib.parse import urlencode
 
 from odoo import Command, fields
 from odoo.exceptions import AccessError, ValidationError
@@ -98,6 +100,26 @@ class TestApiKeysOfCompanies(SalesOrganisation, HttpCase):
                     self.get(key, path, status)
                     path = f"dashboard/opportunities?company={company.id}"
                     self.get(key, path, status)
+
+    def test_a_search_through_a_bound_key_knows_nothing_of_other_companies(self):
+        customer = self.env["res.partner"].create({"name": "cqrs of both"})
+        for deal in self.deals.values():
+            deal.partner_id = customer
+        self.env.cr.flush()
+        words = json.dumps(f"deal of {self.there.id}.")
+        for domain, expected in (
+            (f'[["partner_id.opportunity_ids.name","ilike",{words}]]', self.both),
+            (
+                f'[["partner_id.opportunity_ids.company_id","=",{self.there.id}]]',
+                self.both,
+            ),
+            (f'[["company_id","=",{self.there.id}]]', self.there),
+        ):
+            path = f"dashboard/opportunities?{urlencode({'domain': domain})}"
+            with self.subTest(domain=domain):
+                self.assertEqual(self.shown(self.key(self.seller), path), set(expected))
+                key = self.key(self.seller, self.here)
+                self.assertEqual(self.shown(key, path), set())
 
     def test_what_one_key_was_answered_is_not_kept_for_another(self):
         """Keys of one person, in turn: caches and entity tags tell them apart."""

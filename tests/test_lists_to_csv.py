@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from odoo.http import Request
 from odoo.tests import HttpCase, tagged
+from odoo.tools import mute_logger
 
 from .test_lists_to_excel import NAMES, PENDING, Excel
 
@@ -92,6 +93,11 @@ class TestListsToCsv(Excel, HttpCase):
     def test_what_is_refused(self):
         self.assertEqual(self.answer(self.seller, "no domain").status_code, 422)
         self.assertEqual(self.answer(self.seller, company_ids=["x"]).status_code, 422)
+        # Another site cannot have a browser send the form, nor follow a link.
+        form = {"question": json.dumps({"domain": PENDING}), "company_ids": "[1]"}
+        with mute_logger("odoo.http"):
+            self.assertEqual(self.url_open(URL, data=form).status_code, 400)
+            self.assertEqual(self.url_open(URL).status_code, 405)
         # Before the first row is sent.
         answer = self.answer(self.seller, [("value", ">", "x")])
         self.assertEqual(answer.status_code, 422)
