@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
+from urllib.parse import quote
 
 from .. import demo
 from ..bootstrap import browser, venv
@@ -62,6 +63,39 @@ def shots(logins: dict[str, str]) -> list[Shot]:
             "/odoo/pipeline-changes?since=quarter&kind=lost",
             ".o_cqrs_changed_deal",
         ),
+        shot(
+            "deal",
+            logins["head"],
+            dashboard,
+            ".o_cqrs_deal_sheet .o_form_renderer",
+            height=1000,
+            clicks=(".o_cqrs_opportunity .o_cqrs_name a",),
+        ),
+        shot(
+            "search",
+            logins["head"],
+            f"{dashboard}?group=stage_id&search=" + quote('["mine"]'),
+            ".o_cqrs_group",
+            height=1500,
+        ),
+        shot(
+            "excel",
+            logins["head"],
+            dashboard,
+            ".o_cqrs_export[data-state=done]",
+            height=500,
+            clicks=(loaded, ".o_cqrs_excel"),
+            part=".o_cqrs_exports",
+        ),
+        shot(
+            "every_monday",
+            logins["head"],
+            dashboard,
+            ".modal select[name=weekday]",
+            height=800,
+            clicks=(loaded, ".o_cqrs_subscribe"),
+        ),
+        shot("day", logins["salesperson"], dashboard, ".o_cqrs_day", height=1000),
         shot("phone", logins["manager"], dashboard, loaded, width=390, height=844),
         shot(
             "look_as",
