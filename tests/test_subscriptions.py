@@ -5,6 +5,7 @@ import threading
 from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.policy import SMTP
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 from lxml import html
@@ -16,6 +17,7 @@ from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..models.past import changes, figures
+from ..models.subscriptions import subscription
 from ..models.subscriptions.sending import PAUSES
 from .common import INSTALLED, OwnDatabase, RealCursors, other_company
 from .test_flow_of_stages import DAY
@@ -293,6 +295,15 @@ class TestWhoIsMailed(Subscriptions):
             self.subscribe(self.manager, company=",".join(map(str, range(1, 2000))))
         with self.assertRaisesRegex(UserError, "a day and an hour"):
             self.subscribe(self.manager, hour=24)
+
+    def test_nobody_floods_colleagues(self):
+        made = self.subscribe(self.manager, self.seller)
+        with patch.object(subscription, "MAX_MADE", 1):
+            with self.assertRaisesRegex(UserError, "Stop some of them"):
+                self.subscribe(self.manager, self.seller, hour=9)
+            self.assertTrue(self.subscribe(self.seller, hour=9))
+            made.with_user(self.manager).action_unsubscribe()
+            self.assertTrue(self.subscribe(self.manager, self.seller, hour=10))
 
     @mute_logger("odoo.addons.base.models.ir_rule", "odoo.addons.base.models.ir_model")
     def test_whose_one_reads_and_stops(self):

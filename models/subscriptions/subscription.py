@@ -19,6 +19,8 @@ from .schedule import next_due
 
 #: People whom somebody subscribes at once, at most
 MAX_RECIPIENTS = 100
+#: Subscriptions that somebody may have made, at most: nobody floods colleagues
+MAX_MADE = 500
 
 
 class CqrsSubscription(models.Model):
@@ -183,6 +185,14 @@ class CqrsSubscription(models.Model):
             )
         if weekday not in range(7) or hour not in range(24):
             raise UserError(self.env._("Choose a day and an hour."))
+        made = [("owner_id", "=", self.env.uid), ("stopped", "=", False)]
+        if self.sudo().search_count(made) + len(users) > MAX_MADE:
+            raise UserError(
+                self.env._(
+                    "You have made %s subscriptions. Stop some of them first.",
+                    MAX_MADE,
+                )
+            )
         for user in self.env.user | users:
             self._check_recipient(user, question)
         of_view = self.sudo().search(self._of_view(question))
