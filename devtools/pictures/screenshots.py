@@ -68,7 +68,7 @@ def shots(logins: dict[str, str]) -> list[Shot]:
             logins["head"],
             dashboard,
             ".o_cqrs_deal_sheet .o_form_renderer",
-            height=1000,
+            height=1200,
             clicks=(".o_cqrs_opportunity .o_cqrs_name a",),
         ),
         shot(
@@ -95,7 +95,6 @@ def shots(logins: dict[str, str]) -> list[Shot]:
             height=800,
             clicks=(loaded, ".o_cqrs_subscribe"),
         ),
-        shot("day", logins["salesperson"], dashboard, ".o_cqrs_day", height=1000),
         shot("phone", logins["manager"], dashboard, loaded, width=390, height=844),
         shot(
             "look_as",
@@ -143,6 +142,8 @@ def shots(logins: dict[str, str]) -> list[Shot]:
             password=PRIVILEGED,
             clicks=("[data-kind=verify]",),
         ),
+        # The last one: the browser keeps the company that it shows.
+        shot("day", logins["salesperson"], dashboard, ".o_cqrs_day", height=1000),
     ]
 
 
