@@ -38,6 +38,8 @@ def busiest_lead(person: Person) -> int:
 def take(page: Page, order: dict[str, Any], shot: dict[str, Any]) -> None:
     url = order["url"]
     person = log_in(order, shot["login"], shot["password"] or order["password"])
+    # Of the companies, too, that somebody else has switched on.
+    page.call("Network.clearBrowserCookies")
     page.enter(url, person.session_id)
     page.resize(shot["width"], shot["height"], mobile=shot["width"] < 500)
     path = shot["path"]

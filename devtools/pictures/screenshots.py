@@ -142,7 +142,6 @@ def shots(logins: dict[str, str]) -> list[Shot]:
             password=PRIVILEGED,
             clicks=("[data-kind=verify]",),
         ),
-        # The last one: the browser keeps the company that it shows.
         shot("day", logins["salesperson"], dashboard, ".o_cqrs_day", height=1000),
     ]
 
