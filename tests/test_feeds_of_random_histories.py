@@ -23,6 +23,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..models.access.options import OPTIONS
+from ..models.event_store.part import REMOVED as LEFT_COMPANY
 from ..models.feed.feed import here, look_again, read_feed
 from .common import SalesOrganisation, other_company
 from .plain_rules import ALL_DOCUMENTS, OWN, TEAM, PlainRules
@@ -132,7 +133,10 @@ class TestFeedsOfRandomHistories(SalesOrganisation):
         self.positions.append(event.position)
         self.assertEqual(event.stream_model, "crm.lead", about)
         if message.kind == "removed":
-            self.assertNotIn(event.stream_id, in_view, about)
+            # One that left for another company may have come back: told is that it
+            # left, and the event with which it came follows.
+            if event.type != LEFT_COMPANY:
+                self.assertNotIn(event.stream_id, in_view, about)
             copy.discard(event.stream_id)
             return
         self.assertIn(event.stream_id, in_view, about)
