@@ -140,8 +140,8 @@ class TestApiKeysOfCompanies(SalesOrganisation, HttpCase):
         self.assertEqual({e["companyid"] for e in events}, {self.there.id})
         self.assertEqual(self.shown(key, EVENTS), {self.there})
         lines = self.get(key, "events", Accept="application/x-ndjson").text
-        self.assertIn(f"deal of {self.there.id}", lines)
-        self.assertNotIn(f"deal of {self.here.id}", lines)
+        self.assertIn(f"deal of {self.there.id}.", lines)
+        self.assertNotIn(f"deal of {self.here.id}.", lines)
 
     def test_it_is_never_more_than_the_users_own(self):
         key = self.key(self.seller, self.both)

@@ -137,7 +137,7 @@ class TestDeskHealth(RealCursors):
         jobs = health["jobs"]
         self.assertEqual(
             (jobs["level"], len(jobs["inactive"]), jobs["count"], jobs["can_activate"]),
-            ("watch", 11, 11, True),
+            ("watch", 12, 12, True),
         )
         self.assertTrue(jobs["is_neutralized"] and jobs["late"] is None)
         self.env["cqrs.health"].with_user(self.admin).action_activate_jobs()

@@ -341,7 +341,11 @@ class TestEverybodyIsCompared(OwnDatabase):
                 self.assertGreater(found[side]["blocks"], 0)
         with self.subTest("it is a run"):
             self.assertEqual(
-                self.query("SELECT kind, state, findings, user_id FROM cqrs_run"),
+                self.query(
+                    "SELECT kind, state, findings, user_id FROM cqrs_run"
+                    # The installation has verified itself.
+                    " WHERE kind <> 'verify'"
+                ),
                 [("compare", "done", 0, 1)],
             )
         with self.subTest("a row changed in SQL"):
