@@ -145,8 +145,8 @@ class TestDeskHealth(RealCursors):
         run.invalidate_recordset()
         self.assertFalse(run.waits_for)
         jobs = self.health("jobs")
-        self.assertEqual((len(jobs["inactive"]), jobs["can_activate"]), (3, False))
-        for name in ("seal", "retention", "webhooks"):
+        self.assertEqual((len(jobs["inactive"]), jobs["can_activate"]), (4, False))
+        for name in ("seal", "retention", "webhooks", "subscriptions"):
             self.assertFalse(self.env.ref(f"crm_cqrs.ir_cron_{name}").active)
         self.assertTrue(
             self.env["ir.cron.trigger"].search(
