@@ -16,14 +16,16 @@ URL = "/crm_cqrs/list.csv"
 
 @tagged("post_install", "-at_install")
 class TestListsToCsv(Excel, HttpCase):
-    def answer(self, user, domain=PENDING, company_ids=None, **question):
+    def answer(self, user, domain=None, company_ids=None, **question):
         self.env.cr.flush()
         self.authenticate(user.login, user.login)
         return self.url_open(
             URL,
             data={
                 "csrf_token": Request.csrf_token(self),
-                "question": json.dumps({"domain": domain, **question}),
+                "question": json.dumps(
+                    {"domain": PENDING if domain is None else domain, **question}
+                ),
                 "company_ids": json.dumps(company_ids or user.company_ids.ids),
             },
         )

@@ -5,6 +5,7 @@ The files are read by openpyxl, which knows nothing of how they were written. A 
 ``CRM_CQRS_EXPORTS=all ./dev test -k test_lists_to_excel`` measures it.
 """
 
+import logging
 import math
 import os
 import tempfile
@@ -28,6 +29,8 @@ from ..models.exports.rows import Amount, Currency
 from ..models.exports.workbook import ExcelList, excel_file
 from ..models.support.progress import silent
 from .common import SalesOrganisation, other_company
+
+_logger = logging.getLogger(__name__)
 
 IS_WHOLE = os.environ.get("CRM_CQRS_EXPORTS") == "all"
 PENDING = [("status", "=", "pending"), ("active", "=", True)]
@@ -65,11 +68,12 @@ class Excel(SalesOrganisation):
         context = {"allowed_company_ids": companies.ids, **context}
         return self.env(user=user.id, su=False, context=context)
 
-    def written(self, user, domain=PENDING, options=None, context=None, **question):
+    def written(self, user, domain=None, options=None, context=None, **question):
         """Return the sheets of the file of a list, ``{title: [row, ...]}``."""
         self.env.cr.flush()
         path = self.folder / "list.xlsx"
         env = self.reader(user, **(context or {}))
+        domain = PENDING if domain is None else domain
         asked = ListQuestion.of(env, {"domain": domain, **question})
         write_list(env, asked, str(path), str(self.folder), silent, **(options or {}))
         self.assertEqual([each.name for each in self.folder.iterdir()], ["list.xlsx"])
@@ -445,7 +449,7 @@ class TestExcelFilesAreWhoseTheyAre(Excel):
 
 @tagged("post_install", "-at_install")
 class TestMemoryOfAnExcelFile(Excel):
-    def write(self, count):
+    def write_file(self, count):
         """Write a file of so many rows; return the most memory that it took, in MB."""
         path = self.folder / f"{count}.xlsx"
         headings = [(f"Column {n}", 16) for n in range(14)]
@@ -497,15 +501,18 @@ class TestMemoryOfAnExcelFile(Excel):
             tracemalloc.stop()
 
     def test_the_memory_does_not_grow_with_the_rows(self):
-        self.assertLess(self.write(2_000), self.write(300) + 0.2)
+        self.assertLess(self.write_file(2_000), self.write_file(300) + 0.2)
 
     @unittest.skipUnless(IS_WHOLE, "CRM_CQRS_EXPORTS=all")
     def test_a_file_of_100_000_rows(self):
         __, few, __ = self.write_list(10_000)
         totals, many, seconds = self.write_list(100_000)
-        print(
-            f"10,000 rows: {few:.1f} MB; 100,000 rows: {many:.1f} MB, {seconds:.1f} s,"
-            f" file of {(self.folder / 'list.xlsx').stat().st_size / 1e6:.1f} MB"
+        _logger.info(
+            "10,000 rows: %.1f MB; 100,000 rows: %.1f MB, %.1f s, file of %.1f MB",
+            few,
+            many,
+            seconds,
+            (self.folder / "list.xlsx").stat().st_size / 1e6,
         )
         self.assertLess(many, few + 2)
         book = load_workbook(self.folder / "list.xlsx", read_only=True)

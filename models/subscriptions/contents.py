@@ -73,7 +73,7 @@ class CqrsSubscription(models.Model):
         :param last: time of the last mail, aware
         :raise Unreadable: the read models are broken
         """
-        env = user.with_user(user).with_context(self._context_of(user)).env
+        env = user.with_user(user).with_context(**self._context_of(user)).env
         user = env.user
         access = env["cqrs.access"]
         company_ids = None

@@ -42,7 +42,7 @@ class CqrsSubscription(models.Model):
         contents = self._contents(user, question, last)
         if contents is None:
             return "no_right", mails
-        reader = self.with_context(self._context_of(user))
+        reader = self.with_context(**self._context_of(user))
         values = reader._values(question, contents)
         body = self.env["ir.qweb"]._render(
             "crm_cqrs.subscription_mail",

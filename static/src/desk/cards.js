@@ -12,7 +12,7 @@
 
 import {_t} from "@web/core/l10n/translation";
 
-import {counted, isoTime, number, time} from "./formats";
+import {counted, isoTime, time} from "./formats";
 import {
     logPart,
     readerPart,
