@@ -454,7 +454,10 @@ class TestWhenItIsSent(Subscriptions):
         self.env.cr.execute(
             "INSERT INTO cqrs_projection_failure"
             " (projection, rebuilds, sqlstate, error)"
-            " VALUES ('cqrs.opportunity.view', 0, '23514', 'x')"
+            # As many rebuilds as there were, whatever tests came before.
+            " SELECT name, (SELECT count(*) FROM cqrs_projection_rebuild"
+            "               WHERE projection = name), '23514', 'x'"
+            " FROM (VALUES ('cqrs.opportunity.view')) broken (name)"
         )
         send = self.env["cqrs.subscription"]._send_next
         with mute_logger("odoo.addons.crm_cqrs.models.subscriptions.sending"):
