@@ -74,7 +74,7 @@ catch_up(env)
 env.cr.commit()
 env["cqrs.run"]._verify_nightly()
 """
-"""What scheduled actions do within a day: the demo is healthy from the start."""
+"""Work that scheduled actions do within a day: the demo is healthy from the start."""
 MAKE_KEY = """
 import os
 

@@ -76,7 +76,7 @@ CHART = """
 })()
 """
 
-#: What colors mean
+#: Meanings of the colors
 MEANINGS = """
 Object.fromEntries(
     ["open", "weighted", "won", "won-faint", "overdue", "days", "longest-days"].map(

@@ -1,25 +1,20 @@
 """A view of the dashboard that is mailed each week: when, to whom, and what it says."""
 
-import socketserver
-import threading
 from datetime import datetime, timedelta
-from email import message_from_bytes
-from email.policy import SMTP
 from unittest.mock import patch
-from urllib.parse import urlencode
 
 from lxml import html
 
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.modules.neutralize import neutralize_database
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..models.past import changes, figures
 from ..models.subscriptions import subscription
 from ..models.subscriptions.sending import PAUSES
-from .common import INSTALLED, OwnDatabase, RealCursors, other_company
+from .common import other_company
 from .test_flow_of_stages import DAY
 from .test_what_needs_attention import Paces
 
@@ -479,151 +474,6 @@ class TestWhenItIsSent(Subscriptions):
 
 
 @tagged("post_install", "-at_install")
-class TestUnsubscribing(Subscriptions, HttpCase):
-    """The link of a mail, followed by scanners, programs of mail, and people."""
-
-    def setUp(self):
-        super().setUp()
-        self.subscription = self.subscribe(self.manager, self.seller)
-        self.url = self.subscription._unsubscribe_url()
-        self.authenticate(None, None)
-
-    def stopped(self):
-        self.subscription.invalidate_recordset()
-        return self.subscription.stopped
-
-    def test_a_scanner_that_follows_it_changes_nothing(self):
-        answer = self.url_open(self.url)
-        self.assertEqual(answer.status_code, 200)
-        self.assertIn("Unsubscribe?", answer.text)
-        self.assertNotIn("submit();", answer.text)
-        self.assertEqual(answer.headers["Referrer-Policy"], "no-referrer")
-        self.assertFalse(self.stopped())
-
-    def test_the_button_of_a_program_of_mail(self):
-        # RFC 8058: no session, no cookie, no redirect.
-        data = {"List-Unsubscribe": "One-Click"}
-        answer = self.url_open(self.url, data=data, allow_redirects=False)
-        self.assertEqual(answer.status_code, 200)
-        self.assertEqual(self.stopped(), "recipient")
-        # Some send it again.
-        self.assertEqual(self.url_open(self.url, data=data).status_code, 200)
-        answer = self.url_open(self.url)
-        self.assertIn("You have unsubscribed", answer.text)
-        answer = self.url_open(self.url, data={"again": "1"})
-        self.assertIn("You are subscribed again", answer.text)
-        self.assertFalse(self.stopped())
-
-    def test_the_recipient_is_not_asked_and_others_are(self):
-        for user, is_asked in ((self.manager, True), (self.seller, False)):
-            self.authenticate(user.login, user.login)
-            answer = self.url_open(self.url)
-            self.assertEqual("submit();" not in answer.text, is_asked, user.login)
-            self.assertFalse(self.stopped())
-
-    def test_the_page_has_the_language_of_the_recipient(self):
-        self.env["res.lang"]._activate_lang("ar_001")
-        self.seller.lang = "ar_001"
-        self.env.flush_all()
-        page = html.fromstring(self.url_open(self.url).content)
-        self.assertEqual((page.get("lang"), page.get("dir")), ("ar-001", "rtl"))
-
-    def test_another_token_is_none(self):
-        token = self.url.partition("token=")[2]
-        for other in ("", "x", token[:-4] + "AAAA", token[:-1], "é" * 50, "AQ" * 40):
-            for options in ({}, {"data": {"again": ""}}):
-                url = f"/crm_cqrs/unsubscribe?{urlencode({'token': other})}"
-                answer = self.url_open(url, **options)
-                self.assertEqual(answer.status_code, 404, other)
-                self.assertIn("This link leads nowhere", answer.text)
-        self.assertFalse(self.stopped())
-        # Nor is that of a subscription which is gone.
-        self.subscription.unlink()
-        self.env.flush_all()
-        self.assertEqual(self.url_open(self.url, data={"x": "1"}).status_code, 404)
-
-
-@tagged("post_install", "-at_install")
-class TestSendersAtOnce(RealCursors):
-    def test_two_send_each_subscription_once(self):
-        with self.transaction() as env:
-            user = new_test_user(
-                env,
-                "cqrs_weekly",
-                "sales_team.group_sale_salesman",
-                email="w@x.example",
-            )
-            values = {"user_id": user.id, "weekday": "0"}
-            values |= {"address": {"scope": "all"}, "handled_at": "2020-01-01"}
-            model = env["cqrs.subscription"]
-            ids = model.create([values | {"hour": hour} for hour in (1, 2)]).ids
-            user_id = user.id
-        self.addCleanup(self.remove, user_id)
-        with self.registry.cursor() as one, self.registry.cursor() as other:
-            envs = [self.environment(cr) for cr in (one, other)]
-            for env in envs:
-                # Both have begun before either has sent anything.
-                env.cr.execute("SELECT 1 FROM cqrs_subscription")
-            for env in envs:
-                self.assertTrue(env["cqrs.subscription"]._send_next())
-            self.assertFalse(envs[0]["cqrs.subscription"]._send_next())
-            for env in envs:
-                env.cr.commit()  # pylint: disable=invalid-commit
-        with self.transaction() as env:
-            found = env["cqrs.subscription"].browse(ids)
-            self.assertEqual(len(found.mail_id), 2)
-            self.assertFalse(env["cqrs.subscription"]._send_next())
-
-    def test_who_unsubscribes_meanwhile_is_not_mailed(self):
-        """The sender waits for nobody, fails, and begins anew."""
-        with self.transaction() as env:
-            user = new_test_user(
-                env,
-                "cqrs_weekly",
-                "sales_team.group_sale_salesman",
-                email="w@x.example",
-            )
-            id_ = (
-                env["cqrs.subscription"]
-                .create(
-                    {
-                        "user_id": user.id,
-                        "weekday": "0",
-                        "hour": 1,
-                        "address": {"scope": "all"},
-                        "handled_at": "2020-01-01",
-                    }
-                )
-                .id
-            )
-            user_id = user.id
-        self.addCleanup(self.remove, user_id)
-        with self.registry.cursor() as sending:
-            env = self.environment(sending)
-            env.cr.execute("SELECT 1 FROM cqrs_subscription")
-            with self.transaction() as other:
-                other["cqrs.subscription"].browse(id_)._stop("recipient")
-            with mute_logger("odoo.sql_db"):
-                env["cqrs.subscription"]._send_due()
-            found = env["cqrs.subscription"].browse(id_)
-            self.assertEqual((found.stopped, found.outcome), ("recipient", False))
-            self.assertFalse(found.mail_id)
-
-    def remove(self, user_id):
-        with self.transaction() as env:
-            user = env["res.users"].browse(user_id)
-            found = env["cqrs.subscription"].search([("user_id", "=", user_id)])
-            found.mail_id.unlink()
-            found.unlink()
-            env["ir.cron.trigger"].search(
-                [("cron_id", "=", env.ref("crm_cqrs.ir_cron_subscriptions").id)]
-            ).unlink()
-            partner = user.partner_id
-            user.unlink()
-            partner.unlink()
-
-
-@tagged("post_install", "-at_install")
 class TestNeutralized(Subscriptions):
     def test_a_neutralized_database_mails_nobody(self):
         subscription = self.subscribe(self.seller)
@@ -641,104 +491,3 @@ class TestNeutralized(Subscriptions):
         # Whoever wants it there resumes it.
         subscription.with_user(self.seller).action_resume()
         self.assertFalse(subscription.stopped)
-
-
-class Mailbox(socketserver.ThreadingTCPServer):
-    """A server of SMTP that takes all mails.
-
-    :ivar mails: as ``email`` reads them
-    """
-
-    allow_reuse_address = daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Conversation)
-        self.mails = []
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return super().__enter__()
-
-    def __exit__(self, *error):
-        self.shutdown()
-        return super().__exit__(*error)
-
-
-class _Conversation(socketserver.StreamRequestHandler):
-    def handle(self):
-        self.answer("220 mailbox")
-        for line in self.rfile:
-            verb = line[:4].upper()
-            if verb == b"DATA":
-                self.answer("354 go on")
-                lines = iter(self.rfile.readline, b".\r\n")
-                text = b"".join(line.removeprefix(b".") for line in lines)
-                self.server.mails.append(message_from_bytes(text, policy=SMTP))
-            self.answer("221 bye" if verb == b"QUIT" else "250 fine")
-            if verb == b"QUIT":
-                return
-
-    def answer(self, text):
-        self.wfile.write(f"{text}\r\n".encode())
-
-
-SEND_ALL = """
-def send():
-    env["cqrs.subscription"]._send_due()
-    env["mail.mail"].process_email_queue()
-    env.cr.commit()
-
-server = env["ir.mail_server"].create(
-    {{"name": "x", "smtp_host": "127.0.0.1", "smtp_port": {port}}})
-admin = env.ref("base.user_admin")
-admin.email = "monday@example.com"
-admin.group_ids += env.ref("sales_team.group_sale_salesman_all_leads")
-env.cr.commit()
-model = env["cqrs.subscription"]
-model.with_user(admin).action_subscribe({{"period": "this_year"}}, 0, 8, admin.ids)
-one = model.search([])
-one.handled_at = "2020-01-01"
-for smtp_port in (1, {port}, {port}):
-    server.smtp_port = smtp_port
-    if one.retry_at:
-        one.retry_at = env.cr.now()
-    env.cr.commit()
-    send()
-    # Takes back what could not be sent.
-    model._send_due()
-    env.cr.commit()
-    print(one.outcome, one.tries, bool(one.mail_id), *one.state.split()[:2])
-"""
-
-
-@tagged("post_install", "-at_install")
-class TestOneMail(OwnDatabase):
-    """Odoo's own queue, and a real server of SMTP."""
-
-    template = INSTALLED
-
-    def test_it_arrives_after_a_failure_and_is_whole(self):
-        with Mailbox() as mailbox:
-            port = mailbox.server_address[1]
-            done = self.odoo("shell", script=SEND_ALL.format(port=port))
-        self.assertEqual(
-            done.stdout.splitlines(),
-            [
-                "failed 1 False Could not",
-                "mailed 1 False Mailed on",
-                "mailed 1 False Mailed on",
-            ],
-        )
-        # What was sent is not sent again. Odoo's own have no such header.
-        [mail] = [each for each in mailbox.mails if each["List-Unsubscribe"]]
-        self.assertIn("monday@example.com", mail["To"])
-        self.assertEqual(mail["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click")
-        url = mail["List-Unsubscribe"].strip("<>")
-        self.assertIn("/crm_cqrs/unsubscribe?token=", url)
-        plain, rich = (
-            mail.get_body([kind]).get_content() for kind in ("plain", "html")
-        )
-        for text in (plain, rich):
-            self.assertIn("What Changed", text)
-            self.assertIn("Needs Attention", text)
-            self.assertIn(url, text)

@@ -176,7 +176,7 @@ class TestTakeAlong(Excel, BrowserCase):
         return self.js(COPIED).removeprefix(self.base_url())
 
     def test_every_screen_is_shared(self):
-        """What somebody drilled down to, searched for, and asks of changes."""
+        """Addresses of drill-downs, searches and changes."""
         self.expected_errors = ("404",)
         code = self.env.company.currency_id.name
         with self.browse():

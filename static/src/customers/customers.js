@@ -7,8 +7,9 @@ import {useSetupAction} from "@web/search/action_hook";
 import {Layout} from "@web/search/layout";
 import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
-import {Component, onWillStart, useEffect, useRef, useState} from "@odoo/owl";
+import {Component, onWillStart, useRef, useState} from "@odoo/owl";
 
+import {useEndInSight} from "../core/use_end_in_sight";
 import {isAborted, useApi} from "../dashboard/api";
 import {PATHS} from "../dashboard/companies";
 import {formatMoney, formatNumber} from "../dashboard/formats";
@@ -87,24 +88,10 @@ export class Customers extends Component {
             // Not awaited: the screen stands at once, and shows that it is loading.
             this.load();
         });
-        useEffect(
-            (end) => {
-                if (!end) {
-                    return;
-                }
-                const observer = new IntersectionObserver(
-                    ([entry]) => {
-                        if (entry.isIntersecting && !this.state.error) {
-                            this.more();
-                        }
-                    },
-                    {rootMargin: "200px"}
-                );
-                observer.observe(end);
-                return () => observer.disconnect();
-            },
-            // Observed again after each page: the end may still be in sight.
-            () => [this.end.el, this.state.items.length]
+        useEndInSight(
+            this.end,
+            () => this.state.items.length,
+            () => !this.state.error && this.more()
         );
     }
 

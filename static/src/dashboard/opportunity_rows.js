@@ -15,6 +15,7 @@ import {isAborted, useApi} from "./api";
 import {isClosed, opportunityParameters} from "./choices";
 import {COLUMNS, fieldsOf} from "./columns";
 import {formatMoney, formatNumber} from "./formats";
+import {useEndInSight} from "../core/use_end_in_sight";
 import {useOpenedLead} from "../opportunities/lead_opener";
 
 const {DateTime} = luxon;
@@ -91,25 +92,11 @@ export class OpportunityRows extends Component {
             },
             () => [this.state.items.length]
         );
-        useEffect(
-            (end) => {
-                // In a group the user asks for more.
-                if (!end || this.props.level) {
-                    return;
-                }
-                const observer = new IntersectionObserver(
-                    ([entry]) => {
-                        if (entry.isIntersecting && !this.state.error) {
-                            this.more();
-                        }
-                    },
-                    {rootMargin: "200px"}
-                );
-                observer.observe(end);
-                return () => observer.disconnect();
-            },
-            // Observed again after each page: the end may still be in sight.
-            () => [this.end.el, this.state.items.length]
+        useEndInSight(
+            this.end,
+            () => this.state.items.length,
+            // In a group the user asks for more.
+            () => !this.props.level && !this.state.error && this.more()
         );
     }
 

@@ -17,7 +17,7 @@ import {useLeadForm} from "./lead_form";
  *     const openLead = useLeadOpener();
  *     await openLead(item.id, items.map(({ id }) => id), { total, more, onChange });
  *
- * What stands after the ids is that of `dealSheetService.open`.
+ * Further arguments are those of `dealSheetService.open`.
  */
 export function useLeadOpener() {
     const sheets = useService("crm_cqrs.deal_sheet");
