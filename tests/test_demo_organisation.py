@@ -20,10 +20,12 @@ TODAY = date(2026, 3, 10)
 SEED = 3  # of the small ones, one by which everything happens that can
 
 #: A database that was left alone for three days
-LEFT_ALONE = """
+LEFT_ALONE = r"""
 UPDATE ir_cron SET nextcall = nextcall - interval '3 days';
 UPDATE cqrs_reconciliation SET looked_at = looked_at - interval '3 days';
-UPDATE cqrs_run SET finished_at = finished_at - interval '3 days';
+-- The demo is installed on the first day of its past.
+UPDATE cqrs_run SET finished_at = finished_at - interval '400 days',
+    result = regexp_replace(result::text, '\m20\d\d-', '2020-', 'g')::jsonb;
 SELECT 1
 """
 SHOW_LEVELS = """

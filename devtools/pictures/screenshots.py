@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from urllib.parse import quote
 
@@ -154,10 +155,10 @@ def run() -> int:
         source = demo.ensure_source(env)
         description = demo.describe(env, source)
         port = free_port()
-        with (
-            throwaway.database_from(env, source) as name,
-            serving.served(env.environ, name, port, LOG),
-        ):
+        with ExitStack() as stack:
+            name = stack.enter_context(throwaway.database_from(env, source))
+            demo.greet(env, name)
+            stack.enter_context(serving.served(env.environ, name, port, LOG))
             wanted = shots(description["logins"])
             order = {
                 "browser": next(filter(shutil.which, browser.NAMES)),
