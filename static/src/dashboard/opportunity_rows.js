@@ -1,4 +1,3 @@
-import {browser} from "@web/core/browser/browser";
 import {formatDate} from "@web/core/l10n/dates";
 import {_t} from "@web/core/l10n/translation";
 
@@ -270,10 +269,7 @@ export class OpportunityRows extends Component {
     showOpened() {
         const id = this.opened.list?.id;
         const row = id && this.body.el?.querySelector(`[data-id="${id}"]`);
-        const show = () => row?.scrollIntoView({block: "nearest"});
-        show();
-        // The sheet takes its room with the next frame, and the list has another place.
-        browser.requestAnimationFrame(() => browser.requestAnimationFrame(show));
+        row?.scrollIntoView({block: "nearest"});
     }
 
     isOpened(item) {
