@@ -16,6 +16,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from io import BytesIO
 from pathlib import Path
+from unittest.mock import patch
 
 from openpyxl import load_workbook
 
@@ -432,6 +433,22 @@ class TestExcelFilesAreWhoseTheyAre(Excel):
         self.perform()
         self.assertEqual(run.state, "cancelled")
         self.assertFalse(self.env["ir.attachment"].search(run._files()))
+
+    def test_a_table_without_statistics_is_no_obstacle(self):
+        """A restored dump has none, nor has a table of which all rows were undone."""
+        log = self.env["cqrs.event"]
+        fresh = [f"cqrs_fresh_{number}" for number in range(6)]
+        for name in fresh:
+            self.env.cr.execute(f"CREATE TABLE {name} AS SELECT 1 AS one")
+        tables = [*log._tables(), *fresh]
+        run = self.ask(self.seller)
+        with patch.object(type(log), "_tables", lambda self: tables):
+            self.perform()
+        self.assertEqual((run.state, run.findings), ("done", 2))
+        self.env.cr.execute(
+            "SELECT tablename FROM pg_stats WHERE tablename = ANY(%s)", [fresh]
+        )
+        self.assertEqual({name for (name,) in self.env.cr.fetchall()}, {*fresh})
 
     def test_files_are_removed_after_some_days(self):
         old, new = self.ask(self.seller), self.ask(self.seller)

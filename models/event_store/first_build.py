@@ -276,7 +276,8 @@ class CqrsEvent(models.Model):
                 self._tables(),
             )
         )
-        self._execute(_statistics(name for (name,) in tables))
+        statements = _statistics(name for (name,) in tables)
+        committed(self.env, partial(self._execute_here, statements))
 
     def _execute(self, statements: Iterable[SQL]):
         """Execute and commit statements that do not depend on each other."""
