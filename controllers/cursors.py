@@ -4,8 +4,7 @@ import hashlib
 
 from odoo.tools.misc import hash_sign, verify_hash_signed
 
-from ..models.access.answer_context import AnswerContext
-from ..models.support.binding import mark_of
+from ..models.support.binding import mark_of, remembered_database
 from .errors import BadParameter, check_mark
 
 _SCOPE = "crm_cqrs.list"
@@ -18,7 +17,7 @@ def encode_cursor(env, place: tuple, bound_to) -> str:
     :param bound_to: identifies the list: its order, filters and viewer; a cursor of one
         list is refused by another
     """
-    mark = mark_of(AnswerContext.of(env).database)
+    mark = mark_of(remembered_database(env))
     return hash_sign(env(su=True), _SCOPE, [_digest(bound_to), mark, *place])
 
 
@@ -34,7 +33,7 @@ def decode_cursor(env, text: str, bound_to) -> tuple:
     except ValueError:
         read = None
     digest, mark, *place = read or (None, None)
-    if read and mark != mark_of(AnswerContext.of(env).database):
+    if read and mark != mark_of(remembered_database(env)):
         check_mark(env, mark)
     if digest != _digest(bound_to):
         raise BadParameter(

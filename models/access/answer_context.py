@@ -13,7 +13,6 @@ from ..projections.opportunity_view import REPAIRS as VIEW_REPAIRS
 from ..projections.user_access import ACCESS
 from ..projections.user_profile import PEOPLE
 from ..support.answer_context import Fact, Facts
-from ..support.binding import THIS_DATABASE
 from ..support.periods import Calendar
 from .calendars import stored_year_end
 from .policy import Options, Viewer
@@ -41,13 +40,13 @@ _FROM_OPEN = SQL(
     """
 )
 
-_FAILURES = f"""
-    SELECT json_build_object(
-        'broken', array_agg(DISTINCT projection) FILTER (WHERE {IS_BROKEN}),
-        'left_out', count(DISTINCT (stream_model, stream_id))
-            FILTER (WHERE stream_id IS NOT NULL))
-    FROM cqrs_projection_failure failure HAVING count(*) > 0
-"""
+_FAILURES = SQL(
+    f"""
+    SELECT array_agg(DISTINCT projection) FILTER (WHERE {IS_BROKEN}),
+           count(DISTINCT (stream_model, stream_id)) FILTER (WHERE stream_id IS NOT NULL)
+    FROM cqrs_projection_failure failure
+    """
+)
 
 _STAGES = """
     SELECT json_agg(json_build_array(stream_id, state -> 'name')
@@ -126,8 +125,10 @@ class AnswerContext(Facts):
     _now = Fact("SELECT now()", is_in_tag=True)
     last_event = Fact(_LAST_EVENT, is_in_tag=True)
     position = Fact("SELECT max(position) FROM ONLY cqrs_event", is_in_tag=True)
-    _failures = Fact(_FAILURES, is_in_tag=True)
-    database = Fact(f"SELECT {THIS_DATABASE}", ("ir.config_parameter",), is_in_tag=True)
+    # Most of the time there are none, and to plan their question takes longer than this.
+    _has_failures = Fact(
+        "SELECT EXISTS (SELECT FROM cqrs_projection_failure)", is_in_tag=True
+    )
     delegations = Fact(_delegations, ("cqrs.delegation",), is_in_tag=True)
     _person = Fact(
         _person,
@@ -203,7 +204,7 @@ class AnswerContext(Facts):
 
     @property
     def _all_broken(self) -> list[str]:
-        return (self._failures or {}).get("broken") or []
+        return self._failures[0]
 
     def check(self, *names: str):
         """Check that projections can be read which not every answer reads.
@@ -216,7 +217,14 @@ class AnswerContext(Facts):
     @property
     def left_out(self) -> int:
         """The number of records that the read models leave out."""
-        return (self._failures or {}).get("left_out", 0)
+        return self._failures[1]
+
+    @property
+    def _failures(self) -> tuple[list[str], int]:
+        if not self._has_failures:
+            return [], 0
+        [(broken, left_out)] = self.env.execute_query(_FAILURES)
+        return broken or [], left_out
 
     @property
     def closure_version(self) -> str | None:

@@ -7,6 +7,7 @@ from odoo import fields
 from odoo.modules.module import Manifest
 
 from ..access.answer_context import AnswerContext
+from ..support.binding import remembered_database
 from ..support.bound_companies import bound_company_ids
 
 
@@ -26,7 +27,7 @@ def answer_version(env, user, zone=None) -> str:
     calendar = replace(asking.calendar, zone=zone) if zone else asking.calendar
     ingredients = (
         # A copy has all that follows, to the last id.
-        asking.database,
+        remembered_database(env),
         # All read models follow from the events, and so do the people's rights and
         # companies, and the names of stages.
         asking.log_version,

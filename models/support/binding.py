@@ -49,6 +49,16 @@ def this_database(env) -> str | None:
     return text
 
 
+def remembered_database(env) -> str | None:
+    """Return the same, by what the process remembers: for answers, at no cost.
+
+    Where another database has come under this name, the process may take its uuid for
+    the former one's until Odoo notices, as with all that Odoo remembers.
+    """
+    uuid = env["ir.config_parameter"].sudo().get_param(DATABASE_UUID)
+    return f"{uuid} {env.cr.dbname}" if uuid else None
+
+
 def identities(env) -> list[str]:
     """Return what this database is known as, the present one first."""
     rows = env.execute_query(SQL(_ACCEPTED))
