@@ -183,7 +183,7 @@ class TestDashboardTours(SalesOrganisation, BrowserCase):
             self.assertIn("period=this_year", self.js("location.search"))
 
     def until_told(self, text):
-        """Look at the page, wait for dialogs with a text, close one; return how many."""
+        """Look at the page, wait for dialogs with a text and close one; count them."""
         # Odoo may show another one beneath, of what it asked with the other session.
         self.js(
             "window.told = () => [...document.querySelectorAll('.modal')]"

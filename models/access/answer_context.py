@@ -43,7 +43,8 @@ _FROM_OPEN = SQL(
 _FAILURES = SQL(
     f"""
     SELECT array_agg(DISTINCT projection) FILTER (WHERE {IS_BROKEN}),
-           count(DISTINCT (stream_model, stream_id)) FILTER (WHERE stream_id IS NOT NULL)
+           count(DISTINCT (stream_model, stream_id))
+               FILTER (WHERE stream_id IS NOT NULL)
     FROM cqrs_projection_failure failure
     """
 )
@@ -125,7 +126,7 @@ class AnswerContext(Facts):
     _now = Fact("SELECT now()", is_in_tag=True)
     last_event = Fact(_LAST_EVENT, is_in_tag=True)
     position = Fact("SELECT max(position) FROM ONLY cqrs_event", is_in_tag=True)
-    # Most of the time there are none, and to plan their question takes longer than this.
+    # Most of the time there are none, and to plan what asks for them takes longer.
     _has_failures = Fact(
         "SELECT EXISTS (SELECT FROM cqrs_projection_failure)", is_in_tag=True
     )
