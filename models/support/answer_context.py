@@ -43,6 +43,9 @@ class Fact:
         self.pending = pending
         self.is_in_tag = is_in_tag
 
+    def __set_name__(self, owner, name: str):
+        self.name = name
+
     def __get__(self, facts, owner):
         return self if facts is None else facts._value(self)
 
@@ -65,7 +68,6 @@ class Facts:
     def __init__(self, env, user):
         self.env = env
         self.user = user
-        self._values = {}
 
     @classmethod
     def of(cls, env, user=None):
@@ -88,16 +90,17 @@ class Facts:
             for model in fact.pending:
                 self.env[model].flush_model()
             return self._read([fact])[0]
-        if fact not in self._values:
-            together = [
-                each
-                for each in vars(type(self)).values()
-                if isinstance(each, Fact)
-                and (reading.is_whole or each.is_in_tag == fact.is_in_tag)
-            ]
-            self._values.update(zip(together, self._read(together, _JIT), strict=False))
-            reading.is_without_jit = True
-        return self._values[fact]
+        together = [
+            each
+            for each in vars(type(self)).values()
+            if isinstance(each, Fact)
+            and (reading.is_whole or each.is_in_tag == fact.is_in_tag)
+        ]
+        names = (each.name for each in together)
+        # Found as attributes of the object from now on, before those of its class.
+        vars(self).update(zip(names, self._read(together, _JIT), strict=False))
+        reading.is_without_jit = True
+        return vars(self)[fact.name]
 
     def _read(self, facts: list[Fact], *others: SQL) -> tuple:
         values = [*(SQL("(%s)", fact.query(self)) for fact in facts), *others]
