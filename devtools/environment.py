@@ -59,8 +59,22 @@ def environment(wanted_tools: Iterable[str] = ()) -> Iterator[Environment]:
                 "ODOO_RC": os.fspath(odoo.CONFIG),
                 "PYTHONPATH": os.fspath(odoo.IMPORTS),
                 "PATH": os.pathsep.join(search),
+                **bytecode(),
             },
         )
+
+
+def bytecode() -> dict[str, str]:
+    """Variables that have Python keep what it compiles, in .dev and not in the checkout.
+
+    Each start of Odoo compiles a thousand files where nothing is kept, which takes as
+    long as all else that it does; images of Python for containers keep nothing.
+    """
+    return {
+        "PYTHONPYCACHEPREFIX": os.fspath(paths.STATE / "bytecode"),
+        # As if it were not set: any text but the empty one is a yes.
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
 
 
 @contextmanager

@@ -1,5 +1,11 @@
 import ast
+import os
+import sys
+import unittest
+from importlib.util import cache_from_source
 from pathlib import Path
+
+import odoo.http
 
 from odoo.tests import BaseCase, tagged
 
@@ -13,3 +19,9 @@ class TestEveryTestIsRun(BaseCase):
         [imported] = ast.parse((TESTS / "__init__.py").read_text()).body
         files = [path.stem for path in TESTS.glob("test_*.py")]
         self.assertCountEqual([each.name for each in imported.names], files)
+
+    @unittest.skipUnless(os.environ.get("CRM_CQRS_ODOO"), "needs ./dev test")
+    def test_what_python_compiles_is_kept(self):
+        """A test that starts Odoo anew would spend as long on compiling it."""
+        self.assertTrue(sys.pycache_prefix)
+        self.assertTrue(Path(cache_from_source(odoo.http.__file__)).exists())
