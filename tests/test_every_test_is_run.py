@@ -6,7 +6,6 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 import odoo.http
-
 from odoo.tests import BaseCase, tagged
 
 TESTS = Path(__file__).parent
