@@ -33,6 +33,9 @@ SIDEWAYS = """
 })
 """
 PLACE = "document.querySelector('.o_cqrs_deal_place')?.textContent"
+#: Whether the screen behind is that of before: nothing has been loaded anew
+SAME_SCREEN = "document.querySelector('.o_action').dataset.former"
+DEAL = "new URLSearchParams(location.search).get('deal')"
 IN_SHEET = "document.activeElement.closest('.o_cqrs_deal_sheet')"
 
 
@@ -146,6 +149,91 @@ class TestDealSheet(KeyboardCase):
             self.focus_on(".o_cqrs_deal_sheet .o_form_statusbar button", "Won")
             self.page.press("Enter")
             self.wait_for_text(".o_cqrs_deal_event", "Won")
+
+    # In the address
+
+    def until_deal(self, deal):
+        self.until(f"{DEAL} === '{deal.id}'")
+
+    def test_the_address_keeps_the_deal(self):
+        deals = {deal.name: deal for deal in self.env["crm.lead"].search([])}
+        with self.browse():
+            self.enter(self.manager)
+            self.visit(f"{DASHBOARD}?sort=name", LOADED)
+            self.js("document.querySelector('.o_action').dataset.former = 'yes'")
+            self.open_by_key("Manager deal 2")
+            self.until_deal(deals["Manager deal 2"])
+            self.page.press("ArrowDown")
+            self.wait_for_sheet("Seller deal 1")
+            self.until_deal(deals["Seller deal 1"])
+            # Back goes the way that one came, on the same screen.
+            self.js("history.back()")
+            self.wait_for_sheet("Manager deal 2")
+            self.assertEqual(self.js(PLACE), "2 of 4")
+            self.js("history.back()")
+            self.until("!document.querySelector('.o_cqrs_deal_sheet')")
+            self.js("history.forward()")
+            self.wait_for_sheet("Manager deal 2")
+            self.assertEqual(self.js(SAME_SCREEN), "yes")
+            self.until_deal(deals["Manager deal 2"])
+            # What cannot be saved keeps the sheet, and the address says so.
+            name = "document.querySelector('.o_cqrs_deal_sheet [name=name] textarea')"
+            for event in ("input", "change"):
+                self.js(
+                    f"{name}.value = ''; {name}.dispatchEvent(new Event({event!r}))"
+                )
+            self.js("history.back()")
+            self.until("document.querySelector('.o_cqrs_deal_sheet .o_field_invalid')")
+            self.until_deal(deals["Manager deal 2"])
+            self.js(
+                "document.querySelector('.o_cqrs_deal_sheet .o_form_button_cancel')"
+                ".click()"
+            )
+            # Loaded anew, the sheet walks its list.
+            address = self.js("location.pathname + location.search")
+            self.visit(address, LOADED)
+            self.wait_for_sheet("Manager deal 2")
+            self.until(f"{PLACE} === '2 of 4'")
+            self.until_deal(deals["Manager deal 2"])
+            self.js("document.querySelector('.o_cqrs_deal_close').click()")
+            self.until(f"{DEAL} === null")
+
+    def test_each_screen_opens_the_deal_of_its_address(self):
+        deal = self.change(expected_revenue=7)
+        account = self.customer.commercial_partner_id.id
+        with self.browse():
+            self.enter(self.manager)
+            for path, place in (
+                ("sales-records?figure=pipeline&group=", " of 4"),
+                ("pipeline-changes?kind=created", " of 4"),
+                (f"sales-customer?account={account}", " of 2"),
+            ):
+                with self.subTest(path):
+                    self.visit(
+                        f"/odoo/{path}&deal={deal.id}",
+                        f"{PLACE}?.endsWith({place!r})",
+                    )
+                    self.wait_for_sheet("Seller deal 1")
+                    self.until_deal(deal)
+            # Another screen has none; the one before has it still.
+            self.js("document.querySelector('.o_cqrs_deal_history').click()")
+            self.until("document.querySelector('.o_cqrs_history_entry')")
+            self.assertFalse(self.js("document.querySelector('.o_cqrs_deal_sheet')"))
+            self.assertIsNone(self.js(DEAL))
+            self.js("history.back()")
+            self.wait_for_sheet("Seller deal 1")
+
+    def test_a_deal_that_is_not_there(self):
+        for address, until in (
+            ("deal=2147483000", "document.querySelector('.o_cqrs_deal_problem')"),
+            (
+                "deal=nothing",
+                f"{ALONE} && !document.querySelector('.o_cqrs_deal_sheet')",
+            ),
+        ):
+            with self.subTest(address), self.browse():
+                self.enter(self.seller)
+                self.visit(f"{DASHBOARD}?{address}", until)
 
     def test_the_list_goes_on_beyond_its_page(self):
         for number in range(45):

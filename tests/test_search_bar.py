@@ -195,6 +195,26 @@ class TestSearchBar(SalesOrganisation, BrowserCase):
                 ".some((each) => each.innerText.endsWith('%'))"
             )
 
+    def change_chosen(self, field, name):
+        """Change a field of the deals that are chosen, in the dialog for that."""
+        self.until("document.querySelector('.o_cqrs_actions')")
+        self.click(f"[data-action={field}]")
+        self.until("document.querySelector('.modal .o-autocomplete--input')")
+        self.assertEqual(
+            self.js("document.querySelector('.o_cqrs_confirm').disabled"), True
+        )
+        self.js("document.querySelector('.modal .o-autocomplete--input').focus()")
+        self.page.write_text(name)
+        self.until(
+            "[...document.querySelectorAll('.o-autocomplete--dropdown-item')]"
+            f".some((each) => each.innerText.includes('{name}'))"
+        )
+        self.page.press("Enter")
+        self.until("!document.querySelector('.o_cqrs_confirm').disabled")
+        self.click(".o_cqrs_confirm")
+        self.until("!document.querySelector('.modal')")
+        self.until("!document.querySelector('.o_cqrs_actions')")
+
     def test_several_deals_are_reassigned_with_one_confirmation_and_an_event_each(self):
         deals = self.env["crm.lead"].search([("name", "like", "Manager deal")])
         before = {deal.id: len(self.events(deal)) for deal in deals}
@@ -204,23 +224,7 @@ class TestSearchBar(SalesOrganisation, BrowserCase):
             self.start(self.manager, f"?search={search}")
             self.until(ROWS % 2)
             self.click("thead .o_cqrs_selector input")
-            self.until("document.querySelector('.o_cqrs_actions')")
-            self.click("[data-action=user_id]")
-            self.until("document.querySelector('.modal .o-autocomplete--input')")
-            self.assertEqual(
-                self.js("document.querySelector('.o_cqrs_confirm').disabled"), True
-            )
-            self.js("document.querySelector('.modal .o-autocomplete--input').focus()")
-            self.page.write_text("Seller")
-            self.until(
-                "[...document.querySelectorAll('.o-autocomplete--dropdown-item')]"
-                ".some((each) => each.innerText.includes('Seller'))"
-            )
-            self.page.press("Enter")
-            self.until("!document.querySelector('.o_cqrs_confirm').disabled")
-            self.click(".o_cqrs_confirm")
-            self.until("!document.querySelector('.modal')")
-            self.until("!document.querySelector('.o_cqrs_actions')")
+            self.change_chosen("user_id", "Seller")
             self.until("document.querySelector('.o_cqrs_empty')")
         for deal in deals:
             deal.invalidate_recordset()
@@ -228,6 +232,52 @@ class TestSearchBar(SalesOrganisation, BrowserCase):
             events = self.events(deal)
             self.assertEqual(len(events), before[deal.id] + 1)
             self.assertEqual(events[-1][1], "OpportunityReassigned")
+
+    def test_several_deals_change_stage_with_one_confirmation_and_an_event_each(self):
+        deals = self.env["crm.lead"].search([("name", "like", "Manager deal")])
+        before = {deal.id: len(self.events(deal)) for deal in deals}
+        search = quote(json.dumps([["user_id", "=", self.manager.id]]))
+        self.manager.group_ids += self.env.ref("crm_cqrs.group_sale_team")
+        with self.browse():
+            self.start(self.manager, f"?search={search}")
+            self.until(ROWS % 2)
+            self.click("thead .o_cqrs_selector input")
+            self.change_chosen("stage_id", "Next")
+            # The list follows, and chart and tile with it.
+            self.until(
+                "[...document.querySelectorAll('.o_cqrs_opportunity')]"
+                ".filter((each) => each.innerText.includes('Next')).length === 2"
+            )
+            self.until(TILE % ("pipeline", "200,000.00"))
+        for deal in deals:
+            deal.invalidate_recordset()
+            self.assertEqual(deal.stage_id, self.stage_next)
+            events = self.events(deal)
+            self.assertEqual(len(events), before[deal.id] + 1)
+            self.assertEqual(events[-1][1], "OpportunityStageChanged")
+
+    def test_a_bar_of_a_month_gives_the_status_back(self):
+        self.seller_deals[1].action_set_won()
+        self.env.cr.flush()
+        month = "[data-name=months] tbody tr:last-child button"
+        with self.browse():
+            self.start(self.manager)
+            self.until(ROWS % 3)
+            self.click("[data-name=months] .o_cqrs_toggle")
+            self.click(month)
+            self.until(f"{IN_ADDRESS % 'status'} === 'won'")
+            self.until(ROWS % 1)
+            # Also of a page that is loaded anew in the meantime.
+            self.visit(self.js("location.pathname + location.search"), ROWS % 1)
+            self.click("[data-name=months] .o_cqrs_toggle")
+            self.click(month)
+            self.until(f"{IN_ADDRESS % 'search'} === null")
+            self.until(ROWS % 3)
+            self.assertEqual(self.js(IN_ADDRESS % "status"), "pending")
+            # Nor does the next visit begin with it.
+            self.click(month)
+            self.until(ROWS % 1)
+            self.visit(PATH, ROWS % 3)
 
     def test_an_activity_is_planned_for_several_deals(self):
         self.manager.group_ids += self.env.ref("crm_cqrs.group_sale_team")

@@ -14,7 +14,8 @@ import {PATHS} from "../dashboard/companies";
 import {formatMoney, formatNumber} from "../dashboard/formats";
 import {useLive} from "../dashboard/live";
 import {currentOffer} from "../dashboard/use_choices";
-import {useLeadOpener} from "../opportunities/lead_opener";
+import {useDealInAddress} from "../deal_sheet/use_deal_in_address";
+import {useDealPlace, useLeadOpener} from "../opportunities/lead_opener";
 import {Ageing} from "./ageing";
 import {
     customerAddress,
@@ -111,6 +112,8 @@ export class Customer extends Component {
         });
         this.live = useLive(() => this.look());
         this.publish();
+        useDealInAddress(() => this.look());
+        useDealPlace(() => ({ids: this.dealIds}));
         onWillStart(() => {
             // Not awaited: the screen stands at once, and shows that it is loading.
             this.load();
@@ -341,13 +344,14 @@ export class Customer extends Component {
 
     // Elsewhere
 
+    get dealIds() {
+        const {account} = this.state;
+        return account?.recent.opportunities.items.map(({odoo_id}) => odoo_id) || [];
+    }
+
     async open(kind, id) {
         if (kind === "opportunity") {
-            const {items} = this.state.account.recent.opportunities;
-            return this.openLead(
-                id,
-                items.map(({odoo_id}) => odoo_id)
-            );
+            return this.openLead(id, this.dealIds);
         }
         if (kind === "contact") {
             return this.action.doAction({

@@ -121,6 +121,9 @@ export function initialView(given, remembered, offer) {
         groupBy: parseGroups(given.group),
         columns: chosenColumns(given.columns || remembered.columns),
         domain: undefined,
+        formerStatus: Object.hasOwn(STATUSES, given.former_status)
+            ? given.former_status
+            : undefined,
     };
     for (const [name, accepts] of Object.entries(ACCEPTS)) {
         const values = [given[name], remembered[name], DEFAULTS[name]].map(present);
@@ -154,7 +157,7 @@ export function pastDay(text, today) {
 }
 
 /** Return the parameters of the address that give a view. */
-export function addressOf({viewAs, facets, groupBy, columns, ...view}) {
+export function addressOf({viewAs, facets, groupBy, columns, formerStatus, ...view}) {
     return {
         ...view,
         // It follows from the facets.
@@ -163,6 +166,7 @@ export function addressOf({viewAs, facets, groupBy, columns, ...view}) {
         columns: columnsText(columns),
         search: facets.length ? JSON.stringify(facets) : undefined,
         group: groupBy.join() || undefined,
+        former_status: formerStatus,
     };
 }
 
@@ -174,6 +178,8 @@ export function rememberedChoices(view, {ownCurrency}) {
     const choices = Object.keys(ACCEPTS).map((name) => [name, view[name]]);
     return {
         ...Object.fromEntries(choices),
+        // Facets are not remembered, nor what goes with one.
+        status: view.formerStatus || view.status,
         columns: columnsText(view.columns),
         currency: view.currency === ownCurrency ? undefined : view.currency,
     };
@@ -186,6 +192,25 @@ export function switched(view, before, after) {
         company: after.company,
         currency: isOwn ? after.ownCurrency : view.currency,
     };
+}
+
+/**
+ * Return the choices for what was won in a month, beside a facet of the month. The status is
+ * given back once no month is searched for any more.
+ */
+export function wonChoice({status}) {
+    return status === "won" ? {} : {status: "won", formerStatus: status};
+}
+
+/** Return a choice with those that follow from it. */
+export function followed(view, choice) {
+    if (choice.status) {
+        return {formerStatus: undefined, ...choice};
+    }
+    const isMonth = (facet) => facet[0] === "closing_month";
+    return view.formerStatus && choice.facets && !choice.facets.some(isMonth)
+        ? {...choice, status: view.formerStatus, formerStatus: undefined}
+        : choice;
 }
 
 /** Return the period of the API; undefined for any time. */

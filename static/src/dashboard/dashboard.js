@@ -28,10 +28,13 @@ import {
     addressOf,
     domainParameter,
     figureParameters,
+    followed,
     outdatedBy,
     pastDay,
+    wonChoice,
 } from "./choices";
 import {PATHS} from "./companies";
+import {useDealInAddress} from "../deal_sheet/use_deal_in_address";
 import {useDrillDown} from "./drill_down";
 import {scoped} from "./figures";
 import {FigureChart} from "./figure_chart";
@@ -65,8 +68,9 @@ const {DateTime} = luxon;
  *
  * The address has all choices: `scope`, `period`, `view_as` (a person's uuid), `currency`
  * (a code), `sort`, `status`, `search` (facets of the search bar, as JSON) and `group`
- * (fields), the `company` switched on, or several, as `1,3`, and the past `day` at whose end
- * all is shown, with a `stage` (an id). Then nothing is live, and nothing is searched.
+ * (fields), the `company` switched on, or several, as `1,3`, the `deal` in the sheet (an id),
+ * and the past `day` at whose end all is shown, with a `stage` (an id). Then nothing is live,
+ * and nothing is searched.
  */
 export class Dashboard extends Component {
     static template = "crm_cqrs.Dashboard";
@@ -122,6 +126,7 @@ export class Dashboard extends Component {
             }),
         });
         this.publish();
+        useDealInAddress(() => this.data.look());
         useEffect(
             () => this.checkStage(),
             () => [this.state.byStage, this.view.stage]
@@ -146,7 +151,8 @@ export class Dashboard extends Component {
         this.choices.publish({hasOthers: this.hasOthers});
     }
 
-    choose(choice) {
+    choose(given) {
+        const choice = followed(this.view, given);
         const outdated = outdatedBy(this.view, {...this.view, ...choice});
         Object.assign(this.view, choice);
         if ("scope" in choice) {
@@ -443,7 +449,7 @@ export class Dashboard extends Component {
 
     openMonth(row) {
         if (!this.view.day) {
-            this.choose({status: "won"});
+            this.choose(wonChoice(this.view));
             return this.search.toggle(["closing_month", "=", row.key], row.label);
         }
         const {from, to} = row.range;

@@ -15,7 +15,7 @@ import {isClosed, opportunityParameters} from "./choices";
 import {COLUMNS, fieldsOf} from "./columns";
 import {formatMoney, formatNumber} from "./formats";
 import {useEndInSight} from "../core/use_end_in_sight";
-import {useOpenedLead} from "../opportunities/lead_opener";
+import {useDealPlace, useOpenedLead} from "../opportunities/lead_opener";
 
 const {DateTime} = luxon;
 
@@ -55,6 +55,7 @@ export class OpportunityRows extends Component {
         this.end = useRef("end");
         this.body = useRef("body");
         this.opened = useOpenedLead();
+        useDealPlace(() => this.list);
         this.focusId = null;
         this.state = useState({
             items: [],
@@ -252,10 +253,17 @@ export class OpportunityRows extends Component {
             .closest(".o_cqrs_opportunity")
             .querySelector("a")
             .focus({preventScroll: true});
-        this.props.onOpen(item.odoo_id, this.ids, {
+        const {ids, ...rest} = this.list;
+        this.props.onOpen(item.odoo_id, ids, rest);
+    }
+
+    /** The list, for the sheet. */
+    get list() {
+        return {
+            ids: this.ids,
             total: this.state.total,
             more: () => this.moreIds(),
-        });
+        };
     }
 
     /** Read the next page; return the ids of all that has been read. */

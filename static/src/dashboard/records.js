@@ -14,6 +14,7 @@ import {RECORDS_MODEL, RECORDS_TAG, recordsDomain} from "./drill_down";
 import {activeCurrencies} from "./formats";
 import {FIGURES, rangeName, recordsAddress, recordsQuestion} from "./records_question";
 import {tileLabels} from "./tiles";
+import {useDealInAddress} from "../deal_sheet/use_deal_in_address";
 import {opportunityListView} from "../opportunities/lead_opener";
 import {facetTexts, listQuestion} from "../take_along/list_question";
 import {searchOf, sharedSearch} from "../take_along/shared";
@@ -48,6 +49,7 @@ export class DashboardRecords extends Component {
         this.config = {...this.env.config};
         useSubEnv({config: this.config});
         useBus(userBus, "ACTIVE_COMPANIES_CHANGED", () => this.publish());
+        useDealInAddress();
         onWillStart(() => this.load());
     }
 

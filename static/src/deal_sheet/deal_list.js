@@ -18,7 +18,9 @@ export class DealList {
      *  there is one; returns the ids of all that the list has read
      */
     constructor(id, ids, {total, more} = {}) {
-        this.ids = ids.includes(id) ? [...ids] : [id, ...ids];
+        /** Whether the list has the one that is open: an address has it alone. */
+        this.isPlaced = ids.includes(id);
+        this.ids = this.isPlaced ? [...ids] : [id, ...ids];
         this.offset = this.ids.indexOf(id);
         this.more = more || null;
         this.total = this.more

@@ -55,6 +55,8 @@ export class DealSheet extends Component {
             isLoading: true,
         });
         this.form = null;
+        this.shownId = null;
+        this.onFormShown = () => null;
         // Where the focus was, and where its row stood.
         this.anchor = document.activeElement;
         this.top = this.anchor.getBoundingClientRect().top;
@@ -85,6 +87,7 @@ export class DealSheet extends Component {
         );
         useChanged(() => this.look());
         onError((error) => {
+            this.onFormShown();
             // Odoo's rules, or somebody who has deleted it: said by what stands beside.
             if (
                 !(
@@ -101,7 +104,10 @@ export class DealSheet extends Component {
         });
         useEffect(
             () => {
-                this.show();
+                // The same one may have got its list.
+                if (this.list?.id !== this.shownId) {
+                    this.show();
+                }
             },
             () => [this.opened.list]
         );
@@ -155,16 +161,18 @@ export class DealSheet extends Component {
         if (!id) {
             return;
         }
+        this.shownId = id;
         Object.assign(this.state, {isLoading: true, problem: ""});
         let isLost = false;
-        if (!this.form) {
-            this.state.form = formOf(id, this);
-        }
+        // What stands beside is not shown before the form: each rendering of the sheet would
+        // begin a form anew that is not there yet.
         const [answer] = await Promise.all([
             this.read(id),
-            this.form?.show(id).catch(() => {
-                isLost = true;
-            }),
+            this.form
+                ? this.form.show(id).catch(() => {
+                      isLost = true;
+                  })
+                : this.newForm(id),
         ]);
         if (!answer || id !== this.list?.id) {
             return;
@@ -172,6 +180,14 @@ export class DealSheet extends Component {
         const problem = answer.problem || (isLost ? NOT_LOADED : "");
         Object.assign(this.state, {deal: answer.deal, problem, isLoading: false});
         this.keepFocus();
+    }
+
+    /** Show a new form; wait until it stands, or has failed. */
+    newForm(id) {
+        this.state.form = formOf(id, this);
+        return new Promise((resolve) => {
+            this.onFormShown = resolve;
+        });
     }
 
     /** Return what stands beside the form; nothing once the session is over. */
@@ -305,6 +321,7 @@ function formOf(id, sheet) {
         sheet: {
             onReady: (form) => {
                 sheet.form = form;
+                sheet.onFormShown();
             },
             onLoad: () => sheet.told(),
             onSave: () => sheet.saved(),

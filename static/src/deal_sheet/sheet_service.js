@@ -1,7 +1,9 @@
+import {router, routerBus} from "@web/core/browser/router";
 import {registry} from "@web/core/registry";
 
 import {reactive} from "@odoo/owl";
 
+import {dealOf, differsByDeal} from "./deal_address";
 import {DealList} from "./deal_list";
 import {DealSheet} from "./deal_sheet";
 
@@ -11,15 +13,41 @@ import {DealSheet} from "./deal_sheet";
  * - `state`: reactive, with the `list` (`DealList`), null while there is no sheet
  * - `open(owner, id, ids, rest)`: opens an opportunity of a list of the component `owner`,
  *  arguments as of `DealList`; in `rest`, `onChange` is called once it may have changed
+ * - `show(owner, id, onChange)`: opens an opportunity that an address has: one of the list
+ *  that is open, or alone; without an id, closes the sheet
+ * - `place(ids, rest)`: a list has been read: if it has the opportunity that is open alone,
+ *  that one is walked from in it
+ * - `follow(goTo)`, `unfollow(goTo)`: `goTo` is called with the id, or undefined, once the
+ *  browser has gone to an address of the same screen that differs by the opportunity alone
  * - `close(owner)`: closes the sheet that this component has opened
  */
 export const dealSheetService = {
-    dependencies: ["overlay"],
-    start(env, {overlay}) {
+    dependencies: ["action", "overlay"],
+    start(env, {action, overlay}) {
         const state = reactive({list: null});
         let owner = null;
         let remove = null;
         let leave = null;
+        let goTo = null;
+
+        // Before the web client, which would load the whole screen anew.
+        routerBus.addEventListener("ROUTE_CHANGE", (ev) => {
+            const {current} = router;
+            if (goTo && differsByDeal(action.currentController?.state, current)) {
+                ev.stopImmediatePropagation();
+                goTo(dealOf(current));
+            }
+        });
+
+        function follow(callback) {
+            goTo = callback;
+        }
+
+        function unfollow(callback) {
+            if (goTo === callback) {
+                goTo = null;
+            }
+        }
 
         function close(component) {
             if (owner === component && remove) {
@@ -51,7 +79,29 @@ export const dealSheetService = {
             }
         }
 
-        return {state, open, close};
+        async function show(component, id, onChange) {
+            if (id) {
+                const {ids = [], total, more} = state.list || {};
+                const rest = {
+                    total,
+                    more,
+                    onChange: state.list ? state.onChange : onChange,
+                };
+                await open(component, id, ids, rest);
+            } else if (!leave || (await leave())) {
+                close(owner);
+            }
+        }
+
+        function place(ids, {onChange, ...rest} = {}) {
+            const {list} = state;
+            if (list && !list.isPlaced && ids.includes(list.id)) {
+                state.list = new DealList(list.id, ids, rest);
+                state.onChange = onChange || state.onChange;
+            }
+        }
+
+        return {state, open, show, place, follow, unfollow, close};
     },
 };
 

@@ -6,7 +6,7 @@ import {ListController} from "@web/views/list/list_controller";
 import {ListRenderer} from "@web/views/list/list_renderer";
 import {listView} from "@web/views/list/list_view";
 
-import {onWillUnmount, useComponent, useState} from "@odoo/owl";
+import {onWillUnmount, useComponent, useEffect, useState} from "@odoo/owl";
 
 import {useLeadForm} from "./lead_form";
 
@@ -31,6 +31,24 @@ export function useOpenedLead() {
     return useState(useService("crm_cqrs.deal_sheet").state);
 }
 
+/**
+ * Let the sheet walk a component's list from an opportunity that an address has opened.
+ *
+ * @param {() => {ids: number[]}} getList returns the ids that the list has read, and the rest
+ *  as for `DealList`, with `onChange`
+ */
+export function useDealPlace(getList) {
+    const sheets = useService("crm_cqrs.deal_sheet");
+    const opened = useOpenedLead();
+    useEffect(
+        () => {
+            const {ids, ...rest} = getList();
+            sheets.place(ids, rest);
+        },
+        () => [opened.list, getList().ids.join()]
+    );
+}
+
 /** Let the records of a view open their leads, with the view's order in the pager. */
 const opensLeads = (Controller) =>
     class extends Controller {
@@ -38,10 +56,15 @@ const opensLeads = (Controller) =>
             super.setup();
             this.openLead = useLeadOpener();
             this.openForm = useLeadForm();
+            useDealPlace(() => ({ids: this.ids, onChange: () => this.model.load()}));
+        }
+
+        get ids() {
+            return this.model.root.records?.map(({resId}) => resId) || [];
         }
 
         async openRecord(record, {newWindow} = {}) {
-            const ids = this.model.root.records.map(({resId}) => resId);
+            const {ids} = this;
             if (newWindow) {
                 await this.openForm(record.resId, ids, {newWindow});
                 return;

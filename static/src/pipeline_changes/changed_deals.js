@@ -5,7 +5,7 @@ import {Component, onWillStart, onWillUpdateProps, useState} from "@odoo/owl";
 
 import {isAborted, useApi} from "../dashboard/api";
 import {formatMoney, formatNumber, withSign} from "../dashboard/formats";
-import {useLeadOpener} from "../opportunities/lead_opener";
+import {useDealPlace, useLeadOpener} from "../opportunities/lead_opener";
 import {Definition} from "../past/definition";
 import {useSlow} from "../past/use_slow";
 import {chips} from "./chips";
@@ -33,6 +33,7 @@ export class ChangedDeals extends Component {
     setup() {
         this.api = useApi();
         this.openLead = useLeadOpener();
+        useDealPlace(() => ({ids: this.ids}));
         this.waiting = useSlow();
         this.state = useState({
             items: [],
@@ -136,11 +137,14 @@ export class ChangedDeals extends Component {
         return !GONE.includes(this.props.kind) && item.odoo_id;
     }
 
-    open(item) {
-        const ids = this.state.items
+    get ids() {
+        return this.state.items
             .filter((each) => this.canOpen(each))
             .map(({odoo_id}) => odoo_id);
-        return this.openLead(item.odoo_id, ids);
+    }
+
+    open(item) {
+        return this.openLead(item.odoo_id, this.ids);
     }
 
     link(item) {

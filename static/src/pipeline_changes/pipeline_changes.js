@@ -38,6 +38,7 @@ import {
 } from "./changes_question";
 import {axisStart, waterfallRows} from "./waterfall";
 import {TakeAlong} from "../take_along/take_along";
+import {useDealInAddress} from "../deal_sheet/use_deal_in_address";
 import {SharedNote, useShared} from "../take_along/use_shared";
 
 const {DateTime} = luxon;
@@ -106,6 +107,7 @@ export class PipelineChanges extends Component {
         });
         this.live = useLive(() => this.look());
         this.publish();
+        useDealInAddress(() => this.look());
         onWillStart(async () => {
             // Whether there are people below decides what there is room for. If it is not
             // known, what is read next says why.

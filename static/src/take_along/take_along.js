@@ -8,6 +8,8 @@ import {useService} from "@web/core/utils/hooks";
 import {Component, onMounted, onWillStart} from "@odoo/owl";
 
 import {useApi} from "../dashboard/api";
+import {DEAL} from "../deal_sheet/deal_address";
+import {useOpenedLead} from "../opportunities/lead_opener";
 import {sharedAddress} from "./shared";
 
 const {DateTime} = luxon;
@@ -34,6 +36,7 @@ export class TakeAlong extends Component {
 
     setup() {
         this.dialog = useService("dialog");
+        this.opened = useOpenedLead();
         this.api = useApi();
         this.notification = useService("notification");
         this.exports = useService("crm_cqrs.exports");
@@ -70,7 +73,7 @@ export class TakeAlong extends Component {
         const {params, personId} = this.props.getAddress();
         const companies = user.activeCompanies.map(({id}) => id).join();
         const shared = sharedAddress(
-            params,
+            {...params, [DEAL]: this.opened.list?.id},
             {
                 id: user.userId,
                 personId: params.view_as || personId || (await this.me()),

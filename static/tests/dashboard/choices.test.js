@@ -5,12 +5,14 @@ import {companyIds} from "@crm_cqrs/dashboard/companies";
 import {
     addressOf,
     figureParameters,
+    followed,
     initialView,
     isSortable,
     opportunityParameters,
     outdatedBy,
     rememberedChoices,
     switched,
+    wonChoice,
 } from "@crm_cqrs/dashboard/choices";
 
 describe.current.tags("headless");
@@ -26,6 +28,7 @@ const DEFAULT = {
     groupBy: [],
     columns: DEFAULT_COLUMNS,
     domain: undefined,
+    formerStatus: undefined,
     scope: "all",
     period: "this_quarter",
     sort: "-value",
@@ -126,6 +129,23 @@ test("the currency is that of the current company, unless another is chosen", ()
     const visitedAgain = initialView({}, rememberedChoices(view, OFFER), other);
     expect(visitedAgain.currency).toBe("USD");
     expect(switched(DEFAULT, ALONE, ALONE).currency).toBe(undefined);
+});
+
+test("the status that a month has taken comes back with its facet", () => {
+    const month = ["closing_month", "=", "2026-11"];
+    const view = {...DEFAULT, ...followed(DEFAULT, wonChoice(DEFAULT))};
+    expect([view.status, view.formerStatus]).toEqual(["won", "pending"]);
+    expect(initialView(addressOf(view), {}, ALONE)).toEqual(view);
+    expect(rememberedChoices(view, ALONE).status).toBe("pending");
+    // Another month changes nothing more.
+    expect(wonChoice(view)).toEqual({});
+    expect(followed(view, {facets: ["mine", month]}).status).toBe(undefined);
+    const back = {facets: ["mine"], status: "pending", formerStatus: undefined};
+    expect(followed(view, {facets: ["mine"]})).toEqual(back);
+    // A status that the user has chosen stays.
+    const chosen = {...view, ...followed(view, {status: "lost"})};
+    expect(followed(chosen, {facets: []}).status).toBe(undefined);
+    expect(initialView({former_status: "x"}, {}, ALONE)).toEqual(DEFAULT);
 });
 
 test("companies of an address are those among which the user may choose", () => {

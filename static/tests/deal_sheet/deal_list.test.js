@@ -15,6 +15,7 @@ test("a place in the list, and the neighbours", async () => {
 test("one that the list does not have comes first", () => {
     const list = new DealList(1, [5, 7]);
     expect([list.ids, list.position, list.total]).toEqual([[1, 5, 7], 1, 3]);
+    expect([list.isPlaced, new DealList(5, [5, 7]).isPlaced]).toEqual([false, true]);
 });
 
 test("the list goes on to its next page", async () => {
