@@ -205,7 +205,7 @@ class TestDealSheet(KeyboardCase):
             self.enter(self.manager)
             for path, place in (
                 ("sales-records?figure=pipeline&group=", " of 4"),
-                ("pipeline-changes?kind=created", " of 4"),
+                ("pipeline-changes?kind=created", " of 5"),
                 (f"sales-customer?account={account}", " of 2"),
             ):
                 with self.subTest(path):
