@@ -1,3 +1,4 @@
+import {loadBundle} from "@web/core/assets";
 import {formatDate, formatDateTime} from "@web/core/l10n/dates";
 import {_t} from "@web/core/l10n/translation";
 import {registry} from "@web/core/registry";
@@ -132,13 +133,21 @@ export class Dashboard extends Component {
             () => [this.state.byStage, this.view.stage]
         );
         onWillStart(async () => {
-            // The figures are those of the search.
-            await this.search.load();
-            this.publish();
-            // Not awaited: the screen stands at once, and shows that it is loading.
-            this.load();
+            const searched = this.search.load();
+            // Not awaited: the screen stands at once, and shows that it is loading. Figures
+            // of a search wait for it, which an own favorite may be as well.
+            const isPlain = !this.view.facets.length;
+            if (isPlain) {
+                this.load();
+            }
+            // Nor is what the charts are drawn with.
+            loadBundle("web.chartjs_lib").catch(() => null);
             // Whether there are people below decides what there is room for.
-            await this.data.loadMe();
+            await Promise.all([searched, this.data.loadMe()]);
+            if (!isPlain || domainParameter(this.view)) {
+                this.load();
+            }
+            this.publish();
             user.hasGroup("base.group_system").then((isAdministrator) => {
                 this.rights.isAdministrator = isAdministrator;
             });

@@ -3,6 +3,7 @@ import {useState} from "@odoo/owl";
 import {useSlow} from "../past/use_slow";
 import {isAborted, useApi} from "./api";
 import {domainParameter, figureParameters, periodParameter} from "./choices";
+import {beginningOf, foreseen, untilYesterday} from "./foreseen";
 import {tell} from "./latest";
 import {Tiles} from "./tiles";
 import {useLatest} from "./use_latest";
@@ -111,6 +112,19 @@ export function useDashboardData(view) {
         const domain = domainParameter(view);
         const parameters = {user: viewAs, ...figureParameters(view), domain};
         const ask = (path, more) => api.read(path, {...parameters, ...more});
+        const asked = {};
+        const askMetrics = (more) =>
+            (asked[JSON.stringify(more)] ||= ask("metrics", more));
+        const numbers = Promise.all([
+            viewAs ? api.read("users/profile", {user: viewAs}) : ownProfile(),
+            askMetrics({by: "stage"}),
+            askMetrics({by: "month"}),
+            period && askMetrics({period}),
+        ]);
+        // What follows from these is asked beside them, as far as it can be foreseen.
+        for (const more of view.day ? [] : foreseen(period, domain)) {
+            askMetrics(more).catch(() => null);
+        }
         // The months before a past day are not asked for: its lines would be of now. Nor
         // are those of a search: what it would have found then is not known.
         const series =
@@ -120,14 +134,7 @@ export function useDashboardData(view) {
         // Awaited later, when the numbers stand.
         Promise.resolve(series).catch(() => null);
         try {
-            const [person, byStage, byMonth, closing] = await waiting.during(
-                Promise.all([
-                    viewAs ? api.read("users/profile", {user: viewAs}) : ownProfile(),
-                    ask("metrics", {by: "stage"}),
-                    ask("metrics", {by: "month"}),
-                    period && ask("metrics", {period}),
-                ])
-            );
+            const [person, byStage, byMonth, closing] = await waiting.during(numbers);
             const marked = show(
                 person.data,
                 byStage,
@@ -138,15 +145,17 @@ export function useDashboardData(view) {
             const told = marked.length && explain(marked);
             const late = view.day
                 ? {data: null}
-                : ask("metrics", untilYesterday(state));
-            Promise.resolve(late).catch(() => null);
+                : askMetrics(untilYesterday(today(state)));
             const beginning = domain ? undefined : beginningOf(state.closing);
             const levels =
-                beginning && ask("metrics", {as_of: beginning}).catch(withoutHistory);
-            Promise.resolve(levels).catch(() => null);
-            state.overdue = (await late).data;
-            state.series = (await series).data;
-            state.before = (await levels)?.data || null;
+                beginning && askMetrics({as_of: beginning}).catch(withoutHistory);
+            const [overdue, months, before] = await Promise.all([late, series, levels]);
+            // At once: each is a rendering of all.
+            Object.assign(state, {
+                overdue: overdue.data,
+                series: months.data,
+                before: before?.data || null,
+            });
             await told;
         } catch (error) {
             if (isAborted(error)) {
@@ -236,16 +245,7 @@ export function useDashboardData(view) {
     return {state, waiting, loadMe, load, read, look, see};
 }
 
-/** Return the parameters of what is overdue in each stage: it was to close before today. */
-function untilYesterday({byStage: {computed_at, tz}}) {
-    // As the server reads it, in any language.
-    const today = DateTime.fromISO(computed_at, {zone: tz});
-    return {by: "stage", to: today.minus({days: 1}).toISODate()};
-}
-
-/** Return the time at which the present period began; undefined for a period of the past. */
-function beginningOf({period}) {
-    const isPresent =
-        period && (period.name === "today" || period.name?.startsWith("this_"));
-    return isPresent ? period.from : undefined;
+/** Return the time of the figures, in the zone of their days. */
+function today({byStage: {computed_at, tz}}) {
+    return DateTime.fromISO(computed_at, {zone: tz});
 }

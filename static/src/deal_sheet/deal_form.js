@@ -1,11 +1,16 @@
 import "@crm/views/crm_form/crm_form";
 import {registry} from "@web/core/registry";
+import {user} from "@web/core/user";
 import {omit} from "@web/core/utils/objects";
+import {parseXML} from "@web/core/utils/xml";
+import {loadSubViews} from "@web/views/form/form_controller";
 
 import {onMounted, onWillUnmount} from "@odoo/owl";
 
 const views = registry.category("views");
 const crmForm = views.get("crm_form");
+export const LEAD = "crm.lead";
+const FORM = "crm_cqrs.deal_sheet_view_form";
 
 /**
  * The form of the sheet. `sheet` are the functions by which it tells of itself: `onReady`
@@ -57,6 +62,26 @@ class DealFormController extends crmForm.Controller {
     get className() {
         return omit(super.className, "o_xxl_form_view h-100");
     }
+}
+
+/** Return the context by which the form finds its view. */
+export function formContext() {
+    return {...user.context, form_view_ref: FORM};
+}
+
+/**
+ * Load the form's views, as the form itself will ask for them: Odoo keeps them.
+ *
+ * @param {Object} env
+ * @param {Object} viewService
+ */
+export async function loadDealForm(env, viewService) {
+    const context = formContext();
+    const asked = {context, resModel: LEAD, views: [[false, "form"]]};
+    const {fields, relatedModels, views} = await viewService.loadViews(asked);
+    const parser = new crmForm.ArchParser();
+    const {fieldNodes} = parser.parse(parseXML(views.form.arch), relatedModels, LEAD);
+    await loadSubViews(fieldNodes, fields, context, LEAD, viewService, env.isSmall);
 }
 
 views.add("cqrs_deal_form", {...crmForm, Controller: DealFormController});

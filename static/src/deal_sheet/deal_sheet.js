@@ -1,7 +1,6 @@
 import {_t} from "@web/core/l10n/translation";
 import {localization} from "@web/core/l10n/localization";
 import {RPCError} from "@web/core/network/rpc";
-import {user} from "@web/core/user";
 import {FetchRecordError} from "@web/model/relational_model/errors";
 import {useHotkey} from "@web/core/hotkeys/hotkey_hook";
 import {useActiveElement} from "@web/core/ui/ui_service";
@@ -22,17 +21,17 @@ import {
 import {formatNumber} from "../core/formats";
 import {useLeadForm} from "../opportunities/lead_form";
 import {CustomerLine} from "./customer_line";
+import {LEAD, formContext} from "./deal_form";
 import {DealStory} from "./deal_story";
 import {useChanged} from "./use_changed";
 
 const MODEL = "cqrs.opportunity.view";
-const FORM = "crm_cqrs.deal_sheet_view_form";
 const NOT_LOADED = _t("The opportunity could not be loaded.");
 
 /**
  * Sheet beside a list: an opportunity in Odoo's own form, its customer and its last events.
  *
- * - `state`: that of the service, with the `list` and `onChange`
+ * - `state`: that of the service, with the `list`, `onChange` and `preview`
  * - `onReady`: called with a function that saves what is unsaved, and returns whether the
  *  sheet may go on to another opportunity
  * - `close`: takes the sheet away
@@ -142,7 +141,16 @@ export class DealSheet extends Component {
     /** The name by which readers of the screen know the sheet. */
     get label() {
         const {deal, problem} = this.state;
-        return deal && !problem ? _t("Opportunity: %s", deal.name) : _t("Opportunity");
+        const known = deal || this.preview;
+        return known && !problem
+            ? _t("Opportunity: %s", known.name)
+            : _t("Opportunity");
+    }
+
+    /** What its row says of the opportunity, until the form stands. */
+    get preview() {
+        const {preview} = this.opened;
+        return preview?.id === this.list.id ? preview : null;
     }
 
     /** The version of the opportunity that is shown. */
@@ -312,10 +320,10 @@ function makeRoom() {
 function formOf(id, sheet) {
     return {
         type: "form",
-        resModel: "crm.lead",
+        resModel: LEAD,
         resId: id,
         resIds: [id],
-        context: {...user.context, form_view_ref: FORM},
+        context: formContext(),
         display: {controlPanel: false},
         preventCreate: true,
         sheet: {

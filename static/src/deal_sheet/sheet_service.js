@@ -1,3 +1,4 @@
+import {browser} from "@web/core/browser/browser";
 import {router, routerBus} from "@web/core/browser/router";
 import {registry} from "@web/core/registry";
 
@@ -5,14 +6,20 @@ import {reactive} from "@odoo/owl";
 
 import {dealOf, differsByDeal} from "./deal_address";
 import {DealList} from "./deal_list";
+import {loadDealForm} from "./deal_form";
 import {DealSheet} from "./deal_sheet";
+
+/** Milliseconds after which the form is loaded in advance: figures come first */
+const LATER = 1500;
 
 /**
  * The sheet beside a list, in which one opportunity at a time is open.
  *
  * - `state`: reactive, with the `list` (`DealList`), null while there is no sheet
  * - `open(owner, id, ids, rest)`: opens an opportunity of a list of the component `owner`,
- *  arguments as of `DealList`; in `rest`, `onChange` is called once it may have changed
+ *  arguments as of `DealList`; in `rest`, `onChange` is called once it may have changed, and
+ *  `preview` is what is shown at once: `{id, name, facts: [{label, text}]}`
+ * - `prepare()`: loads what a sheet needs, once the page is idle
  * - `show(owner, id, onChange)`: opens an opportunity that an address has: one of the list
  *  that is open, or alone; without an id, closes the sheet
  * - `place(ids, rest)`: a list has been read: if it has the opportunity that is open alone,
@@ -22,9 +29,10 @@ import {DealSheet} from "./deal_sheet";
  * - `close(owner)`: closes the sheet that this component has opened
  */
 export const dealSheetService = {
-    dependencies: ["action", "overlay"],
-    start(env, {action, overlay}) {
-        const state = reactive({list: null});
+    dependencies: ["action", "overlay", "view"],
+    start(env, {action, overlay, view}) {
+        const state = reactive({list: null, preview: null});
+        let isPrepared = false;
         let owner = null;
         let remove = null;
         let leave = null;
@@ -56,11 +64,24 @@ export const dealSheetService = {
             }
         }
 
-        async function open(component, id, ids, {onChange, ...rest} = {}) {
+        function prepare() {
+            if (!isPrepared) {
+                isPrepared = true;
+                const whenIdle = window.requestIdleCallback || browser.setTimeout;
+                browser.setTimeout(
+                    // Whoever may not read it is told so where it is opened.
+                    () => whenIdle(() => loadDealForm(env, view).catch(() => null)),
+                    LATER
+                );
+            }
+        }
+
+        async function open(component, id, ids, {onChange, preview, ...rest} = {}) {
             if (leave && !(await leave())) {
                 return;
             }
             owner = component;
+            state.preview = preview || null;
             state.list = new DealList(id, ids, rest);
             state.onChange = onChange || (() => null);
             if (!remove) {
@@ -101,7 +122,7 @@ export const dealSheetService = {
             }
         }
 
-        return {state, open, show, place, follow, unfollow, close};
+        return {state, prepare, open, show, place, follow, unfollow, close};
     },
 };
 

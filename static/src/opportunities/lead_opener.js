@@ -6,7 +6,7 @@ import {ListController} from "@web/views/list/list_controller";
 import {ListRenderer} from "@web/views/list/list_renderer";
 import {listView} from "@web/views/list/list_view";
 
-import {onWillUnmount, useComponent, useEffect, useState} from "@odoo/owl";
+import {onMounted, onWillUnmount, useComponent, useEffect, useState} from "@odoo/owl";
 
 import {useLeadForm} from "./lead_form";
 
@@ -22,6 +22,7 @@ import {useLeadForm} from "./lead_form";
 export function useLeadOpener() {
     const sheets = useService("crm_cqrs.deal_sheet");
     const component = useComponent();
+    onMounted(() => sheets.prepare());
     onWillUnmount(() => sheets.close(component));
     return (id, ids, rest) => sheets.open(component, id, ids, rest);
 }

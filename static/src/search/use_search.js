@@ -8,7 +8,7 @@ import {useEnv, useSubEnv} from "@odoo/owl";
 import {RECORDS_MODEL} from "../dashboard/drill_down";
 import {applyFacets, applyGroups, facetsOf, groupsOf, recordIds} from "./facets";
 
-const ACTION = "crm_cqrs.dashboard_search_action";
+const SEARCH_VIEW = "crm_cqrs.dashboard_view_search";
 
 /**
  * Give a component a search model of Odoo's over the opportunities, for a `SearchBar`.
@@ -32,11 +32,12 @@ export function useSearch(view, onSearch, hasFavorite = true) {
         __getContext__: new CallbackRecorder(),
         __getOrderBy__: new CallbackRecorder(),
     });
+    const env = useEnv();
     const orm = useService("orm");
-    const action = useService("action");
-    const model = new SearchModel(useEnv(), {
+    const viewService = useService("view");
+    const model = new SearchModel(env, {
         orm,
-        view: useService("view"),
+        view: viewService,
         field: useService("field"),
         name: useService("name"),
         dialog: useService("dialog"),
@@ -68,11 +69,21 @@ export function useSearch(view, onSearch, hasFavorite = true) {
     }
 
     async function read() {
-        const {search_view_id} = await action.loadAction(ACTION);
+        const {fields, views} = await viewService.loadViews(
+            {
+                context: {search_view_ref: SEARCH_VIEW},
+                resModel: RECORDS_MODEL,
+                views: [[false, "search"]],
+            },
+            {actionId: env.config.actionId, loadIrFilters: true}
+        );
         const isChosen = Boolean(view.facets.length || view.groupBy.length);
         await model.load({
             resModel: RECORDS_MODEL,
-            searchViewId: search_view_id[0],
+            searchViewId: views.search.id,
+            searchViewArch: views.search.arch,
+            searchViewFields: fields,
+            irFilters: views.search.irFilters,
             loadIrFilters: true,
             activateFavorite: hasFavorite && !isChosen,
             hideCustomGroupBy: true,
