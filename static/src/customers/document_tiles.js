@@ -6,7 +6,8 @@ import {session} from "@web/session";
 import {Component} from "@odoo/owl";
 
 import {formatMoney, formatMoneyShortly, formatNumber} from "../dashboard/formats";
-import {awaitedLinks, chainOf, documentsBehind} from "./document_chain";
+import {scoped} from "../dashboard/figures";
+import {awaitedLinks, chainOf, documentsBehind, hasDocuments} from "./document_chain";
 
 /**
  * The row *Won → Ordered → Invoiced → Paid* of the dashboard; each opens its records.
@@ -92,4 +93,32 @@ export class DocumentTiles extends Component {
             domain,
         });
     }
+}
+
+/**
+ * Return the properties of the row for a dashboard; nothing where there are no orders and
+ * invoices to see, and no figures until they are known.
+ *
+ * @param {Object} state answers of the API, as of `useDashboardData`
+ * @param {{scope: string, day: string|undefined}} view
+ * @param {Tiles} tiles
+ */
+export function documentTiles({closing, byMonth, person}, {scope, day}, tiles) {
+    const period = tiles.periodLabel;
+    // Orders and invoices have no past.
+    if (day) {
+        return undefined;
+    }
+    if (!byMonth && session.crm_cqrs_documents?.length) {
+        return {figures: null, period};
+    }
+    const figures = closing && byMonth && scoped(closing, scope);
+    return hasDocuments(figures)
+        ? {
+              figures,
+              currency: closing.currency,
+              period,
+              question: {range: tiles.range, scope, userId: person.odoo.user_id},
+          }
+        : undefined;
 }

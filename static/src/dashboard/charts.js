@@ -13,6 +13,21 @@ import {lastMonths, scoped} from "./figures";
 import {formatNumber, formatPercent} from "./formats";
 
 /**
+ * Return the rows and columns of the chart of stages.
+ *
+ * @param {{byStage: Object|null, overdue: Object|null}} state answers of the API
+ * @param {"all"|"own"|"team"} scope
+ * @param {(amount: number) => string} money in the currency of the figures
+ */
+export function stageChart({byStage, overdue}, scope, money) {
+    const late = overdue?.currency === byStage?.currency ? overdue : null;
+    return {
+        rows: stageRows(byStage, scope, late),
+        columns: stageColumns(money, hasOverdue(byStage, scope, late)),
+    };
+}
+
+/**
  * @param {(amount: number) => string} money in the currency of the figures
  * @param {boolean} hasOverdue whether a part of the pipeline is drawn as overdue
  */

@@ -1,28 +1,17 @@
 import {loadBundle} from "@web/core/assets";
-import {formatDate, formatDateTime} from "@web/core/l10n/dates";
+import {formatDate} from "@web/core/l10n/dates";
 import {_t} from "@web/core/l10n/translation";
 import {registry} from "@web/core/registry";
 import {user} from "@web/core/user";
-import {useService} from "@web/core/utils/hooks";
 import {Layout} from "@web/search/layout";
 import {useSetupAction} from "@web/search/action_hook";
 import {useSearchBarToggler} from "@web/search/search_bar/search_bar_toggler";
-import {session} from "@web/session";
 import {standardActionServiceProps} from "@web/webclient/actions/action_service";
 
-import {Component, onWillStart, useEffect, useRef, useState} from "@odoo/owl";
+import {Component, onWillStart, useRef, useState} from "@odoo/owl";
 
-import {changesAddress, changesOfPeriod} from "../pipeline_changes/changes_question";
-import {CHANGES_TAG} from "../pipeline_changes/pipeline_changes";
 import {pastNotes} from "../past/notes";
-import {
-    hasOverdue,
-    highlightedMonths,
-    monthColumns,
-    monthRows,
-    stageColumns,
-    stageRows,
-} from "./charts";
+import {highlightedMonths, monthColumns, monthRows, stageChart} from "./charts";
 import {
     PERIODS,
     SCOPES,
@@ -32,22 +21,20 @@ import {
     followed,
     outdatedBy,
     pastDay,
-    wonChoice,
 } from "./choices";
 import {PATHS} from "./companies";
 import {useDealInAddress} from "../deal_sheet/use_deal_in_address";
-import {useDrillDown} from "./drill_down";
-import {scoped} from "./figures";
 import {FigureChart} from "./figure_chart";
+import {Freshness} from "./freshness";
 import {formatMoney, formatMoneyShortly, formatNumber} from "./formats";
 import {useLive} from "./live";
 import {Opportunities} from "./opportunities";
 import {Organisation} from "./organisation";
-import {PastDeals} from "./past_deals";
+import {flowParameters, paceParameters} from "./pace_parameters";
+import {personsOf} from "./persons";
 import {Attention} from "../attention/attention";
 import {Activities} from "../day/activities";
-import {hasDocuments} from "../customers/document_chain";
-import {DocumentTiles} from "../customers/document_tiles";
+import {DocumentTiles, documentTiles} from "../customers/document_tiles";
 import {StageDays} from "../attention/stage_days";
 import {dashboardQuestion, facetTexts} from "../take_along/list_question";
 import {TakeAlong} from "../take_along/take_along";
@@ -60,6 +47,8 @@ import {Tile} from "./tile";
 import {Tiles} from "./tiles";
 import {useChoices} from "./use_choices";
 import {useDashboardData} from "./use_dashboard_data";
+import {useOpenings} from "./use_openings";
+import {useStages} from "./use_stages";
 
 const {DateTime} = luxon;
 
@@ -80,6 +69,7 @@ export class Dashboard extends Component {
         Attention,
         DocumentTiles,
         FigureChart,
+        Freshness,
         Layout,
         Opportunities,
         OpportunitySearchBar,
@@ -97,8 +87,6 @@ export class Dashboard extends Component {
 
     setup() {
         this.root = useRef("root");
-        this.action = useService("action");
-        this.dialog = useService("dialog");
         this.scopes = SCOPES;
         this.periods = PERIODS;
         this.choices = useChoices(this.props, (choice) => this.choose(choice));
@@ -113,9 +101,11 @@ export class Dashboard extends Component {
         this.data = useDashboardData(this.view);
         this.state = this.data.state;
         this.rights = useState({isAdministrator: false});
-        this.chosenStage = null;
-        this.drillDown = useDrillDown(
-            () => this.figures,
+        this.stages = useStages(this.view, this.state, (choice) => this.choose(choice));
+        this.openings = useOpenings(
+            this,
+            (choice) => this.choose(choice),
+            this.search,
             () => this.data.look()
         );
         this.live = useLive(() => this.data.look());
@@ -128,10 +118,6 @@ export class Dashboard extends Component {
         });
         this.publish();
         useDealInAddress(() => this.data.look());
-        useEffect(
-            () => this.checkStage(),
-            () => [this.state.byStage, this.view.stage]
-        );
         onWillStart(async () => {
             const searched = this.search.load();
             // Not awaited: the screen stands at once, and shows that it is loading. Figures
@@ -157,7 +143,7 @@ export class Dashboard extends Component {
     // Choices
 
     publish() {
-        this.choices.publish({hasOthers: this.hasOthers});
+        this.choices.publish({hasOthers: this.persons.hasOthers});
     }
 
     choose(given) {
@@ -173,17 +159,6 @@ export class Dashboard extends Component {
             this.load();
         } else if (outdated === "some") {
             this.data.read();
-        }
-    }
-
-    /** Give up a stage that is none of those to choose from, as an address may have it. */
-    checkStage() {
-        const {stage} = this.view;
-        const known = this.stages.find(({id}) => id === stage);
-        if (known) {
-            this.chosenStage = known;
-        } else if (stage && this.state.byStage) {
-            this.choose({stage: undefined});
         }
     }
 
@@ -251,55 +226,11 @@ export class Dashboard extends Component {
 
     // Persons
 
-    get hasPeople() {
-        return Boolean(this.state.me?.hierarchy.is_manager);
-    }
-
-    /** Whether the figures differ between all and the own. */
-    get hasOthers() {
-        const {byStage} = this.state;
-        if (this.hasPeople || this.view.scope !== "all") {
-            return true;
-        }
-        // Until it is known, there is room for it if there was.
-        return byStage
-            ? byStage.opportunities.subordinates > 0
-            : Boolean(this.choices.remembered().hasOthers);
-    }
-
-    /** Whether what is to be done comes first: for who has no team, now. */
-    get hasDay() {
-        return Boolean(this.state.me && !this.hasPeople && !this.view.day);
-    }
-
-    /** The user whose activities are shown: the person looked as, once that is known. */
-    get dayUserId() {
-        const {me, person} = this.state;
-        return (person || me).odoo.user_id;
-    }
-
-    /** Whether opportunities may be of several people, or all are one person's. */
-    get showsOwners() {
-        const {person, byStage} = this.state;
-        if (this.view.scope === "own") {
-            return false;
-        }
-        if (!person || !byStage || person.hierarchy.is_manager) {
-            return this.hasOthers;
-        }
-        return byStage.opportunities.subordinates > 0;
-    }
-
-    get personProps() {
-        // The own list need not wait for the figures.
-        const person = this.state.person || (this.view.viewAs ? null : this.state.me);
-        return person && {id: person.id, userId: person.odoo.user_id};
-    }
-
-    /** The person with the figures, which of them are shown, and in which currency. */
-    get figures() {
-        const {scope, currency} = this.view;
-        return {viewAs: this.state.person.id, scope, currency};
+    /** Who is shown, and what there is room for. */
+    get persons() {
+        return personsOf(this.state, this.view, () =>
+            Boolean(this.choices.remembered().hasOthers)
+        );
     }
 
     /** Whether a search narrows what is shown. */
@@ -337,15 +268,7 @@ export class Dashboard extends Component {
     }
 
     get paceParameters() {
-        const {viewAs, scope, company, currency} = this.view;
-        return {
-            user: viewAs,
-            // Known before the figures are.
-            salesperson: scope === "own" ? viewAs || this.state.me.id : undefined,
-            company,
-            currency,
-            domain: domainParameter(this.view),
-        };
+        return paceParameters(this.view, this.state.me);
     }
 
     get flowTitle() {
@@ -354,17 +277,8 @@ export class Dashboard extends Component {
         return _t("Days by Stage, %s", period);
     }
 
-    /** Parameters of the days by stage: of the period, until the day that is shown. */
     get flowParameters() {
-        const {period, tz} = this.state.closing;
-        const {day} = this.view;
-        const days = (text) => DateTime.fromISO(text, {zone: tz});
-        const last = period && days(period.until).minus({days: 1}).toISODate();
-        return {
-            ...this.paceParameters,
-            from: period ? days(period.from).toISODate() : undefined,
-            to: day && (!last || day < last) ? day : last || undefined,
-        };
+        return flowParameters(this.view, this.state.me, this.state.closing);
     }
 
     get now() {
@@ -372,29 +286,11 @@ export class Dashboard extends Component {
     }
 
     get tiles() {
-        return new Tiles(this.state, this.view, this.now, this.hasOthers);
+        return new Tiles(this.state, this.view, this.now, this.persons.hasOthers);
     }
 
-    /**
-     * Properties of the row of orders and invoices; nothing where there are none to see,
-     * and no figures until they are known.
-     */
     get documents() {
-        const {closing, byMonth, person} = this.state;
-        const {scope, day} = this.view;
-        // Orders and invoices have no past.
-        const figures = closing && byMonth && !day && scoped(closing, scope);
-        if (!byMonth && !day && session.crm_cqrs_documents?.length) {
-            return {figures: null, period: this.tiles.periodLabel};
-        }
-        return (
-            hasDocuments(figures) && {
-                figures,
-                currency: closing.currency,
-                period: this.tiles.periodLabel,
-                question: {range: this.tiles.range, scope, userId: person.odoo.user_id},
-            }
-        );
+        return documentTiles(this.state, this.view, this.tiles);
     }
 
     /** Sentences that say how far the figures of a past day are to be trusted. */
@@ -414,120 +310,9 @@ export class Dashboard extends Component {
         return DateTime.fromISO(this.choices.offer.today).minus({days: 1}).toISODate();
     }
 
-    /** Open what changed since the period began. */
-    openChanges(name) {
-        const {viewAs, scope, currency, day} = this.view;
-        const {closing} = this.state;
-        return this.action.doAction({
-            type: "ir.actions.client",
-            tag: CHANGES_TAG,
-            params: changesAddress({
-                viewAs,
-                scope,
-                currency,
-                kind: name === "won" ? "won" : undefined,
-                ...changesOfPeriod(closing?.period, closing?.tz, day),
-            }),
-        });
-    }
-
-    /** Open the opportunities of a past day, as they were. */
-    openPast(title, parameters) {
-        this.dialog.add(PastDeals, {
-            title: _t("%(title)s, %(day)s", {title, day: this.dayText}),
-            parameters: {
-                user: this.view.viewAs,
-                scope: this.view.scope,
-                ...this.figureParameters,
-                ...parameters,
-            },
-            onOpen: (id, ids) => this.drillDown.openLead(id, ids),
-        });
-    }
-
-    openStage(row) {
-        if (!this.view.day) {
-            return this.search.toggle(["stage_id", "=", row.key || false], row.label);
-        }
-        // Those without a stage cannot be asked for alone.
-        return this.openPast(row.label, {
-            status: "pending",
-            stage: row.key || undefined,
-        });
-    }
-
-    openMonth(row) {
-        if (!this.view.day) {
-            this.choose(wonChoice(this.view));
-            return this.search.toggle(["closing_month", "=", row.key], row.label);
-        }
-        const {from, to} = row.range;
-        return this.openPast(row.label, {
-            status: "won",
-            archived: "any",
-            from: from.toISODate(),
-            to: to.minus({days: 1}).toISODate(),
-        });
-    }
-
-    openPerson(node) {
-        return this.view.day
-            ? this.openPast(node.name, {
-                  status: "pending",
-                  scope: "all",
-                  salesperson: node.id,
-              })
-            : this.drillDown.openPerson(node);
-    }
-
-    openTile(name) {
-        if (this.view.day) {
-            const label = this.tiles.labels[name];
-            const period = this.state.closing.period?.name;
-            const closed = {archived: "any", period};
-            const parameters = {
-                won: {status: "won", ...closed},
-                win_rate: {status: "won,lost", ...closed},
-            };
-            return this.openPast(label, parameters[name] || {status: "pending"});
-        }
-        this.drillDown.openTile(name, this.tiles.range);
-    }
-
-    openDue(name) {
-        if (this.view.day) {
-            const titles = {due: _t("Due"), overdue: _t("Overdue")};
-            return this.openPast(titles[name], {due: name});
-        }
-        const {computed_at, tz} = this.state.byStage;
-        // As the server reads it, in any language.
-        const today = DateTime.fromISO(computed_at, {zone: tz}).toISODate();
-        this.drillDown.openDue(name, today);
-    }
-
-    /** Stages to choose from; the chosen one stays when its last opportunity leaves it. */
-    get stages() {
-        const groups = this.state.byStage?.groups || [];
-        const stages = groups.map((group) => group.stage).filter(Boolean);
-        const chosen = this.chosenStage;
-        const isLeft = chosen && chosen.id === this.view.stage;
-        return isLeft && !stages.some(({id}) => id === chosen.id)
-            ? [...stages, chosen]
-            : stages;
-    }
-
     /** Properties of the chart of stages. */
     get stageChart() {
-        const {byStage, overdue} = this.state;
-        const {scope} = this.view;
-        const late = overdue?.currency === byStage?.currency ? overdue : null;
-        return {
-            rows: stageRows(byStage, scope, late),
-            columns: stageColumns(
-                (amount) => this.money(amount),
-                hasOverdue(byStage, scope, late)
-            ),
-        };
+        return stageChart(this.state, this.view.scope, (amount) => this.money(amount));
     }
 
     /** Properties of the chart of months; those of the period stand out. */
@@ -547,23 +332,6 @@ export class Dashboard extends Component {
 
     short(amount) {
         return formatMoneyShortly(amount, this.state.byStage.currency);
-    }
-
-    get asOf() {
-        const {readAt} = this.state;
-        return readAt
-            ? _t("As of %s", readAt.toLocaleString(DateTime.TIME_WITH_SECONDS))
-            : "";
-    }
-
-    get asOfTitle() {
-        const {readAt, position} = this.state;
-        return readAt
-            ? _t("%(time)s, event %(position)s", {
-                  time: formatDateTime(readAt),
-                  position,
-              })
-            : "";
     }
 }
 
