@@ -1,4 +1,4 @@
-"""The dashboard in a browser: from a click until all its numbers are shown."""
+"""The dashboard in a browser: from a click until its numbers, or a deal, are shown."""
 
 from collections.abc import Callable
 
@@ -59,6 +59,33 @@ new Promise((resolve) => {{
 }})
 """
 
+OPEN_DEAL = """
+new Promise((resolve) => {
+    const began = performance.now();
+    let values = null;
+    const look = () => {
+        const sheet = document.querySelector(".o_cqrs_deal_sheet");
+        const form = sheet?.querySelector(".o_form_sheet");
+        if (form || sheet?.querySelector(".o_cqrs_deal_preview")) {
+            values ??= performance.now() - began;
+        }
+        if (form && sheet.querySelector(".o_cqrs_deal_event")) {
+            resolve([values, performance.now() - began]);
+        } else {
+            requestAnimationFrame(look);
+        }
+    };
+    document.querySelector(".o_cqrs_opportunity a").click();
+    look();
+})
+"""
+"""From a click on a deal of the list to the sheet with its values, and to its form."""
+
+IDLE = """
+new Promise((resolve) => setTimeout(() => requestIdleCallback(resolve), 3000))
+"""
+"""A reader looks at the numbers before a deal: the form is loaded in the meantime."""
+
 
 def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     result, samples = Found(), Samples()
@@ -79,16 +106,23 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
                 milli, shift = page.evaluate(OPEN)
                 samples.add(role, milli / 1000)
                 shifts.append(shift)
+                page.evaluate(IDLE)
+                values, form = page.evaluate(OPEN_DEAL)
+                samples.add(f"{role}, a deal's values", values / 1000)
+                samples.add(f"{role}, a deal's form and story", form / 1000)
                 visit(page, url)
                 on_round()
-        table.rows.append(
+        deal = f"{role}, a deal's values"
+        table.rows += [
             (
-                role,
-                *(milliseconds(samples.percentile(role, p)) for p in (50, 95)),
-                f"{max(shifts):.4f}",
+                name,
+                *(milliseconds(samples.percentile(name, p)) for p in (50, 95)),
+                f"{max(shifts):.4f}" if name == role else "",
             )
-        )
+            for name in (role, deal, f"{role}, a deal's form and story")
+        ]
         result.figures[f"screen_{role}_p95_ms"] = 1000 * samples.percentile(role, 95)
+        result.figures[f"sheet_{role}_p95_ms"] = 1000 * samples.percentile(deal, 95)
         result.figures[f"screen_{role}_layout_shift"] = max(shifts)
     result.add_times(samples, "screen")
     result.tables.append(table)

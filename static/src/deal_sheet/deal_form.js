@@ -78,9 +78,10 @@ export function formContext() {
 export async function loadDealForm(env, viewService) {
     const context = formContext();
     const asked = {context, resModel: LEAD, views: [[false, "form"]]};
-    const {fields, relatedModels, views} = await viewService.loadViews(asked);
-    const parser = new crmForm.ArchParser();
-    const {fieldNodes} = parser.parse(parseXML(views.form.arch), relatedModels, LEAD);
+    const loaded = await viewService.loadViews(asked);
+    const {fields, relatedModels} = loaded;
+    const arch = parseXML(loaded.views.form.arch);
+    const {fieldNodes} = new crmForm.ArchParser().parse(arch, relatedModels, LEAD);
     await loadSubViews(fieldNodes, fields, context, LEAD, viewService, env.isSmall);
 }
 

@@ -44,6 +44,8 @@ export function useSearch(view, onSearch, hasFavorite = true) {
         treeProcessor: useService("tree_processor"),
     });
     let isLoaded = false;
+    // The control panel asks for it, also where there is nothing to search.
+    model.globalContext = {};
     useSubEnv({searchModel: model});
     useBus(model, "update", () => isLoaded && onSearch(asked()));
 
