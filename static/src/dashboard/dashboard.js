@@ -226,7 +226,7 @@ export class Dashboard extends Component {
 
     // Persons
 
-    /** Who is shown, and what there is room for. */
+    /** The persons shown, and the parts that there is room for. */
     get persons() {
         return personsOf(this.state, this.view, () =>
             Boolean(this.choices.remembered().hasOthers)

@@ -6,7 +6,7 @@ import {Component} from "@odoo/owl";
 const {DateTime} = luxon;
 
 /**
- * How fresh the figures are: live, or out of date for a reason; of which time and event.
+ * The age of the figures: live, or out of date for a reason; their time and event.
  *
  * - `isLive`: whether changes are told
  * - `reason`: why the figures are old, if that is known

@@ -1,5 +1,5 @@
 /**
- * Who is shown on the dashboard, and what there is room for.
+ * The persons shown on the dashboard, and the parts that there is room for.
  *
  *     const persons = personsOf({me, person, byStage}, view, () => false);
  *     [persons.hasPeople, persons.hasOthers]; // [true, true]
