@@ -6,12 +6,17 @@ from unittest.mock import patch
 from urllib.parse import urlencode
 
 from odoo import Command, fields
-from odoo.exceptions import AccessError, ValidationError
+from odoo.exceptions import AccessError, MissingError, ValidationError
 from odoo.tests import HttpCase, tagged
 from odoo.tools import SQL, mute_logger
 
+from ..models.access.answer_context import AnswerContext
 from ..models.api.ir_http import API_KEY_SCOPE, WEBHOOKS_SCOPE
+from ..models.customers.viewing import Viewing
+from ..models.support.answer_context import begin_reading
+from ..models.support.bound_companies import BOUND
 from ..models.support.primary import execute_on_primary
+from ..models.support.process_cache import VersionedCache
 from .common import SalesOrganisation, administrator, other_company
 from .plain_rules import ALL_DOCUMENTS
 
@@ -131,6 +136,41 @@ class TestApiKeysOfCompanies(SalesOrganisation, HttpCase):
         tag = self.get(keys[self.here], LISTS[0]).headers["ETag"]
         self.get(keys[self.here], LISTS[0], 304, **{"If-None-Match": tag})
         self.get(keys[self.there], LISTS[0], 200, **{"If-None-Match": tag})
+
+    def test_what_is_kept_for_one_bound_is_kept_for_that_one(self):
+        """In a transaction, in a process, and in the ORM's own cache."""
+        begin_reading(self.env)
+        self.addCleanup(self.env.cr.cache.clear)
+        cache = VersionedCache("cqrs of bounds", size=4)
+        self.addCleanup(lambda: cache.store(self.env).clear())
+        deal_ids = [deal.id for deal in self.deals.values()]
+        log = [("stream_model", "=", "crm.lead"), ("stream_id", "in", deal_ids)]
+        event_ids = self.env["cqrs.event"].search(log).ids
+
+        def of(companies):
+            """Return what readers find who are bound to companies, each by its way."""
+            bound = companies and {BOUND: tuple(companies.ids)}
+            env = self.env(user=self.seller, su=False, context=bound or {})
+            viewers = AnswerContext.of(env, self.seller).viewers
+            accounts = Viewing.of(env, self.seller).viewers["opportunities"]
+            return [
+                *({id_ for each in viewers for id_ in each.company_ids},),
+                *({id_ for each in accounts for id_ in each.company_ids},),
+                cache.get(env, 1, (), lambda: {*(companies or self.both).ids}),
+                {*readable(env(user=self.admin)["cqrs.event"])},
+            ]
+
+        def readable(log):
+            for event in log.browse(event_ids):
+                try:
+                    yield event.company_id.id
+                except MissingError:
+                    # To this reader there is no such event.
+                    continue
+
+        for bound in (self.here, self.there, None, self.both) * 2:
+            with self.subTest(bound=bound):
+                self.assertEqual(of(bound), [{*(bound or self.both).ids}] * 4)
 
     def test_an_administrators_bound_key_reads_its_companies_log(self):
         whole = self.get(self.key(self.admin), "events?limit=1000").json()["events"]

@@ -2,7 +2,8 @@
 
 Each value of a record has a mark of the company that it was written in. Plain loops
 over what was done say which marks a person may know of; each path by which the log is
-read says which ones it shows: the log itself, its API, the history, the feed, webhooks.
+read says which ones it shows: the log itself, its API, the history, the feed, webhooks,
+exports, the bus; and where the records of now are shown, screens, RPC, lists and files.
 
 A failure prints the seed: ``CRM_CQRS_SEED``.
 """
@@ -11,13 +12,25 @@ import json
 import os
 import random
 import re
+import tempfile
+from pathlib import Path
+
+from openpyxl import load_workbook
 
 from odoo import Command
 from odoo.exceptions import AccessError
+from odoo.http import Request
 from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tools import SQL
 
 from ..models.event_store.part import id_of_part
+from ..models.event_store.reader import Filters
+from ..models.exports.excel_run import NOTIFICATION, write_list
+from ..models.exports.question import ListQuestion
 from ..models.feed.feed import look_again, read_feed
+from ..models.live.announcer import CHANGED, channel
+from ..models.maintenance.company_export import export_lines
+from ..models.support.progress import silent
 from .common import SalesOrganisation, administrator
 
 SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
@@ -405,11 +418,11 @@ class TestCompaniesSeeTheirOwn(SalesOrganisation, HttpCase):
                 self.assertKnown(told, known, name)
                 self.check_again(env, page.messages, known, name)
 
-    def is_whole(self, key, companies):
+    def is_whole(self, key, companies, is_shared=True):
         for record, version, before, after in self.told:
             if (record._name, record.id, version) == key:
                 return all(
-                    not side or not side[0] or side[0] in companies
+                    not side or (side[0] in companies if side[0] else is_shared)
                     for side in (before, after)
                 )
         return False
@@ -441,6 +454,235 @@ class TestCompaniesSeeTheirOwn(SalesOrganisation, HttpCase):
             with self.subTest(company=company.name):
                 self.assertTrue(marks)
                 self.assertLessEqual(marks, set().union(*allowed))
+
+    def test_a_filter_of_a_feed_tells_nothing_of_what_left(self):
+        """What is told beside the events is the same whatever is asked for."""
+        self.end_epoch()
+        for name, seller in self.sellers.items():
+            env = self.env(user=seller, su=False)
+            everything = read_feed(env, None, 10_000).messages
+            removed = [each.id for each in everything if each.kind == "removed"]
+            types = {each.event.type for each in everything} | {"NoSuch"}
+            for filters in (
+                *(Filters(types=(type_,)) for type_ in sorted(types)),
+                Filters(user_id=self.env.uid),
+                Filters(user_id=seller.id),
+                Filters(acting_user_id=self.admin.id),
+            ):
+                found = read_feed(env, None, 10_000, filters).messages
+                with self.subTest(seller=name, filters=filters):
+                    self.assertEqual(
+                        [each.id for each in found if each.kind == "removed"], removed
+                    )
+                    told = [each.event for each in found if each.kind == "event"]
+                    self.assertTrue(all(map(filters.ask_for, told)))
+
+    def test_a_webhook_tells_whoever_administers_its_company_of_that_one(self):
+        """Also of messages that are older than the companies it is bound to."""
+        webhook = self.env["cqrs.webhook"].create(
+            {
+                "name": "cqrs of A",
+                "url": "https://hooks.example.com/crm",
+                "user_id": self.sellers["abc"].id,
+                "owner_id": self.admin.id,
+                "company_ids": [Command.set(self.a.ids)],
+            }
+        )
+        records = {(record._name, record.id) for record, *__ in self.told}
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT position, event_id::text, stream_model, stream_id, version
+                FROM cqrs_event WHERE (stream_model, stream_id) IN %s
+                """,
+                tuple(records),
+            )
+        )
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO cqrs_webhook_message (webhook_id, message_id, kind, state,
+                    position, stream_model, stream_id)
+                SELECT %s, event_id::text, 'event', 'dead', position, stream_model,
+                       stream_id
+                FROM cqrs_event WHERE position = ANY(%s)
+                """,
+                webhook.id,
+                [position for position, *__ in rows],
+            )
+        )
+        known = self.may_know(self.a, False)
+        keeper = self.keepers["a"]
+        messages = self.env["cqrs.webhook.message"].with_user(keeper).search([])
+        found = {each.position: each.message_id for each in messages}
+        told = {}
+        for position, event_id, *key in rows:
+            if tuple(key) in known:
+                is_whole = self.is_whole(tuple(key), self.a, is_shared=False)
+                told[position] = event_id if is_whole else id_of_part(event_id)
+        self.assertEqual(found, told)
+        self.assertEqual(webhook.with_user(keeper).dead_count, len(known))
+        health = self.env["cqrs.company.health"].with_user(keeper)
+        self.assertEqual(health.search([]).mapped("dead"), [len(known)])
+        self.assertEqual(webhook.with_user(self.admin).dead_count, len(rows))
+
+        def behind():
+            self.env.cr.flush()
+            self.env.invalidate_all()
+            return webhook.with_user(keeper).lag_events
+
+        before = behind()
+        self.create_record(1, self.b)
+        self.create_record(1, self.c)
+        self.assertEqual(behind(), before)
+        self.create_record(1, self.a)
+        self.assertEqual(behind(), before + 1)
+
+    # -- lists, screens and files: what is there now --
+
+    def deals_of(self, companies):
+        """Return the names of the opportunities of some companies, or of none."""
+        return {
+            record.name
+            for record in self.records
+            if record._name == "crm.lead"
+            and (not record.company_id or record.company_id in companies)
+        }
+
+    def test_lists_screens_and_files_show_what_is_of_ones_companies(self):
+        self.end_epoch()
+        allowed = self.env.ref("base.group_allow_export")
+        sellers = {**self.sellers, "both": self.keepers["both"]}
+        for name, seller in sellers.items():
+            seller.group_ids += allowed
+            self.env.cr.flush()
+            self.authenticate(seller.login, seller.login)
+            expected = self.deals_of(seller.company_ids)
+            for path, text in self.paths(seller):
+                with self.subTest(seller=name, path=path):
+                    self.assertEqual(set(MARK.findall(text)), expected, SEED)
+
+    def test_whoever_administers_companies_alone_has_no_lists(self):
+        """By the rights of that role: what is sold is for those who sell."""
+        self.end_epoch()
+        keeper = self.keepers["abc"]
+        keeper.group_ids += self.env.ref("base.group_allow_export")
+        self.env.cr.flush()
+        self.authenticate(keeper.login, keeper.login)
+        for model in ("cqrs.opportunity.view", "cqrs.account.view"):
+            with self.subTest(model=model), self.assertRaises(AccessError):
+                self.env[model].with_user(keeper).search_count([])
+        with self.assertRaises(AccessError):
+            self.excel(self.env(user=keeper, su=False))
+        self.assertEqual(self.csv(keeper).status_code, 403)
+        for address in ("dashboard/opportunities?limit=100", "dashboard/", "metrics"):
+            answer = self.url_open(f"/api/v2/{address}")
+            with self.subTest(address=address):
+                self.assertEqual(MARK.findall(answer.text), [])
+
+    def paths(self, seller):
+        """Yield ``(path, text)`` of each way to the opportunities of now."""
+        env = self.env(
+            user=seller,
+            su=False,
+            context={"allowed_company_ids": seller.company_ids.ids},
+        )
+        view = env["cqrs.opportunity.view"]
+        rows = view.search_read([], ["name", "company_id"])
+        yield "view", json.dumps(rows)
+        yield "groups", json.dumps(view.formatted_read_group([], ["name"]))
+        yield "RPC", json.dumps(self.rpc(seller))
+        yield "API", self.url_open("/api/v2/dashboard/opportunities?limit=100").text
+        yield "Excel", self.excel(env)
+        yield "CSV", self.csv(seller).text
+
+    def rpc(self, user):
+        return self.make_jsonrpc_request(
+            "/web/dataset/call_kw",
+            {
+                "model": "cqrs.opportunity.view",
+                "method": "web_search_read",
+                "args": [[], {"name": {}, "company_id": {}}],
+                "kwargs": {"context": {"allowed_company_ids": user.company_ids.ids}},
+            },
+        )
+
+    def excel(self, env):
+        asked = ListQuestion.of(env, {"domain": []})
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "list.xlsx")
+            write_list(env, asked, str(path), folder, silent)
+            return repr(
+                [
+                    row
+                    for sheet in load_workbook(path)
+                    for row in sheet.iter_rows(values_only=True)
+                ]
+            )
+
+    def csv(self, user):
+        return self.url_open(
+            "/crm_cqrs/list.csv",
+            data={
+                "csrf_token": Request.csrf_token(self),
+                "question": json.dumps({"domain": []}),
+                "company_ids": json.dumps(user.company_ids.ids),
+            },
+        )
+
+    def test_an_export_of_a_company_has_its_own(self):
+        """With the texts under the hashes, and of others nothing but hashes."""
+        self.end_epoch()
+        for company in (*self.companies, self.branch):
+            letter = {self.a: "a", self.b: "b", self.c: "c"}.get(company, "branch")
+            env = self.env(
+                user=self.keepers[letter],
+                su=False,
+                context={"allowed_company_ids": company.ids},
+            )
+            found, others = {}, []
+            for text in export_lines(env, company):
+                line = json.loads(text)
+                if "event" in line:
+                    model, __, id_ = line["stream"].partition("/")
+                    found[model, int(id_), line["version"]] = text
+                else:
+                    others += MARK.findall(text)
+            with self.subTest(company=company.name):
+                self.assertKnown(found, self.may_know(company, False), letter)
+                self.assertEqual(others, [])
+
+    def test_the_bus_says_that_something_has_changed_and_no_more(self):
+        seller = self.sellers["a"]
+        seller.group_ids += self.env.ref("base.group_allow_export")
+        screen = self.env["cqrs.opportunity.view"].with_user(seller)
+        question = {"domain": [], "title": self.deals_of(self.a).pop()}
+        run_id = screen.with_context(allowed_company_ids=self.a.ids).request_excel(
+            question
+        )
+        self.env.cr.flush()
+        with self.registry.cursor() as cr:
+            self.env(cr=cr, su=True)["cqrs.run"]._perform_pending("ir_cron_excel")
+        self.env.invalidate_all()
+        self.assertEqual(self.env["cqrs.run"].browse(run_id).state, "done")
+        # As the thread that is called by each commit does.
+        self.env["bus.bus"]._sendone(channel(self.env), CHANGED, {})
+        self.env.cr.precommit.run()
+        self.addCleanup(self.env.cr.postcommit.clear)
+        messages = self.env["bus.bus"].search([], order="id").mapped("message")
+        told = [json.loads(each) for each in messages]
+        told = [each for each in told if each["type"] in (CHANGED, NOTIFICATION)]
+        self.assertEqual(
+            told[-2:],
+            [
+                {
+                    "type": NOTIFICATION,
+                    "payload": {"run_id": run_id, "state": "done"},
+                },
+                {"type": CHANGED, "payload": {}},
+            ],
+        )
+        self.assertEqual(MARK.findall(repr(messages)), [])
 
     def test_others_read_no_log(self):
         for seller in self.sellers.values():

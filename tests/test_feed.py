@@ -311,6 +311,37 @@ class TestFeed(SalesOrganisation):
         self.assertEqual(types(stream_id=self.lead.id), [won, updated])
         self.assertEqual(types(stream_id=self.lead.id + 1), [])
 
+    def test_a_filter_tells_nothing_of_the_event_that_removes(self):
+        """Neither its type nor who made it: ``removed`` comes whatever is asked for."""
+        self.lead.priority = "3"
+        self.env.cr.flush()
+        self.lead.with_user(self.seller).user_id = self.peer
+        self.env.cr.flush()
+        gone = self.opportunity(self.seller)
+        self.env.cr.flush()
+        gone_id = gone.id
+        gone.unlink()
+        self.end_epoch()
+        env, after = self.feed_of(self.manager), self.checkpoints[self.manager]
+        left = [("removed", self.lead.id), ("removed", gone_id)]
+        for filters in (
+            {"types": ("OpportunityReassigned", "OpportunityDeleted")},
+            {"types": ("OpportunityWon",)},
+            {"types": ("NoSuch*",)},
+            {"user_id": self.seller.id},
+            {"user_id": self.peer.id},
+            {"acting_user_id": self.seller.id},
+            {"acting_user_id": self.peer.id, "types": ("OpportunityWon",)},
+        ):
+            for limit in (1, 10):
+                with self.subTest(filters=filters, limit=limit):
+                    found, checkpoint, is_last = [], after, False
+                    while not is_last:
+                        page = read_feed(env, checkpoint, limit, Filters(**filters))
+                        found += [(m.kind, m.event.stream_id) for m in page.messages]
+                        checkpoint, is_last = page.checkpoint, page.is_last
+                    self.assertEqual(found, left)
+
     def test_pages_of_any_size_give_the_same(self):
         for number in range(5):
             self.lead.priority = str(number % 4)
@@ -364,6 +395,14 @@ class TestFeed(SalesOrganisation):
 
         self.assertEqual(kinds(self.seller), [None, None, "removed", None, None])
         self.assertEqual(kinds(self.peer), ["event"] * 4 + [None])
+        only = Filters(types=("OpportunityUpdated",))
+        again = look_again(self.feed_of(self.peer), positions, filters=only)
+        told = [message and message.event.type for message in again.values()]
+        updated = "OpportunityUpdated"
+        self.assertEqual(told, [None, updated, None, updated])
+        again = look_again(self.feed_of(self.seller), positions, filters=only)
+        told = [message and message.kind for message in again.values()]
+        self.assertEqual(told, [None, None, "removed", None])
         self.seller_employee.parent_id = False
         self.env.cr.flush()
         self.assertEqual(kinds(self.manager), [None] * 5)

@@ -24,6 +24,7 @@ from odoo.tools import mute_logger
 
 from ..models.access.options import OPTIONS
 from ..models.event_store.part import REMOVED as LEFT_COMPANY
+from ..models.event_store.reader import Filters
 from ..models.feed.feed import here, look_again, read_feed
 from .common import SalesOrganisation, other_company
 from .plain_rules import ALL_DOCUMENTS, OWN, TEAM, PlainRules
@@ -107,6 +108,7 @@ class TestFeedsOfRandomHistories(SalesOrganisation):
 
     def tell(self, user, in_view, done):
         about = (user.login, done)
+        self.ask_in_part(user, about)
         limit = self.chance.choice([1, 2, 100])
         is_last = False
         while not is_last:
@@ -123,6 +125,23 @@ class TestFeedsOfRandomHistories(SalesOrganisation):
             if message and message.kind == "event":
                 self.counts["again"] += 1
                 self.assertIn(message.event.stream_id, in_view, about)
+
+    def ask_in_part(self, user, about):
+        """Check that a filter leaves out events, and nothing of what has left."""
+        env, after = self.feed_of(user), self.checkpoints[user]
+        everything = read_feed(env, after, 1000).messages
+        types = [message.event.type for message in everything if message.event]
+        asked = Filters(
+            types=(self.chance.choice([*types, "NoSuch"]),),
+            user_id=self.chance.choice([None, self.env.uid, user.id]),
+        )
+        wanted = [
+            message.id
+            for message in everything
+            if message.kind != "event" or asked.ask_for(message.event)
+        ]
+        found = [message.id for message in read_feed(env, after, 1000, asked).messages]
+        self.assertEqual(found, wanted, (about, asked))
 
     def take(self, user, message, in_view, about):
         """Check a message, and keep the copy as a receiver does."""

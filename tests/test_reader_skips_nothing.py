@@ -1,11 +1,13 @@
 import random
 import threading
 import time
+from dataclasses import replace
 from threading import Thread
 
 import psycopg2
 
 from odoo.tests import tagged
+from odoo.tools import SQL
 
 from ..models.event_store import reader
 from ..models.event_store.reader import (
@@ -70,6 +72,46 @@ class TestReaderSkipsNothing(RealCursors):
         self.created.append(slow_id)
         self.assertEqual(self.read_on(), [slow_id])
         self.assertEqual(self.read_on(), [])
+
+    def test_what_is_read_beside_the_types_comes_late_as_well_and_once(self):
+        """The two overlap: some events are of the type, and meet the condition."""
+        updated = Filters(stream_model="crm.lead", types=("OpportunityUpdated",))
+        created = SQL("event.before IS NULL")
+
+        def read_on():
+            found = []
+            for size in (1, 100):
+                after, is_last, ids = self.after, False, []
+                while not is_last:
+                    with self.transaction() as env:
+                        page = read_page(env, after, size, updated, also=created)
+                    ids += [(event.stream_id, event.type) for event in page.events]
+                    after, is_last = page.checkpoint, page.is_last
+                found.append(ids)
+            self.after = after
+            self.assertEqual(*found)
+            return found[0]
+
+        with self.transaction() as slow:
+            slow_id = self.write_lead(slow, "slow")
+            quick_id = self.commit("quick")
+            with self.transaction() as env:
+                env["crm.lead"].browse(quick_id).name = "cqrs reader renamed"
+                env.cr.flush()
+                env["crm.lead"].browse(quick_id).type = "lead"
+            self.assertEqual(
+                read_on(),
+                [(quick_id, "OpportunityCreated"), (quick_id, "OpportunityUpdated")],
+            )
+        self.created.append(slow_id)
+        self.assertEqual(read_on(), [(slow_id, "OpportunityCreated")])
+        both = SQL("event.before IS NULL OR event.type = 'OpportunityUpdated'")
+        with self.transaction() as env:
+            start = Checkpoint(1, 0)
+            types = replace(updated, types=("OpportunityCreated", "OpportunityUpdated"))
+            found = read_page(env, start, 1000, types, also=both).events
+        positions = [event.position for event in found]
+        self.assertEqual(len(positions), len({*positions}))
 
     def test_of_several_slow_transactions_one_is_rolled_back(self):
         with self.transaction() as first:

@@ -6,10 +6,12 @@ import time
 from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 
+from odoo import Command
 from odoo.tests import new_test_user, tagged
 from odoo.tools import config
 
 from ..models.api.log_cursor import LogCursor
+from ..models.event_store.part import id_of_part
 from ..models.feed.feed import read_feed
 from ..models.webhooks import outbox
 from ..models.webhooks.dispatcher import run_once
@@ -17,7 +19,7 @@ from ..models.webhooks.lease import MARGIN, Lease
 from ..models.webhooks.outbox import Outcome, Taken
 from ..models.webhooks.schedule import Schedule
 from ..models.webhooks.settings import ALLOWED_OPTION
-from .common import RealCursors
+from .common import RealCursors, other_company
 from .receiver import Receiver, answer
 
 #: The schedule in force, so much faster that a test can wait for it
@@ -206,6 +208,56 @@ class TestWebhookDelivery(Deliveries):
             endpoint.webhook,
         )
         self.assertEqual(attempts, [(n, 500, "not now") for n in (1, 2, 3, 4)])
+
+    def test_what_waits_has_the_id_of_the_endpoint_as_it_was_narrowed(self):
+        """By the event's own id one could try what it was in the other company."""
+        here, there = self.env.company.id, self.company()
+        endpoint = self.endpoint(lambda body: REFUSED)
+        lead = self.lead()
+        self.change(lead, company_id=here, team_id=False, user_id=False)
+        self.change(lead, company_id=there)
+        slow = Schedule(pauses=(0, 3600, 3600))
+        self.run_once(slow)
+        with self.transaction() as env:
+            webhook = env["cqrs.webhook"].browse(endpoint.webhook)
+            webhook.company_ids = [Command.set([here])]
+        endpoint.answering = lambda body: OK
+        endpoint.messages.clear()
+        self.due(endpoint)
+        self.run_once(slow)
+        events = self.query(
+            "SELECT event_id::text FROM cqrs_event WHERE stream_model = 'crm.lead'"
+            " AND stream_id = %s ORDER BY position",
+            lead,
+        )
+        last = id_of_part(events[-1][0])
+        self.assertEqual(
+            [
+                (id_, body["id"], body["type"])
+                for id_, body in endpoint.messages
+                if body["type"] != "crm_cqrs.resync"
+            ],
+            [(last, last, "crm_cqrs.removed")],
+        )
+
+    def company(self):
+        """Return the id of a company that is committed, and removed again."""
+        with self.transaction() as env:
+            company = other_company(env)
+            admin = env.ref("base.user_admin")
+            admin.company_ids = [Command.link(company.id)]
+
+        def remove():
+            self.remove()
+            with self.transaction() as env:
+                partner = env["res.company"].browse(company.id).partner_id
+                admin = env.ref("base.user_admin")
+                admin.company_ids = [Command.unlink(company.id)]
+                env["res.company"].browse(company.id).unlink()
+                partner.unlink()
+
+        self.addCleanup(remove)
+        return company.id
 
     def test_a_record_that_fails_holds_back_itself_alone(self):
         first = self.lead()

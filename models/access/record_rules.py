@@ -13,6 +13,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from ..support.bound_companies import BOUND
 from . import thresholds
 from .policy import Viewer
 from .viewers import LEADS
@@ -155,7 +156,7 @@ class CrmLead(models.Model):
     )
 
     @api.depends("user_id", "team_id", "company_id")
-    @api.depends_context("uid")
+    @api.depends_context("uid", BOUND)
     def _compute_cqrs_in_team(self):
         self._cqrs_compute("cqrs_in_team", self._cqrs_in_team())
 
@@ -163,7 +164,7 @@ class CrmLead(models.Model):
         return self._cqrs_search(operator, value, self._cqrs_in_team())
 
     @api.depends("user_id", "team_id", "company_id")
-    @api.depends_context("uid")
+    @api.depends_context("uid", BOUND)
     def _compute_cqrs_lent(self):
         self._cqrs_compute("cqrs_lent", self._cqrs_lent())
 
@@ -229,7 +230,7 @@ class CqrsSeenRow(models.AbstractModel):
         access = self.env(su=False)["cqrs.access"]
         return access._document_viewers(user, self._cqrs_shown)
 
-    @api.depends_context("uid")
+    @api.depends_context("uid", BOUND)
     def _compute_is_visible(self):
         self._cqrs_compute("is_visible", self._cqrs_visible())
 
@@ -283,7 +284,7 @@ class CqrsPerson(models.AbstractModel):
         "Me or My Team", compute="_compute_is_in_team", search="_search_is_in_team"
     )
 
-    @api.depends_context("uid")
+    @api.depends_context("uid", BOUND)
     def _compute_is_in_team(self):
         self._cqrs_compute("is_in_team", self._cqrs_in_team())
 

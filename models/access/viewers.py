@@ -5,7 +5,7 @@ from dataclasses import replace
 from odoo import api, models
 from odoo.tools import SQL, ormcache
 
-from ..support.bound_companies import bound_company_ids, within_bounds
+from ..support.bound_companies import within_bounds
 from ..support.process_cache import VersionedCache
 from .answer_context import AnswerContext
 from .policy import Viewer
@@ -196,8 +196,7 @@ class CqrsAccess(models.AbstractModel):
     def _viewers_through(self, user, lender_ids: list[int]) -> list[Viewer]:
         ids = (user.id, *lender_ids)
         version = AnswerContext.of(self.env).people_version
-        key = ids, bound_company_ids(self.env)
-        return VIEWERS.get(self.env, version, key, lambda: self._ask_viewers_of(ids))
+        return VIEWERS.get(self.env, version, ids, lambda: self._ask_viewers_of(ids))
 
     def _ask_viewers_of(self, ids: tuple[int, ...]) -> list[Viewer]:
         """Return the first, and the others in the companies that the first works in."""

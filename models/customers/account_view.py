@@ -5,6 +5,7 @@ from odoo.tools import SQL
 
 from ..metrics.ages import AGES, age_of
 from ..projections.contact import is_account
+from ..support.bound_companies import BOUND
 from .measures import KINDS, MEASURES
 from .rows import ALL_ROWS, COUNTED, TIMES
 from .viewing import Viewing
@@ -27,7 +28,7 @@ _KIND_OF = {
 }
 
 #: Another reader has other figures, and another day other ages.
-_READERS = {"readonly": True, "depends_context": ("uid", "tz")}
+_READERS = {"readonly": True, "depends_context": ("uid", "tz", BOUND)}
 _AMOUNT = {"currency_field": "currency_id", "aggregator": None, **_READERS}
 
 

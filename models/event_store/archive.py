@@ -45,9 +45,12 @@ class CqrsEvent(models.Model):
 
     def init(self):
         result = super().init()
+        self._index_archives()
+        return result
+
+    def _index_archives(self):
         for table in archive_tables(self.env):
             self._index_archive(table)
-        return result
 
     def _archive_with_room(self, tablespace: str | None) -> tuple[str, int]:
         """Return the archive table to fill, and the number of events that it takes.

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 
 from odoo.tools import SQL
 
+from ..support.bound_companies import BOUND
+
 #: The type of an event with which a record left the companies
 REMOVED = "removed"
 
@@ -28,7 +30,7 @@ REMOVED = "removed"
 OF_COMPANIES = "cqrs_log_of_companies"
 
 #: Parts of a reader's environment on which the values of an event depend
-READER = ("uid", "allowed_company_ids", OF_COMPANIES)
+READER = ("uid", "allowed_company_ids", BOUND, OF_COMPANIES)
 
 #: Details of an event that are of its own record
 _DETAILS = ("users", "uninstalled", "reason")

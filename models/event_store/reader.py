@@ -30,7 +30,7 @@ import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import cached_property
@@ -243,6 +243,19 @@ class Filters:
     acting_user_id: int | None = None
     models: tuple[str, ...] = ()
 
+    @property
+    def of_any_content(self) -> "Filters":
+        """The filters but those on type and people, which not everybody may know."""
+        return replace(self, types=(), user_id=None, acting_user_id=None)
+
+    def ask_for(self, event: "Event") -> bool:
+        """Return whether type and people of an event, as it is told, are asked for."""
+        return (
+            (not self.types or any(_is_of_type(event, name) for name in self.types))
+            and self.user_id in (None, event.user_id)
+            and self.acting_user_id in (None, event.acting_user_id)
+        )
+
 
 #: No condition
 EVERYTHING = Filters()
@@ -314,6 +327,7 @@ def read_page(
     limit: int = 100,
     filters: Filters = EVERYTHING,
     part: Part | None = None,
+    also: SQL | None = None,
 ) -> Page:
     """Return the next events of the log, as this transaction sees it.
 
@@ -321,9 +335,11 @@ def read_page(
     :param limit: the most events to return; with a part, to look through
     :param part: the part of the log to return. ``filters`` are of the events as they
         are in the log
+    :param also: a condition on ``event``: those that meet it are read whatever their
+        type and people are
     """
     start, horizon = after or BEGINNING, Horizon.of(env)
-    env.cr.execute(_statement(start, horizon, limit, filters, part))
+    env.cr.execute(_statement(start, horizon, limit, filters, part, also))
     rows = env.cr.dictfetchall()
     is_last = len(rows) < limit
     if is_last:
@@ -403,20 +419,27 @@ def _statement(
     limit: int,
     filters: Filters,
     part: Part | None,
+    also: SQL | None,
 ) -> SQL:
-    parts = [_later(start, horizon, limit, filters)]
     late = [each for each in start.unread if horizon.sees(start.epoch, each[0])]
-    if late:
-        parts.append(_late(start.epoch, late, limit, filters))
-    if len(parts) == 1:
-        return _columns_of(parts[0], part)
-    both = SQL(
-        "SELECT * FROM ((%s) UNION ALL (%s)) event ORDER BY %s LIMIT %s",
-        *parts,
+    asked = [(filters, SQL("true"))]
+    if also and filters != filters.of_any_content:
+        asked.append((filters.of_any_content, also))
+    queries = []
+    for each in asked:
+        queries.append(_later(start, horizon, limit, *each))
+        if late:
+            queries.append(_late(start.epoch, late, limit, *each))
+    if len(queries) == 1:
+        return _columns_of(queries[0], part)
+    page = SQL(
+        "SELECT DISTINCT ON (%s) * FROM (%s) event ORDER BY %s LIMIT %s",
+        _ORDER,
+        SQL(" UNION ALL ").join(SQL("(%s)", query) for query in queries),
         _ORDER,
         limit,
     )
-    return _columns_of(both, part)
+    return _columns_of(page, part)
 
 
 def _columns_of(page: SQL, part: Part | None) -> SQL:
@@ -441,7 +464,13 @@ def _columns_of(page: SQL, part: Part | None) -> SQL:
     )
 
 
-def _late(epoch: int, late: list[tuple[int, int]], limit: int, filters: Filters) -> SQL:
+def _late(
+    epoch: int,
+    late: list[tuple[int, int]],
+    limit: int,
+    filters: Filters,
+    also: SQL,
+) -> SQL:
     """Return the query of events of transactions that a checkpoint leaves unread."""
     ids, positions = zip(*late, strict=True)
     conditions = [
@@ -450,6 +479,7 @@ def _late(epoch: int, late: list[tuple[int, int]], limit: int, filters: Filters)
             " AND event.position > late.position",
             epoch,
         ),
+        also,
         *_conditions(filters),
     ]
     if filters.types:
@@ -469,9 +499,11 @@ def _late(epoch: int, late: list[tuple[int, int]], limit: int, filters: Filters)
     )
 
 
-def _later(start: Checkpoint, horizon: Horizon, limit: int, filters: Filters) -> SQL:
+def _later(
+    start: Checkpoint, horizon: Horizon, limit: int, filters: Filters, also: SQL
+) -> SQL:
     """Return the query of events of transactions that a checkpoint does not know."""
-    conditions = [horizon.condition, *_conditions(filters)]
+    conditions = [horizon.condition, also, *_conditions(filters)]
     if start != BEGINNING:
         conditions.append(
             SQL(
@@ -536,6 +568,12 @@ def _page(condition: SQL, limit: int) -> SQL:
         _ORDER,
         limit,
     )
+
+
+def _is_of_type(event: Event, name: str) -> bool:
+    if name.endswith("*"):
+        return event.type.startswith(name.removesuffix("*"))
+    return event.type == name
 
 
 def _is_of_types(types: tuple[str, ...]) -> SQL:

@@ -8,7 +8,7 @@ A page looks through the log, and gives what the companies may know of it::
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from odoo import api
 
@@ -54,15 +54,14 @@ def read_company_log(
     """
     env["cqrs.event"].check_access("read")
     part = env["cqrs.event"]._part()
-    # These are the same for all who may know of an event.
-    plain = replace(filters, types=(), user_id=None, acting_user_id=None)
     events, checkpoints = [], []
     log, is_last, scanned = after or BEGINNING, False, 0
     while not is_last and len(events) < limit and scanned < SCAN_AT_MOST:
-        page = read_page(env, log, SCAN, plain, part)
+        # Conditions that are the same for all who may know of an event.
+        page = read_page(env, log, SCAN, filters.of_any_content, part)
         log, is_last, scanned = page.checkpoint, page.is_last, scanned + SCAN
         for event in page.events:
-            if not _is_asked_for(event, filters):
+            if not filters.ask_for(event):
                 continue
             if len(events) == limit:
                 log, is_last = checkpoints[-1], False
@@ -95,17 +94,3 @@ def follow_company_log(
         if page.is_last:
             return
         after = page.checkpoint
-
-
-def _is_asked_for(event: Event, filters: Filters) -> bool:
-    return (
-        (not filters.types or any(_is_of_type(event, name) for name in filters.types))
-        and filters.user_id in (None, event.user_id)
-        and filters.acting_user_id in (None, event.acting_user_id)
-    )
-
-
-def _is_of_type(event: Event, name: str) -> bool:
-    if name.endswith("*"):
-        return event.type.startswith(name.removesuffix("*"))
-    return event.type == name

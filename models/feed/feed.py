@@ -8,7 +8,8 @@ of reading, never those of the event:
   went there, that side alone (``event_store/part.py``).
 * ``removed``, with nothing but ids, is given for the event with which a record left the
   view: the row before it would be seen by the rights of now, the row after it would
-  not.
+  not. It is given whatever the type of that event and whoever made it, since a filter
+  that holds for it would tell these.
 * ``resync`` is given once where the view itself has become another, by the hierarchy, a
   group, a delegation, a company or an option: what is in it is to be read anew.
 * Everything else is passed over. Of other records (leads, people, settings) nothing is
@@ -53,6 +54,7 @@ from ..event_store.reader import (
 from ..support.answer_context import without_jit
 from ..support.process_cache import VersionedCache
 from .kinds import LAST_VERSION, Kind, kinds_of, present_states, states_before
+from .leaving import MAY_LEAVE
 
 EVENT = "event"
 REMOVED = "removed"
@@ -144,7 +146,8 @@ def read_feed(
 
     :param after: what the user has been told; None for nothing
     :param limit: the most messages to return
-    :param filters: conditions on the events, those that remove included
+    :param filters: conditions on the events; those on type and people do not hold for
+        ``REMOVED``
     :param company_ids: only records of these companies, or of none
     :param is_live: without first builds and baselines, with which nothing changed
     :raise Unreadable: it is not known at present who sees what
@@ -162,14 +165,11 @@ def read_feed(
     filters = replace(filters, stream_model=None, models=tuple(models))
     scanned = 0
     while not is_last and len(messages) < limit and scanned < SCAN_AT_MOST:
-        page = read_page(env, log, SCAN, filters, view.part)
+        page = read_page(env, log, SCAN, filters, view.part, MAY_LEAVE)
         log, is_last = page.checkpoint, page.is_last
         scanned += SCAN
         told = [e for e in page.events if not (is_live and e.origin == MIGRATION)]
-        if filters.user_id is not None or filters.acting_user_id is not None:
-            # Whose an event is, of which one side may be known, is not told either.
-            told = [e for e in told if e.hash is not None]
-        for message in view.messages(told):
+        for message in view.messages(told, filters):
             if len(messages) == limit:
                 log, is_last = checkpoints[-1].log, False
                 break
@@ -205,11 +205,16 @@ def follow_feed(
 
 
 def look_again(
-    env, positions: list[int], company_ids: list[int] | None = None
+    env,
+    positions: list[int],
+    company_ids: list[int] | None = None,
+    filters: Filters = EVERYTHING,
 ) -> dict[int, Message | None]:
     """Return the messages of events under the rights of now, by their positions.
 
-    None if ``env.user`` may be told nothing of an event any more.
+    None if ``env.user`` may be told nothing of an event any more, or has not asked.
+
+    :param filters: conditions on type and people, as of ``read_feed``
 
     :raise Unreadable: it is not known at present who sees what
     """
@@ -219,7 +224,7 @@ def look_again(
         for event in read_events(env, positions, view.part)
         if event.stream_model in view.kinds
     ]
-    messages = view.messages(events)
+    messages = view.messages(events, filters)
     told = {message.event.position: message for message in messages}
     return {position: told.get(position) for position in positions}
 
@@ -309,8 +314,8 @@ class _View:
         )
         return digest or ""
 
-    def messages(self, events: list[Event]) -> Iterator[Message]:
-        """Yield what the user may be told of events."""
+    def messages(self, events: list[Event], filters: Filters) -> Iterator[Message]:
+        """Yield what the user may be told of events, and has asked for."""
         without_jit(self.env)
         seen, removed = set(), set()
         for model, of_model in _by_model(events).items():
@@ -324,7 +329,9 @@ class _View:
                 # It has come back since.
                 yield Message(REMOVED, event, event.event_id)
             elif event.record in seen:
-                yield Message(EVENT, self._shown(event, merged_away), event.event_id)
+                if filters.ask_for(event):
+                    shown = self._shown(event, merged_away)
+                    yield Message(EVENT, shown, event.event_id)
             elif event.position in removed:
                 yield Message(REMOVED, event, event.event_id)
 

@@ -37,6 +37,11 @@ _OWNERS = {
 }
 
 
+#: Recorded fields that decide who sees a record, but for contacts, of which a record
+#: rule may ask for any
+DECIDING_FIELDS = ("user_id", "invoice_user_id", "team_id", "company_id", "type")
+
+
 @dataclass(frozen=True)
 class Kind:
     """Records of one model, as ``env.user`` sees them.

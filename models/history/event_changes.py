@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from ..event_store.part import OF_COMPANIES
+from ..event_store.part import READER
 from ..support.json_field import PortableJson
 from .changes import describe_changes
 
@@ -11,7 +11,7 @@ class CqrsEvent(models.Model):
     changes = PortableJson(compute="_compute_changes")
 
     @api.depends("before", "after")
-    @api.depends_context("lang", "uid", "allowed_company_ids", OF_COMPANIES)
+    @api.depends_context("lang", *READER)
     def _compute_changes(self):
         # With sudo: readers of the log need not be able to read the records. What their
         # groups hide from them is not among the values (``hidden.py``).

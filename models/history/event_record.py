@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..event_store.part import OF_COMPANIES
+from ..event_store.part import READER
 
 
 class CqrsEvent(models.Model):
@@ -12,7 +12,7 @@ class CqrsEvent(models.Model):
     can_open_record = fields.Boolean(compute="_compute_record_name")
 
     @api.depends("stream_model", "stream_id")
-    @api.depends_context("lang", "uid", "allowed_company_ids", OF_COMPANIES)
+    @api.depends_context("lang", *READER)
     def _compute_record_name(self):
         openable, names = {}, {}
         for model, events in self.grouped("stream_model").items():

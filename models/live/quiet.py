@@ -17,6 +17,8 @@ from .announcer import FOLLOWERS
 QUIET_AFTER_MINUTES = 30
 #: Minutes for which an action sleeps at most
 ASLEEP_MINUTES = 60
+#: Minutes after a commit that wakes them until another one does
+WAKE_EVERY_MINUTES = 15
 
 #: Parameter; if it is true, no action sleeps
 NEVER_ASLEEP = "crm_cqrs.jobs_never_sleep"
@@ -58,9 +60,12 @@ _PUT_OFF = f"""
            ) latest) < now() - %(quiet_after)s * interval '1 minute'
 """
 
+# Also when others would wake them again: the events of a transaction that was long are
+# old as it commits, so that the actions, woken by one such, may sleep before the next.
 _WAKE = f"""
     INSERT INTO ir_cron_trigger (cron_id, call_at)
-    SELECT id, now() AT TIME ZONE 'UTC' FROM ir_cron
+    SELECT id, now() AT TIME ZONE 'UTC' + minutes * interval '1 minute'
+    FROM ir_cron, unnest(ARRAY[0, %(again)s]) minutes
     WHERE id IN ({_OURS}) AND active
 """
 
@@ -102,9 +107,8 @@ class Waker:
         now = time.monotonic()
         if now < self._awake_until.get(cr.dbname, float("-inf")):
             return
-        cr.execute(SQL(_WAKE, sleeping=list(SLEEPING)))
-        # They stay awake for longer than that after the event.
-        self._awake_until[cr.dbname] = now + 60 * QUIET_AFTER_MINUTES / 2
+        cr.execute(SQL(_WAKE, sleeping=list(SLEEPING), again=WAKE_EVERY_MINUTES))
+        self._awake_until[cr.dbname] = now + 60 * WAKE_EVERY_MINUTES
 
 
 FOLLOWERS.append(Waker().wake)

@@ -5,6 +5,7 @@ from odoo.tools import SQL
 
 from ..event_store.part import in_part
 from ..support.bound_companies import bound_company_ids, within_bounds
+from ..webhooks.companies import is_known
 from .health import BAD, COUNT_UP_TO, GOOD, WATCH
 
 _LEVELS = [(GOOD, "Good"), (WATCH, "To Watch"), (BAD, "Bad")]
@@ -70,6 +71,7 @@ class CqrsCompanyHealth(models.Model):
                 part,
             ),
             models=list(part.models),
+            known=is_known(SQL("message"), part),
             most=COUNT_UP_TO,
             good=GOOD,
             watch=WATCH,
@@ -104,7 +106,8 @@ _ROW = """
               SELECT count(*) AS dead FROM (
                   SELECT FROM cqrs_webhook_message message
                   WHERE message.webhook_id = cqrs_webhook.id
-                    AND message.state = 'dead' LIMIT %(most)s) row) messages
+                    AND message.state = 'dead' AND %(known)s
+                  LIMIT %(most)s) row) messages
           WHERE ARRAY[%(company_id)s] = ARRAY(
               SELECT company_id FROM cqrs_webhook_company_rel
               WHERE webhook_id = cqrs_webhook.id)) webhook

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 
 from odoo.tools import SQL
 
+from .bound_companies import bound_company_ids
+
 _READING = "crm_cqrs.reading"
 _JIT = SQL("set_config('jit', 'off', true)")
 
@@ -76,13 +78,8 @@ class Facts:
         :param user: a ``res.users`` record, the user of ``env`` by default
         """
         user = env.user if user is None else user
-        reading = env.cr.cache.get(_READING)
-        if reading is None:
-            return cls(env, user)
         key = cls, user.id, env.uid, env.su
-        if key not in reading.known:
-            reading.known[key] = cls(env, user)
-        return reading.known[key]
+        return known_while_reading(env, key, lambda: cls(env, user))
 
     def _value(self, fact: Fact):
         reading = self.env.cr.cache.get(_READING)
@@ -122,12 +119,14 @@ def begin_reading(env, is_whole: bool = False):
 def known_while_reading(env, key: tuple, make: Callable):
     """Return a value that stays the same while a transaction only reads.
 
-    :param key: of the value, beginning with a name that nobody else uses
+    :param key: of the value, beginning with a name that nobody else uses; the companies
+        to which the caller is bound belong to it
     :param make: returns it; called each time where something may be written
     """
     reading = env.cr.cache.get(_READING)
     if reading is None:
         return make()
+    key = bound_company_ids(env), key
     if key not in reading.known:
         reading.known[key] = make()
     return reading.known[key]

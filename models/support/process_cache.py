@@ -4,9 +4,17 @@ from collections.abc import Callable
 
 from odoo.tools.lru import LRU
 
+from .bound_companies import bound_company_ids
+
+#: Bounds of callers of which a process keeps values; others give way
+BOUNDS = 32
+
 
 class VersionedCache:
     """Values of one kind, kept for each database; the least recently used give way.
+
+    Callers who are bound to some companies have values of their own, each bound for
+    itself: what is made for one can never be given to another.
 
     It is declared beside its use, and asked with the version that a value depends on::
 
@@ -22,8 +30,12 @@ class VersionedCache:
         self._size = size
 
     def store(self, env) -> LRU:
-        """Return the values of this process and database, by their keys."""
-        stores = vars(env.registry).setdefault("cqrs_caches", {})
+        """Return the values of this process, database and bound, by their keys."""
+        bounds = vars(env.registry).setdefault("cqrs_caches", LRU(BOUNDS))
+        bound = bound_company_ids(env)
+        stores = bounds.get(bound)
+        if stores is None:
+            stores = bounds[bound] = {}
         if self._name not in stores:
             stores.setdefault(self._name, LRU(self._size))
         return stores[self._name]

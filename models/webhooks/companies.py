@@ -9,8 +9,9 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..access.record_rules import Condition
-from ..event_store.part import in_part
-from ..support.bound_companies import within_bounds
+from ..event_store.part import Part, in_part
+from ..support.bound_companies import BOUND, within_bounds
+from .log import event_of
 
 
 class CqrsWebhook(models.Model):
@@ -24,7 +25,7 @@ class CqrsWebhook(models.Model):
         search="_search_is_of_my_companies",
     )
 
-    @api.depends_context("uid", "allowed_company_ids")
+    @api.depends_context("uid", "allowed_company_ids", BOUND)
     def _compute_is_of_my_companies(self):
         self._cqrs_compute("is_of_my_companies", self._cqrs_of_my_companies())
 
@@ -50,7 +51,7 @@ class CqrsWebhookMessage(models.Model):
         search="_search_is_of_my_companies",
     )
 
-    @api.depends_context("uid", "allowed_company_ids")
+    @api.depends_context("uid", "allowed_company_ids", BOUND)
     def _compute_is_of_my_companies(self):
         self._cqrs_compute("is_of_my_companies", self._cqrs_of_my_companies())
 
@@ -62,23 +63,28 @@ class CqrsWebhookMessage(models.Model):
         env = self.env(su=False)
         company_ids = list(within_bounds(env, env.companies._ids))
         part = env["cqrs.event"]._part_of(company_ids)
+        return lambda row: SQL(
+            "(%s AND %s)",
+            _is_of(SQL("%s.webhook_id", row), company_ids),
+            is_known(row, part),
+        )
 
-        def condition(row: SQL) -> SQL:
-            event = SQL(
-                "(SELECT * FROM cqrs_event WHERE cqrs_event.position = %s.position)",
-                row,
-            )
-            return SQL(
-                """
-                (%s AND (%s.position IS NULL
-                         OR EXISTS (SELECT FROM %s event WHERE event.is_seen)))
-                """,
-                _is_of(SQL("%s.webhook_id", row), company_ids),
-                row,
-                in_part(event, part),
-            )
+    def _known(self, row: SQL) -> SQL:
+        """Return the condition that the reader may know of a message."""
+        part = self.env["cqrs.event"]._part()
+        return is_known(row, part) if part else SQL("true")
 
-        return condition
+
+def is_known(row: SQL, part: Part) -> SQL:
+    """Return the condition that a message is of no event, or of one of some companies.
+
+    A message may be older than the companies to which its endpoint is bound.
+    """
+    return SQL(
+        "(%s.position IS NULL OR EXISTS (SELECT FROM %s event WHERE event.is_seen))",
+        row,
+        in_part(event_of(row), part),
+    )
 
 
 def _is_of(webhook_id: SQL, company_ids: list[int]) -> SQL:

@@ -207,7 +207,10 @@ class Delivery:
         """
         positions = [m.position for chain in chains for m in chain if m.position]
         seen = look_again(
-            webhook._seen_by(), positions, webhook.company_ids.ids or None
+            webhook._seen_by(),
+            positions,
+            webhook.company_ids.ids or None,
+            Filters(types=webhook._chosen_types()),
         )
         secrets, further = webhook._signing_secrets(), webhook._further_headers()
         origin, url, payload = source(webhook.env), webhook.url, webhook.payload
@@ -230,7 +233,7 @@ class Delivery:
                     next(text for id_, text in cursors if id_ not in ids)
                 )
                 content = message and body(message, payload, origin, cursor)
-                contents.append((each, message and message.kind, content))
+                contents.append((each, message, content))
             request = partial(self._request, url, secrets, further)
             calls.append((chain, partial(self._sent, chain, contents, until, request)))
         return calls
@@ -240,11 +243,12 @@ class Delivery:
 
         Called in a thread of the senders.
 
-        :param contents: ``(message, kind, body)``; no body where nothing may be told
+        :param contents: ``(waiting, message, body)``; no message and no body where
+            nothing may be told
         :param until: when the rights are to be looked at again, after the first message
         :return: the results, each as soon as it is there
         """
-        for number, (waiting, kind, content) in enumerate(contents):
+        for number, (waiting, message, content) in enumerate(contents):
             if not self._lease.holds or (number and time.monotonic() > until):
                 yield _Sent(chain, None, None, True)
                 return
@@ -254,7 +258,7 @@ class Delivery:
                     waiting.id, waiting.webhook_id, waiting.kind, "skipped", 0
                 )
             else:
-                outcome, answer = request(waiting, kind, content)
+                outcome, answer = request(waiting, message, content)
             # A dead one ends it, too: the cursors of the next ones are after it.
             is_over = waiting is chain[-1] or outcome.state in ("waiting", "dead")
             yield _Sent(chain, outcome, answer, is_over)
@@ -262,15 +266,17 @@ class Delivery:
                 return
 
     def _request(
-        self, url, secrets, further, waiting, kind, content
+        self, url, secrets, further, waiting, message, content
     ) -> tuple[Outcome, Answer]:
-        """Send a message; called in a thread of the senders."""
+        """Send a message; called in a thread of the senders.
+
+        Its id is that of now: an endpoint that was narrowed since it was taken may not
+        know the event's own any more.
+        """
         at = _now()
         fields = {}
         try:
-            fields = headers(
-                secrets, waiting.message_id, int(at.timestamp()), content, further
-            )
+            fields = headers(secrets, message.id, int(at.timestamp()), content, further)
             answer = self._transport.send(url, fields, content)
         except Exception as error:
             _logger.exception("A message cannot be sent")
@@ -278,7 +284,7 @@ class Delivery:
                 None, "", f"The message could not be sent: {error}", None, 0
             )
         request = request_text(url, fields, content, further)
-        return self._outcome(waiting, kind, answer, at, request), answer
+        return self._outcome(waiting, message.kind, answer, at, request), answer
 
     def _outcome(
         self, waiting: Waiting, kind: str, answer: Answer, at: datetime, request: str

@@ -3,7 +3,10 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
+from ..event_store.part import in_part
+from ..event_store.reader import Checkpoint
 from ..feed.feed import FeedCheckpoint
+from ..feed.leaving import MAY_LEAVE
 from ..support.indexes import create_missing
 from .event_types import MODELS
 from .log import FAILED
@@ -20,35 +23,42 @@ _HEALTH = """
                waiting.since, unread.since)))::integer AS lag_seconds,
            failed.at AT TIME ZONE 'UTC' AS last_error_at,
            COALESCE(NULLIF(failed.error, ''), 'HTTP ' || failed.status) AS last_error
-    FROM unnest(%(ids)s::integer[], %(epochs)s::integer[], %(txids)s::text[],
-                %(types)s::text[]) place (id, epoch, txid, types)
+    FROM unnest(%(ids)s::integer[]) place (id)
     CROSS JOIN LATERAL (
         SELECT count(*) FROM (
             SELECT FROM cqrs_webhook_message message
             WHERE webhook_id = place.id AND created_at > now() - interval '1 day'
-              AND state = 'delivered' LIMIT %(most)s) row) delivered
+              AND state = 'delivered' AND %(known)s LIMIT %(most)s) row) delivered
     CROSS JOIN LATERAL (
         SELECT count(*), count(*) FILTER (WHERE attempts > 0) AS failing,
                min(created_at) AS since
         FROM (SELECT attempts, created_at FROM cqrs_webhook_message message
-              WHERE webhook_id = place.id AND state = 'waiting' LIMIT %(most)s) row
+              WHERE webhook_id = place.id AND state = 'waiting' AND %(known)s
+              LIMIT %(most)s) row
     ) waiting
     CROSS JOIN LATERAL (
         SELECT count(*) FROM (
             SELECT FROM cqrs_webhook_message message
-            WHERE webhook_id = place.id AND state = 'dead' LIMIT %(most)s) row) dead
-    LEFT JOIN LATERAL (
-        SELECT count(*), min(occurred_at) AS since FROM (
-            SELECT occurred_at FROM cqrs_event event
-            WHERE (event.epoch, event.txid) >= (place.epoch, place.txid::xid8)
-              AND stream_model = ANY(%(models)s) AND origin <> 'migration'
-              AND (place.types = '' OR type = ANY(string_to_array(place.types, ',')))
-            ORDER BY event.epoch, event.txid, event.position LIMIT %(most)s) row
-    ) unread ON true
+            WHERE webhook_id = place.id AND state = 'dead' AND %(known)s LIMIT %(most)s
+        ) row) dead
+    LEFT JOIN (%(unread)s) unread ON unread.id = place.id
     LEFT JOIN LATERAL (
         SELECT at, error, status FROM cqrs_webhook_attempt attempt
         WHERE webhook_id = place.id AND %(failed)s ORDER BY at DESC LIMIT 1
     ) failed ON true
+"""
+
+# Of those that are read, the ones of which the endpoint's companies may know.
+_UNREAD = """
+    SELECT %(id)s AS id, count(*), min(occurred_at) AS since
+    FROM %(log)s event WHERE %(is_seen)s
+"""
+
+_LATER = """
+    (SELECT * FROM cqrs_event event
+     WHERE (event.epoch, event.txid) >= (%(epoch)s, %(txid)s::xid8)
+       AND stream_model = ANY(%(models)s) AND origin <> 'migration' AND %(asked)s
+     ORDER BY event.epoch, event.txid, event.position LIMIT %(most)s)
 """
 
 
@@ -116,7 +126,8 @@ class CqrsWebhook(models.Model):
         last_error_at}}``: messages delivered in the last day, waiting ones and how many
         of these have failed before, dead ones; events that may still have to be
         delivered, and the age of the oldest in seconds; the last failed attempt, in UTC
-        without a zone. Nothing is counted beyond ``COUNT_UP_TO``.
+        without a zone. Nothing is counted beyond ``COUNT_UP_TO``. Messages count of
+        which the reader may know; events, of which the endpoint's companies may.
         """
         places = dict(
             self.env.execute_query(
@@ -128,17 +139,39 @@ class CqrsWebhook(models.Model):
             )
         )
         webhooks = self.filtered(lambda each: each.id in places)
-        logs = [FeedCheckpoint.parse(places[each.id]).log for each in webhooks]
+        if not webhooks:
+            return {}
+        unread = [
+            each._unread(FeedCheckpoint.parse(places[each.id]).log) for each in webhooks
+        ]
         rows = self.env.execute_query_dict(
             SQL(
                 _HEALTH,
                 ids=webhooks.ids,
-                epochs=[log.epoch for log in logs],
-                txids=[str(log.upto) for log in logs],
-                types=[",".join(each._chosen_types()) for each in webhooks],
+                unread=SQL(" UNION ALL ").join(unread),
+                known=self.env["cqrs.webhook.message"]._known(SQL("message")),
                 most=COUNT_UP_TO,
-                models=list(MODELS),
                 failed=FAILED,
             )
         )
         return {row.pop("id"): row for row in rows}
+
+    def _unread(self, log: Checkpoint) -> SQL:
+        """Return the query of the number and the beginning of what is after a place."""
+        self.ensure_one()
+        types, asked = self._chosen_types(), SQL("true")
+        if types:
+            asked = SQL("(type = ANY(%s) OR %s)", list(types), MAY_LEAVE)
+        later = SQL(
+            _LATER,
+            epoch=log.epoch,
+            txid=str(log.upto),
+            models=list(MODELS),
+            asked=asked,
+            most=COUNT_UP_TO,
+        )
+        is_seen = SQL("true")
+        if ids := self.company_ids.ids:
+            part = self.env["cqrs.event"]._part_of(ids, is_shared=True)
+            later, is_seen = in_part(later, part), SQL("event.is_seen")
+        return SQL(_UNREAD, id=self.id, log=later, is_seen=is_seen)

@@ -3,6 +3,9 @@
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..event_store.event import OF_THE_LOG
+from ..event_store.part import in_part
+
 #: The condition that an attempt has failed
 FAILED = SQL("(COALESCE(status, 0) NOT BETWEEN 200 AND 299 OR error <> '')")
 
@@ -18,6 +21,13 @@ KINDS = [
     ("resync", "Resync"),
     ("test", "Test"),
 ]
+
+
+def event_of(message: SQL) -> SQL:
+    """Return the relation of the event of a message, by the alias of its table."""
+    return SQL(
+        "(SELECT * FROM cqrs_event WHERE cqrs_event.position = %s.position)", message
+    )
 
 
 class CqrsWebhookMessage(models.Model):
@@ -37,7 +47,7 @@ class CqrsWebhookMessage(models.Model):
 
     webhook_id = fields.Many2one("cqrs.webhook", readonly=True)
     message_id = fields.Char(
-        "Message ID", readonly=True, help="The header webhook-id, at each attempt."
+        "Message ID", help="The header webhook-id, at each attempt.", **OF_THE_LOG
     )
     kind = fields.Selection(KINDS, readonly=True)
     # Odoo joins no model of a query, so that no group can be made of it.
@@ -57,16 +67,36 @@ class CqrsWebhookMessage(models.Model):
         "cqrs.webhook.attempt", "message_row_id", "Log", readonly=True
     )
 
-    _table_query = SQL(
+    @property
+    def _table_query(self) -> SQL:
+        return SQL(
+            """
+            SELECT id, webhook_id, %s AS message_id, kind, position, stream_model,
+                   stream_id, created_at AT TIME ZONE 'UTC' AS created_at, state,
+                   attempts, CASE WHEN state = 'waiting'
+                       THEN next_attempt_at AT TIME ZONE 'UTC' END AS next_attempt_at,
+                   delivered_at AT TIME ZONE 'UTC' AS delivered_at
+            FROM cqrs_webhook_message message
+            """,
+            self._told_id(),
+        )
+
+    def _told_id(self) -> SQL:
+        """Return the id of a message as the reader may know it.
+
+        An endpoint that was bound to some companies later has messages under the ids of
+        events of which these may know one side.
         """
-        SELECT id, webhook_id, message_id, kind, position, stream_model, stream_id,
-               created_at AT TIME ZONE 'UTC' AS created_at, state, attempts,
-               CASE WHEN state = 'waiting'
-                    THEN next_attempt_at AT TIME ZONE 'UTC' END AS next_attempt_at,
-               delivered_at AT TIME ZONE 'UTC' AS delivered_at
-        FROM cqrs_webhook_message
-        """
-    )
+        part = self.env["cqrs.event"]._part()
+        if not part:
+            return SQL("message_id")
+        return SQL(
+            """
+            COALESCE((SELECT event.event_id::text FROM %s event
+                      WHERE event.is_seen AND NOT event.is_whole), message_id)
+            """,
+            in_part(event_of(SQL("message")), part),
+        )
 
     @api.depends("position")
     def _compute_event_id(self):

@@ -7,6 +7,7 @@ from odoo.tools import SQL
 
 from ..event_store.part import REMOVED, in_part
 from ..feed.feed import here, part_of
+from ..feed.leaving import MAY_LEAVE
 from ..support.indexes import create_missing
 from . import outbox
 from .dispatcher import dispatchers, run_once
@@ -290,7 +291,7 @@ class CqrsWebhook(models.Model):
             conditions.append(SQL("event.occurred_at < %s", until))
         if types := self._chosen_types():
             told = [*types, REMOVED]
-            conditions.append(SQL("event.type = ANY(%s)", told))
+            conditions.append(SQL("(event.type = ANY(%s) OR %s)", told, MAY_LEAVE))
         if companies := self.company_ids.ids:
             conditions.append(
                 SQL(
