@@ -1,9 +1,9 @@
 """The health of the endpoints: what was delivered, what fails, how far each is."""
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..event_store.part import in_part
+from ..event_store.part import READER, in_part
 from ..event_store.reader import Checkpoint
 from ..feed.feed import FeedCheckpoint
 from ..feed.leaving import MAY_LEAVE
@@ -108,6 +108,7 @@ class CqrsWebhook(models.Model):
         create_missing(self.env.cr, self._HEALTH_INDEXES)
         return result
 
+    @api.depends_context(*READER)
     def _compute_health(self):
         health = self._read_health()
         names = [
