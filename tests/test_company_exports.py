@@ -1,7 +1,14 @@
-"""Exports of a company: what is in them, and what the script finds in them."""
+"""Exports of a company: what is in them, and what the script finds in them.
+
+An export takes the memory of a page and of a seal, however long the log is:
+``CRM_CQRS_EXPORTS=all ./dev test -k test_company_exports -s --odoo-log-level=info``
+measures it at 200,000 events.
+"""
 
 import gzip
 import json
+import logging
+import os
 import runpy
 import subprocess
 import sys
@@ -19,6 +26,11 @@ from ..models.event_store.part import id_of_part
 from ..models.maintenance.company_export import FORMAT, export_lines
 from .common import INSTALLED, OwnDatabase, other_company
 from .sealed import Sealed
+
+_logger = logging.getLogger(__name__)
+
+#: Events of the export of which the memory is measured
+MANY = 200_000 if os.environ.get("CRM_CQRS_EXPORTS") == "all" else 6_000
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "check_company_export.py"
 FAULTS = (ValueError, KeyError, InvalidSignature)
@@ -214,8 +226,11 @@ class TestCompanyExports(Sealed):
         self.assertFalse(self.env["cqrs.run"].with_user(other).search([]))
 
 
-RUN = """
+COMPANY = """
 company = env["res.company"].search([], order="id", limit=1)
+"""
+
+RUN = """
 run = env["cqrs.run"].create(
     {
         "kind": "export",
@@ -235,6 +250,38 @@ env.cr.execute("UPDATE cqrs_run SET create_date = '2001-01-01'")
 env.invalidate_all()
 env["cqrs.run"]._remove_old_exports()
 assert not file.exists()
+"""
+
+# Written by SQL, as many at a time as an import does, and found by the reconciler.
+MEMORY = """
+import json, time
+from odoo.addons.crm_cqrs.models.maintenance.company_export import export_lines
+
+def memory():
+    with open("/proc/self/status") as file:
+        [line] = [line for line in file if line.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024
+
+env.cr.execute(
+    "INSERT INTO crm_lead (name, type, active, company_id, priority, create_date)"
+    " SELECT 'Deal ' || number, 'opportunity', true, %s, '0', now()"
+    " FROM generate_series(1, %s) number", [company.id, MANY // 2])
+env.cr.commit()
+env["cqrs.event"]._reconcile(["crm.lead"])
+env.cr.execute("UPDATE crm_lead SET priority = '2' WHERE name LIKE 'Deal %'")
+env.cr.commit()
+env["cqrs.event"]._reconcile(["crm.lead"])
+env["cqrs.seal"]._seal()
+env.cr.commit()
+env.invalidate_all()
+counts, lines, size, found, began = {"events": 0, "hashes": 0}, 0, 0, [], time.time()
+for line in export_lines(env, company, counts=counts):
+    lines, size = lines + 1, size + len(line)
+    if lines % (MANY // 20) == 0:
+        found.append(memory())
+told = {"events": counts["events"], "memory": found, "bytes": size,
+        "seconds": round(time.time() - began)}
+open(PATH, "w").write(json.dumps(told))
 """
 
 
@@ -273,7 +320,7 @@ class TestExportOfADatabase(OwnDatabase):
         )
         self.odoo("cqrs", "export", status=2)
         file = folder / "export.ndjson.gz"
-        self.odoo("shell", script=f"PATH = {str(file)!r}\n{RUN}")
+        self.odoo("shell", script=f"PATH = {str(file)!r}\n{COMPANY}{RUN}")
         # What Odoo hides from the person is not in it, but each event is.
         with gzip.open(file, "rt") as lines:
             rows = [json.loads(line) for line in lines]
@@ -281,3 +328,14 @@ class TestExportOfADatabase(OwnDatabase):
             [row.get("hash") for row in rows[1:]],
             [json.loads(row).get("hash") for row in path.read_text().splitlines()[1:]],
         )
+        memory = folder / "memory.json"
+        self.odoo(
+            "shell",
+            script=f"PATH, MANY = {str(memory)!r}, {MANY}\n{COMPANY}{MEMORY}",
+        )
+        told = json.loads(memory.read_text())
+        _logger.info("An export of a company: %s", told)
+        self.assertGreaterEqual(told["events"], MANY)
+        first, rest = told["memory"][:4], told["memory"][4:]
+        # MB of a process, of which the allocator gives back some, and takes it again.
+        self.assertLess(max(rest), max(first) + 8)
