@@ -516,6 +516,22 @@ class TestWebhookDelivery(Deliveries):
         self.run_once()
         self.assertEqual(endpoint.versions(lead), [1, 2, 3, 1, 2, 3])
 
+    def test_what_left_is_sent_again_whatever_is_asked_for(self):
+        """Of an endpoint that asks for other types than that of the event."""
+        since = datetime.now(timezone.utc)
+        endpoint = self.endpoint(event_types="OpportunityWon")
+        lead = self.lead(writes=1)
+        self.change(lead, type="lead")
+        self.run_once()
+        told = [(id_, body["type"]) for id_, body in endpoint.messages]
+        self.assertEqual([type_ for __, type_ in told], ["crm_cqrs.removed"])
+        with self.transaction() as env:
+            webhook = env["cqrs.webhook"].browse(endpoint.webhook)
+            self.assertEqual(webhook._send_again_since(since), 1)
+        self.run_once()
+        again = [(id_, body["type"]) for id_, body in endpoint.messages]
+        self.assertEqual(again, 2 * told)
+
     def test_a_copy_of_the_database_sends_nothing(self):
         endpoint = self.endpoint()
         other = self.endpoint()
