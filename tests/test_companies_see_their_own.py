@@ -540,12 +540,12 @@ class TestCompaniesSeeTheirOwn(SalesOrganisation, HttpCase):
 
     # -- lists, screens and files: what is there now --
 
-    def deals_of(self, companies):
-        """Return the names of the opportunities of some companies, or of none."""
+    def names_of(self, model, companies):
+        """Return the names of the records of some companies, or of none."""
         return {
             record.name
             for record in self.records
-            if record._name == "crm.lead"
+            if record._name == model
             and (not record.company_id or record.company_id in companies)
         }
 
@@ -557,10 +557,16 @@ class TestCompaniesSeeTheirOwn(SalesOrganisation, HttpCase):
             seller.group_ids += allowed
             self.env.cr.flush()
             self.authenticate(seller.login, seller.login)
-            expected = self.deals_of(seller.company_ids)
+            expected = self.names_of("crm.lead", seller.company_ids)
             for path, text in self.paths(seller):
                 with self.subTest(seller=name, path=path):
                     self.assertEqual(set(MARK.findall(text)), expected, SEED)
+            accounts = self.env["cqrs.account.view"].with_user(seller)
+            companies = accounts.search([]).company_id
+            self.assertLessEqual(companies, seller.company_ids, (name, SEED))
+            known = self.names_of("res.partner", seller.company_ids)
+            shown = self.url_open("/api/v2/dashboard/accounts?limit=100").text
+            self.assertLessEqual(set(MARK.findall(shown)), known, (name, SEED))
 
     def test_whoever_administers_companies_alone_has_no_lists(self):
         """By the rights of that role: what is sold is for those who sell."""
@@ -656,7 +662,7 @@ class TestCompaniesSeeTheirOwn(SalesOrganisation, HttpCase):
         seller = self.sellers["a"]
         seller.group_ids += self.env.ref("base.group_allow_export")
         screen = self.env["cqrs.opportunity.view"].with_user(seller)
-        question = {"domain": [], "title": self.deals_of(self.a).pop()}
+        question = {"domain": [], "title": self.mark_of(self.records[0])}
         run_id = screen.with_context(allowed_company_ids=self.a.ids).request_excel(
             question
         )
