@@ -158,6 +158,11 @@ class TestApiKeysOfCompanies(SalesOrganisation, HttpCase):
                 *({id_ for each in accounts for id_ in each.company_ids},),
                 cache.get(env, 1, (), lambda: {*(companies or self.both).ids}),
                 {*readable(env(user=self.admin)["cqrs.event"])},
+                {
+                    deal.company_id.id
+                    for deal in env["crm.lead"].browse(deal_ids)
+                    if deal.cqrs_in_team
+                },
             ]
 
         def readable(log):
@@ -170,7 +175,7 @@ class TestApiKeysOfCompanies(SalesOrganisation, HttpCase):
 
         for bound in (self.here, self.there, None, self.both) * 2:
             with self.subTest(bound=bound):
-                self.assertEqual(of(bound), [{*(bound or self.both).ids}] * 4)
+                self.assertEqual(of(bound), [{*(bound or self.both).ids}] * 5)
 
     def test_an_administrators_bound_key_reads_its_companies_log(self):
         whole = self.get(self.key(self.admin), "events?limit=1000").json()["events"]
