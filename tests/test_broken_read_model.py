@@ -230,6 +230,8 @@ class TestWritersBesideABrokenReadModel(RealCursors):
                     done.set()
                     for writer in writers:
                         writer.result()
+                # Whoever waits without a pause takes the writers' time.
+                done.wait(0.02)
 
         with ThreadPoolExecutor(WRITERS) as pool:
             writers = [pool.submit(write, lead_id) for lead_id in self.lead_ids]

@@ -19,6 +19,18 @@ class TestEveryTestIsRun(BaseCase):
         files = [path.stem for path in TESTS.glob("test_*.py")]
         self.assertCountEqual([each.name for each in imported.names], files)
 
+    def test_each_that_begins_first_is_there(self):
+        """A file that was renamed would begin last without a word."""
+        plugin = TESTS.parent / "devtools" / "pytest" / "crm_cqrs_workers.py"
+        [slowest] = [
+            ast.literal_eval(each.value)
+            for each in ast.parse(plugin.read_text()).body
+            if isinstance(each, ast.Assign) and each.targets[0].id == "SLOWEST"
+        ]
+        files = {path.stem for path in TESTS.rglob("test_*.py")}
+        self.assertEqual(set(slowest) - files, set())
+        self.assertEqual(len(slowest), len(set(slowest)))
+
     @unittest.skipUnless(os.environ.get("CRM_CQRS_ODOO"), "needs ./dev test")
     def test_what_python_compiles_is_kept(self):
         """A test that starts Odoo anew would spend as long on compiling it."""
