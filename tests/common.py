@@ -2,13 +2,15 @@
 
 import json
 import os
-import subprocess
+import re
+import sys
 import tempfile
 import unittest
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -232,6 +234,15 @@ class OwnDatabase(BaseCase):
 
     template = TEMPLATE
 
+    @staticmethod
+    @cache
+    def forks():
+        """Return what runs Odoo's commands, one for all tests of this process."""
+        from ..devtools.odoo_forks import Forks
+
+        loaded = (re.fullmatch(r"odoo\.addons\.(\w+)", name) for name in sys.modules)
+        return Forks([each[1] for each in loaded if each and each[1] != "crm_cqrs"])
+
     def setUp(self):
         super().setUp()
         # Not at the top: what an installed addon needs is not what it is tested with.
@@ -261,12 +272,8 @@ class OwnDatabase(BaseCase):
 
     def odoo(self, *arguments, script=None, status=0):
         """Run Odoo on the database; return the process, which ended with ``status``."""
-        done = subprocess.run(
-            [ODOO, *arguments, "-d", self.db, "--no-http", "--log-level=warn"],
-            input=script,
-            capture_output=True,
-            text=True,
-            check=False,
+        done = self.forks().run(
+            [*arguments, "-d", self.db, "--no-http", "--log-level=warn"], script
         )
         self.assertEqual(done.returncode, status, done.stderr)
         self.assertNotIn("Traceback", done.stderr)
