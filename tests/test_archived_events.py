@@ -497,10 +497,13 @@ class TestArchivingBesideOthers(OwnDatabase):
         failures, writes, reads, *run = self.said("beside", BESIDE)
         self.assertEqual(failures, [])
         self.assertGreater(min(writes, reads), 1)
-        self.assertEqual(run, ["done", 2, f"Events archived: {left - 1}."])
-        recorded, positions, left = self.counts()
+        recorded, positions, now_left = self.counts()
         self.assertEqual((recorded, positions), (events + writes, events + writes))
-        self.assertEqual(left, writes + 1)
+        # All that there was but for the last event, which is another one if somebody
+        # has written before the run looks what there is.
+        self.assertIn(now_left, range(1, writes + 2))
+        archived = left + writes - now_left
+        self.assertEqual(run, ["done", 2, f"Events archived: {archived}."])
 
         with self.subTest("two writers of one archived record"):
             lead, said, found = self.said("writers", TWO_WRITERS)
@@ -517,5 +520,5 @@ class TestArchivingBesideOthers(OwnDatabase):
         with self.subTest("by command, up to a time"):
             command = ("cqrs", "archive", "--json", "--before")
             done = self.odoo(*command, "2100-01-01T00:00+02:00")
-            self.assertEqual(json.loads(done.stdout), {"events": writes + 1})
+            self.assertEqual(json.loads(done.stdout), {"events": now_left})
             self.assertEqual(self.counts()[2], 1)
