@@ -67,8 +67,8 @@ def environment(wanted_tools: Iterable[str] = ()) -> Iterator[Environment]:
 def bytecode() -> dict[str, str]:
     """Variables that have Python keep what it compiles, in .dev, not in the checkout.
 
-    Each start of Odoo compiles a thousand files where nothing is kept, which takes as
-    long as all else that it does; images of Python for containers keep nothing.
+    Each start of Odoo compiles a thousand files where nothing is kept, which takes
+    longer than all else that it does; images of Python for containers keep nothing.
     """
     return {
         "PYTHONPYCACHEPREFIX": os.fspath(paths.STATE / "bytecode"),
