@@ -5,10 +5,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 
-from psycopg2.errors import QueryCanceled
-
 from odoo.http import request
-from odoo.tools import SQL
 
 from ..models.access.answer_context import AnswerContext
 from ..models.opportunities.domains import MAX_DOMAIN, canonical
@@ -24,6 +21,7 @@ from ..models.opportunities.pace import (
 from ..models.past.as_of import AsOf
 from ..models.support.json_schema import DAY, MAX_ID, TIME, UUID, string
 from ..models.support.periods import Calendar
+from ..models.support.time_limit import TooSlow, time_limit
 from .errors import BadParameter
 from .parameters import COMPANY, DAYS, asked_calendar, days_asked
 from .query import (
@@ -39,7 +37,7 @@ from .query import (
 
 MAX_DAYS = 999_999
 
-#: The longest that a statement may take for a domain
+#: The longest that an answer to a domain may take
 DOMAIN_SECONDS = 10
 
 _NOBODY = "none"
@@ -89,7 +87,7 @@ def domain_asked(given: dict) -> str | None:
 
 @contextmanager
 def time_for_domain(given: dict):
-    """Answer a domain within ``DOMAIN_SECONDS`` for each statement.
+    """Answer a domain within ``DOMAIN_SECONDS``, all statements together.
 
     Other filters have an index or a sum; a domain may ask for anything.
 
@@ -98,16 +96,10 @@ def time_for_domain(given: dict):
     if not given.get("domain"):
         yield
         return
-    cr = request.env.cr
     try:
-        with cr.savepoint(flush=False):
-            [(before,)] = request.env.execute_query(SQL("SHOW statement_timeout"))
-            cr.execute(
-                SQL("SET LOCAL statement_timeout = %s", round(DOMAIN_SECONDS * 1000))
-            )
+        with time_limit(request.env.cr, DOMAIN_SECONDS):
             yield
-            cr.execute(SQL("SET LOCAL statement_timeout = %s", before))
-    except QueryCanceled as exc:
+    except TooSlow as exc:
         raise BadParameter(
             "domain",
             request.env._(

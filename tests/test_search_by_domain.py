@@ -3,7 +3,10 @@
 import json
 from datetime import timedelta
 from decimal import Decimal
+from time import monotonic
 from unittest.mock import patch
+
+from psycopg2 import DataError
 
 from odoo import Command, fields
 from odoo.fields import Domain
@@ -14,6 +17,7 @@ from ..models.opportunities import pages
 from ..models.opportunities.domains import canonical
 from ..models.opportunities.filters import Filters
 from ..models.opportunities.text import resolved
+from ..models.support.time_limit import TooSlow, time_limit
 from .api import ApiCase
 
 MODEL = "cqrs.opportunity.view"
@@ -280,9 +284,27 @@ class TestSearchByDomain(ApiCase):
                 response = self.get(self.head, path, domain=slow)
                 self.assertProblem(response, 400, parameter="domain")
                 self.assertIn("Narrow it", response.json()["detail"])
-        # Only as long as it is answered.
+        self.assert_no_limit()
+
+    def assert_no_limit(self):
+        """A limit holds as long as an answer is made."""
         self.env.cr.execute("SHOW statement_timeout")
         self.assertEqual(self.env.cr.fetchone(), ("0",))
+
+    def test_one_limit_for_all_statements(self):
+        cr, begun = self.env.cr, monotonic()
+        with self.assertRaises(TooSlow), time_limit(cr, 0.4):
+            for __ in range(20):
+                cr.execute("SELECT pg_sleep(0.1)")
+        self.assertLess(monotonic() - begun, 1.5)
+        self.assert_no_limit()
+        # What fails in between fails as it would, and is taken back.
+        with time_limit(cr, 60):
+            with self.assertRaises(DataError), cr.savepoint(flush=False):
+                cr.execute("SELECT 'x'::integer", log_exceptions=False)
+            cr.execute("SELECT 1")
+            self.assertEqual(cr.fetchone(), (1,))
+        self.assert_no_limit()
 
     def patch_counted(self, limit):
         patcher = patch.object(pages, "COUNTED", limit)
