@@ -93,6 +93,7 @@ from . import (
     test_log_restored_into_a_younger_cluster,
     test_manager_dashboard,
     test_mails_are_sent_once,
+    test_mails_of_searches,
     test_metrics_are_folded_beside_writers,
     test_metrics_are_kept_between_readers,
     test_metrics_are_replayed,

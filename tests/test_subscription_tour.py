@@ -1,11 +1,17 @@
 """*Every Monday* in a browser: as three people, by keyboard, in each form."""
 
+import json
 import os
 import unittest
+from datetime import date, timedelta
 from pathlib import Path
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from odoo.tests import tagged
 
+from ..models.subscriptions.question import Question
+from ..models.subscriptions.searches import search_of
 from .test_keyboard import KeyboardCase
 
 MODULES = os.environ.get("CRM_CQRS_NODE_MODULES")
@@ -20,6 +26,12 @@ AXE = """
     );
 })()
 """
+# Domains of the search that the list was asked for
+ASKED = (
+    "performance.getEntriesByType('resource')"
+    ".filter(({name}) => name.includes('/api/v2/opportunities?'))"
+    ".map(({name}) => new URL(name).searchParams.get('domain')).filter(Boolean)"
+)
 IN_DIALOG = "document.activeElement.closest('.modal')"
 SIZES = ((1400, 900), (1024, 768), (390, 844))
 
@@ -51,6 +63,55 @@ class TestSubscriptionTour(KeyboardCase):
                 # The others find that the colleague gets it already.
                 self.assertEqual(self.subscriptions(self.peer).owner_id, self.head)
 
+    def test_a_mail_finds_what_the_screen_finds(self):
+        """Facets mean in a mail what Odoo's search bar makes of them."""
+        model = self.env["cqrs.opportunity.view"].with_user(self.manager)
+        model = model.with_context(active_test=False)
+        days = [date.today() + timedelta(days=days) for days in range(-800, 60, 20)]
+        self.env["crm.lead"].create(
+            [
+                {
+                    "name": f"Closing {day}",
+                    "type": "opportunity",
+                    "user_id": user.id,
+                    "expected_revenue": 10 * number,
+                    "date_deadline": day,
+                }
+                for number, day in enumerate(days)
+                for user in (self.manager, self.seller)
+            ]
+        )
+        self.env.cr.flush()
+        everything = model.search([])
+        with self.browse():
+            self.enter(self.manager, tz="Asia/Kolkata")
+            for facets in (
+                ["mine", ["value", ">=", 100], ["value", ">=", 200]],
+                [["user_id", "=", self.seller.id], ["search_text", "ilike", "closing"]],
+                ["closing/month", "closing/month-1", "closing/year", "my_team"],
+                ["closing/first_quarter", "closing/year-1", "closing/year"],
+                ["closing/year-2", "created/year"],
+                [{"domain": ["|", ["value", "<", 50], ["value", ">", 400]]}, "mine"],
+                ["overdue", "no_activity", "unassigned", "mine"],
+            ):
+                with self.subTest(facets):
+                    text = json.dumps(facets)
+                    self.visit(f"{PATH}?search={quote(text)}", f"{ASKED}.length")
+                    asked = json.loads(self.js(f"{ASKED}.pop()"))
+                    day = date.fromisoformat(
+                        self.js("luxon.DateTime.now().toISODate()")
+                    )
+                    found = search_of(
+                        model.env,
+                        Question.of({"search": text}).facets,
+                        day,
+                        ZoneInfo("Asia/Kolkata"),
+                    )
+                    records = model.search(asked)
+                    self.assertEqual(model.search(json.loads(found.domain)), records)
+                    self.assertTrue(records)
+                    self.assertLess(len(records), len(everything))
+
     def test_one_click_of_the_recipient(self):
         """The page of who is logged in unsubscribes by itself."""
         model = self.env["cqrs.subscription"]
@@ -77,12 +138,18 @@ class TestSubscriptionTour(KeyboardCase):
             for language, direction in (("en_US", "ltr"), ("ar_001", "rtl")):
                 self.enter(self.manager, lang=language)
                 self.visit(
-                    f"{PATH}?scope=own", "document.querySelector('.o_cqrs_tile')"
+                    f"{PATH}?scope=own&search=%5B%22mine%22%5D&day=2026-01-05",
+                    "document.querySelector('.o_cqrs_tile')",
                 )
                 self.tab_to("document.activeElement.matches('.o_cqrs_subscribe')")
                 self.page.press("Enter")
                 self.until("document.querySelector('.modal .o_cqrs_confirm')")
                 self.until(IN_DIALOG)
+                self.assertEqual(
+                    self.js("document.querySelectorAll('.o_cqrs_searched li').length"),
+                    1,
+                )
+                self.until("document.querySelector('.o_cqrs_not_past')")
                 self.js(f"{axe};true")
                 for width, height in SIZES:
                     self.page.resize(width, height)
@@ -103,3 +170,5 @@ class TestSubscriptionTour(KeyboardCase):
                 self.until("document.activeElement.matches('.o_cqrs_subscribe')")
         subscription = self.subscriptions(self.manager)
         self.assertEqual(subscription.address["scope"], "own")
+        self.assertEqual(subscription.address["search"], '["mine"]')
+        self.assertNotIn("day", subscription.address)

@@ -97,6 +97,9 @@ class CqrsChanges(models.AbstractModel):
     def _found(self, user, window: Window, scope: Scope) -> Found:
         without_jit(self.env)
         viewers = self.env["cqrs.access"]._viewers(user)
+        if scope.among is not None:
+            # What is among them depends on more than the log.
+            return self._ask(viewers, window, scope)
         version = self._version(viewers, window)
         return SUMS.get(
             self.env,
@@ -206,6 +209,7 @@ class CqrsChanges(models.AbstractModel):
             or window.team != "now"
             or window.start < since
             or (scope.user_ids, scope.team_ids, scope.closing) != (None, None, None)
+            or scope.among is not None
         ):
             return None
         stage_ids = scope.stage_ids
@@ -231,7 +235,7 @@ class CqrsChanges(models.AbstractModel):
         That is what was open at the nearest moment whose sums are kept, and what
         changed between the two. None: no sums are kept of the scope, or near it.
         """
-        if scope.closing:
+        if scope.closing or scope.among is not None:
             return None
         # The sums of all owners know stages; those of each owner know teams.
         is_of_all = (

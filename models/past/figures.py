@@ -22,6 +22,7 @@ from ..support.periods import Calendar, Period, midnight, month_of
 from ..support.process_cache import VersionedCache
 from .as_of import AsOf
 from .levels import COUNTS, GRAINS, change_rows, late_rows, level_rows, span_measures
+from .windows import Scope
 
 #: The sums of settled moments
 SUMS = VersionedCache("sums of the past", size=512)
@@ -65,6 +66,7 @@ class CqrsPast(models.AbstractModel):
         page: Page | None = None,
         calendar: Calendar | None = None,
         period: Period | None = None,
+        scope: Scope | None = None,
     ) -> dict:
         """Return the metrics as of a moment, as ``cqrs.metrics`` has those of now.
 
@@ -74,6 +76,7 @@ class CqrsPast(models.AbstractModel):
         :param by: names of ``BY``, two at most
         :param calendar: of who asks
         :param period: in which the opportunities close, as of then
+        :param scope: without ``closing``: what is in it as of then; None for all
         :return: the shape of ``cqrs.metrics``, and ``as_of``, ``settled``,
             ``recorded_since`` and ``reconstructed``
         """
@@ -87,9 +90,12 @@ class CqrsPast(models.AbstractModel):
         metrics = self.env["cqrs.metrics"]
         asked = metrics._asked(user, company_ids)
         column = GROUPINGS[by[0]].column if by and not page else None
-        rows, dated, counts = self._sums(asked, as_of, column, closes)
+        within = scope and scope.holds(SQL("view"))
+        rows, dated, counts = self._sums(asked, as_of, column, closes, within)
         if period and period.is_bounded:
-            dated["before"] = self._closed_before(asked, as_of, calendar, period)
+            dated["before"] = self._closed_before(
+                asked, as_of, calendar, period, within
+            )
         answer = metrics._metrics(
             Question(user, by, page, target_currency, calendar, period),
             asked,
@@ -97,7 +103,7 @@ class CqrsPast(models.AbstractModel):
                 rows,
                 dated,
                 has_groups=column is not None,
-                rows_by=lambda: self._rows(asked, as_of, closes),
+                rows_by=lambda: self._rows(asked, as_of, closes, None, within),
                 now=as_of.moment,
             ),
         )
@@ -144,17 +150,25 @@ class CqrsPast(models.AbstractModel):
         asked = self.env["cqrs.metrics"]._asked(user, company_ids)
         return self._sums(asked, as_of, None, Period())[2]
 
-    def _sums(self, asked: dict, as_of: AsOf, column: str | None, closes: Period):
+    def _sums(
+        self,
+        asked: dict,
+        as_of: AsOf,
+        column: str | None,
+        closes: Period,
+        within: SQL | None = None,
+    ):
         """Return the sums as ``_sums`` and ``_dated`` have those of now.
 
         A process keeps those of a settled moment.
 
+        :param within: of these alone, a condition on a row of ``_rows``
         :return: rows, due and overdue sums, and how many opportunities there are: all,
             reconstructed ones, and pending ones of these
         """
 
         def make():
-            found = self._found(asked, as_of, column, closes)
+            found = self._found(asked, as_of, column, closes, within=within)
             wholes = [row for row in found if not row["is_group"]]
             counts = {name: sum(row[name] for row in wholes) for name in COUNTS}
             dated = {
@@ -163,6 +177,8 @@ class CqrsPast(models.AbstractModel):
             }
             return added(found), dated, counts
 
+        if within is not None:
+            return make()
         version = None
         spans = self.env["cqrs.opportunity.span"]
         if spans._is_settled(as_of.moment):
@@ -181,6 +197,7 @@ class CqrsPast(models.AbstractModel):
         column: str | None,
         closes: Period,
         closed_before: datetime | None = None,
+        within: SQL | None = None,
     ) -> list[dict]:
         """Return the sums in each currency, over all and of each group.
 
@@ -190,11 +207,13 @@ class CqrsPast(models.AbstractModel):
         :param closed_before: only what was closed in the period and before this moment
             is known to be right
         """
-        found, has_owners = self._near_levels(
-            asked, as_of, column, closes, closed_before
-        )
+        found, has_owners = None, False
+        if within is None:
+            found, has_owners = self._near_levels(
+                asked, as_of, column, closes, closed_before
+            )
         if found is None:
-            rows = self._rows(asked, as_of, closes, closed_before)
+            rows = self._rows(asked, as_of, closes, closed_before, within)
             return self._added_up(asked, column, rows)
         if not has_owners:
             own = SQL("user_id = %s", asked["own_id"])
@@ -354,11 +373,16 @@ class CqrsPast(models.AbstractModel):
                     row[whose + name] = Decimal(row[whose + name])
         return found
 
-    def _closed_before(self, asked: dict, as_of: AsOf, calendar, period: Period):
+    def _closed_before(
+        self, asked: dict, as_of: AsOf, calendar, period: Period, within: SQL | None
+    ):
         """Return the sums closed in as much of the period before as had passed."""
         before, until = calendar.part_before(period, as_of.moment)
         return by_currency(
-            added(self._found(asked, as_of, None, before, until), asked["currency"])
+            added(
+                self._found(asked, as_of, None, before, until, within),
+                asked["currency"],
+            )
         )
 
     def _rows(

@@ -9,6 +9,8 @@ from ..access import policy
 from ..support.periods import Period
 from ..support.sql_arrays import integers
 
+_SPAN = SQL("span")
+
 
 class NoHistory(LookupError):
     """There is no history at the beginning of a window.
@@ -51,6 +53,7 @@ class Scope:
     :ivar team_ids: of these sales teams
     :ivar stage_ids: in these stages
     :ivar closing: expected to close in this period, or won in it
+    :ivar among: the query of the ids of the opportunities that count
     """
 
     user_ids: tuple[int | None, ...] | None = None
@@ -58,16 +61,29 @@ class Scope:
     team_ids: tuple[int, ...] | None = None
     stage_ids: tuple[int, ...] | None = None
     closing: Period | None = None
+    among: SQL | None = None
 
-    def whose(self) -> list[SQL]:
-        """Return the conditions on whose a row ``span`` is."""
+    def whose(self, row: SQL = _SPAN) -> list[SQL]:
+        """Return the conditions on whose a row is, and which of these.
+
+        :param row: the alias of a relation with the columns of a span
+        """
         conditions = []
         if self.user_ids is not None:
             conditions.append(
-                SQL("COALESCE(span.user_id, 0) = ANY(%s)", integers(self.user_ids))
+                SQL("COALESCE(%s.user_id, 0) = ANY(%s)", row, integers(self.user_ids))
             )
         if self.company_ids is not None:
-            conditions.append(policy.in_companies(self.company_ids, SQL("span")))
+            conditions.append(policy.in_companies(self.company_ids, row))
         if self.team_ids is not None:
-            conditions.append(SQL("span.team_id = ANY(%s)", list(self.team_ids)))
+            conditions.append(SQL("%s.team_id = ANY(%s)", row, list(self.team_ids)))
+        if self.among is not None:
+            conditions.append(SQL("%s.opportunity_id IN (%s)", row, self.among))
         return conditions
+
+    def holds(self, row: SQL) -> SQL:
+        """Return the condition that a row is in the scope, whenever it closes."""
+        conditions = self.whose(row)
+        if self.stage_ids is not None:
+            conditions.append(SQL("%s.stage_id = ANY(%s)", row, list(self.stage_ids)))
+        return SQL(" AND ").join(conditions or [SQL("TRUE")])

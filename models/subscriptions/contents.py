@@ -1,20 +1,24 @@
 """Contents of a mail: figures, what changed in them, and what needs attention."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from odoo import models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext, Unreadable
 from ..currencies.currencies import own_currency
 from ..metrics.figures import exactly
-from ..opportunities.filters import Filters
+from ..opportunities.filters import UNFILTERED, Filters, common
 from ..opportunities.pace import KINDS, PaceFilters
+from ..opportunities.text import resolved
 from ..past.as_of import AsOf
 from ..past.windows import Scope, Window
 from .question import Question
+from .searches import Search, search_of
 
 #: Days before the first mail, since which it tells the changes
 FIRST_DAYS = 7
@@ -44,6 +48,9 @@ class Contents:
     :ivar attention: of ``cqrs.attention``
     :ivar deals: those with the greatest value of what needs attention, as the API's
     :ivar left_out: number of records that the figures lack
+    :ivar search: texts of what is searched for, which hold together
+    :ivar is_of_today: the changes are those of the opportunities that the search finds
+        now: what it asks for is not known of the past
     """
 
     person: object
@@ -60,6 +67,8 @@ class Contents:
     attention: dict
     deals: list[dict]
     left_out: int
+    search: list[str]
+    is_of_today: bool
 
 
 class CqrsSubscription(models.Model):
@@ -72,8 +81,9 @@ class CqrsSubscription(models.Model):
         :param user: a ``res.users`` record
         :param last: time of the last mail, aware
         :raise Unreadable: the read models are broken
+        :raise UserError: the user may not search so
         """
-        env = user.with_user(user).with_context(**self._context_of(user)).env
+        env = self._env_of(user)
         user = env.user
         access = env["cqrs.access"]
         company_ids = None
@@ -101,13 +111,19 @@ class CqrsSubscription(models.Model):
         }
         period = question.period and calendar.named(question.period, today)
         metrics, past = env["cqrs.metrics"], env["cqrs.past"]
-        figures = metrics._read(person, **asked)
-        closed = metrics._read(person, **asked, period=period) if period else figures
+        search = self._searched(env, question)
+        found = search.domain and Filters(domain=search.domain)
+        figures = metrics._read(person, **asked, filters=found)
+        closed = figures
+        if period:
+            closed = metrics._read(person, **asked, filters=found, period=period)
         since = self._since(env, last or now - timedelta(days=FIRST_DAYS), now)
         before = closed_before = changes = None
         own = (person.id,) if question.scope == "own" else None
+        scope = self._scope_of(env, person, found or UNFILTERED)
         if since:
             as_of = AsOf.of(since, calendar.zone)
+            asked["scope"] = scope if found else None
             before = past._read_metrics(person, as_of, **asked)
             closed_before = before
             if period:
@@ -117,10 +133,19 @@ class CqrsSubscription(models.Model):
             changes = env["cqrs.changes"]._read(
                 person,
                 Window(since, now, is_live=True),
-                Scope(user_ids=own, company_ids=company_ids),
+                replace(
+                    scope,
+                    user_ids=common(scope.user_ids, own),
+                    company_ids=company_ids,
+                ),
                 currency,
             )
-        filters = Filters(statuses=("pending",), user_ids=own, company_ids=company_ids)
+        filters = Filters(
+            statuses=("pending",),
+            user_ids=own,
+            company_ids=company_ids,
+            domain=search.domain,
+        )
         return Contents(
             person=person,
             currency=currency,
@@ -136,7 +161,50 @@ class CqrsSubscription(models.Model):
             attention=env["cqrs.attention"]._read(person, today, filters, currency),
             deals=self._deals(env, person, filters, today, currency),
             left_out=context.left_out,
+            search=search.texts,
+            is_of_today=scope.among is not None,
         )
+
+    def _scope_of(self, env, person, found: Filters) -> Scope:
+        """Return the part of the past that a search asks for.
+
+        Owners, teams and stages are those of then. Of the rest the past knows nothing:
+        what counts are the opportunities that the search finds today, as they were.
+        """
+        found = resolved(env, replace(found, archived=None))
+        rest = replace(found, stage_ids=None, user_ids=None, team_ids=None)
+        among = None
+        if rest != replace(UNFILTERED, archived=None):
+            access, view = env["cqrs.access"], SQL("view")
+            among = SQL(
+                "SELECT view.id FROM cqrs_opportunity_view view WHERE %s AND %s",
+                env["cqrs.opportunities"]._condition(rest),
+                access._visible(access._viewers(person), view),
+            )
+        return Scope(
+            user_ids=found.user_ids,
+            team_ids=found.team_ids,
+            stage_ids=found.stage_ids,
+            among=among,
+        )
+
+    def _searched(self, env, question: Question) -> Search:
+        """Return the search of a view, as the user of ``env`` reads it today.
+
+        :raise UserError: the user may not search so, or nobody can any more
+        """
+        context = AnswerContext.of(env)
+        today, zone = context.today(context.calendar), context.calendar.zone
+        try:
+            return search_of(env, question.facets, today, zone)
+        except ValueError as exc:
+            raise UserError(
+                self.env._("The search of this view cannot be read: %s", exc)
+            ) from exc
+
+    def _env_of(self, user):
+        """Return the environment of a recipient."""
+        return user.with_user(user).with_context(**self._context_of(user)).env
 
     def _context_of(self, user) -> dict:
         company_ids = [id_ for id_ in user.company_ids.ids if id_ != user.company_id.id]
@@ -168,12 +236,7 @@ class CqrsSubscription(models.Model):
         pace = PaceFilters(today, attention=KINDS)
         page = env["cqrs.opportunities"]._read_page(
             person,
-            filters=Filters(
-                statuses=filters.statuses,
-                user_ids=filters.user_ids,
-                company_ids=filters.company_ids,
-                pace=pace,
-            ),
+            filters=replace(filters, pace=pace),
             limit=NAMED,
             currency=currency,
         )

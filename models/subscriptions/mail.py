@@ -5,11 +5,13 @@ from decimal import Decimal
 from urllib.parse import urlencode
 
 from odoo import models
+from odoo.exceptions import UserError
 from odoo.tools import hash_sign, verify_hash_signed
 from odoo.tools.misc import format_date, format_time, get_lang
 
 from ..history.field_sentences import isolated
 from ..past.certainty import DELETED
+from ..support.time_limit import TooSlow, time_limit
 from .contents import Contents
 from .formats import Formats
 from .question import Question
@@ -19,6 +21,9 @@ from .words import ORDER, kind_label, reason_label, reasons
 SCOPE = "crm_cqrs.unsubscribe"
 UNSUBSCRIBE_PATH = "/crm_cqrs/unsubscribe"
 DASHBOARD_PATH = "/odoo/sales-dashboard"
+
+#: The longest that the figures of a search may take
+SEARCH_SECONDS = 60
 
 #: Colours on white that are told apart, and from the text, by everybody: more than 4.5
 _TONES = {-1: "#b3261e", 0: "#5f6368", 1: "#1a7f37"}
@@ -39,7 +44,7 @@ class CqrsSubscription(models.Model):
             return "no_address", mails
         question = Question.of(self.address)
         last = self.mailed_at and self.mailed_at.replace(tzinfo=timezone.utc)
-        contents = self._contents(user, question, last)
+        contents = self._contents_in_time(user, question, last)
         if contents is None:
             return "no_right", mails
         reader = self.with_context(**self._context_of(user))
@@ -70,6 +75,26 @@ class CqrsSubscription(models.Model):
                 ),
             }
         )
+
+    def _contents_in_time(self, user, question: Question, last) -> Contents | None:
+        """Return ``_contents``; a search may ask for anything, but not for ever.
+
+        :raise UserError: it takes too long
+        """
+        if not question.search:
+            return self._contents(user, question, last)
+        try:
+            with time_limit(self.env.cr, SEARCH_SECONDS):
+                return self._contents(user, question, last)
+        except TooSlow as exc:
+            raise UserError(
+                self.env._(
+                    "The search of this view reads too many opportunities: it took"
+                    " longer than %s seconds. Narrow it by a salesperson, a team or a"
+                    " stage, and subscribe again.",
+                    SEARCH_SECONDS,
+                )
+            ) from exc
 
     def _values(self, question: Question, contents: Contents) -> dict:
         """Return the values of the template; texts are in the language of ``env``."""
@@ -104,6 +129,7 @@ class CqrsSubscription(models.Model):
                 "own": env._("Own opportunities"),
                 "team": env._("Opportunities of others"),
             }.get(question.scope),
+            "search": contents.search,
             "since": contents.since and formats.moment(contents.since),
             "is_first": not self.mailed_at,
             "tiles": self._tiles(contents, formats),
@@ -179,6 +205,13 @@ class CqrsSubscription(models.Model):
     def _notes(self, contents: Contents, formats: Formats) -> list[str]:
         """Return how far the figures are to be trusted, in sentences."""
         notes = [self._note_of_the_past(contents, formats)]
+        if contents.is_of_today and contents.changes is not None:
+            notes.append(
+                self.env._(
+                    "Changes are those of the opportunities that the search finds"
+                    " today."
+                )
+            )
         if contents.left_out:
             notes.append(
                 self.env._(

@@ -5,6 +5,8 @@
 ('own', None, (), None)
 >>> Question.of({"company": "3,1", "period": "this_month"}).address
 {'scope': 'all', 'period': 'this_month', 'company': '3,1'}
+>>> Question.of({"search": '["mine", 5]', "group": "stage_id"}).address
+{'scope': 'all', 'period': 'all', 'search': '["mine"]'}
 
 Anybody may have written an address: what is unknown is as if it were not there. Nor is
 kept what changes no figure, such as the order of a list, or a past day, since a mail is
@@ -18,8 +20,10 @@ of its own day:
 import re
 from dataclasses import dataclass
 
+from ..support.exact_json import dumps
 from ..support.json_schema import MAX_ID
 from ..support.periods import NAMES
+from .searches import facets_of
 
 SCOPES = ("all", "own", "team")
 
@@ -42,6 +46,7 @@ class Question:
     :ivar period: a name of a period; None for any time
     :ivar currency: a code of ISO 4217; None for that of who reads it
     :ivar company_ids: none for all
+    :ivar search: the facets of the search bar, as JSON; None for none
     """
 
     person: str | None
@@ -49,10 +54,12 @@ class Question:
     period: str | None
     currency: str | None
     company_ids: tuple[int, ...]
+    search: str | None = None
 
     @classmethod
     def of(cls, address: dict) -> "Question":
         texts = {name: str(value) for name, value in address.items()}
+        facets = facets_of(texts.get("search", ""))
         ids = map(int, re.findall(r"\d{1,10}", texts.get("company", "")))
         return cls(
             person=_matching(_UUID, texts.get("view_as")),
@@ -60,6 +67,7 @@ class Question:
             period=texts["period"] if texts.get("period") in NAMES else None,
             currency=_matching(_CURRENCY, texts.get("currency")),
             company_ids=tuple(dict.fromkeys(id_ for id_ in ids if 0 < id_ <= MAX_ID)),
+            search=dumps([*facets]) if facets else None,
         )
 
     @property
@@ -71,8 +79,14 @@ class Question:
             "period": self.period or _ANY_TIME,
             "currency": self.currency,
             "company": ",".join(map(str, self.company_ids)),
+            "search": self.search,
         }
         return {name: value for name, value in values.items() if value}
+
+    @property
+    def facets(self) -> tuple:
+        """What is searched for, as of ``search_of``."""
+        return facets_of(self.search or "")
 
 
 def _matching(pattern: re.Pattern, text: str | None) -> str | None:

@@ -118,8 +118,22 @@ class CqrsSubscription(models.Model):
                 self.env._("Dashboard of %s", name),
                 scopes.get(question.scope),
                 question.currency,
+                *each._search_texts(question),
             ]
             each.title = " · ".join(filter(None, parts))
+
+    def _search_texts(self, question: Question) -> list[str]:
+        """Return what is searched for, as the recipient reads it."""
+        user = self.sudo().user_id
+        if not question.search or not user:
+            return []
+        env = self._env_of(user)
+        try:
+            return self._searched(
+                env(context=env.context | {"lang": self.env.lang}), question
+            ).texts
+        except (AccessError, UserError):
+            return [self.env._("Search")]
 
     def _person_name(self, question: Question) -> str | None:
         """Return the name of the person whose dashboard it is; None for the reader."""
@@ -289,9 +303,15 @@ class CqrsSubscription(models.Model):
 
         :raise UserError: it is none
         """
-        question = Question.of(address) if isinstance(address, dict) else None
-        if question is None or len(dumps(question.address)) > MAX_LENGTH:
-            raise UserError(self.env._("There is no such view."))
+        try:
+            question = Question.of(address)
+            length = len(dumps(question.address))
+        except (AttributeError, RecursionError, ValueError) as exc:
+            raise UserError(self.env._("There is no such view.")) from exc
+        if length > MAX_LENGTH:
+            raise UserError(
+                self.env._("This view is too long for a mail. Choose fewer filters.")
+            )
         return question
 
     def _of_view(self, question: Question) -> list:
@@ -332,6 +352,7 @@ class CqrsSubscription(models.Model):
                     name=self._person_name(question),
                 )
             )
+        self._searched(self._env_of(user), question)
 
     def _person_for(self, user, question: Question):
         """Return the ``res.users`` record whose dashboard a user gets; or none.

@@ -2,6 +2,7 @@ import {useService} from "@web/core/utils/hooks";
 
 import {Component} from "@odoo/owl";
 
+import {facetTexts} from "../take_along/list_question";
 import {SubscriptionDialog} from "./subscription_dialog";
 
 /**
@@ -18,6 +19,9 @@ export class SubscribeButton extends Component {
     }
 
     open() {
-        this.dialog.add(SubscriptionDialog, {address: this.props.address()});
+        this.dialog.add(SubscriptionDialog, {
+            address: this.props.address(),
+            searched: facetTexts(this.env.searchModel),
+        });
     }
 }

@@ -1,5 +1,6 @@
 import {Dialog} from "@web/core/dialog/dialog";
 import {RecordAutocomplete} from "@web/core/record_selectors/record_autocomplete";
+import {formatDate} from "@web/core/l10n/dates";
 import {_t} from "@web/core/l10n/translation";
 import {user} from "@web/core/user";
 import {useService} from "@web/core/utils/hooks";
@@ -7,6 +8,8 @@ import {useService} from "@web/core/utils/hooks";
 import {Component, onWillStart, useEffect, useRef, useState} from "@odoo/owl";
 
 import {hourLabels, weekdayLabels} from "./schedule";
+
+const {DateTime} = luxon;
 
 const MODEL = "cqrs.subscription";
 const MONDAY = 0;
@@ -16,11 +19,12 @@ const EIGHT = 8;
  * Dialog that has a view of the dashboard mailed each week, and shows to whom it is.
  *
  * - `address`: parameters of the dashboard's address
+ * - `searched`: what is searched for, in words
  */
 export class SubscriptionDialog extends Component {
     static template = "crm_cqrs.SubscriptionDialog";
     static components = {Dialog, RecordAutocomplete};
-    static props = {address: Object, close: Function};
+    static props = {address: Object, searched: Array, close: Function};
 
     setup() {
         this.orm = useService("orm");
@@ -49,6 +53,10 @@ export class SubscriptionDialog extends Component {
         this.state.subscriptions = await this.orm.call(MODEL, "read_subscriptions", [
             this.props.address,
         ]);
+    }
+
+    get dayText() {
+        return formatDate(DateTime.fromISO(this.props.address.day));
     }
 
     get userIds() {
