@@ -149,17 +149,17 @@ class FlowApi(Controller):
         shows_opportunities=always,
     )
     def attention(self, user, currency=None, **given):
-        people = given.get("salesperson")
-        filters = Filters(
-            stage_ids=given.get("stage"),
-            user_ids=people and user_ids(people),
-            company_ids=given.get("company"),
-            team_ids=given.get("team_id"),
-            closing_date=Range(given.get("closing_from"), given.get("closing_to")),
-            domain=domain_asked(given),
-        )
-        today = AnswerContext.of(request.env).today(asked_calendar(given))
         with time_for_domain(given):
+            people = given.get("salesperson")
+            filters = Filters(
+                stage_ids=given.get("stage"),
+                user_ids=people and user_ids(people),
+                company_ids=given.get("company"),
+                team_ids=given.get("team_id"),
+                closing_date=Range(given.get("closing_from"), given.get("closing_to")),
+                domain=domain_asked(given),
+            )
+            today = AnswerContext.of(request.env).today(asked_calendar(given))
             return request.env["cqrs.attention"]._read(user, today, filters, currency)
 
 

@@ -36,9 +36,10 @@ class Unsubscribe(Controller):
     )
     def unsubscribe(self, token="", again="", **_others):
         subscription = _found(token)
-        if again:
+        # Of what is gone nothing is left to do, and that is what was asked for.
+        if subscription and again:
             subscription._start()
-        else:
+        elif subscription:
             subscription._stop("recipient")
         return _page(subscription, is_resumed=bool(again))
 
@@ -48,7 +49,12 @@ def _found(token: str):
 
 
 def _page(subscription, is_resumed: bool = False):
-    """Return the page of a subscription, in the language of its recipient."""
+    """Return the page of a subscription, in the language of its recipient.
+
+    :param subscription: none that is gone, None for a link that is none
+    """
+    is_link = subscription is not None
+    subscription = subscription or request.env["cqrs.subscription"]
     user = subscription.user_id
     subscription = subscription.with_context(lang=user.lang or request.env.lang)
     lang = subscription.env["res.lang"]._get_data(code=subscription.env.lang)
@@ -57,12 +63,13 @@ def _page(subscription, is_resumed: bool = False):
         "crm_cqrs.unsubscribe_page",
         {
             "subscription": subscription,
+            "is_link": is_link,
             "lang_code": (lang.code or "en_US").replace("_", "-"),
             "direction": lang.direction or "ltr",
             "is_resumed": is_resumed,
             "is_recipient": bool(user) and request.env.user == user,
         },
-        status=200 if subscription else 404,
+        status=200 if is_link else 404,
     )
     # The address has the signature.
     response.headers["Referrer-Policy"] = "no-referrer"

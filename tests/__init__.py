@@ -86,6 +86,7 @@ from . import (
     test_install_and_uninstall,
     test_install_beside_a_server,
     test_keyboard,
+    test_lists_of_the_past,
     test_lists_to_csv,
     test_lists_to_excel,
     test_layers,

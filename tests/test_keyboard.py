@@ -303,10 +303,15 @@ class TestPipelineChangesByKeyboard(KeyboardCase):
             self.wait_for_sheet("Manager deal 1")
 
     def test_a_past_day_and_back(self):
+        self.manager.group_ids += self.env.ref("base.group_allow_export")
         with self.browse():
             self.enter(self.manager)
             self.visit(f"{DASHBOARD}?day={self.yesterday}&period=this_week", LOADED)
             self.wait_for_text("[data-name=pipeline]", "400,000.00")
+            # Its list is taken along as it was.
+            self.focus_on(".o_cqrs_excel")
+            self.page.press("Enter")
+            self.until("document.querySelector('.o_cqrs_export[data-state=pending]')")
             self.focus_on(".o_cqrs_to_now")
             self.page.press("Enter")
             self.wait_for_text("[data-name=pipeline]", "340,000.00")
@@ -314,6 +319,8 @@ class TestPipelineChangesByKeyboard(KeyboardCase):
             self.focus_on(".o_cqrs_tile_trend", "60")
             self.page.press("Enter")
             self.wait_for_text(".o_cqrs_summary", "60,000.00")
+        run = self.env["cqrs.run"].search([("user_id", "=", self.manager.id)])
+        self.assertEqual(run.question["day"], self.yesterday.isoformat())
 
     def setUp(self):
         super().setUp()

@@ -4,11 +4,16 @@ import csv
 import io
 import json
 from decimal import Decimal
+from unittest.mock import patch
 
+from odoo.exceptions import UserError
 from odoo.http import Request
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
+from ..models.exports import rows
+from ..models.exports.past_rows import rows_of
+from ..models.exports.question import ListQuestion
 from .test_lists_to_excel import NAMES, PENDING, Excel
 
 URL = "/crm_cqrs/list.csv"
@@ -78,6 +83,22 @@ class TestListsToCsv(Excel, HttpCase):
         self.assertNotIn("Content-Length", answer.headers)
         self.assertGreater(len(answer.content), 2**17)
         self.assertEqual(len(self.rows(self.seller)), 300)
+
+    def test_what_takes_too_long_says_what_to_do(self):
+        """A screen is told before it asks for the file, which is none by then."""
+        self.opportunity(self.seller, 1)
+        slow = ["|"] * 149 + [["name", "ilike", f"{n}%y"] for n in range(150)]
+        with patch.object(rows, "SECONDS", 0.0001):
+            with mute_logger("werkzeug", "odoo.service.server"):
+                self.assertEqual(self.answer(self.seller, slow).status_code, 500)
+            model = self.reader(self.seller)["cqrs.opportunity.view"]
+            with self.assertRaisesRegex(UserError, "Or make an Excel file"):
+                model.check_list({"domain": slow})
+        env = self.reader(self.seller)
+        asked = ListQuestion.of(env, {"domain": slow})
+        with self.assertRaisesRegex(UserError, "a team or a stage.$"):
+            rows_of(env, asked, 0.0001).count()
+        self.assertEqual(rows_of(env, asked, 60).count(), 0)
 
     def test_who_sees_less_gets_less(self):
         self.opportunity(self.seller, 1, name="Seller deal")

@@ -5,6 +5,7 @@ The files are read by openpyxl, which knows nothing of how they were written. A 
 ``CRM_CQRS_EXPORTS=all ./dev test -k test_lists_to_excel`` measures it.
 """
 
+import itertools
 import logging
 import math
 import os
@@ -28,6 +29,7 @@ from ..models.exports.excel_run import write_list
 from ..models.exports.question import ListQuestion
 from ..models.exports.rows import Amount, Currency
 from ..models.exports.workbook import ExcelList, excel_file
+from ..models.opportunities.filters import Filters
 from ..models.support.progress import silent
 from .common import SalesOrganisation, other_company
 
@@ -157,6 +159,58 @@ class TestListsToExcel(Excel):
         self.assertRegex(told["Rate"], rf"^1 CQX = 0\.\d+ {code}, of ")
         self.assertEqual(told["Exported By"], "Head")
         self.assertIn("the figure of the dashboard", told[f"Expected Revenue ({code})"])
+
+    def test_columns_and_orders_by_days(self):
+        """As the list of the dashboard has them, ties included."""
+        deals = self.env["crm.lead"].union(
+            *(self.opportunity(self.seller, n, name=f"Deal {n}") for n in range(5)),
+            self.opportunity(self.seller, 9, name="Won", stage_id=self.stage_won.id),
+        )
+        self.env.cr.flush()
+        self.env["cqrs.opportunity.pace"]._follow()
+        self.env.cr.execute(
+            "UPDATE cqrs_opportunity_pace SET pushes = NULLIF(id %% 3, 0),"
+            " stage_since = stage_since - (id %% 2) * interval '36 hours'"
+            " WHERE id = ANY(%s)",
+            [deals.ids],
+        )
+        for sort, order in (
+            ("-stage_days", "stage_days desc, id asc"),
+            ("stage_days", "stage_days asc, id desc"),
+            ("-pushes", "pushes desc, id desc"),
+            ("pushes", "pushes asc, id asc"),
+            ("-idle_days", "idle_days desc, id asc"),
+        ):
+            page = self.reader(self.seller)["cqrs.opportunities"]._read_page(
+                self.seller, sort.removeprefix("-"), sort.startswith("-")
+            )
+            rows = self.written(
+                self.seller,
+                [("active", "=", True)],
+                order=order,
+                columns=["name", "stage_days", "pushes"],
+            )
+            [heading, *rows] = [
+                [cell.value for cell in row] for row in rows["Opportunities"]
+            ]
+            code = self.env.company.currency_id.name
+            self.assertEqual(
+                heading,
+                [
+                    *("Opportunity", "Days in Stage", "Closing Date Moved"),
+                    f"Expected Revenue ({code})",
+                ],
+            )
+            names = self.env["crm.lead"].browse(page.ids).mapped("name")
+            self.assertEqual([row[0] for row in rows], names, sort)
+            days = {row[0]: row[1:3] for row in rows}
+            self.assertEqual(days["Won"][0], None)
+            for deal in deals - deals[-1]:
+                expected = [1.5 * (deal.id % 2), deal.id % 3]
+                self.assertEqual(days[deal.name], expected)
+        # The usual columns are without them.
+        [first, *__] = self.written(self.seller)["Opportunities"]
+        self.assertNotIn("Days in Stage", [cell.value for cell in first])
 
     def test_amounts_are_numbers_and_dates_are_dates(self):
         self.seller.tz = "Asia/Kolkata"
@@ -522,25 +576,45 @@ class TestMemoryOfAnExcelFile(Excel):
 
     @unittest.skipUnless(IS_WHOLE, "CRM_CQRS_EXPORTS=all")
     def test_a_file_of_100_000_rows(self):
-        __, few, __ = self.write_list(10_000)
+        totals, few, __ = self.write_list(10_000)
+        *__, few_read = self.read_back(totals.amounts[0][0])
         totals, many, seconds = self.write_list(100_000)
+        [(label, amount), *__] = totals.amounts
+        count, found, many_read = self.read_back(label)
         _logger.info(
-            "10,000 rows: %.1f MB; 100,000 rows: %.1f MB, %.1f s, file of %.1f MB",
+            "10,000 rows: %.1f MB; 100,000 rows: %.1f MB, %.1f s, file of %.1f MB;"
+            " read back in %.1f and %.1f MB",
             few,
             many,
             seconds,
             (self.folder / "list.xlsx").stat().st_size / 1e6,
+            few_read,
+            many_read,
         )
         self.assertLess(many, few + 2)
-        book = load_workbook(self.folder / "list.xlsx", read_only=True)
-        sheet = book["Opportunities"]
-        [headings] = sheet.iter_rows(max_row=1, values_only=True)
-        place = headings.index(totals.amounts[0][0]) + 1
-        column = sheet.iter_rows(2, min_col=place, max_col=place, values_only=True)
-        found = [value for (value,) in column]
-        self.assertEqual(len(found), 100_000)
-        self.assertEqual(
-            Decimal(repr(math.fsum(found))).quantize(Decimal("0.01")),
-            totals.amounts[0][1].value,
+        self.assertLess(many_read, few_read + 2)
+        self.assertEqual((count, found), (100_000, amount.value))
+        # The tile of the same search is added up elsewhere.
+        filters = Filters(domain='[["value",">",0]]')
+        tile = self.reader(self.seller)["cqrs.metrics"]._read(
+            self.seller, filters=filters
         )
-        self.assertEqual(totals.amounts[0][1].value, Decimal("714292857.14"))
+        self.assertEqual(found, tile["pipeline_value"])
+        self.assertEqual(tile["active_opportunities"], count)
+        self.assertEqual(found, Decimal("714292857.14"))
+
+    def read_back(self, label):
+        """Return how many rows a file has, a column's sum, and the memory in MB."""
+        tracemalloc.start()
+        try:
+            book = load_workbook(self.folder / "list.xlsx", read_only=True)
+            sheet = book["Opportunities"]
+            [headings] = sheet.iter_rows(max_row=1, values_only=True)
+            at = headings.index(label) + 1
+            column = sheet.iter_rows(2, min_col=at, max_col=at, values_only=True)
+            numbers = itertools.count()
+            found = math.fsum(value for (value,) in column if next(numbers) >= 0)
+            total_ = Decimal(repr(found)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+            return next(numbers), total_, tracemalloc.get_traced_memory()[1] / 2**20
+        finally:
+            tracemalloc.stop()

@@ -70,6 +70,7 @@ class TestMailsOfSearches(Subscriptions):
                 )
                 self.assertIn("Active Opportunities 1", told)
                 self.assertNotIn(FOUND_TODAY, told)
+                self.assertIn(text.removeprefix("Search: "), mail.subject)
         self.change(gone, now - DAY, stage_id=self.stage_won.id)
         mail = self.mailed(self.manager, ["stage_id", "=", self.stage_new.id])
         self.assertEqual(self.waterfall(mail)[0], ("At the Beginning", "1,520.00"))
@@ -145,6 +146,9 @@ class TestMailsOfSearches(Subscriptions):
             ('[["nofield", "=", 1]]', "There is no filter “nofield” any more"),
             ('["closing/decade"]', "There is no filter “decade” any more"),
             ('[["value", ">=", "much"]]', "cannot be read"),
+            ('[{"domain": [5]}]', "cannot be read"),
+            ('[{"domain": [["value"]]}]', "cannot be read"),
+            (f'[{{"domain": {"[" * 900}{"]" * 900}}}]', "cannot be read"),
             ('[{"domain": [["user_id.password", "=", "x"]]}]', "cannot be read"),
             ('[{"domain": [["name", "=", "\\u0000"]]}]', "cannot be read"),
             (f'[{{"domain": [["name", "=", "{5000 * "x"}"]]}}]', "too long"),

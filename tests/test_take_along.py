@@ -117,6 +117,30 @@ class TestTakeAlong(Excel, BrowserCase):
             with path.open(encoding="utf-8-sig", newline="") as file:
                 [row] = csv.DictReader(file)
             self.assertEqual((row["State"], row["Value"]), ("Won", "12345.67"))
+            # The columns and the order of the list.
+            path.unlink()
+            names = "columns=closing_date,idle_days,value"
+            self.visit(f"{PATH}?{names}&sort=name", LISTED % 3)
+            self.until("document.querySelector('.o_cqrs_csv:enabled')")
+            listed = self.js(
+                "[...document.querySelectorAll('.o_cqrs_opportunity a')].map("
+                "(each) => each.textContent.trim())"
+            )
+            self.js(CLICK % ".o_cqrs_csv")
+            path = self.downloaded("*.csv")
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                rows = list(csv.DictReader(file))
+            self.assertEqual(
+                [*rows[0]],
+                [
+                    *("Opportunity", "Customer", "Expected Closing"),
+                    *("Days Unchanged", "Value", "Currency"),
+                    f"Expected Revenue ({code})",
+                ],
+            )
+            self.assertEqual(
+                [row["Opportunity"].removeprefix("'") for row in rows], listed
+            )
             # Cancelled before it begins.
             self.js(CLICK % ".o_cqrs_excel")
             self.until(EXPORT % "pending")

@@ -68,7 +68,17 @@ class TestUnsubscribing(Subscriptions, HttpCase):
                 self.assertEqual(answer.status_code, 404, other)
                 self.assertIn("This link leads nowhere", answer.text)
         self.assertFalse(self.stopped())
-        # Nor is that of a subscription which is gone.
+
+    def test_what_is_gone_is_said_to_be(self):
+        """Programs of mail offer the link for months, and want to hear a yes."""
         self.subscription.unlink()
         self.env.flush_all()
-        self.assertEqual(self.url_open(self.url, data={"x": "1"}).status_code, 404)
+        for options in (
+            {},
+            {"data": {"List-Unsubscribe": "One-Click"}},
+            {"data": {"again": "1"}},
+        ):
+            answer = self.url_open(self.url, **options)
+            self.assertEqual(answer.status_code, 200)
+            self.assertIn("This subscription has been deleted", answer.text)
+            self.assertNotIn("<button", answer.text)

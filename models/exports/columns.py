@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ..projections.opportunity_pace import PACE_ORDERS
+
 #: Kinds of columns
 TEXT = "text"  # str
 NAMED = "named"  # the id of a record, whose name is shown
@@ -20,9 +22,10 @@ AMOUNTS = (OWN_AMOUNT, AMOUNT)
 class Column:
     """A column of a list.
 
-    :ivar name: field of ``cqrs.opportunity.view``
+    :ivar name: field of ``cqrs.opportunity.view``, or one of its pace
     :ivar label: in the reader's language, as is ``definition``
     :ivar width: in characters
+    :ivar is_usual: the column is one of a list for which none are chosen
     """
 
     name: str
@@ -30,19 +33,29 @@ class Column:
     label: str
     definition: str
     width: int = 16
+    is_usual: bool = True
 
 
-def columns(records, wanted: tuple[str, ...] = ()) -> list[Column]:
+def columns(
+    records, wanted: tuple[str, ...] = (), among: tuple[str, ...] | None = None
+) -> list[Column]:
     """Return the columns of a list, of the fields that the reader may read.
 
     The value in the currency of the figures is always one, since it adds up to them,
     and so is the currency of a value.
 
     :param records: ``cqrs.opportunity.view`` of the reader, as of ``ListQuestion``
-    :param wanted: names, in their order; none stands for all. Unknown ones are left out
+    :param wanted: names, in their order; none stands for the usual ones. Unknown ones
+        are left out
+    :param among: names of those that there are; None for all
     """
-    known = {column.name: column for column in _all(records)}
-    names = [name for name in wanted if name in known] or list(known)
+    known = {
+        column.name: column
+        for column in _all(records)
+        if among is None or column.name in among
+    }
+    usual = [column.name for column in known.values() if column.is_usual]
+    names = [name for name in wanted if name in known] or usual
     if "value" in names and "currency_id" not in names:
         names.insert(names.index("value") + 1, "currency_id")
     if "converted_value" not in names:
@@ -50,7 +63,8 @@ def columns(records, wanted: tuple[str, ...] = ()) -> list[Column]:
     return [
         known[name]
         for name in dict.fromkeys(names)
-        if records._has_field_access(records._fields[name], "read")
+        if name in PACE_ORDERS
+        or records._has_field_access(records._fields[name], "read")
     ]
 
 
@@ -72,7 +86,7 @@ def _all(records) -> list[Column]:
             "user_id",
             NAMED,
             env._("Salesperson"),
-            env._("Who owns the opportunity today."),
+            env._("Who owns the opportunity."),
             24,
         ),
         Column(
@@ -85,7 +99,7 @@ def _all(records) -> list[Column]:
             "stage_id",
             NAMED,
             env._("Stage"),
-            env._("Where it stands in the pipeline today."),
+            env._("Where it stands in the pipeline."),
         ),
         Column(
             "status",
@@ -165,6 +179,38 @@ def _all(records) -> list[Column]:
             TIME,
             env._("Changed On"),
             env._("When something of it changed that is on record."),
+        ),
+        Column(
+            "age_days",
+            NUMBER,
+            env._("Days Open"),
+            env._("Days since it was created, while it is open."),
+            10,
+            is_usual=False,
+        ),
+        Column(
+            "stage_days",
+            NUMBER,
+            env._("Days in Stage"),
+            env._("Days for which it has been in its stage, while it is open."),
+            10,
+            is_usual=False,
+        ),
+        Column(
+            "idle_days",
+            NUMBER,
+            env._("Days Unchanged"),
+            env._("Days since a person or an import changed it, while it is open."),
+            10,
+            is_usual=False,
+        ),
+        Column(
+            "pushes",
+            NUMBER,
+            env._("Closing Date Moved"),
+            env._("How often its expected closing moved later."),
+            10,
+            is_usual=False,
         ),
     ]
     return found

@@ -59,19 +59,20 @@ def definitions(rows: ListRows, totals: Totals) -> list[tuple]:
 
     # Of whom one may not look as, not even the name is told.
     person = rows.records._person().sudo()
-    now = env.cr.now()
+    moment = rows.moment
     lines = [
         (env._("List"), question.title or env._("Opportunities")),
         (env._("Exported By"), env.user.name),
         (env._("Seen As"), person.name),
         (
             env._("As Of"),
-            f"{format_datetime(env, now, tz=rows.zone.key)} ({rows.zone.key})",
+            f"{format_datetime(env, moment, tz=rows.zone.key)} ({rows.zone.key})",
         ),
         (env._("Companies"), ", ".join(env.companies.mapped("name"))),
         *((env._("Filter"), text) for text in question.description),
         (env._("Opportunities"), formatLang(env, totals.count, digits=0)),
         *((env._("Total, %s", label), amount) for label, amount in totals.amounts),
+        *rows.told,
     ]
     if rows.left_out:
         lines.append(
@@ -92,7 +93,7 @@ def definitions(rows: ListRows, totals: Totals) -> list[tuple]:
                 code=code,
                 rate=f"{rate:f}",
                 target=rows.currency.name,
-                day=format_date(env, now.date()),
+                day=format_date(env, env.cr.now().date()),
             ),
         )
         for code, rate in rows.rates()

@@ -16,9 +16,9 @@ from ..support.json_field import PortableJson
 from ..support.progress import Report, seldom
 from ..support.transactions import committed
 from .definitions import Totals, definitions
+from .past_rows import rows_of
 from .question import MODEL, ListQuestion
 from .reader import check_export, reader
-from .rows import ListRows
 from .workbook import ExcelList, excel_file
 
 _logger = logging.getLogger(__name__)
@@ -31,6 +31,9 @@ JOB = "ir_cron_excel"
 
 #: Files that somebody may have under way at a time
 MOST = 3
+
+#: The longest that a statement may take: nobody waits for it
+SECONDS = 600
 
 #: Part of the progress at which all rows are written; the rest packs them
 _WRITTEN = 0.9
@@ -190,18 +193,20 @@ class CqrsOpportunityView(models.Model):
 
     @api.model
     def check_list(self, question: dict) -> bool:
-        """Check that a list can be exported: an error says why not.
+        """Check that a list can be sent as it is read: an error says why not.
 
         :param question: as of ``ListQuestion``
         """
-        self._asked(question)
+        asked = self._asked(question)
+        # Its first rows are there in time.
+        next(iter(rows_of(self.env, asked)), None)
         return True
 
     def _asked(self, question: dict) -> ListQuestion:
         check_export(self.env)
         asked = ListQuestion.of(self.env, question)
         # Now, where the user can still mend it.
-        ListRows(self.env, asked).check()
+        rows_of(self.env, asked).check()
         return asked
 
 
@@ -215,7 +220,7 @@ def write_list(
     :param options: of ``ExcelList``
     :return: what was added up
     """
-    rows = ListRows(env, question)
+    rows = rows_of(env, question, SECONDS)
     count = rows.count()
     report(0, MODEL)
     totals = Totals(rows)

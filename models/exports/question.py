@@ -32,6 +32,7 @@ class ListQuestion:
     :ivar currency: the code of the figures' currency; False is the company's
     :ivar text: words that are searched for, beside the domain
     :ivar columns: names of ``columns.py``; none stands for all
+    :ivar day: as ISO 8601 has it: the list as of its end; False is now
     :ivar title: name of the list, for people
     :ivar description: lines that say in words what is listed, for people
     """
@@ -42,6 +43,7 @@ class ListQuestion:
     currency: str | bool = False
     text: str | bool = False
     columns: tuple[str, ...] = ()
+    day: str | bool = False
     title: str = ""
     description: tuple[str, ...] = ()
 
@@ -65,7 +67,10 @@ class ListQuestion:
         check_length(self.text or None)
         Domain(self.domain)
         texts = (self.order, self.title, *self.columns, *self.description)
-        if any(not isinstance(text, str) for text in (*texts, self.text or "")):
+        if any(
+            not isinstance(text, str)
+            for text in (*texts, self.text or "", self.day or "")
+        ):
             raise ValueError("texts are expected")
         if type(self.person) not in (int, bool):
             raise ValueError("a person is an id")

@@ -15,17 +15,23 @@ from zoneinfo import ZoneInfo
 import psycopg2
 
 from odoo.exceptions import UserError
+from odoo.fields import Domain
 from odoo.tools import SQL
 
 from ..access.answer_context import AnswerContext
 from ..currencies.currencies import own_currency
+from ..opportunities.conversion import Conversion
 from ..support.answer_context import without_jit
+from ..support.time_limit import TooSlow, time_limit
 from . import columns as kinds
 from .columns import Column, columns
 from .question import ListQuestion
 
 #: Rows that are read at a time
 CHUNK = 2000
+
+#: The longest that a statement of a list may take while somebody waits for it
+SECONDS = 10
 
 _NUMBERS = itertools.count()
 
@@ -51,13 +57,17 @@ class ListRows:
     :ivar columns: of each row
     :ivar currency: that of the figures
     :param env: of the reader
+    :param seconds: the longest that a statement may take, of a list that nobody waits
+        for
     :raise AccessError: the reader may read no opportunities
     :raise UserError: a read model that the list needs is broken
     """
 
-    def __init__(self, env, question: ListQuestion):
+    def __init__(self, env, question: ListQuestion, seconds: float | None = None):
         self.env = env
         self.question = question
+        self._is_waited_for = seconds is None
+        self._seconds = seconds or SECONDS
         context = AnswerContext.of(env)
         if context.broken:
             raise UserError(
@@ -71,9 +81,8 @@ class ListRows:
         self.left_out = context.left_out
         self.records = question.records(env)
         self.records.check_access("read")
-        self._condition = question.condition(env)
-        self.conversion = self.records._conversion()
-        self.columns: list[Column] = columns(self.records, question.columns)
+        self.conversion = self._conversion()
+        self.columns: list[Column] = self._columns()
         self.zone = ZoneInfo(env.context.get("tz") or "UTC")
         self._currencies = {
             each.id: Currency(each.name, each.decimal_places)
@@ -91,6 +100,26 @@ class ListRows:
         self._names: dict[str, dict[int, str]] = {}
 
     @property
+    def moment(self) -> datetime:
+        """The moment as of which the list is, without a zone, in UTC."""
+        return self.env.cr.now()
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Lines about the list, each a heading and a text."""
+        return []
+
+    def _conversion(self) -> Conversion:
+        return self.records._conversion()
+
+    def _columns(self) -> list[Column]:
+        return columns(self.records, self.question.columns)
+
+    @property
+    def _condition(self) -> Domain:
+        return self.question.condition(self.env)
+
+    @property
     def _query(self):
         return self.records._search(self._condition, order=self.question.order)
 
@@ -100,12 +129,12 @@ class ListRows:
         :raise UserError: its order or its domain is none
         """
         try:
-            query = self._query
-            if not query.is_empty():
+            statement = self._statement()
+            if statement is not None:
                 # PostgreSQL alone knows which values it can compare.
                 with self.env.cr.savepoint(flush=False):
                     self.env.cr.execute(
-                        SQL("EXPLAIN %s", query.select()), log_exceptions=False
+                        SQL("EXPLAIN %s", statement), log_exceptions=False
                     )
         except (
             ArithmeticError,
@@ -118,7 +147,11 @@ class ListRows:
             ) from exc
 
     def count(self) -> int:
-        return self.records.search_count(self._condition)
+        query = self.records._search(self._condition)
+        if query.is_empty():
+            return 0
+        [(count,)] = self._ask(query.select(SQL("count(*)")))
+        return count
 
     def rates(self) -> list[tuple[str, Decimal]]:
         """Return the code and the rate of each other currency of the list's values."""
@@ -130,24 +163,8 @@ class ListRows:
         return sorted(rates.items())
 
     def __iter__(self) -> Iterator[list]:
-        query = self._query
-        if query.is_empty():
-            return
-        statement = query.select(
-            self._sql("currency_id", query),
-            *(self._read(column, query) for column in self.columns),
-        )
         shown = [self._as_shown(column) for column in self.columns]
-        self.env.flush_query(statement)
-        without_jit(self.env)
-        cr = self.env.cr
-        # All rows are read, where PostgreSQL expects a tenth.
-        cr.execute("SET LOCAL cursor_tuple_fraction = 1")
-        name = SQL.identifier(f"cqrs_list_{next(_NUMBERS)}")
-        cr.execute(SQL("DECLARE %s NO SCROLL CURSOR FOR %s", name, statement))
-        fetch = SQL(f"FETCH {CHUNK} FROM %s", name)
-        cr.execute(fetch)
-        while chunk := cr.fetchall():
+        for chunk in self._chunks():
             self._look_up(chunk)
             for currency_id, *values in chunk:
                 own = self._currencies.get(currency_id, self._own)
@@ -155,17 +172,60 @@ class ListRows:
                     as_shown(value, own)
                     for as_shown, value in zip(shown, values, strict=True)
                 ]
-            cr.execute(fetch)
+
+    def _statement(self) -> SQL | None:
+        """Return the statement of all rows; None where there are none."""
+        query = self._query
+        if query.is_empty():
+            return None
+        statement = query.select(
+            self._sql("currency_id", query),
+            *(self._read(column, query) for column in self.columns),
+        )
+        self.env.flush_query(statement)
+        return statement
+
+    def _chunks(self) -> Iterator[list[tuple]]:
+        """Yield rows of the currency and the value of each column, some at a time."""
+        statement = self._statement()
+        if statement is not None:
+            yield from self._fetched(statement)
+
+    def _fetched(self, statement: SQL) -> Iterator[list[tuple]]:
+        """Yield the rows of a statement, some at a time."""
+        without_jit(self.env)
+        cr = self.env.cr
+        # All rows are read, where PostgreSQL expects a tenth.
+        cr.execute("SET LOCAL cursor_tuple_fraction = 1")
+        name = SQL.identifier(f"cqrs_list_{next(_NUMBERS)}")
+        cr.execute(SQL("DECLARE %s NO SCROLL CURSOR FOR %s", name, statement))
+        fetch = SQL(f"FETCH {CHUNK} FROM %s", name)
+        while chunk := self._ask(fetch):
+            yield chunk
         cr.execute(SQL("CLOSE %s", name))
+
+    def _ask(self, statement: SQL) -> list[tuple]:
+        """Return the rows of a statement, if it does not take too long."""
+        try:
+            with time_limit(self.env.cr, self._seconds):
+                return self.env.execute_query(statement)
+        except TooSlow as exc:
+            text = self.env._(
+                "This list reads too many opportunities: it took longer than"
+                " %(seconds)s seconds. Narrow it by a salesperson, a team or a stage.",
+                seconds=self._seconds,
+            )
+            if self._is_waited_for:
+                text += " " + self.env._(
+                    "Or make an Excel file, which may take longer."
+                )
+            raise UserError(text) from exc
 
     def _sql(self, name: str, query) -> SQL:
         return self.records._field_to_sql(query.table, name, query)
 
     def _read(self, column: Column, query) -> SQL:
-        sql = self._sql(column.name, query)
-        # Odoo would read a number as a float.
-        is_exact = column.kind in (*kinds.AMOUNTS, kinds.NUMBER)
-        return SQL("(%s)::text", sql) if is_exact else sql
+        return exact(column, self._sql(column.name, query))
 
     def _look_up(self, chunk: list[tuple]):
         """Look up the names of the records that these rows are the first to have."""
@@ -213,6 +273,13 @@ class ListRows:
         except OverflowError:
             return time
         return local.replace(tzinfo=None)
+
+
+def exact(column: Column, sql: SQL) -> SQL:
+    """Return the expression of a column's values, none of whose digits is lost."""
+    # Odoo would read a number as a float.
+    is_exact = column.kind in (*kinds.AMOUNTS, kinds.NUMBER)
+    return SQL("(%s)::text", sql) if is_exact else sql
 
 
 def _amount(text: str | None, currency: Currency) -> Amount | None:

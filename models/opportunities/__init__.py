@@ -5,4 +5,5 @@ from . import (
     deal_form,
     deal_sheet,
     searched_fields,
+    pace_columns,
 )

@@ -69,7 +69,7 @@ class CqrsPast(models.AbstractModel):
             last_id = self.env["cqrs.past.levels"]._last_id(as_of.moment)
             if last_id is not None:
                 rows = SQL("%s AND view.id <= %s", rows, last_id)
-        first = _gathered if self._are_few(viewers, as_of) else _walked
+        first = gathered if self._are_few(viewers, as_of) else _walked
         places, bound = [], after
         for segment in segments(sort, descending, stage_ids, after, rates):
             wanted = limit + 1 - len(places)
@@ -258,8 +258,13 @@ class CqrsPast(models.AbstractModel):
         )
 
 
-def _gathered(rows: SQL, segment, order, descending: bool, bounds, limit: int) -> SQL:
-    """Return the query of key and id of the first rows of a segment, by a sort."""
+def gathered(
+    rows: SQL, segment, order, descending: bool, bounds, limit: int | None
+) -> SQL:
+    """Return the query of key and id of the first rows of a segment, by a sort.
+
+    :param limit: None for all of them
+    """
     return SQL(
         """
         SELECT key::text, id FROM (

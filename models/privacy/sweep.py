@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from functools import partial
 
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
@@ -30,6 +31,7 @@ ALWAYS = (
     "cqrs_contact",
     "cqrs_replaced",
     "cqrs_run",
+    "cqrs_subscription",
     "crm_lead",
     "res_partner",
     "mail_mail",
@@ -67,7 +69,8 @@ def sweep(
     report = seldom(report)
     tables = sorted(set(tables))
     committed(env, env["cqrs.run"].sudo()._forget_lists)
-    committed(env, env["cqrs.subscription"].sudo()._forget_mails)
+    subscriptions = env["cqrs.subscription"].sudo()
+    committed(env, partial(subscriptions._forget_mails, values))
     attachments = env["ir.attachment"].sudo()
     attachments._gc_file_store()
     folder = attachments._filestore()

@@ -197,7 +197,13 @@ class CqrsSubscription(models.Model):
         today, zone = context.today(context.calendar), context.calendar.zone
         try:
             return search_of(env, question.facets, today, zone)
-        except ValueError as exc:
+        except (
+            AttributeError,
+            KeyError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as exc:
             raise UserError(
                 self.env._("The search of this view cannot be read: %s", exc)
             ) from exc

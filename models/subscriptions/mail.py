@@ -2,6 +2,7 @@
 
 from datetime import time, timezone
 from decimal import Decimal
+from textwrap import shorten
 from urllib.parse import urlencode
 
 from odoo import models
@@ -22,6 +23,8 @@ SCOPE = "crm_cqrs.unsubscribe"
 UNSUBSCRIBE_PATH = "/crm_cqrs/unsubscribe"
 DASHBOARD_PATH = "/odoo/sales-dashboard"
 
+#: Characters of a search in a subject
+MAX_SEARCH = 80
 #: The longest that the figures of a search may take
 SEARCH_SECONDS = 60
 
@@ -113,7 +116,7 @@ class CqrsSubscription(models.Model):
         return {
             "subject": env._(
                 "%(title)s, %(day)s: %(pipeline)s",
-                title=title,
+                title=self._titled(title, contents.search),
                 day=day,
                 pipeline=isolated(env, pipeline),
             ),
@@ -141,6 +144,15 @@ class CqrsSubscription(models.Model):
             "why": self._why(),
             "unsubscribe_url": self._unsubscribe_url(),
         }
+
+    def _titled(self, title: str, search: list[str]) -> str:
+        """Return a title with what is searched for, in one line of a fair length."""
+        if not search:
+            return title
+        text = shorten(", ".join(search), MAX_SEARCH, placeholder="…")
+        return self.env._(
+            "%(title)s (%(search)s)", title=title, search=isolated(self.env, text)
+        )
 
     def _tiles(self, contents: Contents, formats: Formats) -> list[dict]:
         env, figures, closed = self.env, contents.figures, contents.closed
@@ -293,12 +305,16 @@ class CqrsSubscription(models.Model):
         return f"{self.get_base_url()}{UNSUBSCRIBE_PATH}?{urlencode({'token': token})}"
 
     def _of_token(self, token: str):
-        """Return the subscription of a link's token; none if it is not one of ours."""
+        """Return the subscription of a link's token, which may be gone: then none.
+
+        A link never expires: programs of mail offer it as long as they keep the mail.
+
+        :return: None for another text than this database has signed
+        """
         try:
             values = verify_hash_signed(self.env(su=True), SCOPE, token)
             id_, user_id = values
         except (ValueError, TypeError, IndexError):
-            # Another text than this database has signed
-            return self.sudo().browse()
+            return None
         found = self.sudo().browse(id_).exists()
         return found.filtered(lambda each: each.user_id.id == user_id)

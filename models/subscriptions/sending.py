@@ -6,6 +6,7 @@ whatever is killed; and Odoo's queue sends it. What that could not send is made 
 some time later, with the rights and the figures of then.
 """
 
+import json
 import logging
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from ..support.transactions import committed, is_raised
+from .question import Question
 
 _logger = logging.getLogger(__name__)
 
@@ -76,8 +78,17 @@ class CqrsSubscription(models.Model):
             mail.unlink()
         return bool(found)
 
-    def _forget_mails(self):
-        """Have the mails that wait be made anew, of what there is by then."""
+    def _forget_mails(self, values: list[str]):
+        """Have the mails that wait be made anew, of what there is by then.
+
+        :param values: in small letters; views that are searched for one are given up
+        """
+        searched = self.search([]).filtered(lambda each: each.address.get("search"))
+        named = searched.filtered(
+            lambda each: any(value in _words(each.address) for value in values)
+        )
+        named._stop("owner")
+        named.unlink()
         waiting = self.search([("mail_id.state", "=", "outgoing")])
         for each in waiting:
             mail = each.mail_id
@@ -123,3 +134,8 @@ class CqrsSubscription(models.Model):
             values |= {"retry_at": False, "handled_at": now}
         self.write(values)
         self._wake()
+
+
+def _words(address: dict) -> str:
+    """Return what an address searches for, in small letters."""
+    return json.dumps(Question.of(address).facets, ensure_ascii=False).lower()

@@ -72,7 +72,7 @@ export function isClosed(status) {
 }
 
 /** Return the order of the API; by day, it is that of the day that the column shows. */
-function orderOf(view) {
+export function orderOf(view) {
     const {sort, status, day} = view;
     if (day) {
         return isSortable(view, sort.replace("-", "")) ? sort : DEFAULTS.sort;

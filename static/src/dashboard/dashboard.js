@@ -210,13 +210,6 @@ export class Dashboard extends Component {
         return addressOf(this.view);
     }
 
-    /** Why there is no file of the list; undefined where there is one. */
-    get whyNoFile() {
-        return this.view.day
-            ? _t("Files are made of the present list. Go back to now.")
-            : undefined;
-    }
-
     /** The question of the list, for a file. */
     getQuestion() {
         const {name, odoo} = this.state.person;

@@ -1,6 +1,5 @@
 import {Dialog} from "@web/core/dialog/dialog";
 import {RecordAutocomplete} from "@web/core/record_selectors/record_autocomplete";
-import {formatDate} from "@web/core/l10n/dates";
 import {_t} from "@web/core/l10n/translation";
 import {user} from "@web/core/user";
 import {useService} from "@web/core/utils/hooks";
@@ -8,8 +7,6 @@ import {useService} from "@web/core/utils/hooks";
 import {Component, onWillStart, useEffect, useRef, useState} from "@odoo/owl";
 
 import {hourLabels, weekdayLabels} from "./schedule";
-
-const {DateTime} = luxon;
 
 const MODEL = "cqrs.subscription";
 const MONDAY = 0;
@@ -53,10 +50,6 @@ export class SubscriptionDialog extends Component {
         this.state.subscriptions = await this.orm.call(MODEL, "read_subscriptions", [
             this.props.address,
         ]);
-    }
-
-    get dayText() {
-        return formatDate(DateTime.fromISO(this.props.address.day));
     }
 
     get userIds() {

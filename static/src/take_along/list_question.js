@@ -12,16 +12,13 @@
 
 import {_t} from "@web/core/l10n/translation";
 
-import {SCOPES, STATUSES, isClosed} from "../dashboard/choices";
+import {SCOPES, STATUSES, isClosed, orderOf} from "../dashboard/choices";
+import {columnsText} from "../dashboard/columns";
 
-/** Fields of `cqrs.opportunity.view` by which the dashboard's list is sorted */
-const FIELDS = {
-    value: "value",
-    name: "name",
-    stage: "stage_id",
-    created_at: "created_at",
-    changed_at: "changed_at",
-};
+/** Fields of `cqrs.opportunity.view`, where columns and orders of the list differ */
+const FIELDS = {stage: "stage_id", salesperson: "user_id"};
+/** Days until now: the longest come first by the earliest moment */
+const UNTIL_NOW = ["stage_days", "idle_days"];
 
 /**
  * Return the question of the dashboard's list.
@@ -32,7 +29,7 @@ const FIELDS = {
  * @param {string[]} facets what is searched for, in words
  */
 export function dashboardQuestion(view, person, facets = []) {
-    const {scope, status, currency} = view;
+    const {scope, status, currency, day, stage} = view;
     const domain = [];
     if (status !== "any") {
         domain.push(["status", "=", status]);
@@ -42,7 +39,11 @@ export function dashboardQuestion(view, person, facets = []) {
     if (scope !== "all") {
         domain.push(["user_id", scope === "own" ? "=" : "!=", person.id]);
     }
-    if (view.domain) {
+    if (stage) {
+        domain.push(["stage_id", "=", stage]);
+    }
+    // The past is not searched.
+    if (view.domain && !day) {
         domain.push(...JSON.parse(view.domain));
     }
     const title = person.isOther
@@ -50,29 +51,40 @@ export function dashboardQuestion(view, person, facets = []) {
         : _t("Opportunities");
     return {
         domain,
-        order: orderOf(view),
+        order: fileOrder(view),
+        columns: fileColumns(view),
+        day: day || false,
         person: person.isOther ? person.id : false,
         currency: currency || false,
         title,
         description: [
             String(STATUSES[status]),
             ...(scope === "all" ? [] : [String(SCOPES[scope])]),
-            ...facets,
+            ...(day ? [] : facets),
         ],
     };
 }
 
 /** Return the order of the ORM for the order of the list. */
-function orderOf({sort, status}) {
+function fileOrder(view) {
+    const sort = orderOf(view);
     const name = sort.replace("-", "");
-    const day = isClosed(status) ? "closed_at" : "closing_date";
-    const field = name === "closing_date" ? day : FIELDS[name];
-    if (!field) {
-        // Days in a stage are no field of a record.
-        return "value desc, id desc";
+    const isDescending = sort.startsWith("-");
+    const direction = (descending) => (descending ? "desc" : "asc");
+    const ties = direction(isDescending !== UNTIL_NOW.includes(name));
+    return `${FIELDS[name] || name} ${direction(isDescending)}, id ${ties}`;
+}
+
+/** Return the columns of the file: those chosen, or all if none were. */
+function fileColumns({columns, status}) {
+    if (!columns || !columnsText(columns)) {
+        return [];
     }
-    const direction = sort.startsWith("-") ? "desc" : "asc";
-    return `${field} ${direction}, id ${direction}`;
+    const closing = isClosed(status) ? "closed_at" : "closing_date";
+    const names = columns.map((name) =>
+        name === "closing_date" ? closing : FIELDS[name] || name
+    );
+    return ["name", "partner_name", ...names];
 }
 
 /** Return what a search model of Odoo's searches for, in words. */

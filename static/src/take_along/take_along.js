@@ -22,7 +22,6 @@ const {DateTime} = luxon;
  *   the uuid of the person whose figures it shows, by default of the user
  * - `getQuestion`: returns the question of the list (`list_question.js`); without it there
  *   is no list
- * - `whyNot`: why there is no file of the list now, in a sentence
  * - `isReady`: whether these can be asked
  */
 export class TakeAlong extends Component {
@@ -31,7 +30,6 @@ export class TakeAlong extends Component {
         isReady: Boolean,
         getAddress: {type: Function, optional: true},
         getQuestion: {type: Function, optional: true},
-        whyNot: {type: String, optional: true},
     };
 
     setup() {

@@ -1,6 +1,7 @@
 import {beforeEach, describe, expect, test} from "@odoo/hoot";
 import {allowTranslations} from "@web/../tests/web_test_helpers";
 
+import {DEFAULT_COLUMNS} from "@crm_cqrs/dashboard/columns";
 import {
     dashboardQuestion,
     facetTexts,
@@ -25,6 +26,8 @@ test("the question of the dashboard's list is what the list shows", () => {
             ["active", "in", [true]],
         ],
         order: "value desc, id desc",
+        columns: [],
+        day: false,
         person: false,
         currency: false,
         title: "Opportunities",
@@ -62,6 +65,52 @@ test("all choices are asked for", () => {
         ["active", "in", [true, false]],
         ["user_id", "=", 7],
     ]);
+});
+
+test("a file has the columns and the order of the list", () => {
+    const view = {
+        ...VIEW,
+        columns: ["salesperson", "stage", "closing_date", "idle_days", "value"],
+    };
+    const names = ["name", "partner_name", "user_id", "stage_id"];
+    expect(dashboardQuestion(view, ME).columns).toEqual([
+        ...names,
+        "closing_date",
+        "idle_days",
+        "value",
+    ]);
+    expect(dashboardQuestion({...view, status: "won"}, ME).columns[4]).toBe(
+        "closed_at"
+    );
+    expect(dashboardQuestion({...VIEW, columns: DEFAULT_COLUMNS}, ME).columns).toEqual(
+        []
+    );
+    const order = (sort) => dashboardQuestion({...VIEW, sort}, ME).order;
+    // As the API has ties: what began at the same moment comes in the order of its ids.
+    expect(order("-idle_days")).toBe("idle_days desc, id asc");
+    expect(order("stage_days")).toBe("stage_days asc, id desc");
+    expect(order("-pushes")).toBe("pushes desc, id desc");
+    expect(order("stage")).toBe("stage_id asc, id asc");
+    expect(order("-changed_at")).toBe("changed_at desc, id desc");
+});
+
+test("of a past day there is what the past knows", () => {
+    const view = {
+        ...VIEW,
+        day: "2026-11-02",
+        stage: 3,
+        sort: "name",
+        domain: '[["value",">",5]]',
+    };
+    const question = dashboardQuestion(view, ME, ["Mine"]);
+    expect(question.day).toBe("2026-11-02");
+    expect(question.domain).toEqual([
+        ["status", "=", "pending"],
+        ["active", "in", [true]],
+        ["stage_id", "=", 3],
+    ]);
+    expect(question.order).toBe("value desc, id desc");
+    expect(question.description).toEqual(["Open"]);
 });
 
 test("the question of a list of Odoo's has its order and columns", () => {
