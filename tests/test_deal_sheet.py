@@ -35,6 +35,24 @@ SIDEWAYS = """
 PLACE = "document.querySelector('.o_cqrs_deal_place')?.textContent"
 #: Whether the screen behind is that of before: nothing has been loaded anew
 SAME_SCREEN = "document.querySelector('.o_action').dataset.former"
+#: Opens a deal; returns the first that the sheet shows of it, and whether there was a form
+FIRST = """
+new Promise((resolve) => {
+    new MutationObserver((_changes, observer) => {
+        const shown = document.querySelector(".o_cqrs_deal_body")?.innerText.trim();
+        if (shown) {
+            observer.disconnect();
+            resolve([shown, Boolean(document.querySelector(".o_form_sheet"))]);
+        }
+    }).observe(document.body, { childList: true, subtree: true });
+    document.querySelector("%s").click();
+})
+"""
+READINGS = """
+performance.getEntriesByType("resource").filter(
+    ({ name }) => name.includes("/crm.lead/web_read")
+).length
+"""
 DEAL = "new URLSearchParams(location.search).get('deal')"
 IN_SHEET = "document.activeElement.closest('.o_cqrs_deal_sheet')"
 
@@ -248,6 +266,25 @@ class TestDealSheet(KeyboardCase):
                 self.wait_for_sheet(f"Small deal {number:02}")
             self.assertEqual(self.js(PLACE), "42 of 47")
             self.until("document.querySelector('.o_cqrs_opened').dataset.id")
+
+    def test_the_row_is_shown_until_the_form_stands(self):
+        with self.browse():
+            self.enter(self.seller)
+            for link, said in (
+                (".o_cqrs_opportunity a[title='Seller deal 1']", "Cqrs Nile"),
+                (".o_cqrs_attention_item a", "New"),
+            ):
+                self.visit(DASHBOARD, f'{ALONE} && document.querySelector("{link}")')
+                shown, has_form = self.js(FIRST % link)
+                self.assertIn(said, shown)
+                self.assertIn("100,000.00", shown)
+                self.assertFalse(has_form)
+                self.wait_for_sheet("")
+                self.assertFalse(
+                    self.js("document.querySelector('.o_cqrs_deal_preview')")
+                )
+                # Its events, which come earlier, do not have it read again.
+                self.assertEqual(self.js(READINGS), 1)
 
     # Other sizes
 

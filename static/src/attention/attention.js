@@ -6,6 +6,7 @@ import {isAborted, useApi} from "../dashboard/api";
 import {formatMoney, formatMoneyShortly, formatNumber} from "../dashboard/formats";
 import {Definition} from "../past/definition";
 import {KINDS, reasons} from "./reasons";
+import {previewOf} from "../deal_sheet/preview";
 
 const FIELDS =
     "odoo_id,name,value,currency,converted_value,stage,salesperson,closing_date," +
@@ -20,7 +21,7 @@ const LIMIT = 20;
  * - `today`: as `2026-11-29`, where the user is
  * - `revision`: another number once opportunities may have changed
  * - `showsOwners`: whether the opportunities may be of several people
- * - `onOpen`: called with the id of an opportunity, and those of the list
+ * - `onOpen`: called with the id of an opportunity, those of the list, and the list
  */
 export class Attention extends Component {
     static template = "crm_cqrs.Attention";
@@ -160,7 +161,8 @@ export class Attention extends Component {
     open(item) {
         return this.props.onOpen(
             item.odoo_id,
-            this.state.items.map(({odoo_id}) => odoo_id)
+            this.state.items.map(({odoo_id}) => odoo_id),
+            {preview: previewOf(item)}
         );
     }
 }

@@ -14,6 +14,7 @@ import {PATHS} from "../dashboard/companies";
 import {formatMoney, formatNumber} from "../dashboard/formats";
 import {useLive} from "../dashboard/live";
 import {currentOffer} from "../dashboard/use_choices";
+import {previewOf} from "../deal_sheet/preview";
 import {useDealInAddress} from "../deal_sheet/use_deal_in_address";
 import {useDealPlace, useLeadOpener} from "../opportunities/lead_opener";
 import {Ageing} from "./ageing";
@@ -351,7 +352,10 @@ export class Customer extends Component {
 
     async open(kind, id) {
         if (kind === "opportunity") {
-            return this.openLead(id, this.dealIds);
+            const {items} = this.state.account.recent.opportunities;
+            const item = items.find(({odoo_id}) => odoo_id === id);
+            const preview = item && previewOf(item);
+            return this.openLead(id, this.dealIds, {preview});
         }
         if (kind === "contact") {
             return this.action.doAction({

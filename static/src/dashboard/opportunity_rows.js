@@ -15,6 +15,7 @@ import {isClosed, opportunityParameters} from "./choices";
 import {COLUMNS, fieldsOf} from "./columns";
 import {formatMoney, formatNumber} from "./formats";
 import {useEndInSight} from "../core/use_end_in_sight";
+import {previewOf} from "../deal_sheet/preview";
 import {useDealPlace, useOpenedLead} from "../opportunities/lead_opener";
 
 const {DateTime} = luxon;
@@ -254,35 +255,7 @@ export class OpportunityRows extends Component {
             .querySelector("a")
             .focus({preventScroll: true});
         const {ids, ...rest} = this.list;
-        this.props.onOpen(item.odoo_id, ids, {...rest, preview: this.preview(item)});
-    }
-
-    /** Return what the row says, for the sheet until it has more. */
-    preview(item) {
-        const facts = this.props.columns.map((name) => ({
-            label: COLUMNS[name].label,
-            text: this.fact(name, item),
-        }));
-        const customer = {label: _t("Customer"), text: item.partner?.name};
-        return {
-            id: item.odoo_id,
-            name: item.name,
-            facts: [customer, ...facts].filter(({text}) => text),
-        };
-    }
-
-    fact(name, item) {
-        switch (name) {
-            case "value":
-                return this.money(item);
-            case "closing_date":
-                return this.closing(item);
-            case "salesperson":
-            case "stage":
-                return item[name]?.name;
-            default:
-                return this.text(name, item);
-        }
+        this.props.onOpen(item.odoo_id, ids, {...rest, preview: previewOf(item)});
     }
 
     /** The list, for the sheet. */

@@ -147,7 +147,7 @@ export class DealSheet extends Component {
             : _t("Opportunity");
     }
 
-    /** What its row says of the opportunity, until the form stands. */
+    /** The values of its row, until the form stands. */
     get preview() {
         const {preview} = this.opened;
         return preview?.id === this.list.id ? preview : null;
