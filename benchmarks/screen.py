@@ -69,7 +69,7 @@ new Promise((resolve) => {
         if (form || sheet?.querySelector(".o_cqrs_deal_preview")) {
             values ??= performance.now() - began;
         }
-        if (form && sheet.querySelector(".o_cqrs_deal_event")) {
+        if (form && sheet.querySelector(".o_cqrs_deal_story")) {
             resolve([values, performance.now() - began]);
         } else {
             requestAnimationFrame(look);

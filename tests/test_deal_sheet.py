@@ -35,7 +35,7 @@ SIDEWAYS = """
 PLACE = "document.querySelector('.o_cqrs_deal_place')?.textContent"
 #: Whether the screen behind is that of before: nothing has been loaded anew
 SAME_SCREEN = "document.querySelector('.o_action').dataset.former"
-#: Opens a deal; returns the first that the sheet shows of it, and whether there was a form
+#: Opens a deal; returns the first text of its sheet, and whether there was a form yet
 FIRST = """
 new Promise((resolve) => {
     new MutationObserver((_changes, observer) => {
