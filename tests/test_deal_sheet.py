@@ -48,6 +48,15 @@ new Promise((resolve) => {
     document.querySelector("%s").click();
 })
 """
+#: As Odoo's switcher does
+SWITCH = """
+(async () => {
+    const module = (name) => odoo.loader.modules.get(`@web/core/${name}`);
+    const options = { includeChildCompanies: false, reload: false };
+    await module("user").user.activateCompanies([%d], options);
+    module("browser/router").router.pushState({}, { reload: true });
+})()
+"""
 READINGS = """
 performance.getEntriesByType("resource").filter(
     ({ name }) => name.includes("/crm.lead/web_read")
@@ -240,6 +249,31 @@ class TestDealSheet(KeyboardCase):
             self.assertIsNone(self.js(DEAL))
             self.js("history.back()")
             self.wait_for_sheet("Seller deal 1")
+
+    def test_a_company_is_switched_off(self):
+        branch = self.env["res.company"].create({"name": "Branch"})
+        self.manager.company_ids |= branch
+        boss = self.employee("boss", user=None, company=branch)
+        boss.user_id = self.manager
+        deal = self.opportunity(
+            self.manager, 5, name="Abroad", company_id=branch.id, team_id=False
+        )
+        main = self.manager.company_id.id
+        with self.browse():
+            self.enter(self.manager)
+            self.visit(
+                f"{DASHBOARD}?company={main},{branch.id}&deal={deal.id}",
+                "document.querySelector('.o_cqrs_deal_sheet .o_form_sheet')",
+            )
+            self.js("document.querySelector('.o_action').dataset.former = 'yes'")
+            self.js(SWITCH % main)
+            self.until(f"{LOADED} && !{SAME_SCREEN}")
+            self.until(f"{DEAL} === null")
+            self.assertFalse(self.js("document.querySelector('.o_cqrs_deal_sheet')"))
+            self.assertEqual(
+                self.js("new URLSearchParams(location.search).get('company')"),
+                str(main),
+            )
 
     def test_a_deal_that_is_not_there(self):
         for address, until in (

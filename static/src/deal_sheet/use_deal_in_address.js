@@ -1,4 +1,5 @@
-import {useService} from "@web/core/utils/hooks";
+import {user, userBus} from "@web/core/user";
+import {useBus, useService} from "@web/core/utils/hooks";
 import {useSetupAction} from "@web/search/action_hook";
 
 import {onMounted, onWillUnmount, useComponent, useEffect, useState} from "@odoo/owl";
@@ -29,6 +30,16 @@ export function useDealInAddress(onChange) {
         publish(opened.list?.id);
     }
 
+    let companies = activeIds();
+    useBus(userBus, "ACTIVE_COMPANIES_CHANGED", () => {
+        const before = companies;
+        companies = activeIds();
+        // Odoo would switch on again a company whose opportunity the address has.
+        if (before.some((id) => !companies.includes(id))) {
+            goTo(undefined);
+        }
+    });
+
     publish(given);
     useSetupAction({getLocalState: () => ({[DEAL]: opened.list?.id})});
     onMounted(() => {
@@ -45,4 +56,8 @@ export function useDealInAddress(onChange) {
         sheets.unfollow(goTo);
         sheets.close(component);
     });
+}
+
+function activeIds() {
+    return user.activeCompanies.map(({id}) => id);
 }
