@@ -25,6 +25,14 @@ class TestCqrsCommandWithoutTheAddon(OwnDatabase):
         self.assertIn("crm_cqrs is not installed in", done.stderr)
         self.assertEqual(done.stdout, "")
 
+    def test_its_code_is_not_loaded(self):
+        """A command of the tests begins as a command does, though it is forked."""
+        script = """
+import sys
+print([name for name in ("crm", "crm_cqrs") if f"odoo.addons.{name}" in sys.modules])
+"""
+        self.assertIn("['crm']\n", self.odoo("shell", script=script).stdout)
+
 
 @tagged("post_install", "-at_install")
 class TestCqrsCommand(OwnDatabase):
