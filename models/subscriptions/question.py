@@ -85,7 +85,7 @@ class Question:
 
     @property
     def facets(self) -> tuple:
-        """What is searched for, as of ``search_of``."""
+        """The facets of the search, as of ``search_of``."""
         return facets_of(self.search or "")
 
 
