@@ -83,8 +83,11 @@ class CqrsSubscription(models.Model):
 
         :param values: in small letters; views that are searched for one are given up
         """
-        searched = self.search([]).filtered(lambda each: each.address.get("search"))
-        named = searched.filtered(
+        self.flush_model(["address"])
+        searched = self.env.execute_query(
+            SQL("SELECT id FROM cqrs_subscription WHERE jsonb_exists(address, 'search')")
+        )
+        named = self.browse(id_ for (id_,) in searched).filtered(
             lambda each: any(value in _words(each.address) for value in values)
         )
         named._stop("owner")
