@@ -85,7 +85,9 @@ class CqrsSubscription(models.Model):
         """
         self.flush_model(["address"])
         searched = self.env.execute_query(
-            SQL("SELECT id FROM cqrs_subscription WHERE jsonb_exists(address, 'search')")
+            SQL(
+                "SELECT id FROM cqrs_subscription WHERE jsonb_exists(address, 'search')"
+            )
         )
         named = self.browse(id_ for (id_,) in searched).filtered(
             lambda each: any(value in _words(each.address) for value in values)
