@@ -119,7 +119,7 @@ class TestTakeAlong(Excel, BrowserCase):
             self.assertEqual((row["State"], row["Value"]), ("Won", "12345.67"))
             # The columns and the order of the list.
             path.unlink()
-            names = "columns=closing_date,idle_days,value"
+            names = "status=pending&columns=closing_date,idle_days,value"
             self.visit(f"{PATH}?{names}&sort=name", LISTED % 3)
             self.until("document.querySelector('.o_cqrs_csv:enabled')")
             listed = self.js(
