@@ -31,7 +31,7 @@ from .question import ListQuestion
 CHUNK = 2000
 
 #: The longest that a statement of a list may take while somebody waits for it
-SECONDS = 10
+SECONDS = 30
 
 _NUMBERS = itertools.count()
 
