@@ -31,8 +31,8 @@ for bundles, kind in zip(qweb._get_bundles_to_pregenarate(), ("js", "css")):
 env.cr.commit()
 """
 
-WORKERS = 4
-"""Processes that run all tests, for two cores: some wait for a server or a browser."""
+WORKERS = 3
+"""Processes that run all tests, for two cores: one or another waits for a server."""
 
 TOOLS = ("package", "clients")
 """Environments of tools that tests run."""

@@ -239,7 +239,8 @@ class TestWebhookServers(ServedDatabase):
         self.terminate()
         with closing(psycopg2.connect(**connection_info_for("postgres")[1])) as other:
             other.autocommit = True
-            other.cursor().execute(f'DROP DATABASE "{self.db}"')
+            # The server may be about to connect again.
+            other.cursor().execute(f'DROP DATABASE "{self.db}" WITH (FORCE)')
         time.sleep(8)
         lost = re.findall("Connection to the database failed", self.log.read_text())
         self.assertLess(len(lost), 3)

@@ -138,10 +138,13 @@ export class OpportunityRows extends Component {
     async more() {
         if (this.state.next && !this.state.isLoading) {
             const {length} = this.state.items;
-            // The button goes: the focus goes on with what it has brought.
-            const hasFocus = this.end.el && this.end.el === document.activeElement;
+            // The button goes: the focus goes on with what it has brought, also where it
+            // has come to the button meanwhile.
+            const hasFocus = () => this.end.el && this.end.el === document.activeElement;
+            const hadFocus = hasFocus();
             await this.read(this.props, LIMIT, this.state.next);
-            this.focusId = hasFocus ? this.state.items[length]?.odoo_id : null;
+            this.focusId =
+                hadFocus || hasFocus() ? this.state.items[length]?.odoo_id : null;
         }
     }
 
