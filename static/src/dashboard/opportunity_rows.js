@@ -140,7 +140,8 @@ export class OpportunityRows extends Component {
             const {length} = this.state.items;
             // The button goes: the focus goes on with what it has brought, also where it
             // has come to the button meanwhile.
-            const hasFocus = () => this.end.el && this.end.el === document.activeElement;
+            const hasFocus = () =>
+                this.end.el && this.end.el === document.activeElement;
             const hadFocus = hasFocus();
             await this.read(this.props, LIMIT, this.state.next);
             this.focusId =
