@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -72,10 +73,11 @@ class Forks:
 
 def load(addons: Sequence[str]) -> None:
     """Load the code of Odoo, and of addons, as a command does."""
-    from odoo.cli import server, shell  # noqa: F401
     from odoo.modules.module import load_openerp_module
     from odoo.tools import config
 
+    for name in ("server", "shell"):
+        import_module(f"odoo.cli.{name}")
     # No logging: each command has that of its own arguments.
     config.parse_config([], setup_logging=False)
     for name in addons:

@@ -456,7 +456,7 @@ class TestCompaniesSeeTheirOwn(SalesOrganisation, HttpCase):
                 self.assertLessEqual(marks, set().union(*allowed))
 
     def test_a_filter_of_a_feed_tells_nothing_of_what_left(self):
-        """What is told beside the events is the same whatever is asked for."""
+        """Messages beside the events are the same whatever is asked for."""
         self.end_epoch()
         for name, seller in self.sellers.items():
             env = self.env(user=seller, su=False)

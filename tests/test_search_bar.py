@@ -215,7 +215,8 @@ class TestSearchBar(SalesOrganisation, BrowserCase):
         self.until("!document.querySelector('.modal')")
         self.until("!document.querySelector('.o_cqrs_actions')")
 
-    def test_several_deals_are_reassigned_with_one_confirmation_and_an_event_each(self):
+    def change_all_of_the_manager(self, field: str, name: str, *shown: str):
+        """Change a field of two deals at once; return them, and their last events."""
         deals = self.env["crm.lead"].search([("name", "like", "Manager deal")])
         before = {deal.id: len(self.events(deal)) for deal in deals}
         search = quote(json.dumps([["user_id", "=", self.manager.id]]))
@@ -224,37 +225,33 @@ class TestSearchBar(SalesOrganisation, BrowserCase):
             self.start(self.manager, f"?search={search}")
             self.until(ROWS % 2)
             self.click("thead .o_cqrs_selector input")
-            self.change_chosen("user_id", "Seller")
-            self.until("document.querySelector('.o_cqrs_empty')")
+            self.change_chosen(field, name)
+            for condition in shown:
+                self.until(condition)
+        deals.invalidate_recordset()
+        events = {deal.id: self.events(deal) for deal in deals}
         for deal in deals:
-            deal.invalidate_recordset()
-            self.assertEqual(deal.user_id, self.seller)
-            events = self.events(deal)
-            self.assertEqual(len(events), before[deal.id] + 1)
-            self.assertEqual(events[-1][1], "OpportunityReassigned")
+            self.assertEqual(len(events[deal.id]), before[deal.id] + 1)
+        return deals, [each[-1][1] for each in events.values()]
+
+    def test_several_deals_are_reassigned_with_one_confirmation_and_an_event_each(self):
+        deals, events = self.change_all_of_the_manager(
+            "user_id", "Seller", "document.querySelector('.o_cqrs_empty')"
+        )
+        self.assertEqual(deals.user_id, self.seller)
+        self.assertEqual(events, ["OpportunityReassigned"] * 2)
 
     def test_several_deals_change_stage_with_one_confirmation_and_an_event_each(self):
-        deals = self.env["crm.lead"].search([("name", "like", "Manager deal")])
-        before = {deal.id: len(self.events(deal)) for deal in deals}
-        search = quote(json.dumps([["user_id", "=", self.manager.id]]))
-        self.manager.group_ids += self.env.ref("crm_cqrs.group_sale_team")
-        with self.browse():
-            self.start(self.manager, f"?search={search}")
-            self.until(ROWS % 2)
-            self.click("thead .o_cqrs_selector input")
-            self.change_chosen("stage_id", "Next")
+        deals, events = self.change_all_of_the_manager(
+            "stage_id",
+            "Next",
             # The list follows, and chart and tile with it.
-            self.until(
-                "[...document.querySelectorAll('.o_cqrs_opportunity')]"
-                ".filter((each) => each.innerText.includes('Next')).length === 2"
-            )
-            self.until(TILE % ("pipeline", "200,000.00"))
-        for deal in deals:
-            deal.invalidate_recordset()
-            self.assertEqual(deal.stage_id, self.stage_next)
-            events = self.events(deal)
-            self.assertEqual(len(events), before[deal.id] + 1)
-            self.assertEqual(events[-1][1], "OpportunityStageChanged")
+            "[...document.querySelectorAll('.o_cqrs_opportunity')]"
+            ".filter((each) => each.innerText.includes('Next')).length === 2",
+            TILE % ("pipeline", "200,000.00"),
+        )
+        self.assertEqual(deals.stage_id, self.stage_next)
+        self.assertEqual(events, ["OpportunityStageChanged"] * 2)
 
     def test_a_bar_of_a_month_gives_the_status_back(self):
         self.seller_deals[1].action_set_won()

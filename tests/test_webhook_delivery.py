@@ -517,7 +517,7 @@ class TestWebhookDelivery(Deliveries):
         self.assertEqual(endpoint.versions(lead), [1, 2, 3, 1, 2, 3])
 
     def test_what_left_is_sent_again_whatever_is_asked_for(self):
-        """Of an endpoint that asks for other types than that of the event."""
+        """An endpoint may ask for other types than that of the event."""
         since = datetime.now(timezone.utc)
         endpoint = self.endpoint(event_types="OpportunityWon")
         lead = self.lead(writes=1)

@@ -12,7 +12,7 @@ from ..projections.metrics_tables import FOLDS, REPAIRS, TAIL
 from ..projections.opportunity_view import REPAIRS as VIEW_REPAIRS
 from ..projections.user_access import ACCESS
 from ..projections.user_profile import PEOPLE
-from ..support.answer_context import Fact, Facts
+from ..support.answer_context import Fact, Facts, known_while_reading
 from ..support.periods import Calendar
 from .calendars import stored_year_end
 from .policy import Options, Viewer
@@ -224,6 +224,9 @@ class AnswerContext(Facts):
     def _failures(self) -> tuple[list[str], int]:
         if not self._has_failures:
             return [], 0
+        return known_while_reading(self.env, ("failures",), self._read_failures)
+
+    def _read_failures(self) -> tuple[list[str], int]:
         [(broken, left_out)] = self.env.execute_query(_FAILURES)
         return broken or [], left_out
 
