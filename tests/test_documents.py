@@ -213,6 +213,8 @@ class TestRequestsOfTheDocuments(SalesOrganisation, HttpCase):
         # What stands there is of the demo.
         own = {
             "as_of=2026-03-31": f"as_of={self.env.cr.now().isoformat()}Z",
+            # Whatever is asked for, what was removed of other tests comes before.
+            "type=OpportunityWon": f"type=OpportunityWon&stream=crm.lead/{deals[3].id}",
             "913": str(deals[0].id),
             "accounts/77": f"accounts/{customer.id}",
             "2026-10-05T00:00:00Z": f"{before.isoformat()}Z",
