@@ -3,6 +3,7 @@ from pathlib import Path
 
 from odoo.tests import tagged
 
+from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import verify
 from ..models.projections.failures import broken
 from .common import SalesOrganisation
@@ -123,6 +124,26 @@ class TestUpdateOfAnOlderVersion(SalesOrganisation):
             """
         )
         self.assertEqual(self.env.cr.fetchone(), ("cqrs_webhook_message_undelivered",))
+
+    def test_the_pace_did_not_know_what_an_open_opportunity_is_worth(self):
+        pace = self.env["cqrs.opportunity.pace"]
+        self.opportunity(self.seller, 120, date_deadline="2026-01-31")
+        pace._follow()
+        unseen = self.opportunity(self.seller, 100)
+        self.env.cr.execute(
+            """
+            ALTER TABLE cqrs_opportunity_pace
+                DROP team_id, DROP company_id, DROP currency_id, DROP stage_id,
+                DROP closing_date, DROP value
+            """
+        )
+        for __ in range(2):
+            migrate(self.env.cr, "19.0.1.9.0", "pre-pace-of-open-opportunities")
+        self.registry.init_models(self.env.cr, [pace._name], {}, install=False)
+        self.assertEqual(broken(self.env), {})
+        [replayed] = replay(self.env, [pace._name], repair=False)
+        self.assertEqual(replayed.drift, 0)
+        self.assertTrue(unseen.exists())
 
     def test_names_that_nothing_has_any_more_are_gone(self):
         self.env.cr.execute(

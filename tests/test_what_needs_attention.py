@@ -1,20 +1,24 @@
 """The pace of opportunities, and what needs attention, equal plain loops."""
 
 import random
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from unittest.mock import patch
 
 from odoo.tests import tagged
 
 from ..models.access import thresholds
+from ..models.access.answer_context import AnswerContext
 from ..models.maintenance.replay import replay
-from ..models.opportunities.filters import Filters
+from ..models.opportunities.filters import Filters, Range
 from ..models.opportunities.pace import IDLE_DAYS, KINDS, PUSHES, PaceFilters
+from ..models.past.attention import SUMS
 from ..models.projections.opportunity_pace import PACE_ORDERS
 from . import plain_flow
 from .api import ApiCase
 from .common import as_json, money, without_triggers
+from .plain_rules import ALL_DOCUMENTS
 from .test_flow_of_stages import DAY, START, Histories
 
 NAMES = ("age_days", "stage_days", "idle_days", "pushes", "pushed_days")
@@ -77,6 +81,11 @@ class Paces(Histories):
 
     def paced(self, **filters):
         return {"pace": PaceFilters(self.today, **filters)}
+
+    def planned(self, deal):
+        return deal.activity_schedule(
+            "mail.mail_activity_data_todo", user_id=self.env.user.id
+        )
 
 
 @tagged("post_install", "-at_install")
@@ -244,6 +253,155 @@ class TestPace(Paces):
         self.created(self.now - 100 * DAY, self.seller)
         self.assertEqual(self.page(self.seller, **self.paced(is_stuck=True)), [])
 
+    def at_stake(self, deals):
+        """Return count and value of each kind, and of any, by a loop over deals."""
+        self.env.cr.flush()
+        items = self.env["cqrs.dashboard"]._opportunities(
+            deals.ids, self.env.user, ("odoo_id", "attention"), today=self.today
+        )
+        reasons = {each["odoo_id"]: each["attention"] for each in as_json(items)}
+        found = {kind: [0, Decimal(0)] for kind in (*KINDS, "any")}
+        for deal in deals:
+            told = reasons[deal.id]
+            for kind in told + ["any"] * bool(told):
+                found[kind][0] += 1
+                found[kind][1] += money(f"{deal.expected_revenue:.2f}")
+        return found
+
+    def assertAtStake(self, user, owners, where=None, **filters):
+        """Check what is at stake, and the counts of the lists, against a loop.
+
+        :param owners: whose deals the user sees, and wants
+        :param where: says whether a deal is one that the filters leave
+        """
+        deals = self.leads().filtered(lambda it: it.user_id in owners)
+        expected = self.at_stake(deals.filtered(where or (lambda it: True)))
+        filters = Filters(**filters)
+        told = self.env["cqrs.attention"]._read(user, self.today, filters)
+        self.assertEqual(
+            {
+                each["kind"]: [each["count"], each["exact"]]
+                for each in (*told["kinds"], {"kind": "any", **told["any"]})
+            },
+            expected,
+        )
+        pages = self.env["cqrs.opportunities"]
+        for kinds in (*((kind,) for kind in KINDS), ("overdue", "no_activity"), KINDS):
+            wanted = replace(filters, **self.paced(attention=kinds))
+            rows = pages._search_for(user, wanted).count()
+            self.assertEqual(pages._count(user, wanted), rows, kinds)
+        return expected
+
+    def assertEveryoneAtStake(self):
+        """Check what is at stake for several people and filters."""
+        team = self.head | self.manager | self.seller
+        everybody = team | self.peer
+        stage, user = self.stages[1], self.seller
+        closes = date(2026, 1, 1)
+        self.assertAtStake(user, user)
+        return [
+            self.assertAtStake(self.head, team),
+            # Of somebody who sees everything
+            self.assertAtStake(
+                self.other_manager, everybody, user_ids=tuple(everybody.ids)
+            ),
+            self.assertAtStake(
+                self.head,
+                team,
+                lambda it: it.stage_id == stage,
+                stage_ids=(stage.id,),
+                company_ids=(self.env.company.id,),
+            ),
+            self.assertAtStake(
+                self.head, team - user, but_user_id=user.id, archived=None
+            ),
+            self.assertAtStake(
+                self.head,
+                team,
+                lambda it: it.date_deadline and it.date_deadline <= closes,
+                closing_date=Range(None, closes),
+            ),
+            # Of the view, since the pace has no probability.
+            self.assertAtStake(
+                self.head,
+                team,
+                lambda it: it.probability > 10,
+                domain='[["probability", ">", 10]]',
+            ),
+        ]
+
+    def test_what_is_at_stake_equals_a_loop(self):
+        draw = random.Random(31)
+        self.other_manager.group_ids |= self.env.ref(ALL_DOCUMENTS)
+        self.won_after(*[15] * 10)
+        self.norms()
+        self.lives(draw, 25)
+        for few in (500, 0):
+            with patch.object(thresholds, "FEW_OWNERS", few):
+                with self.subTest(few=few, state="unseen"):
+                    self.assertEveryoneAtStake()
+                self.follow()
+                with self.subTest(few=few, state="followed"):
+                    self.assertEveryoneAtStake()
+                self.lives(draw, 4)
+                for deal in draw.sample(list(self.leads()), 3):
+                    self.planned(deal)
+                with self.subTest(few=few, state="with more"):
+                    self.assertEveryoneAtStake()
+
+    def test_what_is_at_stake_follows_the_time(self):
+        self.won_after(*[15] * 10)
+        self.norms()
+        # Stuck in two days, idle in three, and one that is neither.
+        stuck = self.created(self.now - 13 * DAY, self.seller, 100)
+        self.change(stuck, self.now - DAY, probability=20)
+        idle = self.created(self.now - 11 * DAY, self.seller, 20)
+        self.change(idle, self.now - 11 * DAY, stage_id=self.stages[1].id)
+        self.created(self.now - DAY, self.seller, 3)
+        self.follow()
+        told = {}
+        with patch.object(thresholds, "FEW_OWNERS", 0):
+            SUMS.store(self.env).clear()
+            # The first moment is kept; a transaction may have begun before it.
+            for days in (2.5, 0, 3.5, 2.5):
+                moment = self.now + days * DAY
+                with patch.object(AnswerContext, "answered_at", moment):
+                    found = self.assertAtStake(
+                        self.head, self.seller, user_ids=(self.seller.id,)
+                    )
+                    told[days] = found["stuck"], found["idle"]
+            kept = [each.moment for each in SUMS.store(self.env).values()]
+        none = [0, 0]
+        self.assertEqual(
+            told,
+            {
+                0: (none, none),
+                2.5: ([1, 100], none),
+                3.5: ([1, 100], [1, 20]),
+            },
+        )
+        self.assertEqual(set(kept), {self.now + 2.5 * DAY})
+
+    def test_what_is_at_stake_is_added_up_anew_after_a_repair(self):
+        deal = self.created(self.now - DAY, self.seller, 100)
+
+        def replayed():
+            # Another transaction would move the checkpoint also without an event.
+            self.created(self.now, self.peer)
+            replay(self.env, ["cqrs.opportunity.pace"])
+
+        for repair in (lambda: self.env["cqrs.prehistory"]._show(deal.ids), replayed):
+            self.follow()
+            self.env.cr.execute(
+                "UPDATE cqrs_opportunity_pace SET value = 105 WHERE id = %s", [deal.id]
+            )
+            with patch.object(thresholds, "FEW_OWNERS", 0):
+                SUMS.store(self.env).clear()
+                told = self.env["cqrs.attention"]._read(self.head, self.today)
+                self.assertEqual(told["any"]["exact"], 105)
+                repair()
+                self.assertAtStake(self.head, self.seller)
+
     def test_what_is_won_today_counts_tomorrow(self):
         self.won_after(*range(1, 10))
         today = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -259,11 +417,6 @@ class TestPace(Paces):
 
 @tagged("post_install", "-at_install")
 class TestWhatNeedsAttention(Paces, ApiCase):
-    def planned(self, deal):
-        return deal.activity_schedule(
-            "mail.mail_activity_data_todo", user_id=self.env.user.id
-        )
-
     def deals(self):
         """Return deals of the seller, ``{name: deal}``, each of one kind at most."""
         self.won_after(*[15] * 10)
@@ -354,8 +507,9 @@ class TestWhatNeedsAttention(Paces, ApiCase):
         activity.action_done()
         self.assertEqual(self.asked(attention="no_activity"), deal.ids)
 
-    def test_a_reader_is_told_when_an_activity_is_planned(self):
+    def test_a_reader_is_told_when_an_activity_is_planned_or_moved(self):
         deal = self.created(self.now, self.seller)
+        other = self.created(self.now, self.seller)
         for path, query in (
             ("attention", {}),
             ("opportunities", {"attention": "no_activity"}),
@@ -366,6 +520,12 @@ class TestWhatNeedsAttention(Paces, ApiCase):
                 held = {"If-None-Match": tag}
                 self.assertEqual(self.ask(path, held, **query).status_code, 304)
                 activity = self.planned(deal)
+                self.env.cr.flush()
+                planned = self.ask(path, held, **query)
+                self.assertEqual(planned.status_code, 200)
+                held = {"If-None-Match": planned.headers["ETag"]}
+                # Of another deal; written at the same time, as far as Odoo knows.
+                activity.res_id = other.id
                 self.env.cr.flush()
                 self.assertEqual(self.ask(path, held, **query).status_code, 200)
                 activity.unlink()

@@ -182,6 +182,20 @@ class Filters:
         )
         return self == summed and self.statuses in (None, ("pending",))
 
+    @property
+    def are_of_pace(self) -> bool:
+        """Whether the pace of open opportunities has all that they ask for."""
+        return self == Filters(
+            stage_ids=self.stage_ids,
+            user_ids=self.user_ids,
+            but_user_id=self.but_user_id,
+            team_ids=self.team_ids,
+            company_ids=self.company_ids,
+            value=self.value,
+            closing_date=self.closing_date,
+            archived=self.archived,
+        )
+
 
 UNFILTERED = Filters()
 

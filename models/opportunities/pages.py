@@ -147,8 +147,9 @@ class CqrsOpportunities(models.AbstractModel):
     def _count(self, user, filters: Filters = UNFILTERED) -> int:
         """Return how many opportunities of the filters the user sees.
 
-        The metrics know the count of the common filters; others are counted row by row,
-        those of a domain that filters cannot say up to ``COUNTED + 1``.
+        The metrics know the count of the common filters, ``cqrs.attention`` that of
+        what needs attention; others are counted row by row, those of a domain that
+        filters cannot say up to ``COUNTED + 1``.
         """
         filters = resolved(self.env, filters)
         if filters.domain is not None:
@@ -172,6 +173,13 @@ class CqrsOpportunities(models.AbstractModel):
                 owned=None if filters.user_ids is None else owned(filters.user_ids),
                 company_ids=filters.company_ids,
             )
+        pace = filters.pace
+        if pace and pace.asks_for_attention:
+            others = replace(filters, pace=None)
+            if others.are_of_pace:
+                return self.env["cqrs.attention"]._count(
+                    user, pace.today, pace.attention, others
+                )
         return self._search_for(user, filters).count()
 
     def _count_any(self, user, ways: list[Filters]) -> int:

@@ -5,6 +5,7 @@ from odoo.tools import SQL
 
 from ..support.indexes import create_missing
 from .followed_rows import write_rows
+from .opportunity_span import REPAIRS
 from .opportunity_view import Order
 from .stays import paces
 from .table import Column, Table, listed
@@ -19,6 +20,12 @@ PACE = Table(
         Column("idle_since", "timestamp"),
         Column("pushes", "integer"),
         Column("pushed_days", "integer"),
+        Column("team_id", "integer"),
+        Column("company_id", "integer"),
+        Column("currency_id", "integer"),
+        Column("stage_id", "integer"),
+        Column("closing_date", "date"),
+        Column("value", "numeric"),
     ),
 )
 
@@ -50,6 +57,9 @@ class CqrsOpportunityPace(models.AbstractModel):
     the last event that a person or an import made; all in UTC, NULL while it is not.
     ``pushes`` is how often its expected closing moved later, ``pushed_days`` by how
     many days in all; NULL for never.
+
+    From ``team_id`` on it has what the view has of an open one, NULL of others: what
+    needs attention is added up of these narrow rows, and of what was followed.
 
     ``cqrs_stage_norm`` has how long nine in ten of the deals that a company has won
     were at most in a stage, of the deals won before a day. The follower works it out
@@ -137,6 +147,18 @@ class CqrsOpportunityPace(models.AbstractModel):
                 for number, column in enumerate(columns)
             ),
         )
+
+    @api.model
+    def _table_version(self) -> tuple:
+        """Return a value that changes whenever the table does."""
+        # The follower moves the checkpoint; what is reconstructed of the past does not.
+        return self.env.execute_query(
+            SQL(
+                "SELECT epoch, snapshot::text, txid::text, position, (%s) FROM %s",
+                SQL(REPAIRS.query),
+                SQL.identifier(self._checkpoint),
+            )
+        )[0]
 
     def _rows_of(self, events, holds):
         spans = self.env["cqrs.opportunity.span"]._rows_of(events, holds)

@@ -26,6 +26,16 @@ from odoo.tools import SQL
 
 from ..support.readable_values import readable
 
+#: The columns of spans that the pace of an open opportunity repeats
+OF_OPEN = (
+    "team_id",
+    "company_id",
+    "currency_id",
+    "stage_id",
+    "closing_date",
+    "value",
+)
+
 #: The expression that a row of spans is open
 IS_OPEN = SQL("(type = 'opportunity' AND active AND status = 'pending')")
 
@@ -166,7 +176,7 @@ def paces(spans: SQL, events: SQL) -> SQL:
                CASE WHEN present.is_open THEN COALESCE(
                    told.changed_at AT TIME ZONE 'UTC', track.changed_at
                    AT TIME ZONE 'UTC', %(created_at)s) END AS idle_since,
-               pushes, pushed_days
+               pushes, pushed_days, %(present)s
         FROM (SELECT *, %(is_open)s AS is_open FROM lived
               WHERE until = 'infinity' AND type = 'opportunity') present
         JOIN told ON told.stream_id = present.opportunity_id
@@ -181,5 +191,13 @@ def paces(spans: SQL, events: SQL) -> SQL:
         events=events,
         by_people=["orm", "import"],
         is_open=IS_OPEN,
+        present=SQL(", ").join(
+            SQL(
+                "CASE WHEN present.is_open THEN %(column)s END AS %(name)s",
+                column=SQL.identifier("present", name),
+                name=SQL.identifier(name),
+            )
+            for name in OF_OPEN
+        ),
         created_at=readable(SQL("told.created_at"), "datetime"),
     )
