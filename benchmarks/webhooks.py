@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from odoo.service.model import retrying
 from odoo.tools import SQL, config
 
 from odoo.addons.crm_cqrs.models.webhooks.settings import ALLOWED_OPTION
@@ -192,13 +193,13 @@ def job(plan: Plan) -> Iterator[None]:
             raise RuntimeError("The server never ran the job.")
         time.sleep(0.1)
     yield
-    while True:
-        with environment(name) as env:
-            if not env.execute_query(running):
-                break
+    is_over = False
+    while not is_over:
         time.sleep(0.2)
+        with environment(name) as env:
+            is_over = bool(env["ir.cron"].browse(cron.id).lastcall)
     with environment(name) as env:
-        env["ir.cron"].browse(cron.id).unlink()
+        retrying(env["ir.cron"].browse(cron.id).unlink, env)
 
 
 def drain(

@@ -85,6 +85,7 @@ from . import (
     test_how_to_add_a_read_model,
     test_install_and_uninstall,
     test_install_beside_a_server,
+    test_kept_values_are_made_once,
     test_keyboard,
     test_lists_of_the_past,
     test_lists_to_csv,

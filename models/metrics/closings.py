@@ -28,7 +28,7 @@ from ..projections.table import each
 from ..support.answer_context import without_jit
 from ..support.periods import Period, midnight, month_of
 from .figures import added
-from .ranges import Range, boundaries, edges, naive, relation_of, rest
+from .ranges import Range, boundaries, edges, found_in, naive, relation_of, rest
 from .sums import FOLDED
 
 #: Sums of nothing that is closed
@@ -144,11 +144,13 @@ class CqrsMetrics(models.AbstractModel):
             if name not in ("viewers", "own_id", "currency")
         }
         context = AnswerContext.of(self.env)
-        view = self._view_rows(ranges)
-        tail = _in(ranges, self._contributions(SQL.identifier(TAIL)))
+        view = _view_rows(ranges, self._seen(viewers, SQL("view"), **others))
+        tail = self._rows_seen(
+            viewers, _in(ranges, self._contributions(SQL.identifier(TAIL))), **others
+        )
 
         def sums(rows):
-            return self._sum(own_id, column, self._rows_seen(viewers, rows, **others))
+            return self._sum(own_id, column, rows)
 
         if not is_kept:
             return added(sums(view), asked["currency"])
@@ -166,57 +168,59 @@ class CqrsMetrics(models.AbstractModel):
         changed = sums(tail) if context.has_tail else ()
         return added(chain(folded, changed), asked["currency"])
 
-    def _view_rows(self, ranges: tuple[Range, ...]) -> SQL:
-        """Return the query of the opportunities in ranges, as rows of the sums.
 
-        Each kind of closing has an index.
-        """
-        closed = tuple(each for each in ranges if not each.is_pending)
-        pending = tuple(each for each in ranges if each.is_pending)
-        parts = []
-        if closed:
-            parts.append(
-                SQL(
-                    """
-                    SELECT user_id, team_id, company_id, currency_id, stage_id,
-                           range.month, sign * active::integer AS total, 0 AS active,
-                           sign * (status = 'won')::integer AS won,
-                           sign * (status = 'lost')::integer AS lost,
-                           0::numeric AS pipeline_value,
-                           0::numeric AS weighted_pipeline,
-                           CASE WHEN status = 'won' THEN sign * value ELSE 0
-                           END AS won_revenue
-                    FROM %s
-                    JOIN cqrs_opportunity_view
-                      ON closed_at >= range.start AND closed_at < range.end
-                     AND status IN ('won', 'lost')
-                    """,
-                    relation_of(closed),
-                )
-            )
-        if pending:
-            parts.append(
-                SQL(
-                    """
-                    SELECT user_id, team_id, company_id, currency_id, stage_id,
-                           range.month, sign, sign, 0, 0, sign * value,
-                           sign * value
-                               * COALESCE(probability, 0) * 0.01,
-                           0
-                    FROM %s
-                    JOIN cqrs_opportunity_view
-                      ON closing_date >= range.start::date
-                     AND closing_date < range.end::date
-                     AND status = 'pending' AND active
-                    """,
-                    relation_of(pending),
-                )
-            )
-        # Names of the columns are those of the first part.
-        names = SQL(", ".join(KEY + MEASURES))
-        return SQL(
-            "SELECT * FROM (%s) AS closing (%s)", SQL(" UNION ALL ").join(parts), names
+def _view_rows(ranges: tuple[Range, ...], seen: SQL) -> SQL:
+    """Return the query of the opportunities in ranges, as rows of the sums.
+
+    Each kind of closing has an index.
+
+    :param seen: the condition on a row ``view``
+    """
+    closed = tuple(each for each in ranges if not each.is_pending)
+    pending = tuple(each for each in ranges if each.is_pending)
+    parts = []
+    if closed:
+        measures = SQL(
+            """
+            sign * active::integer, 0,
+            sign * (status = 'won')::integer, sign * (status = 'lost')::integer,
+            0::numeric, 0::numeric,
+            CASE WHEN status = 'won' THEN sign * value ELSE 0 END
+            """
         )
+        condition = SQL(
+            "closed_at >= range.start AND closed_at < range.end"
+            " AND status IN ('won', 'lost')"
+        )
+        parts.append((closed, measures, condition))
+    if pending:
+        measures = SQL(
+            "sign, sign, 0, 0, sign * value,"
+            " sign * value * COALESCE(probability, 0) * 0.01, 0"
+        )
+        condition = SQL(
+            "closing_date >= range.start::date AND closing_date < range.end::date"
+            " AND status = 'pending' AND active"
+        )
+        parts.append((pending, measures, condition))
+    return SQL(
+        "SELECT * FROM (%s) AS closing (%s)",
+        SQL(" UNION ALL ").join(
+            SQL(
+                """
+                SELECT user_id, team_id, company_id, currency_id, stage_id,
+                       range.month, %s
+                FROM %s
+                """,
+                measures,
+                found_in(
+                    some, SQL.identifier("cqrs_opportunity_view"), condition, seen
+                ),
+            )
+            for some, measures, condition in parts
+        ),
+        SQL(", ".join(KEY + MEASURES)),
+    )
 
 
 def has_sums_of_periods(column: str) -> bool:

@@ -18,7 +18,7 @@ from ..support.answer_context import known_while_reading, without_jit
 from ..support.periods import UTC, Calendar, Period
 from .figures import exactly
 from .groupings import member
-from .ranges import Range, boundaries, edges, relation_of, rest
+from .ranges import Range, boundaries, edges, found_in, rest
 from .rounding import apportioned, rounded, shares
 from .sums import FOLDED
 
@@ -242,10 +242,16 @@ class CqrsSalesFigures(models.AbstractModel):
         days = [each for each in of_rest if each.is_pending]
         parts = []
         if ranges := [each for each in ranges if each.start < each.end]:
-            parts.append(_orders_in(ranges))
+            parts.append(_orders_in(ranges, self._seen_of(asked, ORDERS)))
         if days := [each for each in days if each.start < each.end]:
-            parts.append(_invoices_on(days))
+            parts.append(_invoices_on(days, self._seen_of(asked, INVOICES)))
         return SQL(" UNION ALL ").join(parts) if parts else None
+
+    def _seen_of(self, asked: Asked, model: str) -> SQL:
+        """Return the condition on a row ``view`` of a model."""
+        if not (viewers := asked.viewers[model]):
+            return SQL("FALSE")
+        return self.env["cqrs.metrics"]._seen(viewers, SQL("view"), asked.company_ids)
 
     def _known_months(self) -> list[date]:
         """Return the months of which there are sums, folded or not."""
@@ -331,7 +337,10 @@ def _within(months: tuple, rows: SQL) -> SQL:
     )
 
 
-def _orders_in(ranges: list[Range]) -> SQL:
+def _orders_in(ranges: list[Range], seen: SQL) -> SQL:
+    condition = SQL(
+        "ordered_at >= range.start AND ordered_at < range.end AND is_confirmed"
+    )
     return SQL(
         """
         SELECT user_id, team_id, company_id, currency_id, range.month,
@@ -339,14 +348,16 @@ def _orders_in(ranges: list[Range]) -> SQL:
                0::numeric AS invoiced, 0::numeric AS credited, 0::numeric AS paid,
                0::numeric AS open
         FROM %s
-        JOIN cqrs_order_view ON ordered_at >= range.start AND ordered_at < range.end
-         AND is_confirmed
         """,
-        relation_of(ranges),
+        found_in(ranges, SQL("cqrs_order_view"), condition, seen),
     )
 
 
-def _invoices_on(days: list[Range]) -> SQL:
+def _invoices_on(days: list[Range], seen: SQL) -> SQL:
+    condition = SQL(
+        "invoiced_on >= range.start::date AND invoiced_on < range.end::date"
+        " AND state = 'posted'"
+    )
     return SQL(
         """
         SELECT user_id, team_id, company_id, currency_id, range.month, 0 AS orders,
@@ -355,9 +366,6 @@ def _invoices_on(days: list[Range]) -> SQL:
                END AS credited,
                sign * (total - residual) AS paid, sign * residual AS open
         FROM %s
-        JOIN cqrs_invoice_view
-          ON invoiced_on >= range.start::date AND invoiced_on < range.end::date
-         AND state = 'posted'
         """,
-        relation_of(days),
+        found_in(days, SQL("cqrs_invoice_view"), condition, seen),
     )

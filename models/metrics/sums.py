@@ -139,13 +139,23 @@ class CqrsMetrics(models.AbstractModel):
 
         :param company_ids: as for ``_sums``
         """
-        access, part = self.env["cqrs.access"], SQL("part")
+        seen = self._seen(viewers, SQL("part"), company_ids)
+        return SQL("SELECT * FROM (%s) part WHERE %s", rows, seen)
+
+    def _seen(
+        self, viewers, row: SQL, company_ids: tuple[int, ...] | None = None
+    ) -> SQL:
+        """Return the condition that one of the viewers sees a row.
+
+        :param company_ids: as for ``_sums``
+        """
+        access = self.env["cqrs.access"]
         seen = access._owner_scopes(viewers)
         # Few owners' sums are looked up, by the index of them.
         condition = (
-            in_scopes(seen, part) if are_few(seen) else access._visible(viewers, part)
+            in_scopes(seen, row) if are_few(seen) else access._visible(viewers, row)
         )
         if company_ids is not None:
-            chosen = policy.in_companies(company_ids, part)
+            chosen = policy.in_companies(company_ids, row)
             condition = SQL("%s AND %s", chosen, condition)
-        return SQL("SELECT * FROM (%s) part WHERE %s", rows, condition)
+        return condition

@@ -1,6 +1,8 @@
 """Values that a process keeps until the version that they depend on changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import RLock
 
 from odoo.tools.lru import LRU
 
@@ -8,6 +10,10 @@ from .bound_companies import bound_company_ids
 
 #: Bounds of callers of which a process keeps values; others give way
 BOUNDS = 32
+
+#: Seconds that a thread waits for another one that makes the value. Whoever makes it
+#: only reads, and could wait for the other one where a table is altered.
+PATIENCE = 5
 
 
 class VersionedCache:
@@ -22,12 +28,14 @@ class VersionedCache:
 
         PROFILES.get(env, version, (user.id,), lambda: read_profile(user))
 
-    A value of another version is never returned.
+    A value of another version is never returned. Of threads that ask at once for one
+    that is not kept, one makes it, and the others wait.
     """
 
     def __init__(self, name: str, size: int):
         self._name = name
         self._size = size
+        self._made = {}
 
     def store(self, env) -> LRU:
         """Return the values of this process, database and bound, by their keys."""
@@ -49,8 +57,24 @@ class VersionedCache:
         """
         if version is None:
             return make()
-        store = self.store(env)
-        value = store.get((version, key), store)
+        store, place = self.store(env), (version, key)
+        value = store.get(place, store)
         if value is store:
-            value = store[version, key] = make()
+            with self._alone((id(store), place)):
+                value = store.get(place, store)
+                if value is store:
+                    value = store[place] = make()
         return value
+
+    @contextmanager
+    def _alone(self, place: tuple) -> Iterator[None]:
+        """Wait for whoever makes the value of a place, for ``PATIENCE`` at most."""
+        lock = self._made.setdefault(place, RLock())
+        is_held = lock.acquire(timeout=PATIENCE)
+        try:
+            yield
+        finally:
+            # Whoever comes now finds the value; whoever waits has the lock.
+            self._made.pop(place, None)
+            if is_held:
+                lock.release()
