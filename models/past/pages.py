@@ -65,7 +65,8 @@ class CqrsPast(models.AbstractModel):
         without_jit(self.env)
         viewers = self.env["cqrs.access"]._viewers(user)
         rows = self._filtered(viewers, as_of, filters)
-        if sort == "stage":
+        if order.is_nullable:
+            # What has no key is walked by the ids; so is each stage.
             last_id = self.env["cqrs.past.levels"]._last_id(as_of.moment)
             if last_id is not None:
                 rows = SQL("%s AND view.id <= %s", rows, last_id)
@@ -285,23 +286,27 @@ def gathered(
 
 def _walked(rows: SQL, segment, order, descending: bool, bounds, limit: int) -> SQL:
     """Return the query of key and id of the first rows of a segment, by an index."""
+    direction = SQL("DESC" if descending else "ASC")
     return SQL(
         """
         SELECT place.key::text, place.id FROM %(units)s
         CROSS JOIN LATERAL (
             SELECT %(key)s AS key, view.id FROM (%(rows)s) view
             WHERE %(condition)s
-            ORDER BY %(own_key)s %(direction)s, view.id %(direction)s
+            ORDER BY %(own_key)s view.id %(direction)s
             LIMIT %(limit)s
         ) place
         ORDER BY place.key %(direction)s, place.id %(direction)s LIMIT %(limit)s
         """,
         units=units(segment, order, bounds),
         key=_key(segment, order),
-        own_key=order.key,
+        # The planner would sort by a key of NULL, too.
+        own_key=SQL()
+        if segment.keys == (None,)
+        else SQL("%s %s,", order.key, direction),
         rows=rows,
         condition=condition(segment, order, bounds),
-        direction=SQL("DESC" if descending else "ASC"),
+        direction=direction,
         limit=limit,
     )
 
