@@ -65,6 +65,7 @@ export class Customers extends Component {
             items: [],
             total: null,
             totals: null,
+            isSumming: true,
             currency: null,
             next: null,
             person: null,
@@ -130,7 +131,13 @@ export class Customers extends Component {
 
     /** Replace the list by the first page; its totals stay until the others are there. */
     async load() {
-        Object.assign(this.state, {items: [], next: null, total: null, isStale: false});
+        Object.assign(this.state, {
+            items: [],
+            next: null,
+            total: null,
+            isSumming: true,
+            isStale: false,
+        });
         await this.read(LIMIT);
     }
 
@@ -211,12 +218,17 @@ export class Customers extends Component {
                 ...parameters,
                 fields: "odoo_id",
             });
-            Object.assign(this.state, {total: data.total, totals: data.totals});
+            Object.assign(this.state, {
+                total: data.total,
+                totals: data.totals,
+                isSumming: false,
+            });
         } catch (error) {
-            // The list is right without them.
             if (isAborted(error)) {
                 throw error;
             }
+            // The list is right without them.
+            this.state.isSumming = false;
         }
     }
 
@@ -266,6 +278,12 @@ export class Customers extends Component {
                   shown: formatNumber(items.length),
                   total: formatNumber(total),
               });
+    }
+
+    /** Return the text of a figure of all customers; none where it could not be read. */
+    total(name) {
+        const {total, totals} = this.state;
+        return total === null ? "" : this.money(totals[name]);
     }
 
     get errorText() {
