@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from itertools import product
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
@@ -99,6 +100,8 @@ class TestDaysOfAZone(SalesOrganisation):
     def test_random_closings_equal_a_plain_loop(self):
         draw = random.Random(20)
         start = datetime(2025, 12, 30)
+        sees_all = self.env.ref("base.user_admin")
+        stages = self.env["crm.stage"].create([{"name": "cqrs 1"}, {"name": "cqrs 2"}])
         deals = []
         for number in range(40):
             # Half of them about the beginning of a month.
@@ -107,7 +110,7 @@ class TestDaysOfAZone(SalesOrganisation):
                 moment = datetime(2026, draw.randint(1, 4), 1) + timedelta(
                     minutes=15 * draw.randint(-60, 52)
                 )
-            user = draw.choice((self.manager, self.seller, self.peer))
+            user = draw.choice((self.manager, self.seller, self.peer, sees_all))
             amount = draw.randint(1, 10**6) / 100
             if number % 4:
                 deal = self.won(moment, amount, user, is_won=number % 4 < 3)
@@ -115,33 +118,28 @@ class TestDaysOfAZone(SalesOrganisation):
                 deal = self.opportunity(
                     user, amount, date_deadline=moment.date(), probability=12.5
                 )
+                deal.stage_id = draw.choice(stages)
             deals.append(deal)
         self.env.cr.flush()
         for state in ("in the tail", "folded", "with a tail"):
-            for zone in ZONES:
+            for zone, user in product(ZONES, (self.manager, sees_all)):
                 bounds = [draw.randrange(130) for __ in range(2)]
                 first, until = (
                     start.date() + timedelta(days=days) for days in sorted(bounds)
                 )
+                leads = self.env["crm.lead"].browse(self.visible(user))
+                own = leads.filtered_domain([("user_id", "=", user.id)])
+                whole, part = (
+                    self.plain(some, zone, first, until) for some in (leads, own)
+                )
                 for by in (None, "month", "stage", "salesperson"):
-                    found = self.figures(zone, by=by, first=first, until=until)
-                    expected = self.plain(deals, zone, first, until)
-                    with self.subTest(state, zone=zone, by=by, days=(first, until)):
-                        self.assertEqual(self.told(found), expected[None])
-                        if by in (None, "stage"):
-                            continue
-                        groups = {
-                            g["month"] if by == "month" else g[by]["user_id"]: g
-                            for g in found["groups"]
-                        }
-                        self.assertEqual(
-                            {key: self.told(group) for key, group in groups.items()},
-                            {
-                                key: sums
-                                for key, sums in expected.items()
-                                if isinstance(key, str if by == "month" else int)
-                            },
-                        )
+                    found = self.figures(
+                        zone, user=user, by=by, first=first, until=until
+                    )
+                    with self.subTest(state, zone=zone, by=by, user=user.login):
+                        self.assert_told(by, found, whole)
+                        groups = [{by: g[by], **g["own"]} for g in groups_of(found)]
+                        self.assert_told(by, found["own"] | {"groups": groups}, part)
             if state == "in the tail":
                 self.fold()
                 self.figures(by="month")
@@ -151,6 +149,15 @@ class TestDaysOfAZone(SalesOrganisation):
             elif state == "folded":
                 deals[5].date_closed = datetime(2026, 2, 1, 1)
                 self.env.cr.flush()
+
+    def assert_told(self, by, figures, expected):
+        """Assert that figures and their groups are the sums that ``plain`` returns."""
+        self.assertEqual(self.told(figures), expected[None])
+        told = {(by, label_id(g[by])): self.told(g) for g in groups_of(figures)}
+        self.assertEqual(
+            {key: sums for key, sums in told.items() if sums},
+            {key: sums for key, sums in expected.items() if key and key[0] == by},
+        )
 
     def test_days_are_kept_until_a_fold_or_a_repair(self):
         deal = self.won("2026-03-05 12:00:00", 100)
@@ -177,20 +184,24 @@ class TestDaysOfAZone(SalesOrganisation):
         self.assertEqual(revenue(), money("101.00"))
 
     def plain(self, deals, zone, first, until):
-        """Return the sums of all, of each month and of each person, by a loop."""
+        """Return the sums of all, and of each month, stage and person, by a loop."""
         sums = {None: Counter()}
         zone = ZoneInfo(zone)
         for deal in deals:
-            if deal.user_id == self.peer:
-                continue
             closed = deal.date_closed
             if deal.won_status == "pending":
                 day, kind = deal.date_deadline, "active_opportunities"
             else:
-                closed = closed.replace(tzinfo=timezone.utc).astimezone(zone)
-                day, kind = closed.date(), deal.won_status
-            if first <= day < until:
-                for key in (None, f"{day:%Y-%m}", deal.user_id.id):
+                closed = closed and closed.replace(tzinfo=UTC).astimezone(zone)
+                day, kind = closed and closed.date(), deal.won_status
+            is_shown = deal.active or deal.won_status != "pending"
+            if is_shown and day and first <= day < until:
+                for key in (
+                    None,
+                    ("month", f"{day:%Y-%m}"),
+                    ("stage", deal.stage_id.id or None),
+                    ("salesperson", deal.user_id.id or None),
+                ):
                     each = sums.setdefault(key, Counter())
                     each[kind] += 1
                     amount = Decimal(repr(deal.expected_revenue))
@@ -273,6 +284,15 @@ class TestDaysOfAZone(SalesOrganisation):
             )
             series = self.env["cqrs.metrics"]._read_series(self.manager, 1)
             self.assertEqual(series["months"][0]["month"], "2026-10")
+
+
+def groups_of(figures):
+    return figures.get("groups", ())
+
+
+def label_id(label):
+    """Return the id in the label of a group; the month itself."""
+    return label.get("user_id") or label["id"] if isinstance(label, dict) else label
 
 
 def counted(count, amount):

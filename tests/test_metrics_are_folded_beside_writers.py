@@ -81,7 +81,7 @@ class TestMetricsAreFoldedBesideWriters(RealCursors):
         return tuple([Decimal(amount) for amount in some] for some in sums)
 
     def assert_exact(self, cr):
-        for dimension in ("owner", "stage", "month"):
+        for dimension in ("owner", "stage", "month", "all"):
             kept, counted = self.sums(cr, dimension)
             self.assertEqual(kept, counted, dimension)
 

@@ -106,6 +106,23 @@ class TestUpdateOfAnOlderVersion(SalesOrganisation):
         migrate(self.env.cr, "19.0.1.1.0", "post-unreadable-values")
         self.assertEqual(verify(self.env), [])
 
+    def test_sums_of_all_owners_are_added_up(self):
+        deals = [self.opportunity(self.seller, 120, date_deadline="2026-01-31")]
+        deals.append(self.opportunity(self.manager, 0.07, probability=33.3))
+        deals.append(self.opportunity(None, 5))
+        deals[2].action_set_lost()
+        self.env.cr.flush()
+        self.env["cqrs.metrics"]._fold_batch()
+        deals[0].action_set_won()
+        deals[1].stage_id = self.stage_won
+        self.env.cr.flush()
+        self.env.cr.execute("DELETE FROM cqrs_metrics WHERE dimension = 'all'")
+        # The second time, as after an update that was interrupted, they are there.
+        for __ in range(2):
+            migrate(self.env.cr, "19.0.1.9.0", "post-sums-of-all")
+            [replayed] = replay(self.env, ["cqrs.metrics"], repair=False)
+            self.assertEqual(replayed.drift, 0)
+
     def test_messages_of_webhooks_had_no_cursor(self):
         self.env.cr.execute(
             """

@@ -301,11 +301,16 @@ def _expected_sums(env, owners: list[int] | None) -> dict[str, dict]:
                     lead.company_id.currency_id,
                 )
             )
-            for dimension in (
+            stage_id, month = lead.stage_id.id or None, month or None
+            dimensions = [
                 ("owner", *group, None, None),
-                ("stage", *group, lead.stage_id.id or None, None),
-                ("month", *group, None, month or None),
-            ):
+                ("stage", *group, stage_id, None),
+                ("month", *group, None, month),
+            ]
+            if owners is None:
+                # Of all owners and teams.
+                dimensions.append(("all", None, None, *group[2:], stage_id, month))
+            for dimension in dimensions:
                 sums[dimension].update(measures)
             if lead.partner_id:
                 measures.pop("total")

@@ -22,14 +22,15 @@ from itertools import chain
 from odoo import models
 from odoo.tools import SQL
 
+from ..access import policy
 from ..access.answer_context import AnswerContext
 from ..projections.metrics_tables import AMOUNTS, KEY, MEASURES, METRICS, TAIL
 from ..projections.table import each
 from ..support.answer_context import without_jit
 from ..support.periods import Period, midnight, month_of
-from .figures import added
+from .figures import added, place_of
 from .ranges import Range, boundaries, edges, found_in, naive, relation_of, rest
-from .sums import FOLDED
+from .sums import FOLDED, OF_ALL
 
 #: Sums of nothing that is closed
 _NOTHING_CLOSED = {
@@ -70,19 +71,45 @@ class CqrsMetrics(models.AbstractModel):
         return FOLDED.get(self.env, self._version(asked["viewers"]), key, make)
 
     def _add_up_closing(self, asked: dict, period: Period, column: str | None) -> list:
+        rows, ranges = self._parts_of(asked, period, column)
+        rows = added(chain(rows, self._in_ranges(asked, ranges, column)))
+        if column == "stage_id":
+            self._tell_own(asked, period, column, rows)
+        return rows
+
+    def _tell_own(self, asked: dict, period: Period, column: str, rows: list[dict]):
+        """Add the own sums to rows of all owners, which do not tell them.
+
+        The own opportunities themselves are added up.
+        """
+        viewers, own = asked["viewers"], SQL("view.user_id = %s", asked["own_id"])
+        own_rows = self._opportunity_rows(False, viewers, period, where=own)
+        seen = self._rows_seen(viewers, own_rows, asked["company_ids"])
+        owned = {place_of(row): row for row in self._add_up_rows(asked, column, seen)}
+        for row in rows:
+            own_sums = owned.get(place_of(row), {})
+            row |= {f"own_{name}": own_sums.get(name, 0) for name in MEASURES}
+
+    def _has_sums_of_periods(self, viewers, column: str | None) -> bool:
+        """Return whether the roll-up has sums of each month by a column."""
+        return column in (None, "month", "user_id", "team_id") or (
+            column in OF_ALL and policy.see_everything(viewers)
+        )
+
+    def _parts_of(self, asked: dict, period: Period, column: str | None):
+        """Return the rows of the whole months of a period, and the other ranges."""
         if column in (None, "month"):
-            rows, ranges = self._by_months(asked, period, column)
-        else:
-            whole, rows, ranges = period.whole_months, [], rest(period)
-            if whole:
-                rows = self._sums(
-                    **asked, dimension="month", column=column, months=whole
-                )
-                ranges += edges(filter(None, whole), period)
-        return added(chain(rows, self._in_ranges(asked, ranges, column)))
+            return self._by_months(asked, period, column)
+        rows, ranges = [], rest(period)
+        if whole := period.whole_months:
+            # By stage and month there are sums of all owners alone.
+            dimension = "all" if column == "stage_id" else "month"
+            rows = self._sums(**asked, dimension=dimension, column=column, months=whole)
+            ranges += edges(filter(None, whole), period)
+        return rows, ranges
 
     def _by_months(self, asked: dict, period: Period, column: str | None):
-        """Return the rows of the whole months of a period, and the other ranges."""
+        """Return ``_parts_of`` over all, or by month."""
         if period.whole_months is None:
             return [], rest(period)
         first, until = period.whole_months
@@ -118,12 +145,23 @@ class CqrsMetrics(models.AbstractModel):
             rows = added(chain(rows, self._in_ranges(asked, last, None, is_kept=False)))
         return rows
 
-    def _expected(self, asked: dict, period: Period) -> list:
-        """Return the sums of the opportunities expected to close in a period."""
-        rows, ranges = self._by_months(asked, period, None)
+    def _expected(
+        self, asked: dict, period: Period, column: str | None = None
+    ) -> list[dict]:
+        """Return the sums of the pending opportunities expected to close in a period.
+
+        :param column: as for ``_closing``
+        """
+        rows, ranges = self._parts_of(asked, period, column)
         pending = [each for each in ranges if each.is_pending]
-        rows = added(chain(rows, self._in_ranges(asked, pending, None)))
-        return [row | _NOTHING_CLOSED for row in rows]
+        rows = added(chain(rows, self._in_ranges(asked, pending, column)))
+        if column == "stage_id":
+            self._tell_own(asked, period, column, rows)
+        for row in rows:
+            row |= _NOTHING_CLOSED | {
+                f"{prefix}total": row[f"{prefix}active"] for prefix in ("", "own_")
+            }
+        return [row for row in rows if row["active"]]
 
     def _in_ranges(
         self,
@@ -221,11 +259,6 @@ def _view_rows(ranges: tuple[Range, ...], seen: SQL) -> SQL:
         ),
         SQL(", ".join(KEY + MEASURES)),
     )
-
-
-def has_sums_of_periods(column: str) -> bool:
-    """Return whether the roll-up has sums of each month by a column."""
-    return column in ("month", "user_id", "team_id")
 
 
 def _in(ranges: tuple[Range, ...], contributions: SQL) -> SQL:

@@ -61,17 +61,20 @@ def added(rows, currency=None) -> list[dict]:
     sums = {}
     for row in rows:
         currency_id = row["currency_id"] or (currency and currency.id)
-        key = currency_id, row["is_group"], row["group"]
+        row = row | {"currency_id": currency_id}
+        key = place_of(row)
         present = sums.get(key, {})
-        sums[key] = row | {
-            "currency_id": currency_id,
-            **{name: row[name] + present.get(name, 0) for name in SUMMED},
-        }
+        sums[key] = row | {name: row[name] + present.get(name, 0) for name in SUMMED}
     return [
         sums[key]
         for key in sorted(sums, key=lambda key: key[0] or 0)
         if any(sums[key][name] for name in MEASURES)
     ]
+
+
+def place_of(row: dict) -> tuple:
+    """Return what a row of sums is of: the currency, and the group if it is of one."""
+    return row["currency_id"], row["is_group"], row["group"]
 
 
 def less(

@@ -64,9 +64,7 @@ class CqrsSums(models.AbstractModel):
         """
         if not self._cqrs_roll_ups:
             return 0
-        lock = zlib.crc32(self._name.encode())
-        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock])
-        if not self.env.cr.fetchone()[0]:
+        if not self._keep_folds_away():
             return 0
         names = [SQL.identifier(f"sum_{n}") for n in range(len(self._cqrs_roll_ups))]
         contribution = SQL("SELECT * FROM contribution")
@@ -111,3 +109,21 @@ class CqrsSums(models.AbstractModel):
                 )
             )
         return folded
+
+    def _keep_folds_away(self) -> bool:
+        """Let no other transaction fold until this one ends; return whether it is so.
+
+        Where one folds already, it may end first, or change the same sums.
+        """
+        lock = zlib.crc32(self._name.encode())
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock])
+        return self.env.cr.fetchone()[0]
+
+    @api.model
+    def _begin_repair(self):
+        # Each fold changes the sums of all owners, which are a few rows. A repair that
+        # began before it could not be committed.
+        result = super()._begin_repair()
+        if self._cqrs_roll_ups:
+            self._keep_folds_away()
+        return result

@@ -16,7 +16,6 @@ from ..opportunities.text import resolved
 from ..projections.metrics_tables import AMOUNTS
 from ..support.answer_context import without_jit
 from ..support.periods import UTC, Calendar, Period
-from .closings import has_sums_of_periods
 from .dated import Sums, described, due_figures, with_currencies
 from .figures import converted, exact_amounts, exactly, scopes
 from .group_pages import FIGURES, Page
@@ -125,7 +124,7 @@ class CqrsMetrics(models.AbstractModel):
                 asked, filters, by if column else (), column, closes
             )
         elif period or (column == "month" and calendar):
-            if column and not has_sums_of_periods(column):
+            if not self._has_sums_of_periods(asked["viewers"], column):
                 column = None
             rows = self._closing(asked, closes, column)
         else:

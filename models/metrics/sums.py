@@ -9,10 +9,21 @@ from odoo.tools import SQL
 from ..access import policy
 from ..access.answer_context import AnswerContext
 from ..access.owner_scopes import are_few, in_scopes
-from ..projections.metrics_tables import AMOUNTS, MEASURES, TAIL
+from ..projections.metrics_tables import (
+    AMOUNTS,
+    KEY,
+    MEASURES,
+    METRICS,
+    ROLL_UP,
+    TAIL,
+)
+from ..projections.table import each
 from ..support.answer_context import without_jit
 from ..support.process_cache import VersionedCache
 from .figures import added, exact
+
+#: The columns by which there are sums of all owners and teams; None for no groups
+OF_ALL = (None, "stage_id", "month")
 
 #: The folded sums that somebody sees
 FOLDED = VersionedCache("folded sums", size=1024)
@@ -74,10 +85,12 @@ class CqrsMetrics(models.AbstractModel):
 
         :param own_id: the user whose opportunities are the own
         :param currency: the currency of opportunities without one
+        :param dimension: of the roll-up; of *all* owners no own sums are told
         :param company_ids: of these companies alone, or of no company; None for all
         :param months: the first one to add up, and the one after the last; None for all
         """
         without_jit(self.env)
+        is_of_all = column in OF_ALL and policy.see_everything(viewers)
 
         def sums(rows):
             if months:
@@ -91,7 +104,11 @@ class CqrsMetrics(models.AbstractModel):
             self.env,
             self._version(viewers),
             key,
-            lambda: sums(self._folded(dimension)),
+            lambda: sums(
+                self._folded_of_all(dimension, own_id)
+                if is_of_all
+                else self._folded(dimension)
+            ),
         )
         changed = (
             sums(self._contributions(SQL.identifier(TAIL)))
@@ -99,6 +116,28 @@ class CqrsMetrics(models.AbstractModel):
             else ()
         )
         return added(chain(folded, changed), currency)
+
+    def _folded_of_all(self, dimension: str, own_id: int) -> SQL:
+        """Return the query of the folded rows of who sees everything, few rows.
+
+        They are those of all owners, and the own ones of a dimension, which are taken
+        away from the former.
+        """
+        own = SQL(
+            # As the index has it.
+            "SELECT %s FROM %s WHERE dimension = %s AND COALESCE(user_id, 0) = %s",
+            each("{}", KEY + MEASURES),
+            SQL.identifier(ROLL_UP),
+            dimension,
+            own_id,
+        )
+        rows = SQL("%s UNION ALL %s", self._folded("all"), own)
+        return SQL(
+            "%s UNION ALL SELECT NULL, %s FROM (%s) own",
+            rows,
+            SQL("%s, %s", each("{}", KEY[1:]), METRICS.each("- {}")),
+            own,
+        )
 
     def _version(self, viewers) -> tuple | None:
         """Return the version of the folded sums that viewers see, None of the past."""

@@ -8,7 +8,7 @@ from odoo.tools import SQL
 
 from ..access import policy
 from ..metrics.dated import by_currency
-from ..metrics.figures import SUMMED, added, exact, exactly, without
+from ..metrics.figures import SUMMED, added, exact, exactly, place_of, without
 from ..metrics.group_pages import Page
 from ..metrics.groupings import GROUPINGS, are_many
 from ..metrics.ranges import Range, boundaries, edges, naive, relation_of, rest
@@ -218,9 +218,9 @@ class CqrsPast(models.AbstractModel):
         if not has_owners:
             own = SQL("user_id = %s", asked["own_id"])
             rows = self._rows(asked, as_of, closes, closed_before, own)
-            owned = {_place(row): row for row in self._added_up(asked, column, rows)}
+            owned = {place_of(row): row for row in self._added_up(asked, column, rows)}
             for row in found:
-                if own := owned.get(_place(row)):
+                if own := owned.get(place_of(row)):
                     row |= {f"own_{name}": own[name] for name in (*MEASURES, *_DATES)}
         return found
 
@@ -429,18 +429,14 @@ class CqrsPast(models.AbstractModel):
         )
 
 
-def _place(row: dict) -> tuple:
-    return row["currency_id"], row["is_group"], row["group"]
-
-
 def _merged(rows: list[dict]) -> list[dict]:
     """Return the sums of rows of the same currency and group."""
     merged = {}
     for row in rows:
-        known = merged.get(_place(row))
+        known = merged.get(place_of(row))
         if known is not None:
             row = known | {name: known[name] + row[name] for name in _ALL}
-        merged[_place(row)] = row
+        merged[place_of(row)] = row
     return [*merged.values()]
 
 

@@ -24,13 +24,15 @@ from .table import each
 class CqrsMetrics(models.AbstractModel):
     """Sums of opportunities by owner, team, company and currency.
 
-    ``cqrs_metrics`` has them in four dimensions: by these alone (*owner*), and also by
+    ``cqrs_metrics`` has them in five dimensions: by these alone (*owner*), and also by
     *stage*, by *month* of closing (of ``date_closed`` once won or lost, of the expected
     closing before), and by the month of the *change*: the sums of today without the
-    changes after a month are the sums at its end. ``cqrs_contact_metrics`` has them by
-    contact as well, without the opportunities that have none. ``cqrs_metrics_tail`` has
-    a row for each change since: its time, and the opportunity before and after it, as
-    far as it matters here (``sums.py``).
+    changes after a month are the sums at its end. The fifth has those of *all* owners
+    and teams, by stage and month together: some hundred rows for who sees everything,
+    instead of those of each owner. ``cqrs_contact_metrics`` has them by contact as
+    well, without the opportunities that have none. ``cqrs_metrics_tail`` has a row for
+    each change since: its time, and the opportunity before and after it, as far as it
+    matters here (``sums.py``).
 
     Amounts are exact, in the currency of the row; the weighted pipeline is the sum of
     value times probability. A value that Odoo cannot read (``readable_values.py``)

@@ -67,14 +67,17 @@ def by_dimension(contributions: SQL) -> SQL:
     """Return the query of the sums of contributions, in each dimension."""
     return SQL(
         """
-        SELECT CASE WHEN GROUPING(stage_id) = 0 THEN 'stage'
+        SELECT CASE WHEN GROUPING(user_id) = 1 THEN 'all'
+                    WHEN GROUPING(stage_id) = 0 THEN 'stage'
                     WHEN GROUPING(month) = 0 THEN 'month'
                     WHEN GROUPING(changed_in) = 0 THEN 'change'
                     ELSE 'owner' END AS dimension,
                %s, COALESCE(month, changed_in) AS month, %s
         FROM (%s) contribution
-        GROUP BY user_id, team_id, company_id, currency_id,
-                 GROUPING SETS ((), (stage_id), (month), (changed_in))
+        GROUP BY company_id, currency_id, GROUPING SETS (
+            (user_id, team_id), (user_id, team_id, stage_id),
+            (user_id, team_id, month), (user_id, team_id, changed_in),
+            (stage_id, month))
         HAVING %s
         """,
         each("{}", KEY[:-1]),
