@@ -17,6 +17,7 @@ from .operations import always, json_response, operation
 from .opportunities import next_link
 from .opportunity_filters import (
     DOMAIN,
+    DUE,
     domain_asked,
     time_for_domain,
     version_of_domain,
@@ -90,8 +91,8 @@ class DashboardApi(Controller):
         description=(
             "Where Odoo has orders and invoices, and you may read them, also what was"
             " ordered, invoiced and paid, in the period if one is given, but not with"
-            " `as_of`: of orders and invoices there is no past yet. With `domain` there"
-            " are none of these figures."
+            " `as_of`: of orders and invoices there is no past yet. With `domain` or"
+            " `due` there are none of these figures."
         ),
         parameters=[
             Parameter(
@@ -132,6 +133,7 @@ class DashboardApi(Controller):
             COMPANY,
             CURRENCY,
             DOMAIN,
+            DUE,
             *DAYS,
             *AS_OF,
         ],
@@ -321,6 +323,7 @@ def _metrics(
     cursor=None,
     company=None,
     currency=None,
+    due=None,
     **days,
 ):
     """Return the answer with the figures."""
@@ -330,8 +333,9 @@ def _metrics(
     metrics = request.env["cqrs.metrics"]
     read, read_as_json = metrics._read, metrics._read_as_json
     if as_of:
-        if domain:
-            raise BadParameter("domain", "There is no such filter with `as_of`.")
+        for name, value in (("domain", domain), ("due", due)):
+            if value:
+                raise BadParameter(name, "There is no such filter with `as_of`.")
         if others := [name for name in by if name not in PAST_BY]:
             raise BadParameter(
                 "by",
@@ -345,7 +349,9 @@ def _metrics(
         filters = Filters(domain=domain)
         read = partial(read, filters=filters)
         read_as_json = partial(read_as_json, filters=filters)
-    elif not as_of:
+    if due:
+        read, read_as_json = (partial(each, due=due) for each in (read, read_as_json))
+    if not (as_of or domain or due):
         added = partial(
             request.env["cqrs.document.figures"]._add_to,
             user=user,
@@ -374,7 +380,7 @@ def _metrics(
         name = by[0]
     bound_to = (
         *("groups", request.env.uid, user.id, by, sort, company, currency),
-        *(calendar.zone, period, as_of, domain),
+        *(calendar.zone, period, as_of, domain, due),
     )
     after = None
     if cursor is not None:

@@ -174,6 +174,13 @@ SALESPERSON = Parameter(
     description="Owned by these people; `none` is for those that nobody owns.",
 )
 
+DUE = Parameter(
+    "due",
+    **one_of("due", "overdue"),
+    description="Pending ones that are expected to close today or later, or that were"
+    " expected to on a day before today.",
+)
+
 FILTERS = [
     Parameter(
         "stage",
@@ -203,12 +210,7 @@ FILTERS = [
         for end, less_or_more in (("from", "more"), ("to", "less"))
     ),
     *DAYS,
-    Parameter(
-        "due",
-        **one_of("due", "overdue"),
-        description="Pending ones that are expected to close today or later, or that"
-        " were expected to on a day before today.",
-    ),
+    DUE,
     *(
         Parameter(f"{name}_{end}", parse, schema, f"{what}, this or {less_or_more}.")
         for name, what, parse, schema in _PACES

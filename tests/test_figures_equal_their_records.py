@@ -19,7 +19,7 @@ from odoo.tools import SQL
 from ..models.support.periods import NAMES
 from .api import ApiCase, exact
 from .common import other_company
-from .plain_rules import PlainRules
+from .plain_rules import ALL_DOCUMENTS, PlainRules
 
 AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
 COUNTS = ("active_opportunities", "won", "lost")
@@ -53,7 +53,7 @@ class TestFiguresEqualTheirRecords(ApiCase):
         # The rest is in the tail.
         cls.change(cls.deals.browse(cls.random.sample(cls.deals.ids, 30)))
         # Somebody leaves, maybe with people below.
-        gone = cls.random.choice(cls.people - cls.head - cls.manager)
+        gone = cls.random.choice(cls.people - cls.head - cls.manager - cls.sees_all)
         gone.action_archive()
         cls.people -= gone
         cls.read_deals()
@@ -81,11 +81,15 @@ class TestFiguresEqualTheirRecords(ApiCase):
             company = cls.random.choice(cls.companies)
             above = cls.random.choice(people)[1]
             people.append(cls.person(f"figures_{number}", above, company))
+        people.append(cls.person("figures_all"))
+        cls.sees_all, __ = people[-1]
+        cls.sees_all.group_ids |= cls.env.ref(ALL_DOCUMENTS)
         for user, __ in people:
             others = cls.random.sample(cls.companies.ids, cls.random.randint(1, 3))
             user.company_ids = [Command.link(id_) for id_ in others]
             user.tz = cls.random.choice(ZONES)
-        (cls.head | cls.manager).company_ids = [Command.set(cls.companies.ids)]
+        for user in (cls.head, cls.manager, cls.sees_all):
+            user.company_ids = [Command.set(cls.companies.ids)]
         return cls.env["res.users"].union(*(user for user, __ in people))
 
     @classmethod
@@ -195,8 +199,8 @@ class TestFiguresEqualTheirRecords(ApiCase):
     # What is asked
 
     def test_every_figure(self):
-        viewers = [self.head, self.manager]
-        viewers += self.random.sample([*(self.people - self.head - self.manager)], 1)
+        viewers = [self.head, self.sees_all]
+        viewers += self.random.sample([*(self.people - self.head - self.sees_all)], 1)
         for viewer, zone in zip(viewers, ZONES, strict=False):
             viewer.tz = zone
         self.env.cr.flush()
@@ -279,6 +283,22 @@ class TestFiguresEqualTheirRecords(ApiCase):
                 self.check_dated(whole, closes)
                 by = self.random.choice([*self.groupings()])
                 self.check_groups(by, whole, closes, period)
+                self.check_due(closes, period)
+
+    def check_due(self, domain, period):
+        """Assert figures of what is due, or overdue, alone."""
+        due = self.random.choice(("due", "overdue"))
+        operator = {"due": ">=", "overdue": "<"}[due]
+        asked = {**period, "due": due}
+        whole = self.answer("metrics", **asked)
+        now = datetime.fromisoformat(whole["computed_at"])
+        today = now.astimezone(self.zone).date()
+        pending = ("status", "=", "pending"), ("closing_date", operator, today)
+        domain = [*domain, *pending, ("active", "=", True)]
+        self.check(whole, domain)
+        self.check_dated(whole, domain)
+        for by in ("stage", self.random.choice([*self.groupings()])):
+            self.check_groups(by, whole, domain, asked)
 
     def check_groups(self, by, whole, domain, period=()):
         names = [by] if isinstance(by, str) else by

@@ -191,6 +191,9 @@ class TestSearchByDomain(ApiCase):
                     lambda deal: deal.closing_date and deal.closing_date < self.today
                 )
                 self.assertEqual(figures["overdue"]["count"], len(overdue))
+                late = self.body(self.manager, "metrics", **query, due="overdue")
+                self.assertEqual(late["active_opportunities"], len(overdue))
+                self.assertEqual(late["won"] + late["lost"], 0)
                 won = self.body(self.manager, "metrics", **query, period="this_month")
                 self.assertEqual(won["won"], len(listed - pending))
                 self.assertEqual(won["before"]["won"], 0)
@@ -243,6 +246,7 @@ class TestSearchByDomain(ApiCase):
         for path, query in (
             ("opportunities", {"domain": "[]", "as_of": "2026-01-01"}),
             ("metrics", {"domain": '[["id",">",0]]', "as_of": "2026-01-01"}),
+            ("metrics", {"due": "overdue", "as_of": "2026-01-01"}),
         ):
             response = self.get(self.manager, path, **query)
             self.assertIn(response.status_code, (400, 404), response.text)

@@ -152,6 +152,15 @@ class CqrsMetrics(models.AbstractModel):
 
         :param column: as for ``_closing``
         """
+        return self._kept_without_tail(
+            asked,
+            ("expected", period, column),
+            lambda: self._add_up_expected(asked, period, column),
+        )
+
+    def _add_up_expected(
+        self, asked: dict, period: Period, column: str | None
+    ) -> list[dict]:
         rows, ranges = self._parts_of(asked, period, column)
         pending = [each for each in ranges if each.is_pending]
         rows = added(chain(rows, self._in_ranges(asked, pending, column)))

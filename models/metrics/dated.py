@@ -45,11 +45,9 @@ class CqrsMetrics(models.AbstractModel):
         return sums
 
     def _due(self, asked: dict, closing: Period, present: date) -> dict[str, Sums]:
-        until = min(present, closing.until or present)
-        past = replace(closing, until=until)
-        is_past_empty = past.first is not None and past.first >= until
         dated = by_currency(self._expected(asked, closing))
-        overdue = by_currency([] if is_past_empty else self._expected(asked, past))
+        past = part_due(closing, "overdue", present)
+        overdue = by_currency(self._expected(asked, past))
         return {"due": less(dated, overdue), "overdue": overdue}
 
     def _closed_before(self, asked: dict, calendar: Calendar, period: Period) -> Sums:
@@ -81,6 +79,18 @@ def _closed(figures: dict) -> dict:
         **{name: figures[name] for name in CLOSED},
         "exact": {"won_revenue": figures["exact"]["won_revenue"]},
     }
+
+
+def part_due(period: Period, due: str, present: date) -> Period:
+    """Return the part of a period in which what is due, or overdue, is to close.
+
+    It may be empty.
+
+    :param due: ``"due"`` or ``"overdue"``
+    """
+    if due == "overdue":
+        return replace(period, until=min(present, period.until or present))
+    return replace(period, first=max(present, period.first or present))
 
 
 def by_currency(rows) -> Sums:

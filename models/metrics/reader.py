@@ -16,11 +16,21 @@ from ..opportunities.text import resolved
 from ..projections.metrics_tables import AMOUNTS
 from ..support.answer_context import without_jit
 from ..support.periods import UTC, Calendar, Period
-from .dated import Sums, described, due_figures, with_currencies
+from .dated import (
+    Sums,
+    by_currency,
+    described,
+    due_figures,
+    part_due,
+    with_currencies,
+)
 from .figures import converted, exact_amounts, exactly, scopes
 from .group_pages import FIGURES, Page
 from .groupings import GROUPINGS, are_many
 from .rounding import rounded
+
+#: The opportunities that are due or overdue, in as much of time as that is
+PENDING = Filters(statuses=("pending",), archived=None)
 
 
 class Question(NamedTuple):
@@ -66,6 +76,7 @@ class CqrsMetrics(models.AbstractModel):
         calendar: Calendar | None = None,
         period: Period | None = None,
         filters: Filters | None = None,
+        due: str | None = None,
     ) -> dict:
         """Return the metrics over all that a user sees; nothing is written.
 
@@ -93,6 +104,8 @@ class CqrsMetrics(models.AbstractModel):
             are expected to, of won and lost ones that have
         :param filters: of the opportunities that count, whatever they say of archived
             ones; None for all
+        :param due: of the pending opportunities alone that are ``"due"``, or that are
+            ``"overdue"``, by the day of ``calendar``; None for all
         :return: ``{user_id, currency, **figures, own: figures, team: figures, amounts:
             [{currency, rate, pipeline_value, weighted_pipeline, won_revenue, exact}],
             opportunities: {total, own, subordinates}, computed_at}``, where *own* are
@@ -116,6 +129,9 @@ class CqrsMetrics(models.AbstractModel):
             dimension, column, __ = GROUPINGS[by[0]]
         asked = self._asked(user, company_ids)
         closes = period or Period(zone=calendar.zone if calendar else UTC)
+        if due:
+            closes = part_due(closes, due, AnswerContext.of(self.env).today(calendar))
+            filters = filters and replace(filters, statuses=PENDING.statuses)
         if filters:
             filters = resolved(self.env, replace(filters, archived=None))
             if "tag" in by:
@@ -123,14 +139,17 @@ class CqrsMetrics(models.AbstractModel):
             rows = self._filtered_sums(
                 asked, filters, by if column else (), column, closes
             )
-        elif period or (column == "month" and calendar):
+        elif due or period or (column == "month" and calendar):
             if not self._has_sums_of_periods(asked["viewers"], column):
                 column = None
-            rows = self._closing(asked, closes, column)
+            rows = (self._expected if due else self._closing)(asked, closes, column)
         else:
             rows = self._sums(**asked, dimension=dimension, column=column)
         dated = {}
-        if calendar and filters:
+        if due:
+            totals = by_currency(row for row in rows if not row["is_group"])
+            dated = {"due": {}, "overdue": {}, due: totals}
+        elif calendar and filters:
             dated = self._filtered_dated(asked, filters, calendar, period)
         elif calendar:
             dated = self._dated(asked, calendar, period)
@@ -142,7 +161,11 @@ class CqrsMetrics(models.AbstractModel):
                 dated,
                 has_groups=column is not None,
                 rows_by=lambda: self._rows_by(
-                    by, asked["viewers"], company_ids, closes, filters
+                    by,
+                    asked["viewers"],
+                    company_ids,
+                    closes,
+                    filters or (PENDING if due else None),
                 ),
                 now=AnswerContext.of(self.env).answered_at,
             ),

@@ -62,7 +62,7 @@ export function stageColumns(money, hasOverdue) {
 /**
  * Return a row for each stage with open opportunities; null while they are not known.
  *
- * @param {Object|null} overdue the metrics by stage of what was to close before today
+ * @param {Object|null} overdue the metrics by stage of what is overdue
  */
 export function stageRows(byStage, scope, overdue) {
     return (

@@ -1,10 +1,9 @@
 /**
- * Parameters of the figures that follow from others: what is overdue, and what there was when
- * the period began. They are asked beside the others where the browser can foresee them, and
- * again where the server's day or period is another one.
+ * When the present period began: the figures of then are asked beside the others where the
+ * browser can foresee it, and again where the server's period is another one.
  *
  *     foreseen("this_month", undefined, DateTime.fromISO("2026-11-29T12:00Z"));
- *     // [{by: "stage", to: "2026-11-28"}, {as_of: "2026-11-01T00:00:00Z"}]
+ *     // {as_of: "2026-11-01T00:00:00Z"}
  *
  * Pure but for `foreseen`, which reads the clock by default.
  */
@@ -21,12 +20,6 @@ const UNITS = {
     this_year: "year",
 };
 
-/** Return the parameters of what is overdue in each stage: it was to close before today. */
-export function untilYesterday(now) {
-    // As the server reads it, in any language.
-    return {by: "stage", to: now.minus({days: 1}).toISODate()};
-}
-
 /** Return the time at which the present period began; undefined for a period of the past. */
 export function beginningOf({period}) {
     const isPresent =
@@ -35,7 +28,7 @@ export function beginningOf({period}) {
 }
 
 /**
- * Return the parameters that will probably be asked for.
+ * Return the parameters of the beginning that will probably be asked for, or undefined.
  *
  * @param {string} [period] of the API
  * @param {string} [domain] that is searched for: then there is no beginning
@@ -47,10 +40,7 @@ export function foreseen(
     now = DateTime.now().setZone(user.tz || "UTC")
 ) {
     const unit = domain ? undefined : UNITS[period];
-    return [
-        untilYesterday(now),
-        ...(unit ? [{as_of: isoTime(now.startOf(unit))}] : []),
-    ];
+    return unit && {as_of: isoTime(now.startOf(unit))};
 }
 
 function isoTime(time) {

@@ -3,15 +3,15 @@ import {useState} from "@odoo/owl";
 import {useSlow} from "../past/use_slow";
 import {isAborted, useApi} from "./api";
 import {domainParameter, figureParameters, periodParameter} from "./choices";
-import {beginningOf, foreseen, untilYesterday} from "./foreseen";
+import {beginningOf, foreseen} from "./foreseen";
 import {tell} from "./latest";
 import {Tiles} from "./tiles";
 import {useLatest} from "./use_latest";
 
-const {DateTime} = luxon;
-
 /** Months of the series: those shown, and the one before a year's first */
 const MONTHS_READ = 13;
+/** The parameters of what is overdue in each stage */
+const OVERDUE = {by: "stage", due: "overdue"};
 const NOTHING = {
     person: null,
     byStage: null,
@@ -121,10 +121,10 @@ export function useDashboardData(view) {
             askMetrics({by: "month"}),
             period && askMetrics({period}),
         ]);
+        const late = view.day ? {data: null} : askMetrics(OVERDUE);
         // What follows from these is asked beside them, as far as it can be foreseen.
-        for (const more of view.day ? [] : foreseen(period, domain)) {
-            askMetrics(more).catch(() => null);
-        }
+        const more = view.day ? undefined : foreseen(period, domain);
+        const early = more && askMetrics(more);
         // The months before a past day are not asked for: its lines would be of now. Nor
         // are those of a search: what it would have found then is not known.
         const series =
@@ -132,7 +132,9 @@ export function useDashboardData(view) {
                 ? {data: null}
                 : ask("metrics/series", {months: MONTHS_READ});
         // Awaited later, when the numbers stand.
-        Promise.resolve(series).catch(() => null);
+        for (const later of [late, early, series]) {
+            Promise.resolve(later).catch(() => null);
+        }
         try {
             const [person, byStage, byMonth, closing] = await waiting.during(numbers);
             const marked = show(
@@ -143,9 +145,6 @@ export function useDashboardData(view) {
                 domain
             );
             const told = marked.length && explain(marked);
-            const late = view.day
-                ? {data: null}
-                : askMetrics(untilYesterday(today(state)));
             const beginning = domain ? undefined : beginningOf(state.closing);
             const levels =
                 beginning && askMetrics({as_of: beginning}).catch(withoutHistory);
@@ -243,9 +242,4 @@ export function useDashboardData(view) {
     }
 
     return {state, waiting, loadMe, load, read, look, see};
-}
-
-/** Return the time of the figures, in the zone of their days. */
-function today({byStage: {computed_at, tz}}) {
-    return DateTime.fromISO(computed_at, {zone: tz});
 }

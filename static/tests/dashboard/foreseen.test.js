@@ -1,6 +1,6 @@
 import {describe, expect, test} from "@odoo/hoot";
 
-import {beginningOf, foreseen, untilYesterday} from "@crm_cqrs/dashboard/foreseen";
+import {beginningOf, foreseen} from "@crm_cqrs/dashboard/foreseen";
 
 const {DateTime} = luxon;
 
@@ -10,16 +10,14 @@ describe.current.tags("headless");
 const NOW = DateTime.fromISO("2026-11-30T23:30:00Z", {zone: "Europe/Paris"});
 
 test("what is foreseen is what the server's answers ask for", () => {
-    const [overdue, beginning] = foreseen("this_month", undefined, NOW);
-    expect(overdue).toEqual({by: "stage", to: "2026-11-30"});
-    expect(overdue).toEqual(untilYesterday(NOW));
+    const beginning = foreseen("this_month", undefined, NOW);
     const period = {name: "this_month", from: "2026-11-30T23:00:00+00:00"};
     expect(beginning).toEqual({as_of: beginningOf({period})});
 });
 
 test("each present period begins where its unit does", () => {
     const beginnings = ["today", "this_quarter", "this_year"].map(
-        (period) => foreseen(period, undefined, NOW)[1].as_of
+        (period) => foreseen(period, undefined, NOW).as_of
     );
     expect(beginnings).toEqual([
         "2026-11-30T23:00:00Z",
@@ -36,7 +34,7 @@ test("there is no beginning of a search, a past period, or any time", () => {
         ["this_week", undefined],
         [undefined, undefined],
     ]) {
-        expect(foreseen(period, domain, NOW).length).toBe(1);
+        expect(foreseen(period, domain, NOW)).toBe(undefined);
     }
     expect(beginningOf({period: {name: "previous_month", from: "x"}})).toBe(undefined);
     expect(beginningOf({})).toBe(undefined);
