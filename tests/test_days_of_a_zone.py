@@ -150,6 +150,16 @@ class TestDaysOfAZone(SalesOrganisation):
                 deals[5].date_closed = datetime(2026, 2, 1, 1)
                 self.env.cr.flush()
 
+    def test_own_and_others_may_change_places_between_two_midnights(self):
+        # In August of Los Angeles the first counts, in that of UTC the second.
+        self.won("2026-09-01 06:59:59", user=self.manager, is_won=False)
+        self.won("2026-08-01 06:59:59", user=self.seller, is_won=False)
+        for __ in ("in the tail", "folded"):
+            groups = self.figures("America/Los_Angeles", by="month")["groups"]
+            lost = {g["month"]: (g["own"]["lost"], g["team"]["lost"]) for g in groups}
+            self.assertEqual((lost["2026-07"], lost["2026-08"]), ((0, 1), (1, 0)))
+            self.fold()
+
     def assert_told(self, by, figures, expected):
         """Assert that figures and their groups are the sums that ``plain`` returns."""
         self.assertEqual(self.told(figures), expected[None])

@@ -339,7 +339,9 @@ class TestFiguresEqualTheirRecords(ApiCase):
 
     def tagged(self, label):
         tag = self.env["crm.tag"].browse(label and label["id"] or ())
-        leads = self.deals.filtered(
+        # Whoever sees everything sees those of others, too.
+        leads = self.env["crm.lead"].with_context(active_test=False).search([])
+        leads = leads.filtered(
             lambda lead: tag <= lead.tag_ids and (tag or not lead.tag_ids)
         )
         return [("id", "in", leads.ids)]

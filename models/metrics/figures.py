@@ -68,7 +68,8 @@ def added(rows, currency=None) -> list[dict]:
     return [
         sums[key]
         for key in sorted(sums, key=lambda key: key[0] or 0)
-        if any(sums[key][name] for name in MEASURES)
+        # Parts of sums, signed, may be nothing over all and something of the own.
+        if any(sums[key][name] for name in SUMMED)
     ]
 
 
