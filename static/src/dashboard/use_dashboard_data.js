@@ -8,6 +8,8 @@ import {tell} from "./latest";
 import {Tiles} from "./tiles";
 import {useLatest} from "./use_latest";
 
+const {DateTime} = luxon;
+
 /** Months of the series: those shown, and the one before a year's first */
 const MONTHS_READ = 13;
 /** The parameters of what is overdue in each stage */
