@@ -49,7 +49,7 @@ ENDPOINTS = {
     "list as of a day, the last to close first": (
         f"{DASHBOARD}opportunities?sort=-closing_date&as_of={at(AS_OF)}"
     ),
-    "series by day": f"{DASHBOARD}metrics/series?by=day",
+    "series by day": f"{DASHBOARD}metrics/series?every=day",
     "waterfall of a quarter, again": f"{DASHBOARD}changes?{between(QUARTER)}",
     "waterfall of an early quarter, again": f"{DASHBOARD}changes?{between(EARLY)}",
     "a bar's first page": (

@@ -47,7 +47,8 @@ ENDPOINTS = {
 MODELS = ("res.partner", "sale.order", "account.move")
 TABLES = (
     *("cqrs_contact", "cqrs_order_view", "cqrs_invoice_view", "cqrs_receivable"),
-    *("cqrs_contact_metrics", "cqrs_month_sales", "cqrs_contact_orders"),
+    *("cqrs_contact_metrics", "cqrs_contact_totals"),
+    *("cqrs_month_sales", "cqrs_contact_orders"),
     *("cqrs_account_invoices", "cqrs_sales_tail"),
 )
 

@@ -140,5 +140,8 @@ def visit(page: Page, url: str) -> None:
     """Be on another screen, with nothing of the dashboard in the page's memory."""
     page.visit(f"{url}{ELSEWHERE}")
     page.wait_for(f"document.querySelector('.o_cqrs_customers') && {THERE}")
-    # Or what moves there as it loads would be counted.
-    page.wait_for("!document.querySelector('.o_cqrs_customers [aria-busy=true]')")
+    # Or what moves there as it loads would be counted, and its sums be read meanwhile.
+    page.wait_for(
+        "document.querySelector('.o_cqrs_customers .o_cqrs_totals')"
+        " && !document.querySelector('.o_cqrs_customers [aria-busy=true]')"
+    )

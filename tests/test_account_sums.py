@@ -172,9 +172,11 @@ class TestAccountSums(AccountSums, TransactionCase):
         self.env.cr.execute(
             SQL("UPDATE cqrs_contact SET account_id = id WHERE id = %s", self.anna.id)
         )
-        [sums] = ORACLES["cqrs_metrics"](self.env)
+        self.env.cr.execute("UPDATE cqrs_contact_totals SET won = won + 1")
+        [sums, *totals] = ORACLES["cqrs_metrics"](self.env)
         self.assertEqual(sums.table, "cqrs_contact_metrics")
         self.assertEqual(sums.found["won_revenue"], sums.expected["won_revenue"] + 1)
+        self.assertEqual({drift.table for drift in totals}, {"cqrs_contact_totals"})
         [contact] = ORACLES["cqrs_contact"](self.env)
         self.assertEqual(contact.expected["account_id"], self.azure.id)
         replay(self.env, ["cqrs.metrics", "cqrs.contact"])

@@ -19,6 +19,7 @@ from ..models.past.as_of import AsOf
 from ..models.past.figures import SUMS
 from ..models.past.levels import LAST_IDS
 from ..models.past.levels import LEVELS as LEVELS_TABLE
+from ..models.past.moments import SERIES
 from ..models.past.pages import SORTS
 from ..models.projections.opportunity_span import REPAIRS
 from ..models.support.periods import NAMES, Calendar, Period
@@ -32,8 +33,8 @@ SEED = int(os.environ.get("CRM_CQRS_SEED") or random.randrange(10**9))
 HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES") or 3)
 
 ZONES = [ZoneInfo(name) for name in ("UTC", "America/Los_Angeles", "Asia/Kolkata")]
+CHECKPOINT = "cqrs_opportunity_span_checkpoint"
 AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
-LEVELS = ("pipeline_value", "weighted_pipeline", "active_opportunities")
 
 
 class WithAPast(SalesOrganisation):
@@ -466,9 +467,15 @@ class TestAnyPast(WithAPast):
         self.history(random.Random(SEED))
         self.fill_levels()
         as_of = AsOf.of(self.ago(days=30), ZONES[0])
-        past = self.env["cqrs.past"]
+        past, metrics = self.env["cqrs.past"], self.env["cqrs.metrics"]
 
         def counts():
+            months = [
+                metrics._read_series(user, months=3)["months"][0]
+                for user in (self.manager, self.everybody)
+            ]
+            # Of the team no change of both would be seen.
+            series = [month["own"] for month in months] + months
             return [
                 past._read_metrics(user, as_of, by=by)["active_opportunities"]
                 for user, by in (
@@ -477,21 +484,84 @@ class TestAnyPast(WithAPast):
                     (self.everybody, ()),
                     (self.everybody, ("stage",)),
                 )
-            ]
+            ] + [figures["active_opportunities"] for figures in series]
 
-        self.opportunity(self.manager)
+        for owner in (self.manager, self.everybody):
+            self.opportunity(owner)
         self.happened(self.ago(days=90))  # late, which no level knows
         right = counts()
         self.env["cqrs.opportunity.span"]._follow()
         self.env["cqrs.past.levels"]._fill_settled()
         self.assertEqual(counts(), right)
         self.env.cr.execute(f"UPDATE {LEVELS_TABLE} SET active = active + 1000")
-        SUMS.store(self.env).clear()
+        for cache in (SUMS, SERIES):
+            cache.store(self.env).clear()
         for found, count in zip(counts(), right, strict=True):
             self.assertGreater(found, count)
         # What has changed the past since is not in them.
         REPAIRS.change(self.env.cr)
         self.assertEqual(counts(), right)
+
+    def test_a_series_counts_what_no_level_has_yet(self):
+        """A moment that is near a level, but later than what is followed."""
+        midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
+        gone = self.opportunity(self.everybody)
+        self.happened(midnight - timedelta(days=1))
+
+        def counts():
+            for viewer in (self.everybody, self.manager):
+                series = self.env["cqrs.metrics"]._read_series(viewer, 2, every="day")
+                as_of = AsOf(midnight - timedelta(microseconds=1), midnight.date())
+                figures = self.env["cqrs.past"]._read_metrics(viewer, as_of)
+                for found in (series["periods"][0], figures):
+                    for scope in ("own", "team"):
+                        yield found[scope]["active_opportunities"]
+
+        self.env["cqrs.opportunity.span"]._follow()
+        self.env.cr.execute(
+            f"UPDATE {CHECKPOINT} SET settled_upto = %s",
+            [midnight - timedelta(hours=3)],
+        )
+        self.assertTrue(self.env["cqrs.past.levels"]._fill_settled())
+        before = [*counts()]
+        self.opportunity(self.seller)
+        gone.unlink()
+        self.env.cr.flush()
+        with without_triggers(self.env.cr):
+            self.env.cr.execute(
+                "UPDATE cqrs_event SET occurred_at = %s WHERE occurred_at = now()",
+                [midnight - timedelta(hours=1)],
+            )
+        self.assertIsNotNone(self.env["cqrs.past.levels"]._filled_until())
+        changes = [after - count for count, after in zip(before, counts(), strict=True)]
+        # Own and team, of the series and of the moment, of each of the two.
+        self.assertEqual(changes, [-1, 1, -1, 1, 0, 1, 0, 1])
+
+    def test_what_is_left_out_of_the_read_models_is_in_no_level(self):
+        deal = self.opportunity(self.seller)
+        self.opportunity(self.seller)
+        self.happened(self.ago(days=100))
+        spans, levels = self.env["cqrs.opportunity.span"], self.env["cqrs.past.levels"]
+        as_of = AsOf.of(self.ago(days=40), ZONES[0])
+
+        def counts():
+            for viewer in (self.everybody, self.seller):
+                figures = self.env["cqrs.past"]._read_metrics(viewer, as_of)
+                series = self.env["cqrs.metrics"]._read_series(viewer, months=2)
+                for found in (figures, series["months"][0]):
+                    yield found["active_opportunities"]
+
+        before = [*counts()]
+        spans._follow()
+        self.env.cr.execute(
+            "INSERT INTO cqrs_projection_failure (projection, rebuilds, stream_model,"
+            " stream_id, held_version, is_left_out, sqlstate, error)"
+            " VALUES (%s, 0, 'crm.lead', %s, 0, true, 'XX000', 'unreadable')",
+            [spans._name, deal.id],
+        )
+        self.assertTrue(levels._fill_settled())
+        self.assertEqual([*counts()], [count - 1 for count in before])
+        self.assertEqual(list(levels._drifts()), [])
 
     def test_a_wrong_level_is_found_and_made_anew(self):
         self.history(random.Random(SEED))
@@ -635,29 +705,43 @@ class TestAnyPast(WithAPast):
                         break
                 self.assertEqual(found, [span["id"] for span in expected], sort)
 
-    def test_a_series_equals_each_day_as_of(self):
+    def test_a_series_equals_a_plain_loop(self):
         for draw, __ in self.histories():
-            viewer = draw.choice(self.viewers)
-            zone = draw.choice(ZONES)
-            metrics, past = self.env["cqrs.metrics"], self.env["cqrs.past"]
-            for every in ("day", "week", "month", "quarter", None):
-                count = draw.randint(2, 9)
-                answer = metrics._read_series(
-                    viewer, count, calendar=Calendar(zone), every=every
-                )
-                items = answer["periods" if every else "months"]
-                for item in items[:-1]:
-                    moment = item["until"] - timedelta(microseconds=1)
-                    as_of = AsOf.of(moment, zone)
-                    then = past._read_metrics(viewer, as_of, calendar=Calendar(zone))
-                    with self.subTest(seed=self.seed, every=every, until=item["until"]):
-                        for name in LEVELS:
-                            for scope in (None, "own", "team"):
-                                self.assertEqual(
-                                    (item[scope] if scope else item)[name],
-                                    (then[scope] if scope else then)[name],
-                                    (name, scope),
-                                )
+            for viewer in (self.everybody, draw.choice(self.viewers)):
+                zone = draw.choice(ZONES)
+                company_ids = draw.choice((None, (self.abroad.id,)))
+                for every in ("day", "week", "month", "quarter", None):
+                    answer = self.env["cqrs.metrics"]._read_series(
+                        viewer,
+                        draw.randint(2, 9),
+                        company_ids=company_ids,
+                        calendar=Calendar(zone),
+                        every=every,
+                    )
+                    items = answer["periods" if every else "months"]
+                    for item in items[:-1]:
+                        with self.subTest(
+                            seed=self.seed,
+                            viewer=viewer.login,
+                            every=every,
+                            until=item["until"],
+                        ):
+                            self.check_item(item, viewer, company_ids)
+
+    def check_item(self, item, viewer, company_ids):
+        spans = [
+            span
+            for span in self.seen(viewer, item["until"] - timedelta(microseconds=1))
+            if not company_ids or (span["company_id"] or company_ids[0]) in company_ids
+        ]
+        own = [span for span in spans if span["user_id"] == viewer.id]
+        for found, some in ((item, spans), (item["own"], own)):
+            sums = self.figures(viewer, some)
+            self.assertEqual(
+                found["active_opportunities"], sums["active_opportunities"]
+            )
+            for name in ("pipeline_value", "weighted_pipeline"):
+                self.assertEqual(found["exact"][name], sums[name], name)
 
 
 def _day_of_closing(span, zone):

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from odoo.tests import tagged
 
+from ..models.maintenance.oracle import ORACLES
 from ..models.maintenance.replay import replay
 from ..models.maintenance.verify import verify
 from ..models.projections.failures import broken
@@ -161,6 +162,28 @@ class TestUpdateOfAnOlderVersion(SalesOrganisation):
         [replayed] = replay(self.env, [pace._name], repair=False)
         self.assertEqual(replayed.drift, 0)
         self.assertTrue(unseen.exists())
+
+    def test_contacts_had_no_sums_over_all_owners(self):
+        customer = self.env["res.partner"].create({"name": "Customer"})
+        for user, revenue in ((self.seller, 3), (self.peer, 4.5)):
+            self.opportunity(user, revenue, partner_id=customer.id)
+        self.env.cr.flush()
+        self.env["cqrs.metrics"]._fold_batch()
+        self.opportunity(self.seller, 10, partner_id=customer.id)
+        self.env.cr.execute("DROP TABLE cqrs_contact_totals")
+        for __ in range(2):
+            migrate(self.env.cr, "19.0.1.9.0", "pre-contact-totals")
+        self.registry.init_models(self.env.cr, ["cqrs.metrics"], {}, install=False)
+        self.assertEqual(broken(self.env), {})
+        self.env.cr.execute(
+            "SELECT active, pipeline_value::text FROM cqrs_contact_totals"
+            " WHERE partner_id = %s",
+            [customer.id],
+        )
+        self.assertEqual(self.env.cr.fetchall(), [(2, "7.5")])
+        self.assertEqual(list(ORACLES["cqrs_metrics"](self.env)), [])
+        self.env["cqrs.metrics"]._fold_batch()
+        self.assertEqual(list(ORACLES["cqrs_metrics"](self.env)), [])
 
     def test_names_that_nothing_has_any_more_are_gone(self):
         self.env.cr.execute(

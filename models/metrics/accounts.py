@@ -8,12 +8,13 @@ from functools import cache
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..access import policy
 from ..access.answer_context import AnswerContext
 from ..access.viewers import INVOICES, LEADS, ORDERS
 from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
 from ..projections import sales_tables
-from ..projections.metrics_tables import CONTACT_METRICS
+from ..projections.metrics_tables import CONTACT_METRICS, CONTACT_TOTALS
 from ..support.answer_context import known_while_reading, without_jit
 from ..support.planner import estimated_rows
 from .ages import AGES, age_of
@@ -63,8 +64,14 @@ class CqrsSalesFigures(models.AbstractModel):
         asked = set(ALL_MEASURES if measures is None else measures)
         parts = []
         if asked & set(MEASURES[LEADS]):
+            viewers = self.env["cqrs.access"]._document_viewers(user, LEADS)
+            sees_all = policy.see_everything(viewers)
             rows = self._roll_up_rows(
-                "cqrs.metrics", CONTACT_METRICS, "partner_id", account_ids, asked
+                "cqrs.metrics",
+                CONTACT_TOTALS if sees_all else CONTACT_METRICS,
+                "partner_id",
+                account_ids,
+                asked,
             )
             parts.append((LEADS, rows, True, asked))
         if asked & set(MEASURES[ORDERS]):

@@ -168,17 +168,22 @@ class CqrsMetrics(models.AbstractModel):
             SPAN_MEASURES,
             changes,
         )
+        seen = self._rows_seen(asked["viewers"], rows, asked["company_ids"])
+        return self._sum_by_number(asked, seen)
+
+    def _sum_by_number(self, asked: dict, rows: SQL) -> dict[int, Sums]:
+        """Return the sums of rows, each of a ``number``, with ``unknown``."""
         self.env.cr.execute(
             SQL(
                 """
                 SELECT number, COALESCE(currency_id, %(currency)s) AS currency_id,
                        sum(unknown)::integer AS unknown, %(sums)s
-                FROM (%(visible)s) visible
+                FROM (%(rows)s) metrics
                 GROUP BY 1, 2
                 """,
                 currency=asked["currency"].id,
                 sums=sums_of(SQL("user_id = %s", asked["own_id"])),
-                visible=self._rows_seen(asked["viewers"], rows, asked["company_ids"]),
+                rows=rows,
             )
         )
         found = defaultdict(dict)

@@ -81,8 +81,8 @@ class CqrsMetrics(models.AbstractModel):
             if every and (since is None or before.end <= since):
                 break
             periods.insert(0, before)
-        levels = self._levels(asked, [each.end for each in periods[:-1]])
-        levels.append(self._level_now(asked))
+        ends = [each.end for each in periods[:-1]]
+        levels = [*self._levels(asked, ends), self._level_now(asked)]
         closings = self._closed_in_each(asked, periods, calendar)
         closed_before, present = {}, None
         if compare:

@@ -8,6 +8,7 @@ from . import (
     past,
     levels,
     level_comparison,
+    moments,
     figures,
     pages,
     dashboard,

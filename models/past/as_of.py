@@ -21,7 +21,8 @@ from odoo.tools import SQL
 
 from ..support.periods import midnight
 
-_INSTANT = timedelta(microseconds=1)
+#: The least time between two moments
+INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class AsOf:
     def of(cls, given: date | datetime, zone: ZoneInfo) -> "AsOf":
         """Return the moment of a time, or the last one of a day in a zone."""
         if not isinstance(given, datetime):
-            given = midnight(given + timedelta(days=1), zone) - _INSTANT
+            given = midnight(given + timedelta(days=1), zone) - INSTANT
         moment = given.astimezone(timezone.utc)
         return cls(moment, moment.astimezone(zone).date())
 

@@ -220,8 +220,10 @@ class CqrsPast(models.AbstractModel):
             rows = self._rows(asked, as_of, closes, closed_before, own)
             owned = {place_of(row): row for row in self._added_up(asked, column, rows)}
             for row in found:
-                if own := owned.get(place_of(row)):
-                    row |= {f"own_{name}": own[name] for name in (*MEASURES, *_DATES)}
+                # What has changed since the level tells owners, too: no row is nothing.
+                own_sums = owned.get(place_of(row), {})
+                names = (*MEASURES, *_DATES)
+                row |= {f"own_{name}": own_sums.get(name, 0) for name in names}
         return found
 
     def _near_levels(

@@ -109,7 +109,8 @@ class CqrsPastLevels(models.AbstractModel):
                     grain.dimension,
                     moment,
                 )
-                yield levels.LEVELS, moment, held, _sums_of(grain, moment)
+                spans = self.env[self._cqrs_made_of]._relation_until(moment)
+                yield levels.LEVELS, moment, held, _sums_of(grain, moment, spans)
         if last_id_at:
             yield (
                 levels.LAST_IDS,
@@ -126,8 +127,11 @@ class CqrsPastLevels(models.AbstractModel):
             )
 
 
-def _sums_of(grain: Grain, moment: datetime) -> SQL:
-    """Return the query of the rows of a moment, added up of spans."""
+def _sums_of(grain: Grain, moment: datetime, spans: SQL) -> SQL:
+    """Return the query of the rows of a moment, added up of spans.
+
+    :param spans: the relation of these
+    """
     day = moment.date()
     on_days = SQL(", ").join(
         SQL(
@@ -146,13 +150,14 @@ def _sums_of(grain: Grain, moment: datetime) -> SQL:
         SELECT %(key)s, %(sums)s
         FROM (
             SELECT %(month)s AS month, %(keys)s, %(measures)s, %(on_days)s
-            FROM (SELECT *, 1 AS sign FROM cqrs_opportunity_span) span
+            FROM (SELECT *, 1 AS sign FROM %(spans)s kept) span
             WHERE type = 'opportunity' AND since <= %(moment)s AND until > %(moment)s
         ) span
         GROUP BY %(key)s
         HAVING (%(sums)s) <> (%(zeros)s)
         """,
         key=each("{}", grain.key),
+        spans=spans,
         keys=SQL("user_id, team_id, company_id, currency_id, stage_id"),
         month=levels.MONTH,
         sums=each("sum({})", SUMMED),

@@ -455,7 +455,7 @@ class CqrsPastLevels(models.AbstractModel):
                        ) AS moment, %(month)s AS month,
                        kind, edge.sign AS edge_sign, span.*,
                        CASE kind WHEN 1 THEN edge.sign ELSE 0 END AS sign
-                FROM cqrs_opportunity_span span
+                FROM %(spans)s span
                 CROSS JOIN LATERAL (
                     SELECT (closing_date::timestamp AT TIME ZONE 'UTC') AS day
                 ) closing
@@ -474,6 +474,8 @@ class CqrsPastLevels(models.AbstractModel):
             ) change
             """,
             key=each("{}", grain.key),
+            # Without what is left out of the read models.
+            spans=self.env[self._cqrs_made_of]._relation_until(upto),
             month=MONTH,
             seconds=grain.seconds,
             origin=int(_ORIGIN.timestamp()),

@@ -57,13 +57,28 @@ class CqrsProjection(models.AbstractModel):
             )
         return self._make_relation(table, is_filled)
 
-    def _make_relation(self, table: Callable[[str], SQL], is_filled: bool) -> SQL:
+    @api.model
+    def _relation_until(self, moment: datetime) -> SQL:
+        """Return ``_relation`` for what happened until a moment.
+
+        Until a settled moment no event is unseen, so that nothing is computed from the
+        log.
+        """
+        if not self._is_settled(moment):
+            return self._relation()
+        return self._make_relation(SQL.identifier, False, has_seen=True)
+
+    def _make_relation(
+        self, table: Callable[[str], SQL], is_filled: bool, has_seen: bool = False
+    ) -> SQL:
         self.env["base"]._cqrs_capture_pending()
         [declared] = self._cqrs_tables
         rows = table(declared.name)
         dirty, left_out, is_filling = self._dirty(table)
         if is_filling and not is_filled:
             raise NotFilled(self._name)
+        if has_seen:
+            dirty = left_out
         if is_filling or not dirty:
             return rows
         columns = SQL(", ").join(map(SQL.identifier, declared.names))

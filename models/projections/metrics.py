@@ -9,6 +9,8 @@ from .metrics_tables import (
     CHANGES,
     CONTACT_METRICS,
     CONTACT_SUMS,
+    CONTACT_TOTAL_SUMS,
+    CONTACT_TOTALS,
     FOLDS,
     KEY,
     MEASURES,
@@ -30,9 +32,10 @@ class CqrsMetrics(models.AbstractModel):
     changes after a month are the sums at its end. The fifth has those of *all* owners
     and teams, by stage and month together: some hundred rows for who sees everything,
     instead of those of each owner. ``cqrs_contact_metrics`` has them by contact as
-    well, without the opportunities that have none. ``cqrs_metrics_tail`` has a row for
-    each change since: its time, and the opportunity before and after it, as far as it
-    matters here (``sums.py``).
+    well, without the opportunities that have none, ``cqrs_contact_totals`` by contact,
+    company and currency alone. ``cqrs_metrics_tail`` has a row for each change since:
+    its time, and the opportunity before and after it, as far as it matters here
+    (``sums.py``).
 
     Amounts are exact, in the currency of the row; the weighted pipeline is the sum of
     value times probability. A value that Odoo cannot read (``readable_values.py``)
@@ -43,9 +46,9 @@ class CqrsMetrics(models.AbstractModel):
     _inherit = "cqrs.sums"
     _description = "Metrics"
     _cqrs_consumes = ("crm.lead",)
-    _cqrs_tables = (SUMS, CONTACT_SUMS, CHANGES.table)
+    _cqrs_tables = (SUMS, CONTACT_SUMS, CONTACT_TOTAL_SUMS, CHANGES.table)
     _cqrs_versions = (REPAIRS,)
-    _cqrs_roll_ups = (METRICS, CONTACT_METRICS)
+    _cqrs_roll_ups = (METRICS, CONTACT_METRICS, CONTACT_TOTALS)
     _cqrs_tail = CHANGES
     _cqrs_folds = FOLDS
 

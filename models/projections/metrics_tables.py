@@ -45,22 +45,32 @@ CONTACT_KEY = ("partner_id", "user_id", "team_id", "company_id", "currency_id")
 #: The measures that are also summed by contact
 CONTACT_MEASURES = tuple(name for name in MEASURES if name != "total")
 
-# A table of its own: it is larger than the others together, and read otherwise.
-CONTACT_SUMS = Table(
-    "cqrs_contact_metrics",
-    columns=(
-        Column("id", "bigint", SURROGATE),
-        *(
-            Column(name, "integer", "NOT NULL" if name == "partner_id" else "")
-            for name in CONTACT_KEY
+
+def _contact_sums(name: str, key: tuple[str, ...]) -> Table:
+    return Table(
+        name,
+        columns=(
+            Column("id", "bigint", SURROGATE),
+            *(
+                Column(column, "integer", "NOT NULL" if column == "partner_id" else "")
+                for column in key
+            ),
+            *(
+                Column(
+                    measure, "numeric" if measure in AMOUNTS else "integer", "NOT NULL"
+                )
+                for measure in CONTACT_MEASURES
+            ),
         ),
-        *(
-            Column(name, "numeric" if name in AMOUNTS else "integer", "NOT NULL")
-            for name in CONTACT_MEASURES
-        ),
-    ),
-    options="WITH (fillfactor = 80)",
-)
+        options="WITH (fillfactor = 80)",
+    )
+
+
+# Tables of their own: the first is larger than the others together, and read otherwise.
+CONTACT_SUMS = _contact_sums("cqrs_contact_metrics", CONTACT_KEY)
+#: Over all owners and teams, for who sees them all
+CONTACT_TOTALS_KEY = ("partner_id", "company_id", "currency_id")
+CONTACT_TOTAL_SUMS = _contact_sums("cqrs_contact_totals", CONTACT_TOTALS_KEY)
 
 
 def by_dimension(contributions: SQL) -> SQL:
@@ -89,6 +99,9 @@ def by_dimension(contributions: SQL) -> SQL:
 
 METRICS = RollUp(SUMS, ("dimension", *KEY), MEASURES, AMOUNTS, by_dimension)
 CONTACT_METRICS = RollUp(CONTACT_SUMS, CONTACT_KEY, CONTACT_MEASURES, AMOUNTS)
+CONTACT_TOTALS = RollUp(
+    CONTACT_TOTAL_SUMS, CONTACT_TOTALS_KEY, CONTACT_MEASURES, AMOUNTS
+)
 
 CHANGES = Tail(
     TAIL,
