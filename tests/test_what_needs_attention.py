@@ -301,10 +301,11 @@ class TestPace(Paces):
         self.assertAtStake(user, user)
         return [
             self.assertAtStake(self.head, team),
-            # Of somebody who sees everything
+            # Of somebody who sees everything, and the same question of the head
             self.assertAtStake(
                 self.other_manager, everybody, user_ids=tuple(everybody.ids)
             ),
+            self.assertAtStake(self.head, team, user_ids=tuple(everybody.ids)),
             self.assertAtStake(
                 self.head,
                 team,
@@ -371,16 +372,26 @@ class TestPace(Paces):
                     )
                     told[days] = found["stuck"], found["idle"]
             kept = [each.moment for each in SUMS.store(self.env).values()]
-        none = [0, 0]
-        self.assertEqual(
-            told,
-            {
-                0: (none, none),
-                2.5: ([1, 100], none),
-                3.5: ([1, 100], [1, 20]),
-            },
-        )
-        self.assertEqual(set(kept), {self.now + 2.5 * DAY})
+            none, of_stuck = [0, 0], ([1, 100], [0, 0])
+            self.assertEqual(
+                told,
+                {0: (none, none), 2.5: of_stuck, 3.5: ([1, 100], [1, 20])},
+            )
+            self.assertEqual(set(kept), {self.now + 2.5 * DAY})
+            # The next day, and with other norms
+            stuck.date_deadline = self.today
+            self.env.cr.flush()
+            self.follow()
+            for days in (0, 1):
+                today = self.today + days * DAY
+                overdue = self.env["cqrs.attention"]._read(self.head, today)["kinds"][0]
+                self.assertEqual(overdue["count"], days)
+            with patch.object(AnswerContext, "answered_at", self.now + 3 * DAY):
+                found = self.assertAtStake(self.head, self.seller)
+                self.assertEqual(found["stuck"], [1, 100])
+                self.env.cr.execute("DELETE FROM cqrs_stage_norm")
+                found = self.assertAtStake(self.head, self.seller)
+                self.assertEqual(found["stuck"], none)
 
     def test_what_is_at_stake_is_added_up_anew_after_a_repair(self):
         deal = self.created(self.now - DAY, self.seller, 100)
