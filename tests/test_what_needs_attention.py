@@ -386,11 +386,12 @@ class TestPace(Paces):
                 today = self.today + days * DAY
                 overdue = self.env["cqrs.attention"]._read(self.head, today)["kinds"][0]
                 self.assertEqual(overdue["count"], days)
+            own = {"user_ids": (self.seller.id,)}
             with patch.object(AnswerContext, "answered_at", self.now + 3 * DAY):
-                found = self.assertAtStake(self.head, self.seller)
+                found = self.assertAtStake(self.head, self.seller, **own)
                 self.assertEqual(found["stuck"], [1, 100])
                 self.env.cr.execute("DELETE FROM cqrs_stage_norm")
-                found = self.assertAtStake(self.head, self.seller)
+                found = self.assertAtStake(self.head, self.seller, **own)
                 self.assertEqual(found["stuck"], none)
 
     def test_what_is_at_stake_is_added_up_anew_after_a_repair(self):
@@ -410,6 +411,13 @@ class TestPace(Paces):
                 SUMS.store(self.env).clear()
                 told = self.env["cqrs.attention"]._read(self.head, self.today)
                 self.assertEqual(told["any"]["exact"], 105)
+                # The number of the list is of the same sums, not counted.
+                self.env.cr.execute(
+                    "DELETE FROM cqrs_opportunity_pace WHERE id = %s", [deal.id]
+                )
+                wanted = Filters(**self.paced(attention=KINDS))
+                count = self.env["cqrs.opportunities"]._count(self.head, wanted)
+                self.assertEqual(count, 1)
                 repair()
                 self.assertAtStake(self.head, self.seller)
 
