@@ -187,12 +187,12 @@ class CqrsAccounts(models.AbstractModel):
                 SELECT COALESCE(currency_id, 0) AS currency_id, %(sums)s
                 FROM (%(rows)s) part WHERE account_id IN (SELECT id FROM listed)
                 GROUP BY 1
-                UNION ALL SELECT NULL, %(counts)s
+                UNION ALL SELECT NULL, (SELECT count(*) FROM listed)::text %(others)s
                 """,
                 listed=listed,
                 sums=each("NULLIF(sum({0}), 0)::text AS {0}", names),
                 rows=self._sums(asked),
-                counts=each("(SELECT count(*) FROM listed)::text", names),
+                others=SQL(", NULL" * (len(names) - 1)),
             )
         )
         total = next(row[names[0]] for row in rows if row["currency_id"] is None)
