@@ -378,6 +378,12 @@ class TestPace(Paces):
                 {0: (none, none), 2.5: of_stuck, 3.5: ([1, 100], [1, 20])},
             )
             self.assertEqual(set(kept), {self.now + 2.5 * DAY})
+            # A look of the follower that finds nothing throws nothing away.
+            version = self.env["cqrs.opportunity.pace"]._table_version()
+            self.follow()
+            self.assertEqual(
+                self.env["cqrs.opportunity.pace"]._table_version(), version
+            )
             # The next day, and with other norms
             stuck.date_deadline = self.today
             self.env.cr.flush()
@@ -396,13 +402,18 @@ class TestPace(Paces):
 
     def test_what_is_at_stake_is_added_up_anew_after_a_repair(self):
         deal = self.created(self.now - DAY, self.seller, 100)
+        pace = self.env["cqrs.opportunity.pace"]
 
-        def replayed():
-            # Another transaction would move the checkpoint also without an event.
-            self.created(self.now, self.peer)
-            replay(self.env, ["cqrs.opportunity.pace"])
+        def filled():
+            pace._remake_tables()
+            while pace._fill_next():
+                pass
 
-        for repair in (lambda: self.env["cqrs.prehistory"]._show(deal.ids), replayed):
+        for repair in (
+            lambda: self.env["cqrs.prehistory"]._show(deal.ids),
+            lambda: replay(self.env, ["cqrs.opportunity.pace"]),
+            filled,
+        ):
             self.follow()
             self.env.cr.execute(
                 "UPDATE cqrs_opportunity_pace SET value = 105 WHERE id = %s", [deal.id]
