@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 
+import psycopg2
+
 from odoo.http import request
 
 from ..models.access.answer_context import AnswerContext
-from ..models.opportunities.domains import MAX_DOMAIN, canonical
+from ..models.opportunities.domains import MAX_DOMAIN, canonical, refusal
 from ..models.opportunities.filters import MAX_TEXT, Filters, Range
 from ..models.opportunities.pace import (
     COUNTS,
@@ -91,7 +93,7 @@ def time_for_domain(given: dict):
 
     Other filters have an index or a sum; a domain may ask for anything.
 
-    :raise BadParameter: it takes longer
+    :raise BadParameter: it takes longer, or has values that rows do not compare with
     """
     if not given.get("domain"):
         yield
@@ -108,6 +110,9 @@ def time_for_domain(given: dict):
                 seconds=DOMAIN_SECONDS,
             ),
         ) from exc
+    except psycopg2.DataError as exc:
+        # Such as a pattern that ends with an escape: some are wrong for a row alone.
+        raise BadParameter("domain", refusal(exc)) from exc
 
 
 def version_of_domain(given: dict):

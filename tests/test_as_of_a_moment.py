@@ -24,12 +24,18 @@ from ..models.past.pages import SORTS
 from ..models.projections.opportunity_span import REPAIRS
 from ..models.support.periods import NAMES, Calendar, Period
 from .api import ApiCase
-from .common import SalesOrganisation, money, other_company, without_triggers
+from .common import (
+    SalesOrganisation,
+    money,
+    other_company,
+    seed_of_chance,
+    without_triggers,
+)
 from .plain_rules import PlainRules
 from .plain_spans import plain_spans
 
 #: Each run draws others; CRM_CQRS_SEED repeats those of one
-SEED = int(os.environ.get("CRM_CQRS_SEED") or random.randrange(10**9))
+SEED = seed_of_chance()
 HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES") or 3)
 
 ZONES = [ZoneInfo(name) for name in ("UTC", "America/Los_Angeles", "Asia/Kolkata")]

@@ -9,7 +9,6 @@ A failure prints the seed: ``CRM_CQRS_SEED``.
 """
 
 import json
-import os
 import random
 import re
 import tempfile
@@ -31,9 +30,9 @@ from ..models.feed.feed import look_again, read_feed
 from ..models.live.announcer import CHANGED, channel
 from ..models.maintenance.company_export import export_lines
 from ..models.support.progress import silent
-from .common import SalesOrganisation, administrator
+from .common import SalesOrganisation, administrator, seed_of_chance
 
-SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
+SEED = seed_of_chance()
 RECORDS, STEPS = 12, 60
 
 MARK = re.compile(r"cqrs[a-d]mark\d+x")

@@ -26,13 +26,13 @@ from ..models.access.options import OPTIONS
 from ..models.event_store.part import REMOVED as LEFT_COMPANY
 from ..models.event_store.reader import Filters
 from ..models.feed.feed import here, look_again, read_feed
-from .common import SalesOrganisation, other_company
+from .common import SalesOrganisation, other_company, seed_of_chance
 from .plain_rules import ALL_DOCUMENTS, OWN, TEAM, PlainRules
 
 _logger = logging.getLogger(__name__)
 
 HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES", "40"))
-SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
+SEED = seed_of_chance()
 #: Histories that go on from one another, before all is undone
 TOGETHER = 40
 

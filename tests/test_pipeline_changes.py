@@ -24,7 +24,13 @@ from ..models.past.flow import BY, FlowScope
 from ..models.past.windows import Scope, Window
 from ..models.support.periods import Period
 from . import plain_flow
-from .common import SalesOrganisation, money, other_company, without_triggers
+from .common import (
+    SalesOrganisation,
+    money,
+    other_company,
+    seed_of_chance,
+    without_triggers,
+)
 from .plain_changes import MINUTE, START, UTC, Dated, Past, Plain
 from .plain_rules import ALL_DOCUMENTS
 
@@ -32,7 +38,7 @@ from .plain_rules import ALL_DOCUMENTS
 #: CRM_CQRS_HISTORIES=250 CRM_CQRS_QUESTIONS=40 ./dev test -k pipeline_changes
 HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES", "4"))
 QUESTIONS = int(os.environ.get("CRM_CQRS_QUESTIONS", "20"))
-SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or int.from_bytes(os.urandom(4), "big")
+SEED = seed_of_chance()
 
 TICK = timedelta(microseconds=1)
 

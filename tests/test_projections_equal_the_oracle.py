@@ -1,7 +1,6 @@
 """Random operations on random organisations: the projections equal the oracle."""
 
 import os
-import random
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -35,7 +34,7 @@ from ..models.maintenance.scope import EVERYTHING
 from ..models.opportunities.filters import Filters
 from ..models.projections.metrics_tables import AMOUNTS
 from ..models.projections.opportunity_view import ORDERS
-from .common import as_json, visible_opportunities
+from .common import as_json, seed_of_chance, visible_opportunities
 from .plain_rules import ALL_DOCUMENTS, OWN, TEAM, PlainRules
 
 #: Steps of each of the histories, and how many; a long run by hand:
@@ -43,7 +42,7 @@ from .plain_rules import ALL_DOCUMENTS, OWN, TEAM, PlainRules
 STEPS = int(os.environ.get("CRM_CQRS_STEPS", "25"))
 HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES", "4"))
 #: What a failure shows, to have the same histories again
-SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
+SEED = seed_of_chance()
 
 #: Words of each refusal of Odoo, of the foreign keys of its tables, of a delegation
 REFUSALS = (

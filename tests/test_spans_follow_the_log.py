@@ -26,14 +26,14 @@ from ..models.maintenance.shadow import as_of
 from ..models.projections import filling
 from ..models.projections.failures import broken
 from ..models.projections.followed_reading import NotFilled
-from .common import RealCursors, SalesOrganisation, other_company
+from .common import RealCursors, SalesOrganisation, other_company, seed_of_chance
 from .plain_spans import FOREVER, found_spans, life, plain_spans
 from .test_failures_of_read_models import CHECK, LOGGERS, UNCHECK
 
 #: Random streams for the fold alone, and random histories of Odoo's records
 STREAMS = int(os.environ.get("CRM_CQRS_STREAMS", "2000"))
 HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES", "4"))
-SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
+SEED = seed_of_chance()
 STEPS = 30
 
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)

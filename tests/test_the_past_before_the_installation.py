@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 from collections import defaultdict
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -13,7 +12,7 @@ from odoo.tests import TransactionCase, tagged
 from odoo.tools import SQL
 
 from ..models.projections import prehistory
-from .common import OwnDatabase, RealCursors
+from .common import OwnDatabase, RealCursors, seed_of_chance
 
 #: Work in a database without the addon, in many transactions. It prints what each lead
 #: was from each of them on, as the rows of Odoo say: an oracle that knows no tracking.
@@ -202,7 +201,7 @@ def times(text):
 class TestThePastBeforeTheInstallation(OwnDatabase):
     def live(self):
         """Let a database without the addon be worked in, and install the addon."""
-        seed = os.environ.get("CRM_CQRS_SEED") or str(random.randrange(10**6))
+        seed = str(seed_of_chance())
         self.enterContext(self.subTest(CRM_CQRS_SEED=seed))
         changes = os.environ.get("CRM_CQRS_CHANGES", "40")
         script = f"SEED = {seed}\nCHANGES = {changes}\n{LIFE}"

@@ -142,9 +142,12 @@ class ListRows:
             psycopg2.DataError,
             psycopg2.ProgrammingError,
         ) as exc:
-            raise UserError(
-                self.env._("The list to export cannot be read: %s.", exc)
-            ) from exc
+            raise self._unreadable(exc) from exc
+
+    def _unreadable(self, exc: Exception) -> UserError:
+        # PostgreSQL also quotes the statement, which has the conditions of rules.
+        reason = exc.diag.message_primary if isinstance(exc, psycopg2.Error) else exc
+        return UserError(self.env._("The list to export cannot be read: %s.", reason))
 
     def count(self) -> int:
         query = self.records._search(self._condition)
@@ -209,6 +212,9 @@ class ListRows:
         try:
             with time_limit(self.env.cr, self._seconds):
                 return self.env.execute_query(statement)
+        except psycopg2.DataError as exc:
+            # Some values are wrong for a row alone.
+            raise self._unreadable(exc) from exc
         except TooSlow as exc:
             text = self.env._(
                 "This list reads too many opportunities: it took longer than"

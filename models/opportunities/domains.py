@@ -70,12 +70,15 @@ def canonical(env, text: str) -> str | None:
         psycopg2.errors.ProgramLimitExceeded,
         psycopg2.errors.StatementTooComplex,
     ) as exc:
-        # PostgreSQL also quotes the statement, which has the conditions of rules.
-        reason = exc.diag.message_primary if isinstance(exc, psycopg2.Error) else exc
-        raise ValueError(
-            f"Expected a domain of Odoo over {MODEL}, as JSON: {reason}"
-        ) from exc
+        raise ValueError(refusal(exc)) from exc
     return domain if given else None
+
+
+def refusal(exc: Exception) -> str:
+    """Return the sentence that a domain is refused with, for an error."""
+    # PostgreSQL also quotes the statement, which has the conditions of rules.
+    reason = exc.diag.message_primary if isinstance(exc, psycopg2.Error) else exc
+    return f"Expected a domain of Odoo over {MODEL}, as JSON: {reason}"
 
 
 def resolved_domain(env, filters: Filters) -> Filters:

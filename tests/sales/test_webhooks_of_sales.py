@@ -19,10 +19,11 @@ from odoo.tools import mute_logger
 
 from ...controllers.contract.document import specification
 from ...models.access.options import OPTIONS
+from ...models.event_store.part import REMOVED as LEFT_COMPANY
 from ...models.event_store.reader import Filters, read_page
 from ...models.feed.feed import EVENT, Message, here, look_again, read_feed
 from ...models.webhooks.body import body
-from ..common import other_company
+from ..common import other_company, seed_of_chance
 from ..plain_rules import ALL_DOCUMENTS, OWN, TEAM
 from .common import Sales
 from .plain_sales import INVOICES, ORDERS, PlainSales
@@ -30,7 +31,7 @@ from .plain_sales import INVOICES, ORDERS, PlainSales
 _logger = logging.getLogger(__name__)
 
 HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES", "20"))
-SEED = int(os.environ.get("CRM_CQRS_SEED", "0")) or random.randrange(1, 2**32)
+SEED = seed_of_chance()
 ACCOUNTING = "account.group_account_invoice"
 
 
@@ -256,7 +257,10 @@ class TestFeedsOfRandomSales(FeedsOfSales):
         self.counts[event.stream_model] += 1
         self.positions.append(event.position)
         if message.kind == "removed":
-            self.assertNotIn(event.record, in_view, about)
+            # One that left for another company may have come back: told is that it
+            # left, and the event with which it came follows.
+            if event.type != LEFT_COMPANY:
+                self.assertNotIn(event.record, in_view, about)
             copy.discard(event.record)
             return
         self.assert_seen(event.record, in_view, about)
