@@ -441,6 +441,16 @@ class TestExcelFilesAreWhoseTheyAre(Excel):
                 {"active": True, "group_ids": [Command.link(self.allowed.id)]}
             )
 
+    def test_a_value_that_is_wrong_for_a_row_alone(self):
+        """PostgreSQL plans it, and tells of it when there is a row to compare."""
+        run = self.ask(self.seller, domain=[["stage_id.name", "=ilike", "%_\\"]])
+        with self.assertLogs("odoo.addons.crm_cqrs", "ERROR"):
+            self.perform()
+        self.assertEqual(run.state, "failed")
+        self.assertIn("cannot be read: LIKE pattern must not end", run.error)
+        # The statement has the conditions of rules.
+        self.assertNotIn("SELECT", run.error)
+
     def remove_group(self, group):
         self.seller.group_ids -= group
 

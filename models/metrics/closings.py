@@ -70,8 +70,20 @@ class CqrsMetrics(models.AbstractModel):
         key = *key, context.left_out, *map(asked.get, names)
         return FOLDED.get(self.env, self._version(asked["viewers"]), key, make)
 
-    def _add_up_closing(self, asked: dict, period: Period, column: str | None) -> list:
+    def _add_up_closing(
+        self,
+        asked: dict,
+        period: Period,
+        column: str | None,
+        is_pending_only: bool = False,
+    ) -> list[dict]:
+        """Return ``_closing``, added up.
+
+        :param is_pending_only: the sums of what is closed may be any
+        """
         rows, ranges = self._parts_of(asked, period, column)
+        if is_pending_only:
+            ranges = [each for each in ranges if each.is_pending]
         rows = added(chain(rows, self._in_ranges(asked, ranges, column)))
         if column == "stage_id":
             self._tell_own(asked, period, column, rows)
@@ -161,11 +173,7 @@ class CqrsMetrics(models.AbstractModel):
     def _add_up_expected(
         self, asked: dict, period: Period, column: str | None
     ) -> list[dict]:
-        rows, ranges = self._parts_of(asked, period, column)
-        pending = [each for each in ranges if each.is_pending]
-        rows = added(chain(rows, self._in_ranges(asked, pending, column)))
-        if column == "stage_id":
-            self._tell_own(asked, period, column, rows)
+        rows = self._add_up_closing(asked, period, column, is_pending_only=True)
         for row in rows:
             row |= _NOTHING_CLOSED | {
                 f"{prefix}total": row[f"{prefix}active"] for prefix in ("", "own_")
@@ -261,7 +269,7 @@ def _view_rows(ranges: tuple[Range, ...], seen: SQL) -> SQL:
                 """,
                 measures,
                 found_in(
-                    some, SQL.identifier("cqrs_opportunity_view"), condition, seen
+                    some, SQL("cqrs_opportunity_view"), SQL("view"), condition, seen
                 ),
             )
             for some, measures, condition in parts

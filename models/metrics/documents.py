@@ -349,7 +349,7 @@ def _orders_in(ranges: list[Range], seen: SQL) -> SQL:
                0::numeric AS open
         FROM %s
         """,
-        found_in(ranges, SQL("cqrs_order_view"), condition, seen),
+        found_in(ranges, SQL("cqrs_order_view"), SQL("view"), condition, seen),
     )
 
 
@@ -367,5 +367,5 @@ def _invoices_on(days: list[Range], seen: SQL) -> SQL:
                sign * (total - residual) AS paid, sign * residual AS open
         FROM %s
         """,
-        found_in(days, SQL("cqrs_invoice_view"), condition, seen),
+        found_in(days, SQL("cqrs_invoice_view"), SQL("view"), condition, seen),
     )

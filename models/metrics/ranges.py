@@ -118,23 +118,23 @@ def relation_of(ranges: Sequence[Range]) -> SQL:
     )
 
 
-def found_in(ranges: Sequence[Range], relation: SQL, condition: SQL, seen: SQL) -> SQL:
-    """Return the relations ``range`` and ``view`` of the rows found in some ranges.
+def found_in(ranges: Sequence[Range], relation: SQL, row: SQL, *conditions: SQL) -> SQL:
+    """Return the relation ``range``, joined with the rows that are found in each.
 
     :param relation: of the rows
-    :param condition: that a row ``view`` is in its ``range``, by an index
-    :param seen: the condition on a row ``view``
+    :param row: their alias, in the conditions and in what is returned
+    :param conditions: that a row is in its ``range``, by an index, and further ones
     """
     return SQL(
         """
-        %s CROSS JOIN LATERAL (
-            SELECT * FROM %s view WHERE %s AND %s
+        %(ranges)s CROSS JOIN LATERAL (
+            SELECT * FROM %(relation)s %(row)s WHERE %(conditions)s
             -- Each range by the index: of a join the planner expects a ninth of all.
             OFFSET 0
-        ) view
+        ) %(row)s
         """,
-        relation_of(ranges),
-        relation,
-        condition,
-        seen,
+        ranges=relation_of(ranges),
+        relation=relation,
+        row=row,
+        conditions=SQL(" AND ").join(conditions),
     )

@@ -11,7 +11,7 @@ from ..metrics.dated import by_currency
 from ..metrics.figures import SUMMED, added, exact, exactly, place_of, without
 from ..metrics.group_pages import Page
 from ..metrics.groupings import GROUPINGS, are_many
-from ..metrics.ranges import Range, boundaries, edges, naive, relation_of, rest
+from ..metrics.ranges import Range, boundaries, edges, found_in, naive, rest
 from ..metrics.reader import Found, Question, check_groups
 from ..metrics.sums import sums_of
 from ..opportunities.filters import Filters
@@ -318,23 +318,17 @@ class CqrsPast(models.AbstractModel):
         for is_pending, condition in ((False, _CLOSED_IN), (True, _EXPECTED_IN)):
             some = [each for each in ranges if each.is_pending == is_pending]
             if some:
+                found = found_in(
+                    some,
+                    self.env["cqrs.opportunity.span"]._relation(),
+                    SQL("span"),
+                    condition,
+                    as_of.holds(SQL("span")),
+                    SQL("span.type = 'opportunity'"),
+                    seen,
+                )
                 parts.append(
-                    SQL(
-                        """
-                        SELECT range.sign, range.month, span.*
-                        FROM %s CROSS JOIN LATERAL (
-                            SELECT * FROM %s span
-                            WHERE %s AND %s AND span.type = 'opportunity' AND %s
-                            -- Each range by the index, not all spans of the moment.
-                            OFFSET 0
-                        ) span
-                        """,
-                        relation_of(some),
-                        self.env["cqrs.opportunity.span"]._relation(),
-                        condition,
-                        as_of.holds(SQL("span")),
-                        seen,
-                    )
+                    SQL("SELECT range.sign, range.month, span.* FROM %s", found)
                 )
         return SQL(
             """
