@@ -5,7 +5,10 @@ A click is one of a real mouse, in the middle of what a person would aim at.
 
 from contextlib import contextmanager
 
+from lxml import html
+
 from odoo.tests import tagged
+from odoo.tools import file_open
 
 from .test_keyboard import KeyboardCase
 from .test_why_the_pipeline_fell import DASHBOARD, FallenPipeline
@@ -81,12 +84,16 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
 
     @contextmanager
     def job(self, name, most):
-        """Begin a job on the dashboard; it must be done within some clicks."""
+        """Begin a job on the dashboard; it must be done within some clicks.
+
+        They are as many as the app's page says.
+        """
         with self.subTest(name):
             self.visit(PRESENT, LOADED)
             self.clicks = 0
             yield
             self.assertLessEqual(self.clicks, most)
+            self.assertEqual(self.clicks, self.said.pop(name))
 
     def place(self, expression):
         """Return where the mouse goes, once it can."""
@@ -133,50 +140,54 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
         self.page.call("Browser.grantPermissions", permissions=permissions)
 
     def test_by_mouse(self):
+        with file_open("crm_cqrs/static/description/index.html") as page:
+            rows = html.fromstring(page.read()).iterfind(".//table//tr")
+            self.said = {name.text: int(clicks.text) for name, clicks in rows}
         with self.browse():
             self.enter_manager()
-            with self.job("why it fell, and which deals", most=3):
+            with self.job("Why the pipeline fell, and which deals", most=3):
                 self.click(
                     ".o_cqrs_tile_box:has([data-name=pipeline]) .o_cqrs_tile_trend"
                 )
                 self.click_bar("changes", "Lost")
                 self.until_text(".o_cqrs_changed_deal", "Seller deal 2")
-            with self.job("stuck or slipped", most=2):
+            with self.job("What is stuck or has slipped", most=2):
                 self.click(".o_cqrs_attention [data-kind=no_activity]")
                 self.until_text(".o_cqrs_attention_item", "Manager deal 2")
-            with self.job("as of a date", most=2):
+            with self.job("As of a date", most=2):
                 self.click("input[name=day]", across=0.1)
                 self.page.press("ArrowDown")
                 self.clicks += 1  # on a day of the calendar, which is not of the page
                 self.until_text(".o_cqrs_past", "Nothing here is live")
-            with self.job("team then and now", most=2):
+            with self.job("The team then and now", most=2):
                 self.click(".o_cqrs_open_changes")
                 self.click("[data-team=then]")
                 self.until("new URL(location).searchParams.get('team') === 'then'")
-            with self.job("who changed an amount, and put it back", most=3):
+            with self.job("Who changed an amount, and put it back", most=3):
                 self.click(DEAL, "Seller deal 1")
                 self.click(".o_cqrs_put_back")
                 self.click(".o_cqrs_put_back_confirm")
                 self.until(f"{AMOUNT}?.value === '100,000.00'")
-            with self.job("a customer's whole story", most=2):
+            with self.job("A customer's whole story", most=2):
                 self.click(DEAL, "Seller deal 1")
                 self.click(".o_cqrs_customer_link")
                 self.until_text(".o_cqrs_story_entry", "Seller deal 1")
-            with self.job("act on a deal", most=2):
+            with self.job("Act on a deal", most=2):
                 self.click(DEAL, "Seller deal 1")
                 self.click(".o_cqrs_deal_sheet .o_statusbar_status button", "Won")
                 self.until_text(".o_cqrs_deal_sentence", "Won")
             # The third of the clicks is that on CRM's menu.
-            with self.job("every Monday", most=2):
+            with self.job("A mail every Monday", most=2):
                 self.click(".o_cqrs_subscribe")
                 self.click(".modal .o_cqrs_confirm")
                 self.until_text(".o_notification", "is mailed each week: Monday")
-            with self.job("to Excel", most=2):
+            with self.job("To Excel", most=2):
                 self.click(".o_cqrs_excel")
                 self.until_text(".o_cqrs_export[data-state=pending]", "Cancel")
-            with self.job("share", most=1):
+            with self.job("Share", most=1):
                 self.click(".o_cqrs_share_view")
                 self.until(COPIED)
+        self.assertEqual(self.said, {})
 
     def test_by_keyboard(self):
         with self.browse():
