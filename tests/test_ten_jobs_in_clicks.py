@@ -82,18 +82,20 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
         deal.with_user(cls.seller).expected_revenue = 99_000
         cls.env.cr.flush()
 
+    def setUp(self):
+        super().setUp()
+        #: Clicks by the name of the job
+        self.counted = {}
+
     @contextmanager
     def job(self, name, most):
-        """Begin a job on the dashboard; it must be done within some clicks.
-
-        They are as many as the app's page says.
-        """
+        """Begin a job on the dashboard; it must be done within some clicks."""
         with self.subTest(name):
             self.visit(PRESENT, LOADED)
             self.clicks = 0
             yield
             self.assertLessEqual(self.clicks, most)
-            self.assertEqual(self.clicks, self.said.pop(name))
+            self.counted[name] = self.clicks
 
     def place(self, expression):
         """Return where the mouse goes, once it can."""
@@ -140,9 +142,6 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
         self.page.call("Browser.grantPermissions", permissions=permissions)
 
     def test_by_mouse(self):
-        with file_open("crm_cqrs/static/description/index.html") as page:
-            rows = html.fromstring(page.read()).iterfind(".//table//tr")
-            self.said = {name.text: int(clicks.text) for name, clicks in rows}
         with self.browse():
             self.enter_manager()
             with self.job("Why the pipeline fell, and which deals", most=3):
@@ -187,7 +186,10 @@ class TestTenJobsInClicks(FallenPipeline, KeyboardCase):
             with self.job("Share", most=1):
                 self.click(".o_cqrs_share_view")
                 self.until(COPIED)
-        self.assertEqual(self.said, {})
+        with file_open("crm_cqrs/static/description/index.html") as page:
+            rows = html.fromstring(page.read()).iterfind(".//table//tr")
+            said = {name.text: int(clicks.text) for name, clicks in rows}
+        self.assertEqual(self.counted, said)
 
     def test_by_keyboard(self):
         with self.browse():
