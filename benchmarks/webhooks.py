@@ -98,7 +98,11 @@ def endpoints(plan: Plan, there: Receivers, paths: list[str]) -> Iterator[list[i
         for webhook, path in zip(made, paths, strict=True):
             there.trust(path, *webhook._signing_secrets())
         ids = made.ids
-    # Until the dispatcher knows them: it looks each 5 s, and each 30 s before any.
+        # A server that has none hears of the first one by its scheduled action.
+        deliver = env.ref("crm_cqrs.ir_cron_webhooks")
+        deliver.active = True
+        deliver._trigger()
+    # Until the dispatcher knows them: it looks each 5 s.
     opportunities(plan, KIND, 1)
     for path in paths:
         if not path.startswith("/silent/"):

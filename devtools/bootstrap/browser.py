@@ -12,6 +12,8 @@ NAMES = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable"
 """What Odoo's tests look for on the PATH."""
 LISTS = Path("/var/lib/apt/lists")
 STALE_SECONDS = 24 * 3600
+PATIENCE = 600
+"""Seconds for which another installation of packages is waited for."""
 ADVICE = "Install Chromium or Chrome so that one of these is on the PATH: " + ", ".join(
     NAMES
 )
@@ -65,7 +67,11 @@ def install() -> None:
         )
     run_logged(
         "Running apt-get install chromium",
-        ["apt-get", "install", "-y", "--no-install-recommends", "chromium"],
+        [
+            "apt-get",
+            *("-o", f"DPkg::Lock::Timeout={PATIENCE}"),
+            *("install", "-y", "--no-install-recommends", "chromium"),
+        ],
         log="apt-get-install",
         advice=f"{ADVICE}, then run the command again.",
         environ=environ,
