@@ -9,7 +9,7 @@ from ..models.access.options import OPTIONS
 from ..models.opportunities.as_json import FIELDS
 from ..models.projections.opportunity_view import ORDERS
 from .api import ApiCase, exact
-from .test_opportunity_pages import Pages
+from .pages import Pages
 
 PATH = "opportunities"
 

@@ -13,8 +13,8 @@ from ..models.opportunities.filters import Filters
 from ..models.past.as_of import AsOf
 from ..models.support.periods import UTC
 from .common import other_company
+from .excel import PENDING, Excel, total, values
 from .test_flow_of_stages import DAY, Histories
-from .test_lists_to_excel import PENDING, Excel, total, values
 
 
 @tagged("post_install", "-at_install")

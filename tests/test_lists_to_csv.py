@@ -14,7 +14,7 @@ from odoo.tools import mute_logger
 from ..models.exports import rows
 from ..models.exports.past_rows import rows_of
 from ..models.exports.question import ListQuestion
-from .test_lists_to_excel import NAMES, PENDING, Excel
+from .excel import NAMES, PENDING, Excel
 
 URL = "/crm_cqrs/list.csv"
 

@@ -8,7 +8,7 @@ from odoo.tests import tagged
 from ..models.opportunities import page_ends, pages
 from ..models.opportunities.filters import Filters
 from ..models.projections.opportunity_view import ORDERS
-from .test_opportunity_pages import Pages
+from .pages import Pages
 
 LIMIT = 4
 

@@ -16,7 +16,7 @@ from ..models.subscriptions import subscription
 from ..models.subscriptions.sending import PAUSES
 from .common import other_company
 from .test_flow_of_stages import DAY
-from .test_what_needs_attention import Paces
+from .test_pace_of_deals import Paces
 
 NBSP = "\u00a0"
 MINUS = "\u2212"

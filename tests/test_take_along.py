@@ -13,7 +13,7 @@ from odoo.tests import tagged
 from odoo.tests.common import _registry_test_lock
 
 from .browser import BrowserCase
-from .test_lists_to_excel import Excel, sheets, values
+from .excel import Excel, sheets, values
 
 PATH = "/odoo/sales-dashboard"
 PICTURES = os.environ.get("CRM_CQRS_EXPORT_PICTURES")

@@ -7,7 +7,7 @@ from odoo.tests import new_test_user, tagged
 
 from ..models.webhooks import delivery
 from ..models.webhooks.schedule import Schedule
-from .test_webhook_delivery import OK, REFUSED, Deliveries
+from .deliveries import OK, REFUSED, Deliveries
 
 NEVER = Schedule(pauses=(0, 3600))
 

@@ -12,8 +12,8 @@ from odoo.tests import tagged
 
 from ..models.webhooks.settings import ALLOWED_OPTION
 from .common import INSTALLED
+from .deliveries import Endpoint
 from .own_server import ServedDatabase
-from .test_webhook_delivery import Endpoint
 from .test_webhook_servers import HOLDER, PREPARE
 
 EVENTS = """

@@ -16,8 +16,8 @@ from odoo.tests import BaseCase, tagged
 from ..models.webhooks import processor_time
 from ..models.webhooks.settings import ALLOWED_OPTION
 from .common import INSTALLED
+from .deliveries import Endpoint
 from .own_server import ServedDatabase
-from .test_webhook_delivery import Endpoint
 
 PREPARE = """
 from datetime import datetime, timedelta

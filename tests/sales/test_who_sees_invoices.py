@@ -10,8 +10,8 @@ from odoo.tools import SQL
 
 from ...models.access.options import OPTIONS
 from ..api import ApiCase
+from ..histories import SEED
 from ..plain_rules import ALL_DOCUMENTS, OWN, TEAM
-from ..test_projections_equal_the_oracle import SEED
 from .common import Sales
 from .plain_sales import INVOICES, ORDERS, PlainSales
 
