@@ -27,7 +27,7 @@ SLOWEST = (
     "test_api_several_workers",
     "test_keyboard",
     "test_any_life_of_a_database",
-    "test_archived_events",
+    "test_archiving_beside_others",
     "test_dashboard_at_a_glance",
     "test_broken_read_model",
     "test_webhook_servers",
