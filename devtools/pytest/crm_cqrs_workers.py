@@ -3,7 +3,10 @@
 It is loaded before Odoo, which reads the server's variables once.
 """
 
+import gc
 import os
+
+import pytest
 
 #: The environment of each worker's PostgreSQL server, given by ``./dev test``
 PORTS = os.environ.get("CRM_CQRS_SERVER_PORTS", "").split()
@@ -56,6 +59,14 @@ SLOWEST = (
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["PGPORT"] = PORTS[int(worker.removeprefix("gw"))]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leave_what_is_loaded_alone(load_registry):
+    """Look for garbage among what tests make: the code and the models stay."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items):
