@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 
+from odoo.tools import SQL
+
 from ..models.past.levels import LEVELS as LEVELS_TABLE
 from ..models.projections.opportunity_span import REPAIRS
 from .common import SalesOrganisation, other_company, seed_of_chance, without_triggers
@@ -16,7 +18,6 @@ from .plain_rules import PlainRules
 from .plain_spans import plain_spans
 
 ZONES = [ZoneInfo(name) for name in ("UTC", "America/Los_Angeles", "Asia/Kolkata")]
-CHECKPOINT = "cqrs_opportunity_span_checkpoint"
 AMOUNTS = ("pipeline_value", "weighted_pipeline", "won_revenue")
 
 #: Each run draws others; CRM_CQRS_SEED repeats those of one
@@ -135,8 +136,9 @@ class AnyPast(WithAPast):
         """Keep levels, so that the moments are near one."""
         self.env["cqrs.opportunity.span"]._follow()
         self.assertTrue(self.env["cqrs.past.levels"]._fill_settled())
-        self.env.cr.execute(f"SELECT count(*) FROM {LEVELS_TABLE}")
-        self.assertGreater(self.env.cr.fetchone()[0], 100)
+        table = SQL.identifier(LEVELS_TABLE)
+        [[count]] = self.env.execute_query(SQL("SELECT count(*) FROM %s", table))
+        self.assertGreater(count, 100)
 
     def seen(self, viewer, moment):
         """Return the spans of a moment that a viewer sees, as the plain rules say."""
@@ -217,7 +219,7 @@ def _day_of_closing(span, zone):
     return closed and closed.date()
 
 
-def _month(span, zone):
+def month_of(span, zone):
     day = _day_of_closing(span, zone)
     return day and day.replace(day=1)
 

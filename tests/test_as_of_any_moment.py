@@ -19,7 +19,9 @@ from ..models.past.pages import SORTS
 from ..models.projections.opportunity_span import REPAIRS
 from ..models.support.periods import NAMES, Calendar, Period
 from .common import without_triggers
-from .pasts import CHECKPOINT, SEED, ZONES, AnyPast, _month, closes_in
+from .pasts import SEED, ZONES, AnyPast, closes_in, month_of
+
+CHECKPOINT = "cqrs_opportunity_span_checkpoint"
 
 
 @tagged("post_install", "-at_install")
@@ -228,7 +230,7 @@ class TestAnyPast(AnyPast):
         months = past(viewer, as_of, by=("month",), calendar=calendar)["groups"]
         for group in months:
             label = group["month"] and date.fromisoformat(f"{group['month']}-01")
-            closed = [s for s in spans if _month(s, zone) == label]
+            closed = [s for s in spans if month_of(s, zone) == label]
             self.check(group, viewer, closed)
         self.assertEqual(
             sum(group["active_opportunities"] + group["won"] for group in months),
