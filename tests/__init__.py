@@ -140,6 +140,7 @@ from . import (
     test_search_by_domain,
     test_odd_searches,
     test_search_finds_what_people_type,
+    test_shorter_statements,
     test_sources_are_declared,
     test_spans_follow_the_log,
     test_spans_of_any_history,

@@ -34,7 +34,7 @@ class Contacts(SalesOrganisation):
         """Return whether this transaction has marked a record."""
         self.env.flush_all()
         pending = self.env.cr.precommit.data.get(PENDING)
-        return bool(pending) and record.id in pending.marks[record._name].ids
+        return bool(pending) and record.id in pending.marks[record._name].all_ids
 
     def is_sound(self):
         self.env.cr.flush()

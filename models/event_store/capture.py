@@ -25,7 +25,11 @@ CAPTURED = "crm_cqrs.captured"
 class Marks:
     """The marks that a transaction has left on one source.
 
-    :ivar ids: records of the source model itself
+    :ivar ids: records of the source model itself, of which anything may have changed
+    :ivar written: those of which nothing but ``columns`` has, as far as they are not
+        among the others
+    :ivar columns: fields of the source model
+    :ivar deleted: those that are deleted
     :ivar merged: ``{survivor: the records that were merged into it}``
     :ivar shown: ``{many2one of the source: ids}``, the records at its other end, if
         the source shows a column of theirs that may have changed
@@ -34,11 +38,18 @@ class Marks:
     """
 
     ids: set[int] = field(default_factory=set)
+    written: set[int] = field(default_factory=set)
+    columns: set[str] = field(default_factory=set)
+    deleted: set[int] = field(default_factory=set)
     merged: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     shown: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     children: dict[tuple[str, str], set[int]] = field(
         default_factory=lambda: defaultdict(set)
     )
+
+    @property
+    def all_ids(self) -> set[int]:
+        return self.ids.union(self.written, self.deleted, self.merged)
 
 
 @dataclass
@@ -87,8 +98,8 @@ class Base(models.AbstractModel):
         if not watch:
             return super().write(vals)
         names = set(vals)
-        if watch.marks(names):
-            self._cqrs_mark(watch)
+        if watch.is_marked_always or not watch.linked.isdisjoint(names):
+            self._cqrs_mark_written(watch, names)
         # Captured columns may be recomputed from any other, in a later flush.
         self._cqrs_note_writer(watch)
         self._cqrs_mark_inverses(watch, names)
@@ -105,7 +116,7 @@ class Base(models.AbstractModel):
                 written = zip(self._ids, vals_list, strict=True)
                 self.browse(
                     id_ for id_, vals in written if watch.marks(vals)
-                )._cqrs_mark(watch)
+                )._cqrs_mark_written(watch, columns)
             for column in watch.shown.keys() & columns:
                 self._cqrs_mark_shown(watch, column)
             self._cqrs_mark_parents(watch, columns)
@@ -115,7 +126,7 @@ class Base(models.AbstractModel):
         # Odoo writes translations in SQL.
         if watch := self.env["cqrs.event"]._watches().get(self._name):
             if watch.marks((field_name,)):
-                self._cqrs_mark(watch)
+                self._cqrs_mark_written(watch, {field_name})
             self._cqrs_note_writer(watch)
             if field_name in watch.shown:
                 self._cqrs_mark_shown(watch, field_name)
@@ -123,19 +134,34 @@ class Base(models.AbstractModel):
 
     def unlink(self):
         if self and (watch := self.env["cqrs.event"]._watches().get(self._name)):
-            self._cqrs_mark(watch)
+            if ids := self._cqrs_ids_to_mark(watch):
+                self._cqrs_marks(self._name).deleted.update(ids)
             self._cqrs_note_writer(watch)
             self._cqrs_mark_referrers()
             self._cqrs_mark_parents_now(watch.collected)
         return super().unlink()
 
     def _cqrs_mark(self, watch: Watch):
-        if watch.difference:
-            # A record in the making (NewId, falsy) has no row to compare.
-            ids = list(filter(None, self._ids))
-            if watch.is_unbuilt:
-                self.env["cqrs.event"]._build_before_write(self._name, ids)
+        if ids := self._cqrs_ids_to_mark(watch):
             self._cqrs_marks(self._name).ids.update(ids)
+
+    def _cqrs_mark_written(self, watch: Watch, names: set[str]):
+        """Mark the records, of which some fields are written."""
+        if watch.is_marked_always:
+            self._cqrs_mark(watch)
+        elif ids := self._cqrs_ids_to_mark(watch):
+            marks = self._cqrs_marks(self._name)
+            marks.written.update(ids)
+            marks.columns.update(watch.captured & names)
+
+    def _cqrs_ids_to_mark(self, watch: Watch) -> list[int]:
+        if not watch.difference:
+            return []
+        # A record in the making (NewId, falsy) has no row to compare.
+        ids = list(filter(None, self._ids))
+        if ids and watch.is_unbuilt:
+            self.env["cqrs.event"]._build_before_write(self._name, ids)
+        return ids
 
     def _cqrs_note_writer(self, watch: Watch):
         if watch.difference or watch.shown or watch.collected:
@@ -255,7 +281,7 @@ class Base(models.AbstractModel):
 
         :return: the ids looked at, by model
         """
-        ids, details, writers = {}, {}, {}
+        ids, details, writers, shorter = {}, {}, {}, {}
         event = self.env["cqrs.event"]
         sources = event._sources()
         for model, marks in pending.marks.items():
@@ -279,13 +305,30 @@ class Base(models.AbstractModel):
                     marks.ids.add(parent_id)
                     if parent_id not in written and id_ in child_writers:
                         written[parent_id] = child_writers[id_]
-            ids[model] = sorted(marks.ids)
+            if statement := self._cqrs_shorter_difference(model, marks):
+                shorter[model] = statement
+            ids[model] = sorted(marks.all_ids)
             details[model] = _merges(source, marks.merged)
         if not self.env.registry.ready:
             # A registry that is ready has done this when it was loaded.
             event._begin_epoch_if_restored()
-        event._record(ids, origin=pending.origin, details=details, writers=writers)
+        event._record(
+            ids,
+            origin=pending.origin,
+            details=details,
+            writers=writers,
+            shorter=shorter,
+        )
         return ids
+
+    def _cqrs_shorter_difference(self, model: str, marks: Marks):
+        """Return the shorter difference statement that is enough for all marks."""
+        event = self.env["cqrs.event"]
+        if marks.ids or marks.merged:
+            return None
+        if not marks.deleted:
+            return event._update_of(model, frozenset(marks.columns))
+        return None if marks.written else event._deletion_of(model)
 
 
 def _merges(model, merged: dict[int, set[int]]) -> dict[int, dict]:

@@ -8,9 +8,12 @@ without a recorded state, the same statement is the first build.
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 from odoo.tools import SQL
+from odoo.tools.lru import LRU
 
+from .attached_sources import Attached
 from .chain import COVERED, HASH_FORMAT, event_hash
 from .event_type import ends_record, event_type
 from .metadata import MIGRATION, Metadata
@@ -25,6 +28,8 @@ Writers = dict[int, tuple[int, ...]]
 
 #: Number of records from which on the statement is planned as one over a range of ids
 SET_BASED_FROM = 1000
+#: Number of shorter statements that a process keeps for each source
+SHORTER_UP_TO = 100
 
 # Columns that differ between the events of a transaction
 _OWN_COLUMNS = {name: SQL.identifier(name) for name in COVERED}
@@ -47,19 +52,8 @@ _STATEMENT = """
                    %(sides)s,
                    (COALESCE(new, old) ->> 'company_id')::integer AS company_id
             %(scope)s
-            CROSS JOIN LATERAL (
-                SELECT COALESCE(
-                           jsonb_object_agg(key, COALESCE(old -> key, 'null')),
-                           CASE WHEN new IS NULL THEN old WHEN old IS NOT NULL
-                                THEN '{}' END) AS before,
-                       COALESCE(
-                           jsonb_object_agg(key, COALESCE(new -> key, 'null')),
-                           CASE WHEN old IS NULL THEN new WHEN new IS NOT NULL
-                                THEN '{}' END) AS after
-                FROM jsonb_object_keys(old || new) key
-                WHERE old -> key IS DISTINCT FROM new -> key
-            ) changed
-            WHERE new IS DISTINCT FROM old %(or_detailed)s
+            CROSS JOIN LATERAL (%(changed)s) changed
+            WHERE %(differs)s %(or_detailed)s
             -- Computed once, though the hash mentions most of it again.
             OFFSET 0
         ) described
@@ -118,7 +112,25 @@ class Difference:
         alone, see ``projection.py``
     :param references: many2one fields of the source whose new values the statement
         tells, in this order
+    :ivar shorter: ``{fields: the statement of writes of these alone}``; under None that
+        of deletions
     """
+
+    #: The query of both sides of a change, with the fields that differ
+    _CHANGED = """
+        SELECT COALESCE(
+                   jsonb_object_agg(key, COALESCE(old -> key, 'null')),
+                   CASE WHEN new IS NULL THEN old WHEN old IS NOT NULL
+                        THEN '{}' END) AS before,
+               COALESCE(
+                   jsonb_object_agg(key, COALESCE(new -> key, 'null')),
+                   CASE WHEN old IS NULL THEN new WHEN new IS NOT NULL
+                        THEN '{}' END) AS after
+        FROM jsonb_object_keys(old || new) key
+        WHERE old -> key IS DISTINCT FROM new -> key
+        """
+    #: The condition on a record whose change is recorded
+    _DIFFERS = "new IS DISTINCT FROM old"
 
     def __init__(
         self,
@@ -128,7 +140,8 @@ class Difference:
         is_ending: bool = False,
         references: Iterable[str] = (),
     ):
-        self._source = source
+        self.source = source
+        self.shorter = LRU(SHORTER_UP_TO)
         self._applying = as_ctes(applying)
         if is_ending:
             self._row = self._built_row = NO_ROW
@@ -147,6 +160,10 @@ class Difference:
                 "referred": _inlined(env, told),
                 "all_referred": SQL(", json_agg(referred)"),
             }
+        self._forms = {
+            "changed": _inlined(env, SQL(self._CHANGED, paths=list(source.paths))),
+            "differs": SQL(self._DIFFERS),
+        }
         self._parts = {
             "sides": SQL("changed.before, changed.after"),
             "commitment": SQL(),
@@ -204,7 +221,7 @@ class Difference:
                 list(details),
             )
             is_merge = SQL("jsonb_exists(%s, 'merged_from')", details_of_record)
-            type_ = event_type(self._source, is_merge)
+            type_ = event_type(self.source, is_merge)
         values = self._values(metadata)
         return SQL(
             _STATEMENT,
@@ -218,6 +235,7 @@ class Difference:
             model=values["stream_model"],
             hash=_hash({**values, "commitment": self._committed}),
             hash_format=SQL("%s", HASH_FORMAT),
+            **self._forms,
             **self._referred,
             **self._parts,
             **values,
@@ -250,7 +268,7 @@ class Difference:
                 "(SELECT id, NULL::integer FROM %s UNION"
                 " SELECT stream_id, NULL FROM cqrs_stream WHERE stream_model = %s)",
                 self._table,
-                self._source.model,
+                self.source.model,
             )
         elif isinstance(ids, SQL):
             scope = SQL("(SELECT id, NULL::integer FROM (%s) listed (id))", ids)
@@ -273,20 +291,70 @@ class Difference:
             """,
             scope=scope,
             row=self._built_row if is_build else self._row,
-            model=self._source.model,
+            model=self.source.model,
             in_range=in_range,
         )
 
     def _values(self, metadata: Metadata) -> dict[str, SQL]:
         """Return the typed values of the columns that all events share."""
         return {
-            "stream_model": SQL("%s::text", self._source.model),
-            "schema_version": SQL("%s::integer", self._source.schema_version),
+            "stream_model": SQL("%s::text", self.source.model),
+            "schema_version": SQL("%s::integer", self.source.schema_version),
             "acting_user_id": SQL("%s::integer", metadata.acting_user_id),
             "origin": SQL("%s::text", metadata.origin),
             "correlation_id": SQL("%s::text", metadata.correlation_id),
             "module_version": SQL("%s::text", metadata.module_version),
         }
+
+
+class Update(Difference):
+    """The difference statement of records of which only some fields are written.
+
+    It is shorter, and so parsed and planned sooner. It leaves out a record that is not
+    on record, or is gone.
+
+    :param paths: the captured fields that may differ
+    """
+
+    _CHANGED = """
+        SELECT jsonb_object_agg(key, COALESCE(old -> key, 'null')) AS before,
+               jsonb_object_agg(key, COALESCE(new -> key, 'null')) AS after
+        FROM unnest(%(paths)s::text[]) key
+        WHERE old -> key IS DISTINCT FROM new -> key
+        """
+    _DIFFERS = "new <> old"
+
+    def __init__(self, env, source: Attached, paths: Iterable[str], *args, **kwargs):
+        kept = set(paths)
+        narrowed = replace(
+            source,
+            fields=tuple(path for path in source.fields if path in kept),
+            personal=tuple(path for path in source.personal if path in kept),
+            rules=tuple(rule for rule in source.rules if rule.field in kept),
+            collected=(),
+            condition=None,
+        )
+        super().__init__(env, narrowed, *args, **kwargs)
+
+
+class Deletion(Difference):
+    """The difference statement of records that are deleted; it leaves out all others.
+
+    :param applying: with what the end of a record takes (``_deleting_statements``)
+    """
+
+    _CHANGED = "SELECT old AS before, NULL::jsonb AS after"
+    _DIFFERS = "old IS NOT NULL AND new IS NULL"
+
+    def __init__(self, env, source: Attached, applying: list[SQL]):
+        super().__init__(env, replace(source, rules=()), applying)
+        # One that is still there has the recorded state.
+        self._row = SQL(
+            "SELECT NULL::integer AS row_writer_id, old AS new FROM %s t"
+            " WHERE t.id = scope.id",
+            self._table,
+        )
+        self._ends_record = SQL("false")
 
 
 def _hash(values: dict[str, SQL]) -> SQL:

@@ -29,6 +29,7 @@ class CqrsEvent(models.Model):
         details: dict[str, Details] | None = None,
         writers: dict[str, Writers] | None = None,
         is_joining: bool = False,
+        shorter: dict[str, Difference] | None = None,
     ) -> int:
         """Record the changes since the last recorded state, and project them.
 
@@ -37,6 +38,7 @@ class CqrsEvent(models.Model):
         :param details: ``{captured model: facts that its rows cannot tell}``
         :param writers: ``{captured model: the users who wrote its records, if known}``
         :param is_joining: whether the records join, whatever their source's condition
+        :param shorter: ``{captured model: the statement to try first}``
         :return: the number of events
         """
         metadata = Metadata.current(self.env, origin)
@@ -46,12 +48,18 @@ class CqrsEvent(models.Model):
                 model_ids = self._of_interest(model, model_ids)
             if model_ids is None or model_ids:
                 facts = (details or {}).get(model, {}), (writers or {}).get(model, {})
-                statement = partial(
-                    self._watches()[model].difference.statement,
-                    *(model_ids, metadata, *facts),
-                    is_joining=is_joining,
-                )
-                rows, references = self._record_model(model, statement)
+                rows, references = [], []
+                for difference in self._differences(model, shorter or {}):
+                    left = _without(rows, model_ids)
+                    if left is None or left:
+                        statement = partial(
+                            difference.statement,
+                            *(left, metadata, *facts),
+                            is_joining=is_joining,
+                        )
+                        recorded = self._record_model(model, statement)
+                        rows += recorded[0]
+                        references += recorded[1]
                 if rows:
                     changed[model] = [stream_id for stream_id, *__ in rows]
                     if any(has_ended for *__, has_ended in rows):
@@ -66,6 +74,12 @@ class CqrsEvent(models.Model):
             self._record_joining(target, its_ids, origin, details, writers)
             for target, its_ids in referred.items()
         )
+
+    def _differences(self, model: str, shorter: dict[str, Difference]):
+        """Yield the statements that record a model's changes, the shorter one first."""
+        if model in shorter:
+            yield shorter[model]
+        yield self._watches()[model].difference
 
     def _record_end(self, source: Source, ids: list[int]):
         """Record that streams end, since their model is no longer on record."""
@@ -121,6 +135,14 @@ class CqrsEvent(models.Model):
         self.env["cqrs.projection"]._apply_one_by_one(model, _former_versions(rows))
         changed = [(stream_id, version, False) for stream_id, version, __ in rows]
         return changed, (referred and referred[0]) or []
+
+
+def _without(rows: list[tuple], ids: list[int] | None) -> list[int] | None:
+    """Return those of some ids that no row is of; None stands for all of them."""
+    if not rows:
+        return ids
+    done = {stream_id for stream_id, *__ in rows}
+    return [id_ for id_ in ids if id_ not in done]
 
 
 def _former_versions(rows: list[tuple]) -> dict[int, int]:

@@ -3,12 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from odoo import models
 from odoo.tools import ormcache
 
-from .difference import Difference
+from .attached_sources import Attached
+from .difference import Deletion, Difference, Update
 from .source import Collected
+
+#: Number of written fields up to which a statement of these alone is the shorter one
+UPDATED_UP_TO = 12
 
 
 @dataclass
@@ -19,6 +24,7 @@ class Watch:
     :ivar is_unbuilt: whether records of it may have no event yet
     :ivar captured: the own fields that the source records; only a write of these is
         marked
+    :ivar linked: those of them that are many2many, and so have no column
     :ivar is_marked_always: whether any write is marked, since a captured field is a
         computed many2many, which no hook sees
     :ivar references: ``[(own many2one, source model whose records it lets join)]``
@@ -34,6 +40,7 @@ class Watch:
     difference: Difference | None = None
     is_unbuilt: bool = False
     captured: set[str] = field(default_factory=set)
+    linked: set[str] = field(default_factory=set)
     is_marked_always: bool = False
     references: list[tuple[str, str]] = field(default_factory=list)
     collected: list[tuple[str, Collected]] = field(default_factory=list)
@@ -85,6 +92,7 @@ class CqrsEvent(models.Model):
                 elif own.relational:
                     watches[own.comodel_name].referrers.append((own,))
                 if own.type == "many2many":
+                    watches[name].linked.add(fname)
                     watches[name].is_marked_always |= bool(own.compute)
                     self._watch_inverses(watches, own)
             for part in source.collected:
@@ -98,6 +106,49 @@ class CqrsEvent(models.Model):
                     path = tuple(map(self._field_of_path, cascade))
                     watches[path[0].comodel_name].referrers.append(path)
         return dict(watches)
+
+    def _update_of(self, model: str, columns: frozenset[str]) -> Update | None:
+        """Return the statement of records of which only some own fields are written.
+
+        None if the whole statement is needed.
+        """
+        source = self._watches()[model].difference.source
+        if len(columns) > UPDATED_UP_TO or source.noun_field in columns:
+            return None
+        return self._shorter(source, columns)
+
+    def _deletion_of(self, model: str) -> Deletion:
+        """Return the statement of records that are deleted."""
+        return self._shorter(self._watches()[model].difference.source, None)
+
+    def _shorter(
+        self, source: Attached, columns: frozenset[str] | None
+    ) -> Update | Deletion:
+        watch = self._watches()[source.model]
+        statement = watch.difference.shorter.get(columns)
+        if statement is None:
+            statement = self._make_shorter(source, columns, watch.references)
+            watch.difference.shorter[columns] = statement
+        return statement
+
+    def _make_shorter(
+        self, source: Attached, columns: frozenset[str] | None, references: list
+    ) -> Update | Deletion:
+        model, consumers = source.model, self.env["cqrs.projection"]._consumers
+        if columns is None:
+            applying = [p._deleting_statements(model) for p in consumers(model)]
+            return Deletion(self.env, source, list(chain(*applying)))
+        paths = [p for p in source.fields if p.partition(".")[0] in columns]
+        applying = [p._updating_statements(model, paths) for p in consumers(model)]
+        # All of them or none: each is told by its number.
+        own = [path for path, __ in references]
+        return Update(
+            self.env,
+            source,
+            paths,
+            list(chain(*applying)),
+            references=[] if columns.isdisjoint(own) else own,
+        )
 
     def _field_of_path(self, path: str):
         """Return the field that ``"model.field"`` names."""

@@ -312,6 +312,9 @@ class CqrsInvoiceView(models.Model):
     def _ending_statements(self, model):
         return [self._REMOVE]
 
+    def _deleting_statements(self, model):
+        return [self._SETTLE, self._REMOVE]
+
     _REMOVE = SQL(
         """
         DELETE FROM cqrs_invoice_view USING stream

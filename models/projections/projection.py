@@ -134,6 +134,21 @@ class CqrsProjection(models.AbstractModel):
         """
         return []
 
+    def _updating_statements(self, model: str, paths: list[str]) -> list[SQL]:
+        """Return the ``_statements`` for streams of which only some fields differ.
+
+        :param paths: these fields; none of them ends a record
+        """
+        return self._statements(model)
+
+    def _deleting_statements(self, model: str) -> list[SQL]:
+        """Return the ``_statements`` for streams of which all are deleted.
+
+        They leave nothing to ``_ending_statements``, which they are by default, if
+        there are any: ``_statements`` do nothing then with a record that is deleted.
+        """
+        return self._ending_statements(model) or self._statements(model)
+
     @api.model
     def _serialize(self, streams: dict[str, SQL]):
         """Let two concurrent transactions conflict if one relies on the other's change.

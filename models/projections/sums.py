@@ -139,6 +139,7 @@ class Tail:
     def __init__(self, name: str, type_: str, captured: dict[str, str]):
         self.name = name
         self.type = type_
+        self.captured = frozenset(captured)
         self.type_definition = SQL(
             "CREATE TYPE %s AS (%s)",
             SQL.identifier(type_),
@@ -231,6 +232,11 @@ class CqrsSums(models.AbstractModel):
                 type=SQL.identifier(self._cqrs_tail.type),
             )
         ]
+
+    def _updating_statements(self, model, paths):
+        if self._cqrs_tail.captured.isdisjoint(paths):
+            return []
+        return super()._updating_statements(model, paths)
 
     @api.model
     def _apply(self, streams):

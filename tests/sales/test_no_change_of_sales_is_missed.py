@@ -2,6 +2,7 @@
 
 from odoo import Command
 from odoo.tests import tagged
+from odoo.tools import SQL
 
 from .common import Sales
 
@@ -58,6 +59,27 @@ class TestNoChangeOfSalesIsMissed(Sales):
         self.assertNothingMissed()
         invoice.currency_id = self.euro
         self.assertNothingMissed()
+
+    def test_a_posted_invoice_is_deleted(self):
+        invoices = self.invoice(self.customer, 100) | self.invoice(self.customer, 50)
+        gone = invoices[1].id
+        invoices[1].with_context(force_delete=True).unlink()
+        self.assertNothingMissed()
+        for table, column in (
+            ("cqrs_invoice_view", "id"),
+            ("cqrs_receivable", "invoice_id"),
+        ):
+            with self.subTest(table):
+                self.env.cr.execute(
+                    SQL(
+                        "SELECT DISTINCT %s FROM %s WHERE %s = ANY(%s)",
+                        SQL.identifier(column),
+                        SQL.identifier(table),
+                        SQL.identifier(column),
+                        [invoices[0].id, gone],
+                    )
+                )
+                self.assertEqual(self.env.cr.fetchall(), [(invoices[0].id,)])
 
     def test_what_is_due_moves(self):
         invoice = self.invoice(self.customer, 100, terms=self.instalments)
