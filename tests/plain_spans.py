@@ -79,10 +79,28 @@ def life(events):
             "version": span["version"],
             "since": span["since"],
             "until": span["until"],
+            "stretch_since": _stretch_since(spans, number),
             **span["content"],
         }
-        for span in spans
+        for number, span in enumerate(spans)
     ]
+
+
+def _stretch_since(spans, number):
+    """Return when the stretch of a span began, None if that is not its last one."""
+
+    def goes_on(span, following):
+        return span["until"] == following["since"] and all(
+            value == following["content"][name]
+            for name, value in span["content"].items()
+            if name not in ("stage_id", "closing_date", "probability")
+        )
+
+    if number + 1 < len(spans) and goes_on(spans[number], spans[number + 1]):
+        return None
+    while number and goes_on(spans[number - 1], spans[number]):
+        number -= 1
+    return spans[number]["since"]
 
 
 def _content(state):
@@ -133,9 +151,10 @@ def found_spans(env, relation, lead_ids=None):
     rows = env.execute_query_dict(
         SQL(
             "SELECT opportunity_id, version, since,"
-            " NULLIF(until, 'infinity') AS until, user_id, team_id, company_id,"
-            " currency_id, stage_id, closing_date, closed_at, value::text AS value,"
-            " probability::text AS probability, status, type, active"
+            " NULLIF(until, 'infinity') AS until, stretch_since, user_id, team_id,"
+            " company_id, currency_id, stage_id, closing_date, closed_at,"
+            " value::text AS value, probability::text AS probability, status, type,"
+            " active"
             " FROM %s span WHERE is_recorded",
             relation,
         )

@@ -4,6 +4,8 @@ from datetime import date
 
 from odoo.tests import new_test_user, tagged
 
+from ..models.past.changes import SUMS
+from ..models.past.levels import LAST_IDS
 from ..models.past.windows import NoHistory, Scope, Window
 from ..models.support.periods import Period
 from .common import SalesOrganisation, money, without_triggers
@@ -265,6 +267,21 @@ class TestEachKind(Dated, SalesOrganisation):
         )
         item = self.item("reassigned_in", user=everything, scope=scope)
         self.assertEqual(item["before"]["value"], money("12345"))
+
+    def test_what_is_beyond_the_last_id_of_the_first_day_is_not_looked_up(self):
+        deal = self.opportunity(self.peer, 40)
+        self.happened(START)
+        deal.user_id = self.seller
+        self.happened(LATER)
+        self.env["cqrs.opportunity.span"]._follow()
+        self.assertTrue(self.env["cqrs.past.levels"]._fill_settled())
+        self.bars(("reassigned_in", "40", 1))
+        self.env.cr.execute(
+            f"UPDATE {LAST_IDS} SET last_id = %s WHERE moment > %s",
+            [deal.id - 1, START],
+        )
+        SUMS.store(self.env).clear()
+        self.bars(("created", "40", 1))
 
     def test_a_scope_of_stages(self):
         talks = self.env["crm.stage"].create({"name": "Talks", "sequence": -99})

@@ -3,7 +3,7 @@
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from unittest.mock import patch
 
 from odoo.modules.registry import Registry
@@ -103,6 +103,36 @@ class TestSpansOfALead(SpansOfHistories):
         self.date_events(hours(4))
         self.assertEqual(self.of(lead)[-1], (4, hours(3), hours(4), 200, peer))
         self.check()
+
+    def test_a_stretch_goes_on_through_stages_and_closing_dates(self):
+        lead = self.opportunity(self.seller, 100)
+        self.date_events(hours(0))
+        lead.stage_id = self.stage_new.copy()
+        self.date_events(hours(1))
+        lead.date_deadline = date(2026, 5, 1)
+        self.date_events(hours(2))
+        lead.expected_revenue = 200
+        self.date_events(hours(3))
+        lead.probability = 7
+        self.date_events(hours(4))
+        lead.user_id = self.peer
+        self.date_events(hours(5))
+        rows = self.check()
+        self.assertEqual(
+            [
+                (row["stretch_since"], row["until"])
+                for (id_, __), row in sorted(rows.items())
+                if id_ == lead.id
+            ],
+            [
+                (None, hours(1)),
+                (None, hours(2)),
+                (hours(0), hours(3)),
+                (None, hours(4)),
+                (hours(3), hours(5)),
+                (hours(5), FOREVER),
+            ],
+        )
 
     def test_events_of_one_transaction_are_one_span(self):
         lead = self.opportunity(self.seller, 100)

@@ -320,6 +320,22 @@ class TestThePastBeforeTheInstallation(OwnDatabase):
             made = self.rows()
             self.assertEqual(self.rows("cqrs_opportunity_span"), made)
             self.assertIn("findings: -\n", self.odoo("cqrs", "verify").stdout)
+            found = self.query(
+                """
+                SELECT opportunity_id, stretch_since, until FROM cqrs_opportunity_span
+                WHERE version <= 0 AND stretch_since IS NOT NULL
+                ORDER BY opportunity_id, version
+                """
+            )
+            # All but the stage (8), and whether the past is cut, lasts in a stretch.
+            expected, former = [], None
+            for row in made:
+                lasting = row[:1] + row[4:8] + row[9:14]
+                since = expected.pop()[1] if lasting == former else row[2]
+                expected.append((row[0], since, row[3]))
+                former = lasting
+            self.assertEqual(found, expected)
+            self.assertLess(len(found), len(made))
 
         with self.subTest("it can be made again, and taken away"):
             script = CHANGE.replace("CHANGED", str(self.tracked[0]))

@@ -26,6 +26,9 @@ _PLAIN = {
     "type": "type",
 }
 
+#: Columns that may change within a stretch
+_PASSING = {"stage_id", "closing_date", "probability"}
+
 #: Rows read at a time
 _BATCH_SIZE = 10_000
 
@@ -62,7 +65,7 @@ def expected_spans(env, lead_ids: list[int] | None) -> Spans:
 
 def found_spans(env, lead_ids: list[int] | None) -> Spans:
     """Return the recorded spans that readers get, as ``expected_spans`` does."""
-    columns = ["opportunity_id", "version", "since", "until"]
+    columns = ["opportunity_id", "version", "since", "until", "stretch_since"]
     columns += [*_PLAIN, "closing_date", "closed_at", "status", "active"]
     rows = env.execute_query(
         SQL(
@@ -113,9 +116,27 @@ def _spans_of(lead_id: int | None, events: Iterable[tuple]) -> Iterator[tuple]:
         if not changes or changes[-1][2] != each[2]:
             changes.append(each)
     ends = [since for since, *__ in changes[1:]] + [_FOREVER]
-    for (since, version, content), until in zip(changes, ends, strict=False):
+    lasting = [_lasting(content) for __, __, content in changes]
+    begun = None
+    for n, (since, version, content) in enumerate(changes):
+        if not n or lasting[n] != lasting[n - 1]:
+            begun = since
+        is_last = lasting[n + 1 : n + 2] != lasting[n : n + 1]
         if content is not None:
-            yield (lead_id, version), {"since": since, "until": until, **content}
+            yield (
+                (lead_id, version),
+                {
+                    "since": since,
+                    "until": ends[n],
+                    "stretch_since": begun if is_last else None,
+                    **content,
+                },
+            )
+
+
+def _lasting(content: dict | None) -> dict | None:
+    """Return what stays the same in a stretch."""
+    return content and {k: v for k, v in content.items() if k not in _PASSING}
 
 
 def _content(state: dict) -> dict:

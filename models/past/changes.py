@@ -287,6 +287,7 @@ class CqrsChanges(models.AbstractModel):
             stage_ids=scope.stage_ids,
             closing=scope.closing,
             is_live=window.is_live,
+            last_id=self.env["cqrs.past.levels"]._last_id_query(window.start),
         )
 
     def _seen(self, viewers, window: Window) -> list[SQL]:

@@ -23,6 +23,7 @@ from odoo.tools import SQL
 from ..metrics.span_rows import COUNTS, SPAN_MEASURES
 from ..projections.metrics_tables import AMOUNTS, MEASURES
 from ..projections.table import each
+from ..support.answer_context import known_while_reading
 from ..support.transactions import committed
 
 LEVELS = "cqrs_past_level"
@@ -229,14 +230,18 @@ class CqrsLevels(models.AbstractModel):
     @api.model
     def _filled_until(self) -> datetime | None:
         """Return the moment until which there are rows that hold; None for none."""
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT upto FROM %s WHERE version = %s",
-                SQL.identifier(self._cqrs_state),
-                self._version(),
+
+        def ask():
+            rows = self.env.execute_query(
+                SQL(
+                    "SELECT upto FROM %s WHERE version = %s",
+                    SQL.identifier(self._cqrs_state),
+                    self._version(),
+                )
             )
-        )
-        return rows[0][0] if rows else None
+            return rows[0][0] if rows else None
+
+        return known_while_reading(self.env, ("filled until", self._name), ask)
 
     def _version(self) -> str | None:
         return self.env[self._cqrs_made_of]._version()
@@ -314,16 +319,20 @@ class CqrsPastLevels(models.AbstractModel):
         None: it is not known. In the order of ids an opportunity that came later need
         not be looked at.
         """
+        query = self._last_id_query(moment)
+        rows = query and self.env.execute_query(query)
+        return rows[0][0] if rows else None
+
+    @api.model
+    def _last_id_query(self, moment: datetime) -> SQL | None:
+        """Return the query of ``_last_id``, with no row where it is not known."""
         if self._filled_until() is None:
             return None
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT last_id FROM %s WHERE moment >= %s ORDER BY moment LIMIT 1",
-                SQL.identifier(LAST_IDS),
-                moment,
-            )
+        return SQL(
+            "SELECT last_id FROM %s WHERE moment >= %s ORDER BY moment LIMIT 1",
+            SQL.identifier(LAST_IDS),
+            moment,
         )
-        return rows[0][0] if rows else None
 
     @api.model
     def _fill(self):

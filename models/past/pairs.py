@@ -11,6 +11,10 @@ read. So a window costs the changes in it, however long the log is.
 >>> "FULL JOIN" in pairs.query().code
 True
 
+A row is a stretch (``cqrs.opportunity.span``), in which all stayed the same but stage,
+closing date and probability; where stages or closing dates are asked for, it is a span.
+What is equal at both ends would cancel out, and is half of all that a window has.
+
 Where few owners are seen, the rows of others are not read at all. Then a missing row
 may be one of somebody else, and only to tell that from one that is not there, the index
 is asked for it.
@@ -69,6 +73,8 @@ class Pairs:
     :ivar stage_ids: in these stages; None for all
     :ivar closing: closing in this period; None for any time
     :ivar is_live: the end is now, so that all that is won has been won until then
+    :ivar last_id: the query of an id that no lead exceeds which is there at the
+        beginning; None, as no row, if none is known
     """
 
     relation: SQL
@@ -82,6 +88,7 @@ class Pairs:
     stage_ids: tuple[int, ...] | None = None
     closing: Period | None = None
     is_live: bool = False
+    last_id: SQL | None = None
 
     def query(self) -> SQL:
         """Return the query of the pairs that matter.
@@ -94,17 +101,14 @@ class Pairs:
         # Rows that last are no part of the first join: of two relations together the
         # planner knows nothing, and would sort all rows.
         is_there = SQL("true")
+        since, start, end = self._since(), self.start, self.end
         parts = [
             self._joined(
                 SQL(
-                    "since <= %(start)s AND until > %(start)s AND until <= %(end)s",
-                    start=self.start,
-                    end=self.end,
+                    "%s <= %s AND until > %s AND until <= %s", since, start, start, end
                 ),
                 SQL(
-                    "since > %(start)s AND since <= %(end)s AND until > %(end)s",
-                    start=self.start,
-                    end=self.end,
+                    "%s > %s AND %s <= %s AND until > %s", since, start, since, end, end
                 ),
                 is_before_there=self._is_there("before", "after", self.start),
                 is_after_there=self._is_there("after", "before", self.end),
@@ -180,11 +184,18 @@ class Pairs:
             conditions.insert(0, owned_by(self.owner_ids))
         return SQL(" AND ").join(conditions)
 
+    def _since(self) -> SQL:
+        """Return the column with the beginning of the intervals that are compared.
+
+        They are stretches, half as many as spans, unless it matters what may change
+        within these.
+        """
+        is_by_stretch = self.stage_ids is None and self.closing is None
+        return SQL("stretch_since" if is_by_stretch else "since")
+
     def _lasting_intervals(self) -> list[SQL]:
-        """Return the conditions on spans that last through the window, and matter."""
-        lasts = SQL(
-            "since <= %(start)s AND until > %(end)s", start=self.start, end=self.end
-        )
+        """Return the conditions on what lasts through the window, and matters."""
+        lasts = SQL("%s <= %s AND until > %s", self._since(), self.start, self.end)
         # Odoo may date a win after the transaction that made it began.
         won = [SQL("%s AND status = 'won' AND %s", lasts, self._is_closed())]
         if not self.has_moved:
@@ -257,9 +268,17 @@ class Pairs:
         is_found = SQL("%s.opportunity_id IS NOT NULL", SQL(side))
         if self.owner_ids is None:
             return is_found
+        may_be = SQL("true")
+        if moment == self.start and self.last_id is not None:
+            # Most of those that come are new.
+            may_be = SQL(
+                "%s.opportunity_id <= COALESCE((%s), 2147483647)",
+                SQL(other),
+                self.last_id,
+            )
         return SQL(
             """
-            (%(is_found)s OR COALESCE((
+            (%(is_found)s OR %(may_be)s AND COALESCE((
                 -- Looked up, where EXISTS would hash all spans of the moment.
                 SELECT true FROM %(relation)s span
                 WHERE span.opportunity_id = %(other)s.opportunity_id
@@ -267,6 +286,7 @@ class Pairs:
                 LIMIT 1), false))
             """,
             is_found=is_found,
+            may_be=may_be,
             relation=self.relation,
             other=SQL(other),
             at=moment,
