@@ -35,7 +35,7 @@ _CONTENT = {
     "active": SQL("COALESCE((state).active, false)"),
 }
 
-#: Of these, what may change within a stretch
+#: Columns that may change within a stretch
 _PASSING = ("stage_id", "closing_date", "probability")
 
 #: The columns that Odoo does not track: unknown of reconstructed spans
