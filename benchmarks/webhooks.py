@@ -49,7 +49,9 @@ def measure(plan: Plan, on_round: Callable[[], None]) -> Found:
     with receivers() as there, ExitStack() as stack:
         automate(plan, there)
         webhook_ids = stack.enter_context(endpoints(plan, there, [ONE]))
+        before = len(there.received(ONE))
         lead_ids = opportunities(plan, KIND, BACKLOG)
+        there.wait_for(lambda: len(there.received(ONE)) >= before + BACKLOG, PATIENCE)
         odoos = opportunities(plan, AUTOMATED, 1)
         for number in rounds(plan.pick(0, 60, 300)):
             began = time.monotonic()

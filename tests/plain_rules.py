@@ -33,7 +33,7 @@ class PlainRules:
     def is_on(self, option, name, company):
         """Say whether an option is on for the rows of a company, or of none."""
         get = self.parameters.get_param
-        own = company and get(f"crm_cqrs.company.{company.id}.{option}")
+        own = company.id and get(f"crm_cqrs.company.{company.id}.{option}")
         return own == "on" or (own != "off" and get(f"crm_cqrs.{name}") == "True")
 
     # What the dashboard shows
