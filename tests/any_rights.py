@@ -34,7 +34,7 @@ KINDS = {
     "portal": (("base.group_portal",), 1),
 }
 
-#: What is in the name of each opportunity, and nowhere else
+#: A text in the name of each opportunity, and nowhere else
 MARK = re.compile(r"cqrsdeal(\d+)x")
 
 

@@ -29,7 +29,7 @@ from .plain_rules import ALL_DOCUMENTS, OWN, TEAM
 #: CRM_CQRS_STEPS=50 CRM_CQRS_HISTORIES=200 ./dev test -k equal_the_oracle
 STEPS = int(os.environ.get("CRM_CQRS_STEPS", "25"))
 HISTORIES = int(os.environ.get("CRM_CQRS_HISTORIES", "4"))
-#: What a failure shows, to have the same histories again
+#: The seed that a failure shows, to have the same histories again
 SEED = seed_of_chance()
 
 #: Words of each refusal of Odoo, of the foreign keys of its tables, of a delegation

@@ -12,7 +12,7 @@ from .histories import People, index, refusable
 
 amount = st.decimals(0, 10**7, places=2).map(float)
 
-#: What SQL may change behind the ORM's back: ``{what: (model, records, statement)}``
+#: Changes by SQL, behind the ORM's back: ``{what: (model, records, statement)}``
 BY_SQL = {
     "revenue": (
         "crm.lead",
@@ -38,7 +38,7 @@ BY_SQL = {
 
 
 class Deals(People):
-    """What people do with opportunities, and what changes them beside the ORM."""
+    """Steps of people with opportunities, and changes of these beside the ORM."""
 
     @initialize(shape=st.lists(index, min_size=3, max_size=12))
     def organisation(self, shape):
@@ -106,7 +106,7 @@ class Deals(People):
     @precondition(lambda self: self.leads)
     @rule(number=index, value=amount)
     def revalue_and_read(self, number, value):
-        """Who reads the view in between sees the write, and what follows it."""
+        """See the write, and what follows it, in a view that is read in between."""
         lead = self.pick(self.leads, number)
         view = self.env["cqrs.opportunity.view"].browse(lead.id)
         lead.expected_revenue = value
