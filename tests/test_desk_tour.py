@@ -47,7 +47,7 @@ class TestDeskTour(OwnServer, HttpCase):
             f"{url}/odoo/event-store?debug=tests",
             "crm_cqrs_event_store",
             cookies={"session_id": self.log_in(url).session_id},
-            timeout=120,
+            timeout=300,
         )
         wrong = "SELECT count(*) FROM %s WHERE name = 'Wrong'"
         self.assertEqual(self.query(wrong % "cqrs_user_profile"), [(0,)])

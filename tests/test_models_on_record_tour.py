@@ -51,7 +51,7 @@ class TestModelsOnRecordTour(OwnServer, HttpCase):
             f"{url}/odoo/models-on-record?debug=tests",
             "crm_cqrs_models_on_record",
             cookies=session,
-            timeout=120,
+            timeout=300,
         )
         for path in f"product.template/{product}", f"m-x_visit/{visit}":
             self.start_tour(

@@ -35,7 +35,7 @@ class TestV1Tour(OwnServer, HttpCase):
                 f"{url}/odoo/{path}?debug=tests",
                 name,
                 cookies={"session_id": admin.session_id},
-                timeout=120,
+                timeout=300,
             )
 
         tour("api-retirement", "crm_cqrs_v1_retirement")

@@ -1,6 +1,9 @@
 import {rpc} from "@web/core/network/rpc";
 import {registry} from "@web/core/registry";
 
+/** How long a step waits for what a cron does, which is not alone on the machine, ms */
+const BY_CRON = 60_000;
+
 /** Make the test release the run that it holds up. */
 const release = (name) => () =>
     rpc("/web/dataset/call_kw/ir.config_parameter/set_param", {
@@ -27,24 +30,30 @@ registry.category("web_tour.tours").add("crm_cqrs_event_store", {
             content: "The run makes progress",
             trigger:
                 ".o_cqrs_run[data-state=running]:contains(User Profile) [role=progressbar]:not([aria-valuenow='0'])",
+            timeout: BY_CRON,
             run: release("profile"),
         },
         {
             content: "The outcome is shown",
             trigger: ".o_cqrs_last[data-state=done]:contains(Rows corrected: 2.)",
+            timeout: BY_CRON,
         },
         {content: "Rebuild everything", trigger: "[data-kind=replay]", run: "click"},
         {trigger: ".modal .modal-footer .btn-primary:contains(Rebuild)", run: "click"},
         {
             trigger:
                 ".o_cqrs_run[data-state=running]:contains(Opportunity) .o_cqrs_cancel",
+            timeout: BY_CRON,
             run: "click",
         },
         {
             trigger: ".o_cqrs_run:contains(Stopping at):has(.o_cqrs_cancel:disabled)",
             run: release("opportunity"),
         },
-        {trigger: ".o_cqrs_last[data-state=cancelled]:contains(Nothing was changed)"},
+        {
+            trigger: ".o_cqrs_last[data-state=cancelled]:contains(Nothing was changed)",
+            timeout: BY_CRON,
+        },
         {
             content: "The log of past runs",
             trigger: ".o_cqrs_runs tr[data-state=cancelled] th button",
