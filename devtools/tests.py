@@ -85,7 +85,7 @@ def run(arguments: Sequence[str]) -> int:
                 *(*paths, f"-n{workers}"),
             ],
             environ={
-                **made.env.environ,
+                **browser.first_on_path(made.env.environ),
                 "PYTHONPATH": os.pathsep.join(
                     [made.env.environ["PYTHONPATH"], os.fspath(PLUGIN.parent)]
                 ),

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from urllib.parse import quote
@@ -161,7 +160,7 @@ def run() -> int:
             stack.enter_context(serving.served(env.environ, name, port, LOG))
             wanted = shots(description["logins"])
             order = {
-                "browser": next(filter(shutil.which, browser.NAMES)),
+                "browser": browser.find(),
                 "url": f"http://{serving.HOST}:{port}",
                 "database": name,
                 "password": description["password"],
