@@ -121,8 +121,10 @@ class CqrsAccess(models.AbstractModel):
     _inherit = "cqrs.access"
 
     def _lending(self, user):
+        delegations = AnswerContext.of(self.env, user).delegations
+        if not delegations:
+            return []
         users = self.env["res.users"].sudo()
-        delegations = AnswerContext.of(self.env, user).delegations or ()
         return sorted(
             {
                 lender_id

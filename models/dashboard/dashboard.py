@@ -141,17 +141,15 @@ class CqrsDashboard(models.AbstractModel):
             ids, names, stages(self.env), currency.id, conversion, pace, sales=sales
         )
         [(text,)] = self.env.execute_query(query)
-        return JsonText(with_owners(text, self._owners))
+        return self._with_owners(text)
 
-    def _owners(self, owned: set[str]) -> dict[str, dict[str, str]]:
-        """Return the fields of owners, as ``with_owners`` asks."""
+    def _with_owners(self, text: str) -> JsonText:
+        """Return the array with the fields that follow from owners."""
         # One value for each version, to which every reader adds.
         version = AnswerContext.of(self.env).people_version
         groups = self.env["cqrs.access"]._reading_group_ids()
-        said = OWNERS.get(self.env, version, groups, dict)
-        if missing := {each for each in owned if each not in said}:
-            said.update(self._ask_owners(missing))
-        return said
+        known = OWNERS.get(self.env, version, groups, dict)
+        return JsonText(with_owners(text, known, self._ask_owners))
 
     def _ask_owners(self, owned: set[str]) -> dict[str, dict[str, str]]:
         above = self.env["cqrs.access"]._from_above(SQL("owned"))

@@ -317,17 +317,27 @@ def _expressions(names: tuple[str, ...]) -> SQL:
     )
 
 
-def with_owners(text: str, ask: Callable[[set[str]], dict[str, dict[str, str]]]) -> str:
+def with_owners(
+    text: str,
+    known: dict[str, str],
+    ask: Callable[[set[str]], dict[str, dict[str, str]]],
+) -> str:
     """Return the text with the owners' fields in the place of the marks.
 
+    :param known: the JSON of ``"<field> <owner> <company>"``; what is missing is added
     :param ask: returns the fields of each ``"<owner> <company>"``, as JSON, by name
     """
-    parts = _MARKS.split(text)
-    marks = {mark: mark.split(" ", 1) for mark in set(parts[1::2])}
-    fields = ask({owned for __, owned in marks.values()})
-    said = {mark: fields[owned][name] for mark, (name, owned) in marks.items()}
-    parts[1::2] = [said[mark] for mark in parts[1::2]]
-    return "".join(parts)
+
+    def field(mark: re.Match) -> str:
+        return known[mark[1]]
+
+    try:
+        return _MARKS.sub(field, text)
+    except KeyError:
+        missing = {mark for mark in _MARKS.findall(text) if mark not in known}
+    for owned, fields in ask({mark.split(" ", 1)[1] for mark in missing}).items():
+        known.update({f"{name} {owned}": value for name, value in fields.items()})
+    return _MARKS.sub(field, text)
 
 
 def owners(owned: list[str], above: SQL) -> SQL:

@@ -12,7 +12,7 @@ from ..access.owner_scopes import are_few
 from ..currencies.currencies import own_currency
 from ..currencies.rates import rates_into
 from ..event_store.past_state import states_at
-from ..opportunities.as_json import CONVERTED, FIELDS, items, with_owners
+from ..opportunities.as_json import CONVERTED, FIELDS, items
 from ..opportunities.conversion import NONE, Conversion
 from ..opportunities.filters import UNFILTERED, Filters
 from ..opportunities.orders import Bound, Keyset, condition, segments, units
@@ -143,7 +143,7 @@ class CqrsPast(models.AbstractModel):
             rows=self._page_rows(ids, user, as_of),
         )
         [(text,)] = self.env.execute_query(query)
-        return JsonText(with_owners(text, self.env["cqrs.dashboard"]._owners))
+        return self.env["cqrs.dashboard"]._with_owners(text)
 
     def _filtered(self, viewers, as_of: AsOf, filters: Filters) -> SQL:
         """Return the query of the opportunities that some filters leave."""
