@@ -110,7 +110,7 @@ class TestWhichContactsAreOnRecord(Contacts):
 
     def test_a_row_that_is_not_on_record_is_no_difference(self):
         person = self.contact()
-        difference = self.env["cqrs.event"]._watches()["res.partner"].difference
+        difference = self.env["cqrs.event"]._difference("res.partner")
         self.env.cr.flush()
         differing = self.env.execute_query(difference.differing())
         self.assertNotIn(person.id, [id_ for id_, __ in differing])

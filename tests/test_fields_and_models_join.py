@@ -65,7 +65,7 @@ class TagsOnRecord(TransactionCase):
     def differing(self):
         """Return the tags that a verification finds to differ from their states."""
         self.env.cr.flush()
-        difference = self.env["cqrs.event"]._watches()["crm.tag"].difference
+        difference = self.env["cqrs.event"]._difference("crm.tag")
         return [id_ for id_, __ in self.env.execute_query(difference.differing())]
 
 

@@ -139,14 +139,14 @@ class TestPersonalParts(SalesOrganisation):
     def with_source(self, **changes):
         """Record under another declaration from here on."""
         watch = self.env["cqrs.event"]._watches()["crm.lead"]
-        source = replace(watch.difference.source, **changes)
+        source = replace(watch.source, **changes)
         applying = self.env["cqrs.projection"]._applying_statements("crm.lead")
         difference = Difference(self.env, source, applying)
         self.enterContext(patch.object(watch, "difference", difference))
 
     def test_a_field_that_is_personal_no_longer(self):
         """The fold takes the last value, whichever part it is in."""
-        source = self.env["cqrs.event"]._watches()["crm.lead"].difference.source
+        source = self.env["cqrs.event"]._watches()["crm.lead"].source
         self.lead.phone = "+33 1"
         self.env.cr.flush()
         self.with_source(personal=tuple(set(source.personal) - {"phone", "email_from"}))

@@ -7,7 +7,7 @@ from odoo import Command
 from odoo.tests import tagged
 
 from ..models.event_store.capture import PENDING
-from ..models.event_store.difference import SHORTER_UP_TO
+from ..models.event_store.watches import SHORTER_UP_TO
 from ..models.event_store.watches import UPDATED_UP_TO
 from ..models.maintenance.verify import verify
 from .common import SalesOrganisation
@@ -24,7 +24,7 @@ class TestShorterStatements(SalesOrganisation):
         return self.events(lead)[-1][1:]
 
     def shorter(self):
-        return self.env["cqrs.event"]._watches()["crm.lead"].difference.shorter
+        return self.env["cqrs.event"]._watches()["crm.lead"].shorter
 
     def is_sound(self):
         self.env.cr.flush()

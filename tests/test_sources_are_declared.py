@@ -139,4 +139,4 @@ class TestSourcesAreReadByAllTransactions(RealCursors):
             self.environment(older)["cqrs.event"]._watches()
         with self.transaction() as env:
             self.assertIn(name, env["cqrs.event"]._sources())
-            self.assertTrue(env["cqrs.event"]._watches()[name].difference)
+            self.assertTrue(env["cqrs.event"]._watches()[name].source)

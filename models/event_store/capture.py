@@ -155,7 +155,7 @@ class Base(models.AbstractModel):
             marks.columns.update(watch.captured & names)
 
     def _cqrs_ids_to_mark(self, watch: Watch) -> list[int]:
-        if not watch.difference:
+        if not watch.source:
             return []
         # A record in the making (NewId, falsy) has no row to compare.
         ids = list(filter(None, self._ids))
@@ -164,7 +164,7 @@ class Base(models.AbstractModel):
         return ids
 
     def _cqrs_note_writer(self, watch: Watch):
-        if watch.difference or watch.shown or watch.collected:
+        if watch.source or watch.shown or watch.collected:
             self._cqrs_pending().note_writer(
                 self._name, filter(None, self._ids), self.env.uid
             )
@@ -197,7 +197,7 @@ class Base(models.AbstractModel):
                 model = relation.model_name
                 ids = {id_ for id_, __ in _pointing_at(self.env[model], relation, ids)}
             watch = self.env["cqrs.event"]._watches()[model]
-            if watch.difference:
+            if watch.source:
                 self._cqrs_marks(model).ids.update(ids)
                 self._cqrs_pending().note_writer(model, ids, self.env.uid)
             self.env[model].browse(ids)._cqrs_mark_parents_now(watch.collected)

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from odoo.tools import SQL
-from odoo.tools.lru import LRU
 
 from .attached_sources import Attached
 from .chain import COVERED, HASH_FORMAT, event_hash
@@ -28,8 +27,6 @@ Writers = dict[int, tuple[int, ...]]
 
 #: Number of records from which on the statement is planned as one over a range of ids
 SET_BASED_FROM = 1000
-#: Number of shorter statements that a process keeps for each source
-SHORTER_UP_TO = 100
 
 # Columns that differ between the events of a transaction
 _OWN_COLUMNS = {name: SQL.identifier(name) for name in COVERED}
@@ -112,8 +109,6 @@ class Difference:
         alone, see ``projection.py``
     :param references: many2one fields of the source whose new values the statement
         tells, in this order
-    :ivar shorter: ``{fields: the statement of writes of these alone}``; under None that
-        of deletions
     """
 
     #: The query of both sides of a change, with the fields that differ
@@ -141,7 +136,6 @@ class Difference:
         references: Iterable[str] = (),
     ):
         self.source = source
-        self.shorter = LRU(SHORTER_UP_TO)
         self._applying = as_ctes(applying)
         if is_ending:
             self._row = self._built_row = NO_ROW

@@ -79,7 +79,7 @@ class CqrsEvent(models.Model):
         """Yield the statements that record a model's changes, the shorter one first."""
         if model in shorter:
             yield shorter[model]
-        yield self._watches()[model].difference
+        yield self._difference(model)
 
     def _record_end(self, source: Source, ids: list[int]):
         """Record that streams end, since their model is no longer on record."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from odoo import models
-from odoo.tools import ormcache
+from odoo.tools import LRU, ormcache
 
 from .attached_sources import Attached
 from .difference import Deletion, Difference, Update
@@ -14,13 +14,18 @@ from .source import Collected
 
 #: Number of written fields up to which a statement of these alone is the shorter one
 UPDATED_UP_TO = 12
+#: Number of shorter statements that a process keeps for each source
+SHORTER_UP_TO = 100
 
 
 @dataclass
 class Watch:
     """The relations of one Odoo model to the captured ones, as the hooks need them.
 
-    :ivar difference: the statement of the model, if it is captured
+    :ivar source: the declaration of the model, if it is captured
+    :ivar difference: its statement, once it was needed
+    :ivar shorter: ``{fields: the statement of writes of these alone}``; under None that
+        of deletions
     :ivar is_unbuilt: whether records of it may have no event yet
     :ivar captured: the own fields that the source records; only a write of these is
         marked
@@ -37,7 +42,9 @@ class Watch:
     :ivar inverses: ``{own many2many: the captured one over the same table}``
     """
 
+    source: Attached | None = None
     difference: Difference | None = None
+    shorter: LRU = field(default_factory=lambda: LRU(SHORTER_UP_TO))
     is_unbuilt: bool = False
     captured: set[str] = field(default_factory=set)
     linked: set[str] = field(default_factory=set)
@@ -52,7 +59,7 @@ class Watch:
 
     def marks(self, names: Iterable[str]) -> bool:
         """Return whether a write of some own fields is to be marked."""
-        return self.difference is not None and (
+        return self.source is not None and (
             self.is_marked_always or not self.captured.isdisjoint(names)
         )
 
@@ -72,13 +79,7 @@ class CqrsEvent(models.Model):
                 if name in sources and path in sources[name].fields:
                     watches[name].references.append((path, joined))
         for name, source in sources.items():
-            applying = self.env["cqrs.projection"]._applying_statements(name)
-            watches[name].difference = Difference(
-                self.env,
-                source,
-                applying,
-                references=[path for path, __ in watches[name].references],
-            )
+            watches[name].source = source
             watches[name].is_unbuilt = source.is_unbuilt
             for path in source.fields:
                 fname, __, target = path.partition(".")
@@ -107,41 +108,57 @@ class CqrsEvent(models.Model):
                     watches[path[0].comodel_name].referrers.append(path)
         return dict(watches)
 
+    def _difference(self, model: str) -> Difference:
+        """Return the statement that records the changes of a captured model.
+
+        It is made when it is first needed: a change of the sources, as one of groups
+        is, throws the statements of all models away.
+        """
+        watch = self._watches()[model]
+        if watch.difference is None:
+            applying = self.env["cqrs.projection"]._applying_statements(model)
+            references = [path for path, __ in watch.references]
+            watch.difference = Difference(
+                self.env, watch.source, applying, references=references
+            )
+        return watch.difference
+
     def _update_of(self, model: str, columns: frozenset[str]) -> Update | None:
         """Return the statement of records of which only some own fields are written.
 
         None if the whole statement is needed.
         """
-        source = self._watches()[model].difference.source
+        watch = self._watches()[model]
+        source = watch.source
         if len(columns) > UPDATED_UP_TO or source.noun_field in columns:
             return None
-        return self._shorter(source, columns)
+        return self._shorter(watch, columns)
 
     def _deletion_of(self, model: str) -> Deletion:
         """Return the statement of records that are deleted."""
-        return self._shorter(self._watches()[model].difference.source, None)
+        return self._shorter(self._watches()[model], None)
 
     def _shorter(
-        self, source: Attached, columns: frozenset[str] | None
+        self, watch: Watch, columns: frozenset[str] | None
     ) -> Update | Deletion:
-        watch = self._watches()[source.model]
-        statement = watch.difference.shorter.get(columns)
+        statement = watch.shorter.get(columns)
         if statement is None:
-            statement = self._make_shorter(source, columns, watch.references)
-            watch.difference.shorter[columns] = statement
+            statement = self._make_shorter(watch, columns)
+            watch.shorter[columns] = statement
         return statement
 
     def _make_shorter(
-        self, source: Attached, columns: frozenset[str] | None, references: list
+        self, watch: Watch, columns: frozenset[str] | None
     ) -> Update | Deletion:
-        model, consumers = source.model, self.env["cqrs.projection"]._consumers
+        source, model = watch.source, watch.source.model
+        consumers = self.env["cqrs.projection"]._consumers
         if columns is None:
             applying = [p._deleting_statements(model) for p in consumers(model)]
             return Deletion(self.env, source, list(chain(*applying)))
         paths = [p for p in source.fields if p.partition(".")[0] in columns]
         applying = [p._updating_statements(model, paths) for p in consumers(model)]
         # All of them or none: each is told by its number.
-        own = [path for path, __ in references]
+        own = [path for path, __ in watch.references]
         return Update(
             self.env,
             source,

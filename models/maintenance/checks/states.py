@@ -17,7 +17,7 @@ from ..shadow import STREAM, Shadow
 
 
 def unrecorded_changes(env, scope: Scope, model: str) -> Iterator[Finding]:
-    difference = env["cqrs.event"]._watches()[model].difference
+    difference = env["cqrs.event"]._difference(model)
     # States and records are merged by their indexes: a hash of a million states, which
     # the planner prefers, goes to disk and takes half as long again.
     env.cr.execute("SET LOCAL enable_hashjoin = off")
