@@ -7,8 +7,7 @@ from odoo import Command
 from odoo.tests import tagged
 
 from ..models.event_store.capture import PENDING
-from ..models.event_store.watches import SHORTER_UP_TO
-from ..models.event_store.watches import UPDATED_UP_TO
+from ..models.event_store.watches import SHORTER_UP_TO, UPDATED_UP_TO
 from ..models.maintenance.verify import verify
 from .common import SalesOrganisation
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from odoo import models
-from odoo.tools import LRU, ormcache
+from odoo.tools import ormcache
+from odoo.tools.lru import LRU
 
 from .attached_sources import Attached
 from .difference import Deletion, Difference, Update
