@@ -4,30 +4,31 @@ import argparse
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import demo
 from .bootstrap import browser, node_modules, odoo, venv
 from .console import say, step
 from .databases import database, other_servers, server, template, throwaway
 from .environment import Environment, environment
 from .paths import ADDON, ADDONS, LINK, ROOT, STATE
-from .process import run_in_front
+from .process import output_of, run_in_front
 
 PLUGIN = ROOT / "devtools" / "pytest" / "crm_cqrs_workers.py"
 
 # As Odoo does before its own tests: what a test makes is undone with it. The bundles
 # of Odoo's former test suite take as long as all the others, and nobody asks for them;
-# that of the charts a page asks for later.
+# those of the charts and of the worker of the bus a page asks for later.
 MAKE_ASSETS = """
 qweb = env["ir.qweb"]
-for bundles, kind in zip(qweb._get_bundles_to_pregenarate(), ("js", "css")):
-    bundles -= {"web.tests_assets", "web.qunit_suite_tests", "mail.assets_public"}
-    for bundle in sorted(bundles | {"web.chartjs_lib"}):
-        assets = qweb._get_asset_bundle(bundle, css=kind == "css", js=kind == "js")
-        getattr(assets, kind)()
+kind = "%s"
+bundles = dict(zip(("js", "css"), qweb._get_bundles_to_pregenarate()))[kind]
+bundles -= {"web.tests_assets", "web.qunit_suite_tests", "mail.assets_public"}
+for bundle in sorted(bundles | {"web.chartjs_lib", "bus.websocket_worker_assets"}):
+    assets = qweb._get_asset_bundle(bundle, css=kind == "css", js=kind == "js")
+    getattr(assets, kind)()
 env.cr.commit()
 """
 
@@ -132,7 +133,7 @@ def databases(
         template.run_odoo(env, f"Installing {ADDON}", "-d", name, "-i", ADDON)
         if with_assets:
             # A few tests by themselves are done before this is.
-            demo.run_shell(env, "Making the pages' assets", name, MAKE_ASSETS)
+            make_assets(env, name)
         tested, ports = name, [env.environ["PGPORT"]] if workers else []
         for _worker in range(1, workers):
             copy = other_servers.copy_of(env.environ)
@@ -141,6 +142,17 @@ def databases(
             tested = f"{name}_tested"
             database.create_from(env.environ, name, tested)
         yield Databases(env, base, name, tested, ports)
+
+
+def make_assets(env: Environment, name: str) -> None:
+    """Make what pages load, scripts and styles at a time, each on a core."""
+
+    def make(kind: str) -> None:
+        command = [odoo.COMMAND, "shell", "-d", name, "--no-http"]
+        output_of(command, input=MAKE_ASSETS % kind, env=env.environ)
+
+    with step("Making the pages' assets"), ThreadPoolExecutor() as pool:
+        list(pool.map(make, ("js", "css")))
 
 
 def pytest_arguments(arguments: Sequence[str], cwd: Path, tests: Path) -> list[str]:

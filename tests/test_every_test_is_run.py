@@ -1,6 +1,7 @@
 import ast
 import os
 import sys
+import tempfile
 import unittest
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -36,3 +37,14 @@ class TestEveryTestIsRun(BaseCase):
         """A test that starts Odoo anew would spend as long on compiling it."""
         self.assertTrue(sys.pycache_prefix)
         self.assertTrue(Path(cache_from_source(odoo.http.__file__)).exists())
+
+    def test_what_pages_load_is_not_changed_by_another_command(self):
+        """Each class with a browser would have all bundles made anew."""
+        from ..devtools.bootstrap.odoo import add_missing_file
+
+        package = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        add_missing_file(package)
+        [path] = package.rglob("*.js")
+        os.utime(path, (0, 0))
+        add_missing_file(package)
+        self.assertEqual(path.stat().st_mtime, 0)

@@ -106,7 +106,10 @@ def add_missing_file(package: Path) -> None:
     """
     script = package / "addons/mail/static/lib/selfie_segmentation"
     script.mkdir(parents=True, exist_ok=True)
-    (script / "selfie_segmentation.js").touch()
+    path = script / "selfie_segmentation.js"
+    # Written anew, it would be a change of all that pages load.
+    if not path.exists():
+        path.touch()
 
 
 def write_configuration(package: Path) -> None:
