@@ -104,7 +104,8 @@ class OwnServer(ServedDatabase):
         from ..devtools.databases import database
 
         OwnServer.first_keys = self.make_keys()
-        OwnServer.template = f"{INSTALLED}_with_keys"
+        # Processes that test side by side have one folder for the files of databases.
+        OwnServer.template = f"{INSTALLED}_with_keys_{os.getpid()}"
         database.create_from(os.environ, self.db, self.template)
 
     def make_keys(self):

@@ -39,6 +39,11 @@ def filestore(name: str) -> Path:
     return DATA_DIR / "filestore" / name
 
 
+def filestores_starting_with(prefix: str) -> list[Path]:
+    """The filestores of databases of all servers, also of those that are gone."""
+    return sorted(filestore("").glob(f"{prefix}*"))
+
+
 def names_starting_with(environ: Environ, prefix: str) -> list[str]:
     rows = query(
         environ,

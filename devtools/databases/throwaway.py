@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from .. import locks
 from ..environment import PROVISIONING, Environment, provisioning_lock
-from ..paths import STATE
+from ..paths import STATE, remove_tree
 from . import database, template
 
 KIND = "run"
@@ -32,6 +32,8 @@ def database_from(env: Environment, base: str) -> Iterator[str]:
     finally:
         for copy in database.names_starting_with(env.environ, name):
             database.drop(env.environ, copy)
+        for path in database.filestores_starting_with(name):
+            remove_tree(path)
         file.unlink()
         os.close(lock)
 
@@ -47,3 +49,6 @@ def remove_leftovers(env: Environment) -> None:
     for name in database.names_starting_with(env.environ, template.prefix(KIND)):
         if not name.startswith(alive):
             database.drop(env.environ, name)
+    for path in database.filestores_starting_with(template.prefix(KIND)):
+        if not path.name.startswith(alive):
+            remove_tree(path)
