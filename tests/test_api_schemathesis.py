@@ -21,7 +21,7 @@ HERE = Path(__file__).parent / "schemathesis"
 CASES = int(os.environ.get("CRM_CQRS_CASES", "0"))
 #: Draws for an operation in a round, beside what the contract alone gives, some 3,000
 #: cases; each round asks others than the one before
-EXAMPLES = 120 if CASES else 10
+EXAMPLES = 120 if CASES else 20
 #: Answers that need no key: the contract's text, which is read before it is tried
 CONTRACTS = 3
 
@@ -94,7 +94,7 @@ class TestApiSchemathesis(OwnServer):
             with_key = self.run_all_checks(url, seed, key, *phases)
             with_key += self.run_all_checks(
                 *(url, seed, key, "--phases=examples,fuzzing"),
-                examples=max(5, EXAMPLES // 4),
+                examples=EXAMPLES // 4,
                 paths=f"--include-path-regex={SPARSE}",
             )
             between = self.answered()
@@ -102,7 +102,7 @@ class TestApiSchemathesis(OwnServer):
             self.assertGreater(between - before, with_key // 20)
             # Refused before anything is read; the same cases would tell nothing new
             without = self.run_all_checks(
-                url, seed, "--phases=examples,fuzzing", examples=max(5, EXAMPLES // 4)
+                url, seed, "--phases=examples,fuzzing", examples=max(10, EXAMPLES // 4)
             )
             self.assertLessEqual(self.answered() - between, CONTRACTS)
             count += with_key + without

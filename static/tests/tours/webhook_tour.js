@@ -66,8 +66,7 @@ registry.category("web_tour.tours").add("crm_cqrs_webhook", {
             trigger: ".modal .o_field_widget[name=count]",
         },
         click("Confirm", ".modal .modal-footer button:contains(Send Again)"),
-        // All of a day, which is long where the database was made today
-        {trigger: ".o_notification:contains(sent again)", timeout: 60000},
+        {trigger: ".o_notification:contains(sent again)"},
         click("Messages", ".oe_stat_button:contains(Delivered)"),
         click("The test", ".o_list_view .o_data_row:contains(Test) .o_data_cell"),
         click(
